@@ -1,0 +1,102 @@
+//! The one place that reads a clock.
+//!
+//! Everything that decides takes a [`Moment`] as an argument. Scheduling and staleness use its monotonic half, which no
+//! step of the wall clock moves; the wall half is only ever shown.
+
+use std::ops::Add;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds of monotonic time since the process's clock was made; good for 584 years.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mono(u64);
+
+impl Mono {
+    /// The moment the clock was made.
+    pub const START: Self = Self(0);
+    /// Later than anything.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// How long after `earlier` this is; zero when it is before.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This moment as nanoseconds since [`Mono::START`].
+    #[must_use]
+    pub fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The moment that many nanoseconds after [`Mono::START`].
+    #[must_use]
+    pub fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+}
+
+impl Add<Duration> for Mono {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// One moment on both clocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// For reckoning.
+    pub mono: Mono,
+    /// For showing: seconds since 1970, UTC.
+    pub unix: f64,
+}
+
+/// The time of day and the time that only goes forward.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    start: tokio::time::Instant,
+    wall: Wall,
+}
+
+#[derive(Clone, Debug)]
+enum Wall {
+    System,
+    Anchored(f64),
+}
+
+impl Clock {
+    /// The machine's clocks.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::starting_now(Wall::System)
+    }
+
+    /// Tokio's clock, paused or not, with the wall time reckoned from it: `unix` is what it shows now. For tests.
+    #[must_use]
+    pub fn anchored(unix: f64) -> Self {
+        Self::starting_now(Wall::Anchored(unix))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+    fn starting_now(wall: Wall) -> Self {
+        Self { start: tokio::time::Instant::now(), wall }
+    }
+
+    /// Now, on both clocks.
+    #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn now(&self) -> Moment {
+        let running = tokio::time::Instant::now().saturating_duration_since(self.start);
+        let unix = match self.wall {
+            Wall::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            Wall::Anchored(unix) => unix + running.as_secs_f64(),
+        };
+        Moment { mono: Mono::START + running, unix }
+    }
+
+    /// Sleeps until `at`; returns at once when that is past.
+    pub async fn sleep_until(&self, at: Mono) {
+        tokio::time::sleep_until(self.start + at.since(Mono::START)).await;
+    }
+}

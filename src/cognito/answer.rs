@@ -1,0 +1,66 @@
+//! From the SDK's answers to ours. A number that cannot be makes the whole answer [`Failure::Malformed`]; one that is not
+//! given stays not given.
+
+use aws_sdk_cognitosync::operation::describe_identity_pool_usage::DescribeIdentityPoolUsageOutput;
+use aws_sdk_cognitosync::operation::describe_identity_usage::DescribeIdentityUsageOutput;
+use aws_smithy_types::DateTime;
+
+use crate::identity::{IdentityId, PoolId};
+use crate::usage::{Failure, PoolUsage, Usage};
+
+/// The largest number that a Prometheus sample holds exactly.
+const LARGEST: i64 = 1 << 53;
+/// A date may be ahead of our clock by this many seconds, a day: clocks differ, and ages are cut off at 0.
+const AHEAD: f64 = 86_400.0;
+
+/// The usage of `identity`, if that is what the answer is about. `now` is in seconds since 1970.
+pub(super) fn identity(
+    output: DescribeIdentityUsageOutput,
+    pool: &PoolId,
+    identity: IdentityId<'_>,
+    dataset_count_given: bool,
+    now: f64,
+) -> Result<Usage, Failure> {
+    let usage = output.identity_usage.ok_or(Failure::Malformed)?;
+    about(usage.identity_id.as_deref(), identity.as_str())?;
+    about(usage.identity_pool_id.as_deref(), pool.as_str())?;
+    let datasets = u32::try_from(usage.dataset_count).map_err(|_| Failure::Malformed)?;
+    let usage = Usage {
+        datasets: dataset_count_given.then_some(datasets),
+        storage_bytes: count(usage.data_storage)?,
+        last_modified: date(usage.last_modified_date, now)?,
+    };
+    if usage == Usage::default() { Err(Failure::Malformed) } else { Ok(usage) }
+}
+
+/// The usage of `pool`, if that is what the answer is about. `now` is in seconds since 1970.
+pub(super) fn pool(output: DescribeIdentityPoolUsageOutput, pool: &PoolId, now: f64) -> Result<PoolUsage, Failure> {
+    let usage = output.identity_pool_usage.ok_or(Failure::Malformed)?;
+    about(usage.identity_pool_id.as_deref(), pool.as_str())?;
+    let usage = PoolUsage {
+        storage_bytes: count(usage.data_storage)?,
+        sync_sessions: count(usage.sync_sessions_count)?,
+        last_modified: date(usage.last_modified_date, now)?,
+    };
+    if usage == PoolUsage::default() { Err(Failure::Malformed) } else { Ok(usage) }
+}
+
+fn about(told: Option<&str>, asked: &str) -> Result<(), Failure> {
+    match told {
+        Some(told) if !told.eq_ignore_ascii_case(asked) => Err(Failure::Malformed),
+        _ => Ok(()),
+    }
+}
+
+fn count(number: Option<i64>) -> Result<Option<u64>, Failure> {
+    let checked = number.map(|number| u64::try_from(number).ok().filter(|_| number <= LARGEST).ok_or(Failure::Malformed));
+    checked.transpose()
+}
+
+fn date(date: Option<DateTime>, now: f64) -> Result<Option<f64>, Failure> {
+    let seconds = date.map(|date| date.as_secs_f64());
+    match seconds {
+        Some(seconds) if !(0.0..=now + AHEAD).contains(&seconds) => Err(Failure::Malformed),
+        _ => Ok(seconds),
+    }
+}

@@ -1,0 +1,167 @@
+//! Which [`Failure`] an SDK error is.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::http::Response;
+use http_body_util::LengthLimitError;
+
+use crate::usage::Failure;
+
+pub(super) fn classify<E>(error: &SdkError<E, Response>) -> Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => Failure::Timeout,
+        SdkError::ServiceError(context) => {
+            let response = context.raw();
+            let code = context.err().code().or_else(|| response.headers().get("x-amzn-errortype").map(bare_code));
+            answered(response.status().as_u16(), code)
+        }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => Failure::Timeout,
+        // Ids and regions are checked before, so nothing else keeps a request from being made.
+        SdkError::ConstructionFailure(_) => Failure::InvalidParameter,
+        _ => undelivered(error),
+    }
+}
+
+/// The causes of an error, outermost first.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes: Vec<_> = causes(error).map(ToString::to_string).collect();
+    causes.join(": ")
+}
+
+/// AWS, or something in its place, answered with an error, or with a success that could not be read.
+fn answered(status: u16, code: Option<&str>) -> Failure {
+    match (code, status) {
+        (Some(code), _) if is_throttling(code) => Failure::Throttled,
+        (Some(code), _) if is_about_credentials(code) => Failure::Credentials,
+        (Some(code), _) if is_denial(code) => Failure::AccessDenied,
+        (Some("ResourceNotFoundException"), _) => Failure::NotFound,
+        (Some("InvalidParameterException" | "ValidationException" | "ValidationError"), _) => Failure::InvalidParameter,
+        (_, 429) => Failure::Throttled,
+        (_, 403) => Failure::AccessDenied,
+        (_, 500..) | (Some(_), 400..) => Failure::ServiceError,
+        // Cognito Sync names every error; what does not is a proxy, a captive portal, a wrong endpoint.
+        _ => Failure::Malformed,
+    }
+}
+
+/// No whole answer came.
+fn undelivered(error: &(dyn Error + 'static)) -> Failure {
+    for cause in causes(error) {
+        // The identity cache's own timeout has no public type.
+        if cause.is::<CredentialsError>() || cause.to_string().starts_with("identity resolver timed out") {
+            return Failure::Credentials;
+        }
+        if cause.is::<LengthLimitError>() || cause.downcast_ref().is_some_and(hyper::Error::is_parse) {
+            return Failure::Malformed;
+        }
+    }
+    Failure::Unreachable
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (*error).source())
+}
+
+/// `ns#Code:http://…`, as some front ends write it, without namespace and address.
+fn bare_code(errortype: &str) -> &str {
+    let code = errortype.split(':').next().unwrap_or_default();
+    code.rsplit('#').next().unwrap_or_default()
+}
+
+/// As the SDKs count them (aws-runtime, `THROTTLING_ERRORS`).
+fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
+        "TooManyRequestsException"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "RequestLimitExceeded"
+            | "LimitExceededException"
+            | "BandwidthLimitExceeded"
+            | "SlowDown"
+            | "PriorRequestNotComplete"
+            | "TransactionInProgressException"
+            | "ProvisionedThroughputExceededException"
+            | "EC2ThrottledException"
+    )
+}
+
+/// The signature, the key or the token is wrong or too old (AWS, "Common errors").
+fn is_about_credentials(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken"
+            | "ExpiredTokenException"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "InvalidSignatureException"
+            | "SignatureDoesNotMatch"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed"
+            | "AuthFailure"
+    )
+}
+
+/// The credentials are good, but may not do this (the API's own exception, and AWS, "Common errors").
+fn is_denial(code: &str) -> bool {
+    matches!(
+        code,
+        "NotAuthorizedException"
+            | "NotAuthorized"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "UnauthorizedOperation"
+            | "OptInRequired"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_come_bare() {
+        for (errortype, code) in [
+            ("TooManyRequestsException", "TooManyRequestsException"),
+            ("TooManyRequestsException:http://internal.amazon.com/coral/", "TooManyRequestsException"),
+            ("com.amazonaws.cognito#TooManyRequestsException", "TooManyRequestsException"),
+            ("", ""),
+        ] {
+            assert_eq!(bare_code(errortype), code);
+        }
+    }
+
+    #[test]
+    fn a_named_error_is_told_by_its_name_and_a_nameless_one_by_its_status() {
+        for (status, code, failure) in [
+            (400, Some("LimitExceededException"), Failure::Throttled),
+            (403, Some("ExpiredTokenException"), Failure::Credentials),
+            (403, Some("NotAuthorizedException"), Failure::AccessDenied),
+            (404, Some("ResourceNotFoundException"), Failure::NotFound),
+            (404, Some("UnknownOperationException"), Failure::ServiceError),
+            (500, Some("InternalErrorException"), Failure::ServiceError),
+            (429, Some("SomethingNew"), Failure::Throttled),
+            (429, None, Failure::Throttled),
+            (403, None, Failure::AccessDenied),
+            (404, None, Failure::Malformed),
+            (502, None, Failure::ServiceError),
+            (302, None, Failure::Malformed),
+            (200, None, Failure::Malformed),
+        ] {
+            assert_eq!(answered(status, code), failure, "{status} {code:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What has to be seen on the wire itself: where a request goes, how long an answer is, and whether it says a number at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+    BeforeTransmitInterceptorContextRef,
+};
+use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use http_body_util::Limited;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use thiserror::Error;
+
+use crate::config::is_loopback;
+
+/// The longest answer that is read, in bytes. A true one has about 250.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// A signed request was about to leave the machine without TLS.
+#[derive(Debug, Error)]
+#[error("the endpoint is plain http to another machine; https is needed, whoever set it")]
+pub(super) struct PlainHttp;
+
+/// Keeps signed requests on TLS, wherever the endpoint came from (environment and profiles can set it too), and answers
+/// short.
+#[derive(Debug)]
+pub(super) struct Guard;
+
+#[dyn_dispatch_hint]
+impl Intercept for Guard {
+    fn name(&self) -> &'static str {
+        "Guard"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let uri: http::Uri = context.request().uri().parse()?;
+        let safe = uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback);
+        if safe { Ok(()) } else { Err(PlainHttp.into()) }
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response_mut();
+        let body = response.take_body();
+        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, LONGEST_ANSWER));
+        Ok(())
+    }
+}
+
+/// Sees whether an answer says `DatasetCount`: the SDK turns an absent or null one into 0. One witness for each call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Witness(Arc<AtomicBool>);
+
+impl Witness {
+    /// Whether the answer held a `DatasetCount` other than null.
+    pub(super) fn dataset_count_given(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "IdentityUsage")]
+    usage: Option<Counted>,
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    #[serde(rename = "DatasetCount")]
+    dataset_count: Option<IgnoredAny>,
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Witness {
+    fn name(&self) -> &'static str {
+        "Witness"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response().body().bytes().unwrap_or_default();
+        let answer: Option<Answer> = serde_json::from_slice(body).ok();
+        let given = answer.and_then(|answer| answer.usage).is_some_and(|usage| usage.dataset_count.is_some());
+        self.0.store(given, Ordering::Relaxed);
+        Ok(())
+    }
+}

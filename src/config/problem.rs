@@ -1,0 +1,87 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Problems and warnings found so far.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What keeps the configuration from being used.
+    pub problems: Vec<Problem>,
+    /// What is probably not meant, but can be used.
+    pub warnings: Vec<Problem>,
+}
+
+/// One thing wrong: `file:line:column: what` or `file: key.path: what`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file it was found in.
+    pub file: PathBuf,
+    /// Where in the file.
+    pub place: Place,
+    /// What is wrong and what was expected, a fragment in lower case.
+    pub message: String,
+}
+
+/// Where in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The file as a whole.
+    Whole,
+    /// A line and, where known, a column; both from 1.
+    Line(usize, Option<usize>),
+    /// A key, such as `pools[0].identities[3]`.
+    Key(String),
+}
+
+impl Problem {
+    pub(crate) fn whole(file: &Path, message: impl Into<String>) -> Self {
+        Self { file: file.into(), place: Place::Whole, message: message.into() }
+    }
+
+    pub(crate) fn line(file: &Path, line: usize, message: impl Into<String>) -> Self {
+        Self { file: file.into(), place: Place::Line(line, None), message: message.into() }
+    }
+
+    pub(crate) fn key(file: &Path, key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { file: file.into(), place: Place::Key(key.into()), message: message.into() }
+    }
+
+    /// A problem of syntax or shape, as the YAML parser tells it.
+    pub(crate) fn shape(file: &Path, error: &serde_yaml::Error) -> Self {
+        let told = error.to_string();
+        let (place, message) = match error.location() {
+            Some(at) => {
+                let suffix = format!(" at line {} column {}", at.line(), at.column());
+                (Place::Line(at.line(), Some(at.column())), told.replacen(&suffix, "", 1))
+            }
+            None => (Place::Whole, told),
+        };
+        Self { file: file.into(), place, message: without_strings(&message) }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        match &self.place {
+            Place::Whole => {}
+            Place::Line(line, None) => write!(f, "{line}:")?,
+            Place::Line(line, Some(column)) => write!(f, "{line}:{column}:")?,
+            Place::Key(key) => write!(f, " {key}:")?,
+        }
+        write!(f, " {}", self.message)
+    }
+}
+
+/// Serde repeats a string that it did not expect; it may be an identity id, which no log may hold.
+fn without_strings(message: &str) -> String {
+    const OPENING: &str = "string \"";
+    match message.split_once(OPENING) {
+        Some((before, quoted)) => match quoted.rsplit_once('"') {
+            Some((_, after)) => format!("{before}a string{after}"),
+            None => format!("{before}a string"),
+        },
+        None => message.to_owned(),
+    }
+}

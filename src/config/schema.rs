@@ -1,0 +1,131 @@
+//! The shape of the configuration file, as serde reads it: unknown and duplicate keys are refused, every value that has a
+//! meaning beyond its type stays text for `validate`.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) poll: Option<Poll>,
+    pub(super) limits: Option<Limits>,
+    pub(super) pools: Option<Vec<Pool>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Poll {
+    pub(super) interval: Option<Scalar>,
+    pub(super) timeout: Option<Scalar>,
+    pub(super) attempts: Option<Scalar>,
+    pub(super) rate_limit: Option<Scalar>,
+    pub(super) max_in_flight: Option<Scalar>,
+    pub(super) stale_after: Option<Scalar>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) storage: Option<Scalar>,
+    pub(super) datasets: Option<Scalar>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pool {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) interval: Option<Scalar>,
+    pub(super) stale_after: Option<Scalar>,
+    pub(super) limits: Option<Limits>,
+    pub(super) role_arn: Option<String>,
+    pub(super) external_id: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) endpoint_url: Option<String>,
+    pub(super) series: Option<String>,
+    pub(super) top: Option<Scalar>,
+    pub(super) identities: Option<Vec<Identity>>,
+    pub(super) identity_files: Option<Vec<String>>,
+}
+
+/// An identity: its id alone, or with a name.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+}
+
+/// A number or a text, as it was written.
+#[derive(Debug)]
+pub(super) struct Scalar(pub(super) String);
+
+pub(super) fn parse(text: &str) -> Result<File, serde_yaml::Error> {
+    Ok(serde_yaml::from_str::<Option<File>>(text)?.unwrap_or_default())
+}
+
+impl<'de> Deserialize<'de> for Identity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Named {
+            id: String,
+            name: Option<String>,
+        }
+
+        struct IdentityVisitor;
+
+        impl<'de> Visitor<'de> for IdentityVisitor {
+            type Value = Identity;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an identity id, or a map of `id` and `name`")
+            }
+
+            fn visit_str<E>(self, id: &str) -> Result<Identity, E> {
+                Ok(Identity { id: id.to_owned(), name: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Identity, A::Error> {
+                let Named { id, name } = Named::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Identity { id, name })
+            }
+        }
+
+        deserializer.deserialize_any(IdentityVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ScalarVisitor;
+
+        impl Visitor<'_> for ScalarVisitor {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar(text.to_owned()))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar(number.to_string()))
+            }
+        }
+
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}

@@ -1,0 +1,227 @@
+//! Ids of identity pools and identities, parsed once where they enter.
+//!
+//! An id is `REGION:HEX`, as Cognito's API model has it: 1 to 55 characters of the pattern `[\w-]+:[0-9a-f-]+`. Parsing
+//! never repeats the text in its errors: an identity id is a person's, and errors end up in logs.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use siphasher::sip::SipHasher13;
+use thiserror::Error;
+
+/// The longest id, in characters (botocore's service model of Cognito Sync: `IdentityId`, `IdentityPoolId`, max 55).
+pub const MAX_LEN: usize = 55;
+
+/// The id of an identity pool. Cheap to clone: every call under way holds one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolId(Arc<str>);
+
+/// The id of an identity, borrowed from whoever keeps the text (a million of them live in one arena).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdentityId<'a>(&'a str);
+
+/// Why a text is not an id. Positions count characters from 1.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum InvalidId {
+    /// There is nothing.
+    #[error("is empty, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
+    Empty,
+    /// More than [`MAX_LEN`] characters; holds how many.
+    #[error("has {0} characters, expected at most {MAX_LEN}")]
+    TooLong(usize),
+    /// No colon parts the region from the rest.
+    #[error("has no colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
+    NoColon,
+    /// Nothing stands before the colon.
+    #[error("has no region before its colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
+    NoRegion,
+    /// Nothing stands behind the colon.
+    #[error("ends at its colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
+    NoHex,
+    /// A character that no region has.
+    #[error("has {found:?} at character {at}, expected a letter, digit, '_' or '-' before the colon")]
+    Region {
+        /// Which character, from 1.
+        at: usize,
+        /// What stands there.
+        found: char,
+    },
+    /// A character that is neither hex nor a hyphen.
+    #[error("has {found:?} at character {at}, expected a hex digit or '-' behind the colon")]
+    Hex {
+        /// Which character, from 1.
+        at: usize,
+        /// What stands there.
+        found: char,
+    },
+}
+
+impl PoolId {
+    /// Parses an id that is already in lower case; see [`lower`].
+    ///
+    /// # Errors
+    /// When the text is not an id.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        check(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The AWS region: what stands before the colon.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        region(&self.0)
+    }
+}
+
+impl fmt::Display for PoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'a> IdentityId<'a> {
+    /// Parses an id that is already in lower case; see [`lower`].
+    ///
+    /// # Errors
+    /// When the text is not an id.
+    pub fn parse(text: &'a str) -> Result<Self, InvalidId> {
+        check(text)?;
+        Ok(Self(text))
+    }
+
+    /// Takes a text that [`IdentityId::parse`] accepted before.
+    pub(crate) fn already_parsed(text: &'a str) -> Self {
+        debug_assert!(check(text).is_ok());
+        Self(text)
+    }
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The AWS region: what stands before the colon.
+    #[must_use]
+    pub fn region(self) -> &'a str {
+        region(self.0)
+    }
+}
+
+/// Says only that there is an id, so that none slips into a log by `{:?}`.
+impl fmt::Debug for IdentityId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdentityId({}:…)", self.region())
+    }
+}
+
+/// Lowers the hex digits behind the colon: AWS's own examples are upper case, its API takes lower case only.
+#[must_use]
+pub fn lower(text: &str) -> Cow<'_, str> {
+    match text.split_once(':') {
+        Some((region, hex)) if hex.bytes().any(|byte| matches!(byte, b'A'..=b'F')) => {
+            Cow::Owned(format!("{region}:{}", hex.to_ascii_lowercase()))
+        }
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Where in its interval an identity (or, without one, the pool itself) is polled: 0 is the start, `u32::MAX` just before
+/// the end. Equal in every process and release, so that a restart moves nobody's turn.
+#[must_use]
+pub fn phase(pool: &PoolId, identity: Option<IdentityId<'_>>) -> u32 {
+    (hash(&[pool.as_str(), identity.map_or("", IdentityId::as_str)]) >> 32) as u32
+}
+
+/// A hash of texts that never changes: SipHash-1-3 with a zero key, a separator behind each text.
+pub(crate) fn hash(texts: &[&str]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    for text in texts {
+        hasher.write(text.as_bytes());
+        hasher.write_u8(0xff);
+    }
+    hasher.finish()
+}
+
+fn region(id: &str) -> &str {
+    id.split_once(':').map_or("", |(region, _)| region)
+}
+
+fn check(text: &str) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty);
+    }
+    let (region, hex) = text.split_once(':').ok_or(InvalidId::NoColon)?;
+    let wrong = |part: &str, ok: fn(char) -> bool| {
+        part.chars().enumerate().find_map(|(at, found)| (!ok(found)).then_some((at + 1, found)))
+    };
+    if let Some((at, found)) = wrong(region, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+        return Err(InvalidId::Region { at, found });
+    }
+    if let Some((at, found)) = wrong(hex, |c| matches!(c, '0'..='9' | 'a'..='f' | '-')) {
+        return Err(InvalidId::Hex { at: region.len() + 1 + at, found });
+    }
+    match (region.len(), hex.len(), text.len()) {
+        (0, ..) => Err(InvalidId::NoRegion),
+        (_, 0, _) => Err(InvalidId::NoHex),
+        (.., len) if len > MAX_LEN => Err(InvalidId::TooLong(len)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_follow_the_api_models_pattern() {
+        let long = format!("us-east-1:{}", "a".repeat(45));
+        let longer = format!("us-east-1:{}", "a".repeat(46));
+        for (text, expected) in [
+            ("us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10", Ok(())),
+            ("a_b:-", Ok(())),
+            (&long, Ok(())),
+            (&longer, Err(InvalidId::TooLong(56))),
+            ("", Err(InvalidId::Empty)),
+            ("us-east-1", Err(InvalidId::NoColon)),
+            (":abc", Err(InvalidId::NoRegion)),
+            ("us-east-1:", Err(InvalidId::NoHex)),
+            ("us east-1:abc", Err(InvalidId::Region { at: 3, found: ' ' })),
+            ("us-east-1:2a1g", Err(InvalidId::Hex { at: 14, found: 'g' })),
+            ("us-east-1:2A", Err(InvalidId::Hex { at: 12, found: 'A' })),
+            ("us-east-1:a:b", Err(InvalidId::Hex { at: 12, found: ':' })),
+            ("ü:a", Err(InvalidId::Region { at: 1, found: 'ü' })),
+        ] {
+            assert_eq!(IdentityId::parse(text).map(|_| ()), expected, "{text}");
+            assert_eq!(PoolId::parse(text).map(|_| ()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_hex_is_lowered() {
+        assert_eq!(lower("US-East-1:23EC4050-6AEA"), "US-East-1:23ec4050-6aea");
+        assert!(matches!(lower("us-east-1:23ec"), Cow::Borrowed(_)));
+        assert_eq!(lower("US-EAST"), "US-EAST");
+    }
+
+    #[test]
+    fn debug_shows_no_identity_id() {
+        let id = IdentityId::parse("us-east-1:2a1f8a52").unwrap();
+        assert_eq!(format!("{id:?}"), "IdentityId(us-east-1:…)");
+    }
+
+    #[test]
+    fn the_phase_is_the_same_in_every_release() {
+        let pool = PoolId::parse("us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11").unwrap();
+        let identity = IdentityId::parse("us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10").unwrap();
+        assert_eq!((phase(&pool, Some(identity)), phase(&pool, None)), (891_585_328, 2_114_765_552));
+    }
+}

@@ -1,0 +1,10 @@
+//! When to ask whom: the decisions are pure and take `now`, only the [`poller`] acts on them.
+
+pub mod pacer;
+pub mod poller;
+mod progress;
+pub mod retry;
+pub mod schedule;
+
+pub use poller::{Died, Poller};
+pub use progress::{BudgetRate, Progress};

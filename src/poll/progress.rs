@@ -1,0 +1,88 @@
+//! What the poller lets others see of its work, without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::Mono;
+
+/// The poller's present state, written by it alone.
+#[derive(Debug)]
+pub struct Progress {
+    beat: AtomicU64,
+    oldest_due: AtomicU64,
+    budgets: Vec<Budget>,
+}
+
+#[derive(Debug)]
+struct Budget {
+    label: String,
+    identities: usize,
+    limit: f64,
+    rate: AtomicU64,
+}
+
+/// One budget's rates, in calls per second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BudgetRate<'a> {
+    /// The budget's name, as on `/metrics`.
+    pub label: &'a str,
+    /// The ceiling.
+    pub limit: f64,
+    /// What may be called at present.
+    pub rate: f64,
+}
+
+impl Progress {
+    /// `budgets` are label, number of identities and ceiling of each.
+    pub(super) fn new(now: Mono, budgets: impl Iterator<Item = (String, usize, f64)>) -> Self {
+        let budget = |(label, identities, limit): (String, usize, f64)| Budget {
+            label,
+            identities,
+            limit,
+            rate: AtomicU64::new(limit.to_bits()),
+        };
+        Self {
+            beat: AtomicU64::new(now.as_nanos()),
+            oldest_due: AtomicU64::new(Mono::NEVER.as_nanos()),
+            budgets: budgets.map(budget).collect(),
+        }
+    }
+
+    pub(super) fn beat(&self, now: Mono, oldest_due: Option<Mono>, rates: impl Iterator<Item = f64>) {
+        self.beat.store(now.as_nanos(), Ordering::Relaxed);
+        self.oldest_due.store(oldest_due.unwrap_or(Mono::NEVER).as_nanos(), Ordering::Relaxed);
+        for (budget, rate) in self.budgets.iter().zip(rates) {
+            budget.rate.store(rate.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// How long ago the poller last went round its loop.
+    #[must_use]
+    pub fn silent_for(&self, now: Mono) -> Duration {
+        now.since(Mono::from_nanos(self.beat.load(Ordering::Relaxed)))
+    }
+
+    /// How late the most overdue poll is.
+    #[must_use]
+    pub fn lag(&self, now: Mono) -> Duration {
+        now.since(Mono::from_nanos(self.oldest_due.load(Ordering::Relaxed)))
+    }
+
+    /// What polling every identity once takes at the present rates. Budgets are polled side by side: the slowest counts.
+    #[must_use]
+    pub fn sweep(&self) -> Duration {
+        let seconds = |budget: &Budget| budget.identities as f64 / budget.rate();
+        Duration::from_secs_f64(self.budgets.iter().map(seconds).fold(0.0, f64::max))
+    }
+
+    /// The rates of all budgets.
+    pub fn budgets(&self) -> impl Iterator<Item = BudgetRate<'_>> {
+        self.budgets.iter().map(|budget| BudgetRate { label: &budget.label, limit: budget.limit, rate: budget.rate() })
+    }
+}
+
+impl Budget {
+    fn rate(&self) -> f64 {
+        f64::from_bits(self.rate.load(Ordering::Relaxed))
+    }
+}

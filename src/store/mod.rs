@@ -1,0 +1,149 @@
+//! What is known of all identities and pools: one door to write, a view to read.
+
+mod record;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+pub use record::{Answer, Record, State};
+
+use crate::clock::{Mono, Moment};
+use crate::targets::{self, Targets};
+use crate::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
+
+/// What is known, behind a lock that is held for as long as one look takes.
+#[derive(Debug)]
+pub struct Store {
+    targets: Arc<Targets>,
+    pools: RwLock<Vec<Pool>>,
+    any_answer: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Pool {
+    records: Vec<Record>,
+    /// How many of the records failed last.
+    failing: usize,
+    usage: Option<Answer<PoolUsage>>,
+}
+
+impl Store {
+    /// A store that knows nothing yet of these targets.
+    #[must_use]
+    pub fn new(targets: Arc<Targets>) -> Self {
+        let pool = |pool: &targets::Pool| Pool {
+            records: vec![Record::default(); pool.identities.len()],
+            failing: 0,
+            usage: None,
+        };
+        let pools = RwLock::new(targets.pools.iter().map(pool).collect());
+        Self { targets, pools, any_answer: AtomicBool::new(false) }
+    }
+
+    /// Takes in what a poll brought. The only way in.
+    pub fn record(&self, observation: &Observation) {
+        match observation.outcome {
+            Outcome::Identity { pool, identity, result } => self.record_identity(pool, identity, result, observation.asked),
+            Outcome::Pool { pool, result } => self.record_pool(pool, result, observation.asked),
+        }
+    }
+
+    fn record_identity(&self, pool: usize, identity: usize, result: Result<Usage, Failure>, asked: Moment) {
+        if matches!(result, Ok(_) | Err(Failure::NotFound)) {
+            self.any_answer.store(true, Ordering::Relaxed);
+        }
+        let (before, after, failing) = {
+            let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+            let pool = &mut pools[pool];
+            let record = &mut pool.records[identity];
+            let before = (record.failure(), pool.failing);
+            record.apply(result, asked);
+            pool.failing += usize::from(record.failure().is_some());
+            pool.failing -= usize::from(before.0.is_some());
+            (before, record.failure(), pool.failing)
+        };
+        let target = &self.targets.pools[pool];
+        if before.0 != after {
+            let (id, reason) = (target.identities.id(identity).as_str(), after.map_or("none", Failure::as_str));
+            debug!(pool = %target.id, identity = id, reason, "identity changed");
+        }
+        log_change(target, before.1, failing, after);
+    }
+
+    fn record_pool(&self, pool: usize, result: Result<PoolUsage, Failure>, asked: Moment) {
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let usage = &mut pools[pool].usage;
+        match result {
+            Ok(answer) => *usage = Some(Answer { usage: answer, asked }),
+            // Refused, for good as far as AWS can tell: what was once allowed to be seen is not shown on.
+            Err(failure) if !failure.is_transient() => *usage = None,
+            Err(_) => {}
+        }
+    }
+
+    /// Whether AWS has answered about any identity yet, be it that there is no such one.
+    #[must_use]
+    pub fn any_answer(&self) -> bool {
+        self.any_answer.load(Ordering::Relaxed)
+    }
+
+    /// Everything as it is now. Writers wait while the view lives.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View { targets: &self.targets, pools: self.pools.read().unwrap_or_else(PoisonError::into_inner) }
+    }
+}
+
+/// One line when a pool's first identity begins to fail, one when all do, one when none does any more.
+fn log_change(pool: &targets::Pool, before: usize, failing: usize, failure: Option<Failure>) {
+    let identities = pool.identities.len();
+    let reason = failure.map_or("none", Failure::as_str);
+    match (before, failing) {
+        (before, failing) if before == failing => {}
+        (_, 0) => info!(pool = %pool.id, identities, "polls succeed again"),
+        (0, _) if identities > 1 => warn!(pool = %pool.id, identities, reason, "polls begin to fail"),
+        (_, failing) if failing == identities => warn!(pool = %pool.id, identities, reason, "all polls fail"),
+        _ => {}
+    }
+}
+
+/// Everything that is known at one moment.
+pub struct View<'a> {
+    targets: &'a Targets,
+    pools: RwLockReadGuard<'a, Vec<Pool>>,
+}
+
+/// What is known of one pool at one moment.
+#[derive(Clone, Copy)]
+pub struct PoolView<'a> {
+    /// The pool itself and its identities.
+    pub target: &'a targets::Pool,
+    /// What is known of each identity, in the order of `target.identities`.
+    pub records: &'a [Record],
+    usage: Option<&'a Answer<PoolUsage>>,
+}
+
+impl View<'_> {
+    /// All pools, in the configuration's order.
+    pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
+        let pools = self.targets.pools.iter().zip(self.pools.iter());
+        pools.map(|(target, pool)| PoolView { target, records: &pool.records, usage: pool.usage.as_ref() })
+    }
+}
+
+impl PoolView<'_> {
+    /// Usage older than this is not shown.
+    #[must_use]
+    pub fn stale_after(&self) -> Duration {
+        self.target.settings.stale_after
+    }
+
+    /// The pool's own usage, while it may be shown.
+    #[must_use]
+    pub fn usage(&self, now: Mono) -> Option<&PoolUsage> {
+        self.usage.filter(|answer| answer.is_current(now, self.stale_after())).map(|answer| &answer.usage)
+    }
+}

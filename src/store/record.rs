@@ -1,0 +1,169 @@
+//! What is known of one identity, and what that makes of it.
+
+use std::time::Duration;
+
+use crate::clock::{Mono, Moment};
+use crate::usage::{Failure, Usage};
+
+/// What an identity is at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// No poll has ended yet.
+    Pending,
+    /// The last poll succeeded, not too long ago.
+    Fresh,
+    /// The last poll failed; if one succeeded before, that is not too long ago and its usage is still shown.
+    Failing,
+    /// The last success is longer ago than `stale_after`; its usage is shown no more.
+    Stale,
+    /// AWS said that there is no such identity, and has not said otherwise since.
+    Missing,
+}
+
+impl State {
+    /// Every state, in the order of the metric labels.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Fresh, Self::Failing, Self::Stale, Self::Missing];
+
+    /// The word for it, everywhere.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Fresh => "fresh",
+            Self::Failing => "failing",
+            Self::Stale => "stale",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// A usage and when it was true.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Answer<U> {
+    /// What AWS said.
+    pub usage: U,
+    /// When it was asked.
+    pub asked: Moment,
+}
+
+impl<U> Answer<U> {
+    /// Whether it may still be shown.
+    #[must_use]
+    pub fn is_current(&self, now: Mono, stale_after: Duration) -> bool {
+        now.since(self.asked.mono) <= stale_after
+    }
+}
+
+/// What is known of one identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Record {
+    success: Option<Answer<Usage>>,
+    failure: Option<Failure>,
+    missing: bool,
+}
+
+impl Record {
+    /// Takes in what a poll brought. A failure changes no usage, and only a success or "not found" says anything on whether
+    /// the identity exists.
+    pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Moment) {
+        match result {
+            Ok(usage) => *self = Self { success: Some(Answer { usage, asked }), failure: None, missing: false },
+            Err(failure) => {
+                self.failure = Some(failure);
+                self.missing |= failure == Failure::NotFound;
+            }
+        }
+    }
+
+    /// What the identity is now.
+    #[must_use]
+    pub fn state(&self, now: Mono, stale_after: Duration) -> State {
+        match (self.missing, &self.success, self.failure) {
+            (true, ..) => State::Missing,
+            (_, None, None) => State::Pending,
+            (_, Some(success), _) if !success.is_current(now, stale_after) => State::Stale,
+            (_, _, Some(_)) => State::Failing,
+            (_, Some(_), None) => State::Fresh,
+        }
+    }
+
+    /// The usage, while it may be shown.
+    #[must_use]
+    pub fn usage(&self, now: Mono, stale_after: Duration) -> Option<&Usage> {
+        let shown = matches!(self.state(now, stale_after), State::Fresh | State::Failing);
+        self.success.as_ref().filter(|_| shown).map(|success| &success.usage)
+    }
+
+    /// Whether the last poll succeeded; `None` before the first.
+    #[must_use]
+    pub fn up(&self) -> Option<bool> {
+        match (self.failure, self.success) {
+            (Some(_), _) => Some(false),
+            (None, Some(_)) => Some(true),
+            (None, None) => None,
+        }
+    }
+
+    /// Why the last poll failed, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        self.failure
+    }
+
+    /// When the poll that last succeeded asked, in seconds since 1970.
+    #[must_use]
+    pub fn last_success(&self) -> Option<f64> {
+        self.success.map(|success| success.asked.unix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Failure::{NotFound, Timeout};
+    use State::{Failing, Fresh, Missing, Pending, Stale};
+
+    const USAGE: Usage = Usage { datasets: Some(3), storage_bytes: Some(4_096), last_modified: None };
+    const STALE_AFTER: Duration = Duration::from_secs(900);
+
+    fn at(seconds: u64) -> Moment {
+        Moment { mono: Mono::START + Duration::from_secs(seconds), unix: seconds as f64 }
+    }
+
+    /// Every state, what may happen in it, and what it then is.
+    #[test]
+    fn transitions() {
+        let pending = Record::default();
+        let after = |record: Record, result, seconds| {
+            let mut record = record;
+            record.apply(result, at(seconds));
+            record
+        };
+        let fresh = after(pending, Ok(USAGE), 1_000);
+        let failing = after(fresh, Err(Timeout), 1_300);
+        let never_up = after(pending, Err(Timeout), 1_000);
+        let missing = after(fresh, Err(NotFound), 1_300);
+        for (what, record, now, state, shown, up) in [
+            ("never polled", pending, 9_999, Pending, false, None),
+            ("succeeded", fresh, 1_900, Fresh, true, Some(true)),
+            ("succeeded, long ago", fresh, 1_901, Stale, false, Some(true)),
+            ("failed after success", failing, 1_900, Failing, true, Some(false)),
+            ("failed, success long ago", failing, 1_901, Stale, false, Some(false)),
+            ("failed from the start", never_up, 1_000, Failing, false, Some(false)),
+            ("failed from the start, long ago", never_up, 9_999, Failing, false, Some(false)),
+            ("gone", missing, 1_300, Missing, false, Some(false)),
+            ("gone from the start", after(pending, Err(NotFound), 1), 1, Missing, false, Some(false)),
+            ("gone, long ago", missing, 9_999, Missing, false, Some(false)),
+            ("gone, then no answer", after(missing, Err(Timeout), 1_301), 1_301, Missing, false, Some(false)),
+            ("gone, then back", after(missing, Ok(USAGE), 1_301), 1_301, Fresh, true, Some(true)),
+            ("failed, then back", after(failing, Ok(USAGE), 1_301), 1_301, Fresh, true, Some(true)),
+            ("failed, then gone", after(failing, Err(NotFound), 1_301), 1_301, Missing, false, Some(false)),
+        ] {
+            assert_eq!(record.state(at(now).mono, STALE_AFTER), state, "{what}");
+            assert_eq!(record.usage(at(now).mono, STALE_AFTER), shown.then_some(&USAGE), "{what}");
+            assert_eq!(record.up(), up, "{what}");
+        }
+        assert_eq!(missing.last_success(), Some(1_000.0), "what was true stays told");
+        assert_eq!(never_up.last_success(), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Who is polled: the identities of all pools, from the configuration and from files, sorted, each once, never changed.
+//!
+//! A million ids live in one text per pool, so that each costs its characters and four bytes.
+
+mod files;
+mod identities;
+
+use std::path::Path;
+
+pub use identities::Identities;
+
+use crate::config::{self, Config, Findings, PoolSettings, Problem};
+use crate::identity::PoolId;
+use crate::usage::Target;
+use identities::Collector;
+
+/// All pools and their identities.
+#[derive(Debug)]
+pub struct Targets {
+    /// The pools, in the configuration's order.
+    pub pools: Vec<Pool>,
+    /// The budgets that the pools draw on, in the order of their first pool.
+    pub budgets: Vec<Budget>,
+}
+
+/// One pool with its identities.
+#[derive(Debug)]
+pub struct Pool {
+    /// Its id.
+    pub id: PoolId,
+    /// What was set for it.
+    pub settings: PoolSettings,
+    /// Which of [`Targets::budgets`] pays for its calls.
+    pub budget: usize,
+    /// Its identities.
+    pub identities: Identities,
+}
+
+/// What AWS counts calls by: an account's credential in a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The region, behind it the role or profile where a pool names one.
+    pub label: String,
+}
+
+impl Targets {
+    /// Reads all identity files and puts the targets together. Problems and warnings are noted; with a problem, the
+    /// targets are of no use.
+    #[must_use]
+    pub fn load(config: &Config, findings: &mut Findings) -> Self {
+        let mut budgets: Vec<Budget> = Vec::new();
+        let mut pools = Vec::new();
+        for pool in &config.pools {
+            let identities = identities_of(pool, &config.file, findings);
+            let Some(id) = pool.id.clone() else { continue };
+            let label = budget_label(id.region(), &pool.settings.account);
+            let budget = budgets.iter().position(|budget| budget.label == label).unwrap_or_else(|| {
+                budgets.push(Budget { label });
+                budgets.len() - 1
+            });
+            pools.push(Pool { id, settings: pool.settings.clone(), budget, identities });
+        }
+        Self { pools, budgets }
+    }
+
+    /// How many identities there are, in all pools.
+    #[must_use]
+    pub fn identities(&self) -> usize {
+        self.pools.iter().map(|pool| pool.identities.len()).sum()
+    }
+
+    /// The pool that a target is or belongs to.
+    #[must_use]
+    pub fn pool(&self, target: Target) -> &Pool {
+        let (Target::Identity { pool, .. } | Target::Pool { pool }) = target;
+        &self.pools[pool]
+    }
+}
+
+fn budget_label(region: &str, account: &config::Account) -> String {
+    match account.role_arn.as_ref().or(account.profile.as_ref()) {
+        Some(account) => format!("{region} {account}"),
+        None => region.to_owned(),
+    }
+}
+
+fn identities_of(pool: &config::Pool, file: &Path, findings: &mut Findings) -> Identities {
+    let region = pool.id.as_ref().map(PoolId::region);
+    let mut collector = Collector::new(region);
+    for listed in &pool.identities {
+        if let Err(message) = collector.add(&listed.id, listed.name.as_deref(), || format!("{}.id", listed.key)) {
+            findings.problems.push(Problem::key(file, &listed.key, message));
+        }
+    }
+    for (index, pattern) in pool.identity_files.iter().enumerate() {
+        let key = format!("{}.identity_files[{index}]", pool.key);
+        files::read(file, &key, pattern, &mut collector, findings);
+    }
+    let (identities, notes) = collector.finish();
+    for note in notes {
+        findings.warnings.push(Problem::key(file, &pool.key, note));
+    }
+    if identities.is_empty() {
+        findings.warnings.push(Problem::key(file, &pool.key, "has no identity, so that only the pool itself is polled"));
+    }
+    identities
+}

@@ -1,0 +1,159 @@
+//! What the exporter tells of itself: metrics in a registry of the prometheus crate, and logs.
+
+pub mod logging;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use crate::clock::Mono;
+use crate::exposition::families::{
+    API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family, POLL_FAILURES, POLL_LAG, POLLS,
+    RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP, WEB_AUTH_FAILURES, WEB_CONNECTIONS,
+};
+use crate::poll::Progress;
+use crate::usage::{Failure, Observation, Operation, Outcome};
+
+/// From a loopback answer to one that is about to time out, in seconds.
+const CALL_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// From a handful of identities to a million, in seconds.
+const RENDER_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// The exporter's own metrics.
+pub struct Telemetry {
+    registry: Registry,
+    api_requests: IntCounterVec,
+    api_failures: IntCounterVec,
+    api_duration: HistogramVec,
+    api_rate_limit: GaugeVec,
+    api_rate: GaugeVec,
+    polls: IntCounter,
+    poll_failures: IntCounterVec,
+    poll_lag: Gauge,
+    sweep: Gauge,
+    scrapes: IntCounter,
+    scrape_render: Histogram,
+    web_connections: IntGauge,
+    progress: Arc<Progress>,
+}
+
+impl Telemetry {
+    /// Registers everything; counters of every known reason begin at 0. `config_read` is when the configuration was read, in
+    /// seconds since 1970.
+    ///
+    /// # Errors
+    /// When the prometheus crate does not take a family of the table, which would be a bug.
+    pub fn new(progress: Arc<Progress>, config_read: f64) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let telemetry = Self {
+            api_requests: add(&registry, IntCounterVec::new(opts(&API_REQUESTS), API_REQUESTS.labels))?,
+            api_failures: add(&registry, IntCounterVec::new(opts(&API_FAILURES), API_FAILURES.labels))?,
+            api_duration: add(
+                &registry,
+                HistogramVec::new(histogram_opts(&API_DURATION, &CALL_BUCKETS), API_DURATION.labels),
+            )?,
+            api_rate_limit: add(&registry, GaugeVec::new(opts(&API_RATE_LIMIT), API_RATE_LIMIT.labels))?,
+            api_rate: add(&registry, GaugeVec::new(opts(&API_RATE), API_RATE.labels))?,
+            polls: add(&registry, IntCounter::with_opts(opts(&POLLS)))?,
+            poll_failures: add(&registry, IntCounterVec::new(opts(&POLL_FAILURES), POLL_FAILURES.labels))?,
+            poll_lag: add(&registry, Gauge::with_opts(opts(&POLL_LAG)))?,
+            sweep: add(&registry, Gauge::with_opts(opts(&SWEEP)))?,
+            scrapes: add(&registry, IntCounter::with_opts(opts(&SCRAPES)))?,
+            scrape_render: add(&registry, Histogram::with_opts(histogram_opts(&SCRAPE_RENDER, &RENDER_BUCKETS)))?,
+            web_connections: add(&registry, IntGauge::with_opts(opts(&WEB_CONNECTIONS)))?,
+            registry: registry.clone(),
+            progress,
+        };
+        let build_info = add(&registry, IntGaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels))?;
+        build_info.with_label_values(&[VERSION, REVISION, RUSTC]).set(1);
+        add(&registry, IntGauge::with_opts(opts(&RELOAD_SUCCESSFUL)))?.set(1);
+        add(&registry, Gauge::with_opts(opts(&RELOAD_SUCCESS_TIME)))?.set(config_read);
+        add(&registry, IntCounter::with_opts(opts(&WEB_AUTH_FAILURES)))?;
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        for operation in Operation::ALL.map(Operation::as_str) {
+            telemetry.api_requests.with_label_values(&[operation]);
+            telemetry.api_duration.with_label_values(&[operation]);
+            for reason in Failure::ALL.map(Failure::as_str) {
+                telemetry.api_failures.with_label_values(&[operation, reason]);
+                telemetry.poll_failures.with_label_values(&[reason]);
+            }
+        }
+        Ok(telemetry)
+    }
+
+    /// One API call has ended.
+    pub fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>) {
+        let operation = operation.as_str();
+        self.api_requests.with_label_values(&[operation]).inc();
+        self.api_duration.with_label_values(&[operation]).observe(took.as_secs_f64());
+        if let Some(failure) = failure {
+            self.api_failures.with_label_values(&[operation, failure.as_str()]).inc();
+        }
+    }
+
+    /// One poll has ended. Only those of identities are counted: what a pool itself answers is a bonus.
+    pub fn polled(&self, observation: &Observation) {
+        if let Outcome::Identity { result, .. } = observation.outcome {
+            self.polls.inc();
+            if let Err(failure) = result {
+                self.poll_failures.with_label_values(&[failure.as_str()]).inc();
+            }
+        }
+    }
+
+    /// One scrape was answered, after writing for this long.
+    pub fn scraped(&self, took: Duration) {
+        self.scrapes.inc();
+        self.scrape_render.observe(took.as_secs_f64());
+    }
+
+    /// The number of open client connections, for those who open and close them.
+    #[must_use]
+    pub fn web_connections(&self) -> &IntGauge {
+        &self.web_connections
+    }
+
+    /// Writes all of it, as text 0.0.4.
+    ///
+    /// # Errors
+    /// When the prometheus crate cannot encode what it registered, which would be a bug.
+    pub fn write(&self, now: Mono, out: &mut Vec<u8>) -> Result<(), prometheus::Error> {
+        self.poll_lag.set(self.progress.lag(now).as_secs_f64());
+        self.sweep.set(self.progress.sweep().as_secs_f64());
+        for budget in self.progress.budgets() {
+            self.api_rate_limit.with_label_values(&[budget.label]).set(budget.limit);
+            self.api_rate.with_label_values(&[budget.label]).set(budget.rate);
+        }
+        TextEncoder::new().encode(&self.registry.gather(), out)
+    }
+}
+
+/// The version in Cargo.toml.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The git revision it was built from, if there was one.
+pub const REVISION: &str = env!("BUILD_REVISION");
+/// The compiler's version.
+pub const RUSTC: &str = env!("BUILD_RUSTC");
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+fn histogram_opts(family: &Family, buckets: &[f64]) -> HistogramOpts {
+    HistogramOpts::from(opts(family)).buckets(buckets.to_vec())
+}
+
+fn add<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: Result<C, prometheus::Error>,
+) -> Result<C, prometheus::Error> {
+    let collector = collector?;
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}

@@ -1,0 +1,285 @@
+//! Listening sockets, and HTTP/1.1 over whatever connects to them.
+//!
+//! warp's own server panics on a taken port and drains without end; this one does neither.
+
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus::IntGauge;
+use thiserror::Error as ThisError;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+/// A connection may be silent, or take to send a request's head, for this long. Prometheus keeps idle connections for five
+/// minutes (prometheus/common, `IdleConnTimeout`); it, not we, should be the one to close them.
+const IDLE: Duration = Duration::from_secs(330);
+/// What requests under way get when the process is to end; with the poller's stop it stays well below 5 s.
+const DRAIN: Duration = Duration::from_secs(3);
+/// How long to wait when the system has no more sockets to give.
+const NO_SOCKETS: Duration = Duration::from_millis(200);
+
+/// Where to listen: `host:port`, `:port`, `[::1]:port` or `unix:/path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A port, on one host's addresses or on all.
+    Tcp(Option<String>, u16),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH".to_owned();
+        if let Some(path) = text.strip_prefix("unix:") {
+            return if path.is_empty() { Err(expected()) } else { Ok(Self::Unix(path.into())) };
+        }
+        let (host, port) = text.rsplit_once(':').ok_or_else(expected)?;
+        let port = port.parse().map_err(|_| expected())?;
+        let host = match host.strip_prefix('[').map(|host| host.strip_suffix(']')) {
+            Some(Some(host)) => host,
+            None if !host.contains(':') => host,
+            _ => return Err(expected()),
+        };
+        Ok(Self::Tcp((!host.is_empty()).then(|| host.to_owned()), port))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(None, port) => write!(f, ":{port}"),
+            Self::Tcp(Some(host), port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp(Some(host), port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, ThisError)]
+#[error("cannot listen on {address}: {error}")]
+pub struct CannotListen {
+    address: Address,
+    error: io::Error,
+}
+
+/// A socket that is listening.
+#[derive(Debug)]
+pub enum Listener {
+    /// A port.
+    Tcp(TcpListener),
+    /// A socket in the file system, removed with this.
+    Unix(UnixListener, SocketFile),
+}
+
+/// Removes its file when it goes.
+#[derive(Debug)]
+pub struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Nobody is left to tell.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the address is taken, or not this machine's, or not allowed.
+    pub async fn bind(address: &Address) -> Result<Self, CannotListen> {
+        let bound = match address {
+            Address::Tcp(Some(host), port) => TcpListener::bind((host.as_str(), *port)).await.map(Self::Tcp),
+            Address::Tcp(None, port) => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port)).await {
+                // No IPv6 here at all; a taken port is another matter.
+                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                    TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).await.map(Self::Tcp)
+                }
+                bound => bound.map(Self::Tcp),
+            },
+            Address::Unix(path) => bind_unix(path).await,
+        };
+        bound.map_err(|error| CannotListen { address: address.clone(), error })
+    }
+
+    /// The address it got: the port, when it was asked for any.
+    #[must_use]
+    pub fn address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map_or_else(|error| error.to_string(), |at| at.to_string()),
+            Self::Unix(_, SocketFile(path)) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
+/// A socket file that nobody listens on any more is what a killed process leaves behind.
+async fn bind_unix(path: &Path) -> io::Result<Listener> {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        fs::remove_file(path)?;
+    }
+    Ok(Listener::Unix(UnixListener::bind(path)?, SocketFile(path.to_owned())))
+}
+
+/// How many connections may be open, all listeners together, and how many are.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    free: Arc<Semaphore>,
+    open: IntGauge,
+}
+
+/// One open connection.
+struct Place {
+    open: IntGauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Connections {
+    /// At most `most` open connections, counted in `open`.
+    #[must_use]
+    pub fn new(most: usize, open: IntGauge) -> Self {
+        Self { free: Arc::new(Semaphore::new(most)), open }
+    }
+
+    fn take(&self, permit: OwnedSemaphorePermit) -> Place {
+        self.open.inc();
+        Place { open: self.open.clone(), _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.dec();
+    }
+}
+
+/// Serves all who connect until `stop`, then drains: requests under way are given three seconds, idle connections none.
+pub async fn serve<S, B>(listener: Listener, service: S, connections: Connections, stop: CancellationToken)
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>, Future: Send> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    loop {
+        let accepting = async {
+            let permit = Arc::clone(&connections.free).acquire_owned().await.expect("the semaphore is never closed");
+            let stream = match &listener {
+                Listener::Tcp(listener) => Stream::Tcp(listener.accept().await?.0),
+                Listener::Unix(listener, _) => Stream::Unix(listener.accept().await?.0),
+            };
+            Ok((stream, connections.take(permit)))
+        };
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(ended) = tasks.join_next() => report(ended),
+            accepted = accepting => match accepted {
+                Ok((Stream::Tcp(stream), place)) => {
+                    // Only a delay if it fails, and it fails only when the other side has gone already.
+                    let _ = stream.set_nodelay(true);
+                    tasks.spawn(connection(stream, service.clone(), place, stop.clone()));
+                }
+                Ok((Stream::Unix(stream), place)) => {
+                    tasks.spawn(connection(stream, service.clone(), place, stop.clone()));
+                }
+                Err(error) => refused(error).await,
+            },
+        }
+    }
+    drop(listener);
+    while let Some(ended) = tasks.join_next().await {
+        report(ended);
+    }
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+async fn connection<S, B>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    service: S,
+    _place: Place,
+    stop: CancellationToken,
+) where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(DRAIN, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return debug!("a connection was cut off, its request was not done in time"),
+            }
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection broke");
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        error!(%error, "a connection died");
+    }
+}
+
+/// Nobody was accepted. Without file descriptors, trying again at once would only burn the CPU.
+async fn refused(error: io::Error) {
+    let gone = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::NotConnected];
+    if !gone.contains(&error.kind()) {
+        warn!(%error, "cannot accept connections");
+        tokio::time::sleep(NO_SOCKETS).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        let tcp = |host: Option<&str>, port| Ok(Address::Tcp(host.map(str::to_owned), port));
+        for (text, address) in [
+            (":10520", tcp(None, 10520)),
+            ("localhost:0", tcp(Some("localhost"), 0)),
+            ("[::1]:80", tcp(Some("::1"), 80)),
+            ("unix:/run/exporter.sock", Ok(Address::Unix("/run/exporter.sock".into()))),
+        ] {
+            let parsed = text.parse::<Address>();
+            assert_eq!(parsed, address, "{text}");
+            assert_eq!(parsed.unwrap().to_string(), text);
+        }
+        for text in ["", "10520", "host", "host:", "host:99999", "::1:80", "[::1:80", "[::1]", "unix:"] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What is answered over HTTP. Sockets are `listener`'s business, this room knows only requests.
+
+pub mod listener;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, StatusCode};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use tracing::error;
+use warp::path::FullPath;
+use warp::reply::Response;
+use warp::{Filter, Reply};
+
+use crate::clock::Clock;
+use crate::exposition;
+use crate::poll::Progress;
+use crate::store::Store;
+use crate::telemetry::{REVISION, Telemetry, VERSION};
+
+/// The scheduler goes round its loop every second or more often; silent for this long, it has died or hangs.
+const STALLED: Duration = Duration::from_secs(30);
+const NOT_READY_RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// Everything that pages are made from.
+pub struct Site {
+    /// Where the metrics are: an absolute path.
+    pub telemetry_path: String,
+    /// What is known of the identities.
+    pub store: Arc<Store>,
+    /// What the exporter knows of itself.
+    pub telemetry: Arc<Telemetry>,
+    /// What the poller is doing.
+    pub progress: Arc<Progress>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The routes as a service for [`listener::serve`].
+pub fn service<B>(
+    site: Arc<Site>,
+) -> impl Service<http::Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+where
+    B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
+{
+    let routes = warp::method().and(warp::path::full()).map(move |method: Method, path: FullPath| {
+        let site = &site;
+        answer(site, &method, path.as_str())
+    });
+    TowerToHyperService::new(warp::service(routes))
+}
+
+fn answer(site: &Site, method: &Method, path: &str) -> Response {
+    let page: fn(&Site) -> Response = match path {
+        path if path == site.telemetry_path => metrics,
+        "/" => status,
+        "/-/healthy" => healthy,
+        "/-/ready" => ready,
+        _ => return text(StatusCode::NOT_FOUND, "there is no such page\n"),
+    };
+    if method == Method::GET || method == Method::HEAD {
+        return page(site);
+    }
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed here\n");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn metrics(site: &Site) -> Response {
+    let began = site.clock.now();
+    let mut body = Vec::new();
+    exposition::write(&site.store.view(), began, &mut body);
+    if let Err(error) = site.telemetry.write(began.mono, &mut body) {
+        error!(%error, "the exporter's own metrics cannot be written");
+        return text(StatusCode::INTERNAL_SERVER_ERROR, "the exporter's own metrics cannot be written\n");
+    }
+    site.telemetry.scraped(site.clock.now().mono.since(began.mono));
+    page(StatusCode::OK, EXPOSITION, body)
+}
+
+fn status(site: &Site) -> Response {
+    let body = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>cognitosync_exporter</title></head>\n<body>\n\
+         <h1>cognitosync_exporter</h1>\n<p>Version {VERSION}, revision {REVISION}.</p>\n\
+         <ul>\n<li><a href=\"{}\">Metrics</a></li>\n<li><a href=\"/-/healthy\">Healthy?</a></li>\n\
+         <li><a href=\"/-/ready\">Ready?</a></li>\n</ul>\n</body>\n</html>\n",
+        site.telemetry_path
+    );
+    page(StatusCode::OK, HTML, body)
+}
+
+fn healthy(site: &Site) -> Response {
+    let silent = site.progress.silent_for(site.clock.now().mono);
+    if silent < STALLED {
+        return text(StatusCode::OK, "healthy\n");
+    }
+    text(StatusCode::INTERNAL_SERVER_ERROR, format!("the scheduler has been silent for {} s\n", silent.as_secs()))
+}
+
+fn ready(site: &Site) -> Response {
+    if site.store.any_answer() {
+        return text(StatusCode::OK, "ready\n");
+    }
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "no answer about any identity yet\n");
+    response.headers_mut().insert(RETRY_AFTER, NOT_READY_RETRY_SECONDS);
+    response
+}
+
+fn text(status: StatusCode, body: impl Into<String>) -> Response {
+    page(status, TEXT, body.into())
+}
+
+fn page(status: StatusCode, content_type: HeaderValue, body: impl Reply) -> Response {
+    let mut response = body.into_response();
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
