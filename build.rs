@@ -12,7 +12,8 @@ fn main() {
     println!("cargo::rustc-env=BUILD_RUSTC={}", rustc.as_deref().unwrap_or("unknown"));
     println!("cargo::rerun-if-changed=build.rs");
     // A path that is not there would make cargo run this every time.
-    for path in [".git/HEAD", ".git/refs/heads", ".git/packed-refs"].into_iter().filter(|path| Path::new(path).exists()) {
+    for path in [".git/HEAD", ".git/refs/heads", ".git/packed-refs"].into_iter().filter(|path| Path::new(path).exists())
+    {
         println!("cargo::rerun-if-changed={path}");
     }
 }

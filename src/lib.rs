@@ -1,12 +1,29 @@
-//! crate
-pub mod clock;
-pub mod cognito;
+//! A Prometheus exporter for Amazon Cognito Sync.
+//!
+//! The way data goes: [`config`] reads what is wanted, [`targets`] lists who is polled, [`poll`] decides when to ask whom,
+//! [`cognito`] asks. What comes back is an [`usage::Observation`], which the [`store`] and [`telemetry`] read;
+//! [`exposition`] turns the store into text and [`web`] serves it. [`app`] puts it all together.
+
+pub mod app;
+pub mod cli;
+
+pub mod check;
 pub mod config;
-pub mod exposition;
-pub mod identity;
-pub mod poll;
-pub mod store;
 pub mod targets;
+
+pub mod poll;
+
+pub mod cognito;
+
+pub mod store;
 pub mod telemetry;
-pub mod usage;
+
+pub mod exposition;
 pub mod web;
+
+pub mod clock;
+pub mod identity;
+pub mod usage;
+
+pub mod demo;
+pub mod simulator;

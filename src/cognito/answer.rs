@@ -53,7 +53,8 @@ fn about(told: Option<&str>, asked: &str) -> Result<(), Failure> {
 }
 
 fn count(number: Option<i64>) -> Result<Option<u64>, Failure> {
-    let checked = number.map(|number| u64::try_from(number).ok().filter(|_| number <= LARGEST).ok_or(Failure::Malformed));
+    let checked =
+        number.map(|number| u64::try_from(number).ok().filter(|_| number <= LARGEST).ok_or(Failure::Malformed));
     checked.transpose()
 }
 

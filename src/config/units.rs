@@ -32,7 +32,8 @@ mod tests {
 
     #[test]
     fn sizes_in_both_kinds_of_units() {
-        for (text, bytes) in [("20971520", 20_971_520), ("512KiB", 524_288), ("20MiB", 20_971_520), ("1MB", 1_000_000)] {
+        for (text, bytes) in [("20971520", 20_971_520), ("512KiB", 524_288), ("20MiB", 20_971_520), ("1MB", 1_000_000)]
+        {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in ["", "-1", "20 parsecs", "MiB"] {

@@ -270,8 +270,13 @@ mod tests {
 
     #[test]
     fn plain_http_stays_on_this_machine() {
-        for url in ["https://sync.example", "https://sync.example:8443/", "http://127.0.0.1:4566", "http://[::1]:1", "http://localhost"]
-        {
+        for url in [
+            "https://sync.example",
+            "https://sync.example:8443/",
+            "http://127.0.0.1:4566",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
             assert_eq!(endpoint_problem(url), Ok(()), "{url}");
         }
         for url in [

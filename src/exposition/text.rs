@@ -78,7 +78,19 @@ mod tests {
 
     #[test]
     fn numbers_are_as_the_prometheus_crate_writes_them() {
-        for value in [0.0, -0.0, 1.0, 0.1, 1.5e-9, 1_763_865_600.123, 9_007_199_254_740_992.0, 1e21, -3.0, f64::MAX, f64::MIN_POSITIVE] {
+        for value in [
+            0.0,
+            -0.0,
+            1.0,
+            0.1,
+            1.5e-9,
+            1_763_865_600.123,
+            9_007_199_254_740_992.0,
+            1e21,
+            -3.0,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+        ] {
             let mut out = Vec::new();
             number(value, &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), value.to_string());

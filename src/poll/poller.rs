@@ -27,9 +27,8 @@ const GRACE: Duration = Duration::from_secs(1);
 pub struct Died(#[from] JoinError);
 
 /// Polls all targets until it is stopped.
-pub struct Poller<S, L> {
+pub struct Poller<S> {
     source: Arc<S>,
-    listener: Arc<L>,
     targets: Arc<Targets>,
     clock: Clock,
     schedule: Schedule,
@@ -47,10 +46,10 @@ struct Ended {
     outcome: Outcome,
 }
 
-impl<S: UsageSource, L: Listener> Poller<S, L> {
+impl<S: UsageSource> Poller<S> {
     /// A poller whose first interval begins now.
     #[must_use]
-    pub fn new(source: Arc<S>, listener: Arc<L>, targets: Arc<Targets>, settings: config::Poll, clock: Clock) -> Self {
+    pub fn new(source: Arc<S>, targets: Arc<Targets>, settings: config::Poll, clock: Clock) -> Self {
         let now = clock.now().mono;
         let budgets = targets.budgets.iter().enumerate().map(|(index, budget)| {
             let of_budget = targets.pools.iter().filter(|pool| pool.budget == index);
@@ -62,7 +61,6 @@ impl<S: UsageSource, L: Listener> Poller<S, L> {
             retry: Retry::new(settings.attempts),
             calls: JoinSet::new(),
             source,
-            listener,
             targets,
             clock,
             settings,
@@ -75,11 +73,11 @@ impl<S: UsageSource, L: Listener> Poller<S, L> {
         Arc::clone(&self.progress)
     }
 
-    /// Polls until `stop`; calls under way are then dropped.
+    /// Polls until `stop`, telling `listener`; calls under way are then dropped.
     ///
     /// # Errors
     /// When a call panics.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Died> {
+    pub async fn run(mut self, listener: Arc<impl Listener>, stop: CancellationToken) -> Result<(), Died> {
         loop {
             let now = self.clock.now().mono;
             let mut wake = now + LONGEST_SLEEP;
@@ -95,7 +93,7 @@ impl<S: UsageSource, L: Listener> Poller<S, L> {
             self.progress.beat(now, self.schedule.oldest_due(), self.schedule.rates());
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(ended) = self.calls.join_next() => self.ended(ended?),
+                Some(ended) = self.calls.join_next() => self.ended(ended?, &*listener),
                 () = self.clock.sleep_until(wake) => {}
             }
         }
@@ -114,10 +112,10 @@ impl<S: UsageSource, L: Listener> Poller<S, L> {
         });
     }
 
-    fn ended(&mut self, ended: Ended) {
+    fn ended(&mut self, ended: Ended, listener: &impl Listener) {
         let Ended { ticket, asked, took, outcome } = ended;
         let failure = outcome.failure();
-        self.listener.called(ticket.target.operation(), took, failure);
+        listener.called(ticket.target.operation(), took, failure);
         let now = self.clock.now().mono;
         if let Some(failure) = failure
             && let Some(wait) = self.retry.wait(ticket.attempt, failure, self.chance(&ticket))
@@ -127,7 +125,7 @@ impl<S: UsageSource, L: Listener> Poller<S, L> {
         }
         self.schedule.poll_ended(&ticket, now);
         let took = now.since(ticket.poll_began);
-        self.listener.polled(&Observation { asked, took, attempts: ticket.attempt, outcome });
+        listener.polled(&Observation { asked, took, attempts: ticket.attempt, outcome });
     }
 
     /// A number in 0..1 that differs between targets, attempts and polls, but is the same when all is played again.
@@ -145,9 +143,11 @@ impl<S: UsageSource, L: Listener> Poller<S, L> {
 async fn ask<S: UsageSource>(source: &S, targets: &Targets, target: Target) -> Outcome {
     let at = targets.pool(target);
     match target {
-        Target::Identity { pool, identity } => {
-            Outcome::Identity { pool, identity, result: source.identity_usage(&at.id, at.identities.id(identity)).await }
-        }
+        Target::Identity { pool, identity } => Outcome::Identity {
+            pool,
+            identity,
+            result: source.identity_usage(&at.id, at.identities.id(identity)).await,
+        },
         Target::Pool { pool } => Outcome::Pool { pool, result: source.pool_usage(&at.id).await },
     }
 }

@@ -68,11 +68,11 @@ impl Progress {
         now.since(Mono::from_nanos(self.oldest_due.load(Ordering::Relaxed)))
     }
 
-    /// What polling every identity once takes at the present rates. Budgets are polled side by side: the slowest counts.
+    /// What polling every identity once takes at the present rates, in seconds. Budgets are polled side by side: the
+    /// slowest counts.
     #[must_use]
-    pub fn sweep(&self) -> Duration {
-        let seconds = |budget: &Budget| budget.identities as f64 / budget.rate();
-        Duration::from_secs_f64(self.budgets.iter().map(seconds).fold(0.0, f64::max))
+    pub fn sweep_seconds(&self) -> f64 {
+        self.budgets.iter().map(|budget| budget.identities as f64 / budget.rate()).fold(0.0, f64::max)
     }
 
     /// The rates of all budgets.

@@ -88,8 +88,10 @@ impl Schedule {
             let lane = schedule.pools[schedule.pool_of(index)].lane;
             waiting[lane].push(Reverse((schedule.due(index, now), index)));
         }
-        schedule.lanes =
-            waiting.into_iter().map(|waiting| Lane { waiting: waiting.into(), pacer: Pacer::new(rate_limit) }).collect();
+        schedule.lanes = waiting
+            .into_iter()
+            .map(|waiting| Lane { waiting: waiting.into(), pacer: Pacer::new(rate_limit) })
+            .collect();
         schedule
     }
 

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 pub use record::{Answer, Record, State};
 
-use crate::clock::{Mono, Moment};
+use crate::clock::{Moment, Mono};
 use crate::targets::{self, Targets};
 use crate::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
 
@@ -46,7 +46,9 @@ impl Store {
     /// Takes in what a poll brought. The only way in.
     pub fn record(&self, observation: &Observation) {
         match observation.outcome {
-            Outcome::Identity { pool, identity, result } => self.record_identity(pool, identity, result, observation.asked),
+            Outcome::Identity { pool, identity, result } => {
+                self.record_identity(pool, identity, result, observation.asked);
+            }
             Outcome::Pool { pool, result } => self.record_pool(pool, result, observation.asked),
         }
     }

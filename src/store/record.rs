@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{Mono, Moment};
+use crate::clock::{Moment, Mono};
 use crate::usage::{Failure, Usage};
 
 /// What an identity is at one moment.

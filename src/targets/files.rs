@@ -34,7 +34,8 @@ fn matching(directory: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     }
     // The directory is no pattern, whatever characters its name has.
     let absolute = Path::new(&glob::Pattern::escape(&directory.to_string_lossy())).join(pattern);
-    let found = glob::glob(&absolute.to_string_lossy()).map_err(|error| format!("`{pattern}` is not a glob: {error}"))?;
+    let found =
+        glob::glob(&absolute.to_string_lossy()).map_err(|error| format!("`{pattern}` is not a glob: {error}"))?;
     let paths: Vec<_> = found.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
     let files: Vec<_> = paths.into_iter().filter(|path| !path.is_dir()).collect();
     if files.is_empty() { Err(format!("`{pattern}` matches no file")) } else { Ok(files) }
@@ -80,7 +81,9 @@ mod tests {
 
     #[test]
     fn comments_start_behind_white_space() {
-        for (line, kept) in [("# all", ""), ("r:a # b", "r:a "), ("r:a issue#7", "r:a issue#7"), ("\t#", "\t"), ("", "")] {
+        for (line, kept) in
+            [("# all", ""), ("r:a # b", "r:a "), ("r:a issue#7", "r:a issue#7"), ("\t#", "\t"), ("", "")]
+        {
             assert_eq!(without_comment(line), kept, "{line:?}");
         }
     }

@@ -99,12 +99,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes one more; `place` tells where it stands. The error says what is wrong with the id, without repeating it.
-    pub(super) fn add(
-        &mut self,
-        text: &str,
-        name: Option<&str>,
-        place: impl FnOnce() -> String,
-    ) -> Result<(), String> {
+    pub(super) fn add(&mut self, text: &str, name: Option<&str>, place: impl FnOnce() -> String) -> Result<(), String> {
         let lowered = lower(text);
         let id = IdentityId::parse(&lowered).map_err(|error| error.to_string())?;
         if let Some(region) = self.region
@@ -173,7 +168,8 @@ mod tests {
 
     #[test]
     fn sorted_and_each_once() {
-        let (identities, notes) = collect(&[("r:c", None), ("r:aa", Some("first")), ("r:b", None), ("r:aa", Some("second"))]);
+        let (identities, notes) =
+            collect(&[("r:c", None), ("r:aa", Some("first")), ("r:b", None), ("r:aa", Some("second"))]);
         let ids: Vec<_> = identities.ids().map(IdentityId::as_str).collect();
         assert_eq!(ids, ["r:aa", "r:b", "r:c"]);
         assert_eq!([0, 1, 2].map(|index| identities.name(index)), [Some("first"), None, None]);

@@ -101,7 +101,11 @@ fn identities_of(pool: &config::Pool, file: &Path, findings: &mut Findings) -> I
         findings.warnings.push(Problem::key(file, &pool.key, note));
     }
     if identities.is_empty() {
-        findings.warnings.push(Problem::key(file, &pool.key, "has no identity, so that only the pool itself is polled"));
+        findings.warnings.push(Problem::key(
+            file,
+            &pool.key,
+            "has no identity, so that only the pool itself is polled",
+        ));
     }
     identities
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 use crate::clock::Mono;
 use crate::exposition::families::{
-    API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family, POLL_FAILURES, POLL_LAG, POLLS,
-    RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP, WEB_AUTH_FAILURES, WEB_CONNECTIONS,
+    API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family, POLL_FAILURES, POLL_LAG,
+    POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP, WEB_AUTH_FAILURES, WEB_CONNECTIONS,
 };
 use crate::poll::Progress;
 use crate::usage::{Failure, Observation, Operation, Outcome};
@@ -125,7 +125,7 @@ impl Telemetry {
     /// When the prometheus crate cannot encode what it registered, which would be a bug.
     pub fn write(&self, now: Mono, out: &mut Vec<u8>) -> Result<(), prometheus::Error> {
         self.poll_lag.set(self.progress.lag(now).as_secs_f64());
-        self.sweep.set(self.progress.sweep().as_secs_f64());
+        self.sweep.set(self.progress.sweep_seconds());
         for budget in self.progress.budgets() {
             self.api_rate_limit.with_label_values(&[budget.label]).set(budget.limit);
             self.api_rate.with_label_values(&[budget.label]).set(budget.rate);

@@ -134,7 +134,8 @@ impl Listener {
 /// A socket file that nobody listens on any more is what a killed process leaves behind.
 async fn bind_unix(path: &Path) -> io::Result<Listener> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket && UnixStream::connect(path).await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+    if is_socket && UnixStream::connect(path).await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    {
         fs::remove_file(path)?;
     }
     Ok(Listener::Unix(UnixListener::bind(path)?, SocketFile(path.to_owned())))

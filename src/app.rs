@@ -1,0 +1,217 @@
+//! The one room that knows all others: builds them, runs them, drains them.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error as ThisError;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::cli;
+use crate::clock::Clock;
+use crate::cognito::{Cognito, Credentials};
+use crate::config::Config;
+use crate::poll::Poller;
+use crate::store::Store;
+use crate::targets::Targets;
+use crate::telemetry::{REVISION, Telemetry, VERSION};
+use crate::usage::{Failure, Listener as PollListener, Observation, Operation};
+use crate::web::listener::{self, Connections, Listener};
+use crate::web::{self, Site};
+
+/// All tasks must have ended this long after a stop is asked for; what has not is cut off. Listeners drain in 3 s.
+const DRAIN: Duration = Duration::from_secs(4);
+
+type TaskResult = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// The daemon: everything built, nothing running yet.
+pub struct App {
+    tasks: JoinSet<TaskResult>,
+    names: HashMap<Id, String>,
+    start: CancellationToken,
+    stop: CancellationToken,
+}
+
+/// Why the daemon ended by itself.
+#[derive(Debug, ThisError)]
+pub enum Died {
+    /// A task returned, though nobody had asked it to.
+    #[error("task {name} ended{}", .error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    Ended {
+        /// Which.
+        name: String,
+        /// What it said.
+        error: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// A task panicked.
+    #[error("task {name} died: {error}")]
+    Panicked {
+        /// Which.
+        name: String,
+        /// What it said.
+        error: JoinError,
+    },
+}
+
+/// Whoever hears of polls.
+struct Listeners {
+    store: Arc<Store>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl PollListener for Listeners {
+    fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>) {
+        self.telemetry.called(operation, took, failure);
+    }
+
+    fn polled(&self, observation: &Observation) {
+        self.store.record(observation);
+        self.telemetry.polled(observation);
+    }
+}
+
+impl App {
+    /// Builds everything and begins to listen, so that a taken port is found before the first call to AWS.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on.
+    pub async fn build(
+        config: &Config,
+        targets: Targets,
+        web: &cli::Web,
+        credentials: &Credentials,
+        clock: Clock,
+    ) -> Result<Self, Box<dyn Error>> {
+        let config_read = clock.now().unix;
+        let targets = Arc::new(targets);
+        let mut listeners = Vec::with_capacity(web.listen_address.len());
+        for address in &web.listen_address {
+            listeners.push(Listener::bind(address).await?);
+        }
+        let source = Arc::new(Cognito::connect(&targets, &config.poll, credentials, clock.clone()).await);
+        let store = Arc::new(Store::new(Arc::clone(&targets)));
+        let polls = Poller::new(source, targets, config.poll.clone(), clock.clone());
+        let progress = polls.progress();
+        let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
+        let site = Arc::new(Site {
+            telemetry_path: web.telemetry_path.clone(),
+            store: Arc::clone(&store),
+            telemetry: Arc::clone(&telemetry),
+            progress,
+            clock,
+        });
+        let mut app = Self {
+            tasks: JoinSet::new(),
+            names: HashMap::new(),
+            start: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        };
+        let connections = Connections::new(web.max_connections as usize, telemetry.web_connections().clone());
+        for listener in listeners {
+            info!(address = listener.address(), "listening");
+            let name = format!("web server on {}", listener.address());
+            let (service, connections) = (web::service(Arc::clone(&site)), connections.clone());
+            app.add(name, |stop| async move {
+                listener::serve(listener, service, connections, stop).await;
+                Ok(())
+            });
+        }
+        let listeners = Arc::new(Listeners { store, telemetry });
+        app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, stop).await?) });
+        Ok(app)
+    }
+
+    /// Adds one more task, made with the token that tells it to stop. It runs once the app does.
+    pub fn add<F>(&mut self, name: String, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = TaskResult> + Send + 'static,
+    {
+        let (start, task) = (self.start.clone(), task(self.stop.clone()));
+        let handle = self.tasks.spawn(async move {
+            start.cancelled().await;
+            task.await
+        });
+        self.names.insert(handle.id(), name);
+    }
+
+    /// Runs until `asked_to_stop`, then drains, within 5 s whatever the clients do.
+    ///
+    /// # Errors
+    /// When a task ends by itself; all others are then stopped too.
+    pub async fn run(mut self, asked_to_stop: impl Future<Output = &'static str>) -> Result<(), Died> {
+        info!(version = VERSION, revision = REVISION, "started");
+        self.start.cancel();
+        let result = tokio::select! {
+            why = asked_to_stop => {
+                info!(why, "stopping");
+                Ok(())
+            }
+            Some(ended) = self.tasks.join_next_with_id() => Err(self.died(ended)),
+        };
+        self.stop.cancel();
+        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, all_ended).await.is_err() {
+            warn!("not everything ended in time; cut off");
+        }
+        result
+    }
+
+    fn died(&self, ended: Result<(Id, TaskResult), JoinError>) -> Died {
+        let name = |id: Id| self.names.get(&id).cloned().unwrap_or_default();
+        match ended {
+            Ok((id, result)) => Died::Ended { name: name(id), error: result.err() },
+            Err(error) => Died::Panicked { name: name(error.id()), error },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app() -> App {
+        App {
+            tasks: JoinSet::new(),
+            names: HashMap::new(),
+            start: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    async fn well_behaved(stop: CancellationToken) -> TaskResult {
+        stop.cancelled().await;
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_dies_takes_all_down_and_is_named() {
+        let mut app = app();
+        app.add("good".to_owned(), well_behaved);
+        app.add("bad".to_owned(), |_| async { panic!("on purpose") });
+        let died = app.run(std::future::pending()).await.unwrap_err();
+        assert!(matches!(&died, Died::Panicked { name, .. } if name == "bad"), "{died}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_ends_takes_all_down_and_is_named() {
+        let mut app = app();
+        app.add("good".to_owned(), well_behaved);
+        app.add("bad".to_owned(), |_| async { Err("no more".into()) });
+        let died = app.run(std::future::pending()).await.unwrap_err();
+        assert_eq!(died.to_string(), "task bad ended: no more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_stop_is_cut_off() {
+        let mut app = app();
+        app.add("good".to_owned(), well_behaved);
+        app.add("stubborn".to_owned(), |_| std::future::pending());
+        let clock = Clock::anchored(0.0);
+        app.run(async { "test" }).await.unwrap();
+        assert!(clock.now().unix < 5.0, "{:?}", clock.now());
+    }
+}

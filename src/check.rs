@@ -1,0 +1,61 @@
+//! `--config.check`: what would be polled, in words.
+
+use std::fmt::{self, Display, Formatter};
+
+use crate::config::{Config, Series};
+use crate::targets::{Pool, Targets};
+
+/// What a good configuration means. Shows no identity.
+pub struct Summary<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The targets made from it.
+    pub targets: &'a Targets,
+}
+
+impl Display for Summary<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { config, targets } = self;
+        writeln!(
+            f,
+            "{} is good: {} identities in {} pools",
+            config.file.display(),
+            targets.identities(),
+            targets.pools.len()
+        )?;
+        for pool in &targets.pools {
+            let settings = &pool.settings;
+            write!(f, "pool {}", pool.id)?;
+            if let Some(name) = &settings.name {
+                write!(f, " ({name:?})")?;
+            }
+            write!(
+                f,
+                ": {} identities, each every {}, stale after {}; budget {}",
+                pool.identities.len(),
+                humantime::format_duration(settings.interval),
+                humantime::format_duration(settings.stale_after),
+                targets.budgets[pool.budget].label,
+            )?;
+            if let Some(endpoint_url) = &settings.endpoint_url {
+                write!(f, " at {endpoint_url}")?;
+            }
+            match settings.series {
+                Series::Each => writeln!(f)?,
+                Series::Top(most) => writeln!(f, "; series for the {most} nearest a limit")?,
+                Series::None => writeln!(f, "; no series for identities")?,
+            }
+        }
+        for (index, budget) in targets.budgets.iter().enumerate() {
+            let of_budget = targets.pools.iter().filter(|pool| pool.budget == index);
+            let needed: f64 = of_budget.map(calls_per_second).sum();
+            writeln!(f, "budget {}: needs {needed:.3} of {} calls per second", budget.label, config.poll.rate_limit)?;
+        }
+        Ok(())
+    }
+}
+
+/// One call for each identity and one for the pool, in an interval.
+fn calls_per_second(pool: &Pool) -> f64 {
+    (pool.identities.len() + 1) as f64 / pool.settings.interval.as_secs_f64()
+}

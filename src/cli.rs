@@ -1,0 +1,139 @@
+//! Flags and subcommands, spelled as Prometheus spells them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::logging::{Format, Level};
+use crate::web::listener::Address;
+
+/// Prometheus exporter for Amazon Cognito Sync: datasets, storage and age of each identity.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = false)]
+pub struct Cli {
+    /// What to run, if not the daemon.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The configuration file.
+    #[arg(long = "config.file", value_name = "PATH", default_value = "config.yaml")]
+    pub config_file: PathBuf,
+
+    /// Read and validate everything, print what would be polled, and exit: 0 if all is well, 78 after printing every problem.
+    #[arg(long = "config.check")]
+    pub config_check: bool,
+
+    /// What is served.
+    #[command(flatten)]
+    pub web: Web,
+
+    /// What is logged.
+    #[command(flatten)]
+    pub log: Log,
+}
+
+/// What to run instead of the daemon.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run against the built-in Cognito Sync simulator: no AWS account, no configuration.
+    Demo(Demo),
+}
+
+/// The simulated world.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Demo {
+    /// Identities in the world.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    pub identities: u32,
+
+    /// Pools in the world.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub pools: u32,
+
+    /// Let one call in twenty fail, in all the ways that pass by themselves.
+    #[arg(long)]
+    pub faults: bool,
+}
+
+/// What is served, and where.
+#[derive(Args, Clone, Debug)]
+pub struct Web {
+    /// Address to listen on: HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH. May be given more than once.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10520", global = true)]
+    pub listen_address: Vec<Address>,
+
+    /// Path of the metrics.
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true)]
+    pub telemetry_path: String,
+
+    /// Client connections open at once, all listeners together.
+    #[arg(long = "web.max-connections", value_name = "NUMBER", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
+    pub max_connections: u32,
+}
+
+/// What is logged, and how.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Log {
+    /// How much to log; the environment's RUST_LOG filters finer, in its place.
+    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = Level::Info, global = true)]
+    pub level: Level,
+
+    /// How a log line looks.
+    #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = Format::Logfmt, global = true)]
+    pub format: Format,
+}
+
+/// An absolute path without characters that a URL or a page would have to escape, and not one of the other routes.
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    if !text.starts_with('/') || !text.chars().all(plain) {
+        return Err("expected a path such as /metrics, of letters, digits and /-._~".to_owned());
+    }
+    if text.starts_with("/-/") {
+        return Err("paths that begin with /-/ are taken".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_come_with_and_without_an_equals_sign() {
+        let joined =
+            Cli::try_parse_from(["x", "--config.file=a", "--web.listen-address=:1", "--log.level=debug"]).unwrap();
+        let apart =
+            Cli::try_parse_from(["x", "--config.file", "a", "--web.listen-address", ":1", "--log.level", "debug"])
+                .unwrap();
+        assert_eq!(format!("{joined:?}"), format!("{apart:?}"));
+    }
+
+    #[test]
+    fn demo_takes_the_daemons_flags_on_either_side() {
+        for arguments in [
+            ["x", "--web.listen-address=:1", "demo", "--identities=3"],
+            ["x", "demo", "--identities=3", "--web.listen-address=:1"],
+        ] {
+            let cli = Cli::try_parse_from(arguments).unwrap();
+            assert_eq!(cli.web.listen_address, [Address::Tcp(None, 1)]);
+            assert!(matches!(cli.command, Some(Command::Demo(Demo { identities: 3, pools: 2, faults: false }))));
+        }
+    }
+
+    #[test]
+    fn telemetry_paths() {
+        for (path, good) in
+            [("/metrics", true), ("/", true), ("/a/b.c", true), ("metrics", false), ("/<", false), ("/-/ready", false)]
+        {
+            assert_eq!(telemetry_path(path).is_ok(), good, "{path}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `demo`: the ordinary exporter against a simulated Cognito Sync on loopback.
+//!
+//! The simulator's world is written down as a configuration and read back like any other, so that everything past this
+//! file is the daemon.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::app::App;
+use crate::cli;
+use crate::clock::Clock;
+use crate::cognito::Credentials;
+use crate::config::{self, Findings};
+use crate::simulator::{Simulator, World, endpoint_url};
+use crate::targets::Targets;
+
+/// Makes every demo the same.
+const SEED: u64 = 10_520;
+const LATENCY: Duration = Duration::from_millis(20);
+/// Short, so that there is something to see soon.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(15);
+/// Calls per second beyond which the interval grows with the number of identities.
+const COMFORTABLE_RATE: f64 = 500.0;
+const ONE_FAULT_IN: u64 = 20;
+const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
+
+/// Builds the simulator and the daemon that polls it.
+///
+/// # Errors
+/// When an address cannot be listened on.
+pub async fn build(demo: &cli::Demo, web: &cli::Web, clock: Clock) -> Result<App, Box<dyn Error>> {
+    let world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
+    let (simulator, listener) = Simulator::bind(world, clock.clone()).await?;
+    simulator.set_latency(LATENCY);
+    simulator.set_random_faults(demo.faults.then_some(ONE_FAULT_IN));
+    let text = {
+        let endpoint_url = endpoint_url(&listener)?;
+        simulator.world(|world| configuration(world, &endpoint_url))?
+    };
+    let mut findings = Findings::default();
+    let config = config::parse(Path::new("demo"), &text, &mut findings)?;
+    let targets = Targets::load(&config, &mut findings);
+    if let Some(problem) = findings.problems.into_iter().next() {
+        return Err(problem.into());
+    }
+    let mut app = App::build(&config, targets, web, &Credentials::Simulator, clock).await?;
+    app.add("simulator".to_owned(), |stop| async move {
+        simulator.run(listener, stop).await;
+        Ok(())
+    });
+    Ok(app)
+}
+
+/// The configuration file that polls everyone in the world.
+fn configuration(world: &World, endpoint_url: &str) -> Result<String, std::fmt::Error> {
+    let identities: usize = world.pools().map(|(_, identities)| identities.count()).sum();
+    let interval = SHORTEST_INTERVAL.as_secs_f64().max(identities as f64 / COMFORTABLE_RATE).ceil();
+    // Room for retries and for the pools' own calls.
+    let rate_limit = (identities as f64 / interval * 2.0).ceil().max(10.0);
+    let mut text = String::new();
+    writeln!(text, "poll: {{interval: {interval}s, rate_limit: {rate_limit}, max_in_flight: 64}}")?;
+    writeln!(text, "pools:")?;
+    for (index, (pool, identities)) in world.pools().enumerate() {
+        writeln!(text, "- id: {pool}\n  name: {}", POOL_NAMES.get(index).copied().unwrap_or("more"))?;
+        writeln!(text, "  endpoint_url: {endpoint_url}\n  identities:")?;
+        for (index, identity) in identities.enumerate() {
+            match index {
+                0..3 => writeln!(text, "  - {{id: {identity}, name: canary-{}}}", index + 1)?,
+                _ => writeln!(text, "  - {identity}")?,
+            }
+        }
+    }
+    Ok(text)
+}

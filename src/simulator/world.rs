@@ -1,0 +1,210 @@
+//! Pools and identities that grow, go quiet, fill up and vanish by a script. Pure: what an identity has is reckoned from its
+//! script and the world's age, so that equal seeds live equal lives.
+
+use std::collections::BTreeMap;
+
+use crate::config::Limits;
+use crate::identity::hash;
+use crate::usage::{PoolUsage, Usage};
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];
+/// What the service allows by default.
+const LIMITS: Limits = Limits { storage_bytes: 20 << 20, datasets: 20 };
+const DAY: f64 = 86_400.0;
+
+/// All pools, by id, and their identities, by id.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pools: BTreeMap<String, BTreeMap<String, Life>>,
+}
+
+/// How an identity lives. `draw` is a number in 0..1 that makes it differ from others of its kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Life {
+    /// Always has exactly this.
+    Still(Usage),
+    /// Writes every few seconds, much the same amount.
+    Steady(f64),
+    /// Grows to three quarters of what it may store in ten minutes, then tidies up and begins again.
+    Growing(f64),
+    /// Reaches every limit within a minute, stays there for nine, then tidies up and begins again.
+    Filling(f64),
+    /// Has not written for days or months.
+    Quiet(f64),
+    /// Was created and never wrote.
+    Empty,
+    /// Is there for a while, gone for two minutes, and there again.
+    Vanishing(f64),
+}
+
+impl World {
+    /// Pools and identities drawn from a seed. Identities are dealt to the pools evenly.
+    #[must_use]
+    pub fn scripted(seed: u64, pools: usize, identities: usize) -> Self {
+        let mut world = Self::default();
+        for pool in 0..pools {
+            let region = REGIONS[pool % REGIONS.len()];
+            let pool_id = format!("{region}:{}", guid(&[&seed.to_string(), "pool", &pool.to_string()]));
+            world.pools.entry(pool_id.clone()).or_default();
+            for identity in (pool..identities).step_by(pools) {
+                let id = format!("{region}:{}", guid(&[&seed.to_string(), "identity", &identity.to_string()]));
+                world.insert(&pool_id, &id, Life::drawn(seed, identity));
+            }
+        }
+        world
+    }
+
+    /// Adds an identity, or changes the life of one; makes the pool when there is none.
+    pub fn insert(&mut self, pool: &str, identity: &str, life: Life) {
+        self.pools.entry(pool.to_owned()).or_default().insert(identity.to_owned(), life);
+    }
+
+    /// Takes an identity out of the world.
+    pub fn remove(&mut self, pool: &str, identity: &str) {
+        if let Some(identities) = self.pools.get_mut(pool) {
+            identities.remove(identity);
+        }
+    }
+
+    /// All pools with their identities, by id.
+    pub fn pools(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
+        self.pools.iter().map(|(pool, identities)| (pool.as_str(), identities.keys().map(String::as_str)))
+    }
+
+    /// What an identity has when the world is `age` seconds old, having begun at `began`, in seconds since 1970.
+    #[must_use]
+    pub fn usage(&self, pool: &str, identity: &str, age: f64, began: f64) -> Option<Usage> {
+        self.pools.get(pool)?.get(identity)?.usage(age, began)
+    }
+
+    /// What a pool has at that time.
+    #[must_use]
+    pub fn pool_usage(&self, pool: &str, age: f64, began: f64) -> Option<PoolUsage> {
+        let usages: Vec<_> = self.pools.get(pool)?.values().filter_map(|life| life.usage(age, began)).collect();
+        Some(PoolUsage {
+            storage_bytes: Some(usages.iter().filter_map(|usage| usage.storage_bytes).sum()),
+            sync_sessions: Some(usages.len() as u64 * 3 + (age / 10.0) as u64),
+            last_modified: usages.iter().filter_map(|usage| usage.last_modified).max_by(f64::total_cmp),
+        })
+    }
+}
+
+impl Life {
+    /// Of a hundred identities: 30 steady, 24 growing, 8 filling, 28 quiet, 5 empty, 5 vanishing.
+    fn drawn(seed: u64, identity: usize) -> Self {
+        let number = hash(&[&seed.to_string(), "life", &identity.to_string()]);
+        let draw = (number >> 11) as f64 / (1_u64 << 53) as f64;
+        // By turns rather than by chance, so that even ten identities show most of life.
+        match identity * 37 % 100 {
+            0..8 => Self::Filling(draw),
+            8..38 => Self::Steady(draw),
+            38..66 => Self::Quiet(draw),
+            66..71 => Self::Empty,
+            71..76 => Self::Vanishing(draw),
+            _ => Self::Growing(draw),
+        }
+    }
+
+    fn usage(self, age: f64, began: f64) -> Option<Usage> {
+        let having = |part: f64, last_modified: f64| Usage {
+            datasets: Some((f64::from(LIMITS.datasets) * part).ceil() as u32),
+            storage_bytes: Some((LIMITS.storage_bytes as f64 * part) as u64),
+            last_modified: Some(milliseconds(last_modified)),
+        };
+        let of_period = |seconds: f64, shift: f64| ((age + seconds * shift) % seconds) / seconds;
+        match self {
+            Self::Still(usage) => Some(usage),
+            Self::Steady(draw) => {
+                let every = 10.0 + 50.0 * draw;
+                let writes = (age / every).floor();
+                Some(having(0.05 + 0.3 * draw + 0.02 * (writes % 3.0), began + writes * every))
+            }
+            Self::Growing(draw) => {
+                let grown = of_period(600.0, draw);
+                Some(having(0.1 + 0.65 * grown, began + (age / 15.0).floor() * 15.0))
+            }
+            Self::Filling(draw) => {
+                let filled = ((age % 600.0) / (30.0 + 30.0 * draw)).min(1.0);
+                let written = (age / 5.0).floor() * 5.0;
+                Some(having(0.6 + 0.4 * filled, began + written))
+            }
+            Self::Quiet(draw) => Some(having(0.01 + 0.5 * draw, began - DAY * (1.0 + 400.0 * draw * draw))),
+            Self::Empty => Some(Usage { datasets: Some(0), storage_bytes: Some(0), last_modified: None }),
+            Self::Vanishing(draw) => {
+                let there = (age % 300.0) < 30.0 + 150.0 * draw || age % 300.0 > 150.0 + 150.0 * draw;
+                there.then(|| having(0.1 + 0.2 * draw, began - DAY * draw))
+            }
+        }
+    }
+}
+
+/// AWS tells dates to the millisecond.
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
+/// A GUID (RFC 9562, version 8: made by hashing) that these texts always give.
+fn guid(texts: &[&str]) -> String {
+    let [a, b] = ["high", "low"].map(|half| hash(&[texts, &[half]].concat()));
+    format!(
+        "{:08x}-{:04x}-8{:03x}-9{:03x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xfff,
+        b >> 52,
+        b & 0xffff_ffff_ffff
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{IdentityId, PoolId};
+    use std::collections::HashSet;
+
+    const BEGAN: f64 = 1_763_856_000.0;
+
+    #[test]
+    fn ids_are_ids_and_differ() {
+        let world = World::scripted(7, 3, 1_000);
+        let mut seen = HashSet::new();
+        for (pool, identities) in world.pools() {
+            let region = PoolId::parse(pool).unwrap().region().to_owned();
+            for identity in identities {
+                assert_eq!(IdentityId::parse(identity).unwrap().region(), region);
+                assert!(seen.insert(identity));
+            }
+        }
+        assert_eq!(seen.len(), 1_000);
+    }
+
+    #[test]
+    fn equal_seeds_live_equal_lives() {
+        let lives = |seed| {
+            let world = World::scripted(seed, 2, 50);
+            let ids: Vec<_> = world.pools().flat_map(|(pool, ids)| ids.map(move |id| (pool, id))).collect();
+            ids.iter().map(|(pool, id)| world.usage(pool, id, 100.0, BEGAN)).collect::<Vec<_>>()
+        };
+        assert_eq!(lives(1), lives(1));
+        assert_ne!(lives(1), lives(2));
+    }
+
+    #[test]
+    fn within_a_minute_there_is_something_to_show_of_everything() {
+        let world = World::scripted(1, 2, 200);
+        let at = |age: f64| -> Vec<Option<Usage>> {
+            let ids = world.pools().flat_map(|(pool, ids)| ids.map(move |id| (pool, id)));
+            ids.map(|(pool, id)| world.usage(pool, id, age, BEGAN)).collect()
+        };
+        let (start, minute) = (at(0.0), at(60.0));
+        let full =
+            |usage: &&Option<Usage>| usage.is_some_and(|usage| usage.storage_bytes == Some(LIMITS.storage_bytes));
+        assert_eq!(start.iter().filter(full).count(), 0);
+        assert_eq!(minute.iter().filter(full).count(), 16);
+        assert!(minute.iter().flatten().all(|usage| usage.datasets <= Some(20)));
+        assert!(minute.iter().any(Option::is_none), "somebody has vanished");
+        assert!(minute.iter().flatten().any(|usage| usage.last_modified.is_none()), "somebody never wrote");
+        assert!(minute.iter().flatten().any(|usage| usage.last_modified.is_some_and(|at| at < BEGAN - 90.0 * DAY)));
+        assert!(minute.iter().flatten().all(|usage| usage.last_modified.is_none_or(|at| at <= BEGAN + 60.0)));
+    }
+}
