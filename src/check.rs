@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::config::{Config, Series};
+use crate::config::{Config, Series, show_duration};
 use crate::targets::{Pool, Targets};
 
 /// What a good configuration means. Shows no identity.
@@ -33,8 +33,8 @@ impl Display for Summary<'_> {
                 f,
                 ": {} identities, each every {}, stale after {}; budget {}",
                 pool.identities.len(),
-                humantime::format_duration(settings.interval),
-                humantime::format_duration(settings.stale_after),
+                show_duration(settings.interval),
+                show_duration(settings.stale_after),
                 targets.budgets[pool.budget].label,
             )?;
             if let Some(endpoint_url) = &settings.endpoint_url {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use problem::{Findings, Place, Problem};
+pub(crate) use units::show as show_duration;
 pub(crate) use validate::is_loopback;
 
 use crate::identity::PoolId;

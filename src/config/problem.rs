@@ -57,7 +57,7 @@ impl Problem {
             }
             None => (Place::Whole, told),
         };
-        Self { file: file.into(), place, message: without_strings(&message) }
+        Self { file: file.into(), place, message: without_ids(&message) }
     }
 }
 
@@ -76,14 +76,34 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Serde repeats a string that it did not expect; it may be an identity id, which no log may hold.
-fn without_strings(message: &str) -> String {
-    const OPENING: &str = "string \"";
-    match message.split_once(OPENING) {
-        Some((before, quoted)) => match quoted.rsplit_once('"') {
-            Some((_, after)) => format!("{before}a string{after}"),
-            None => format!("{before}a string"),
-        },
-        None => message.to_owned(),
+/// Serde repeats what it did not expect; a string, or a key with a colon, may be an identity id, which no log may hold.
+fn without_ids(message: &str) -> String {
+    if let Some((before, rest)) = message.split_once("string \"") {
+        let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
+        return format!("{before}a string{after}");
+    }
+    match message.split_once("unknown field `").and_then(|(before, rest)| Some((before, rest.split_once('`')?))) {
+        Some((before, (key, after))) if key.contains(':') => format!("{before}unknown field{after}"),
+        _ => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_id_is_repeated() {
+        for (told, kept) in [
+            (
+                "invalid type: string \"us-east-1:2a\", expected a sequence",
+                "invalid type: a string, expected a sequence",
+            ),
+            ("unknown field `us-east-1:2a`, expected `id` or `name`", "unknown field, expected `id` or `name`"),
+            ("unknown field `regoin`, expected one of `id`", "unknown field `regoin`, expected one of `id`"),
+            ("missing field `id`", "missing field `id`"),
+        ] {
+            assert_eq!(without_ids(told), kept);
+        }
     }
 }

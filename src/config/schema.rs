@@ -8,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map of `poll`, `limits` and `pools`")]
 pub(super) struct File {
     pub(super) poll: Option<Poll>,
     pub(super) limits: Option<Limits>,
@@ -16,7 +16,7 @@ pub(super) struct File {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map of `interval`, `rate_limit` and so on")]
 pub(super) struct Poll {
     pub(super) interval: Option<Scalar>,
     pub(super) timeout: Option<Scalar>,
@@ -27,14 +27,14 @@ pub(super) struct Poll {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map of `storage` and `datasets`")]
 pub(super) struct Limits {
     pub(super) storage: Option<Scalar>,
     pub(super) datasets: Option<Scalar>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a map of `id`, `identities` and so on")]
 pub(super) struct Pool {
     pub(super) id: String,
     pub(super) name: Option<String>,

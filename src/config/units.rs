@@ -9,6 +9,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration such as 90s, 5m or 1h30m"))
 }
 
+/// A duration the way it is written in a configuration.
+pub(crate) fn show(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string().replace("days", "d").replace("day", "d")
+}
+
 /// `512KiB`, `20MiB`, `1MB`, or plain bytes. The error names what was found and what was expected.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let size: Result<ByteSize, _> = text.parse();
@@ -27,6 +32,15 @@ mod tests {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         for text in ["", "5", "300", "-5m", "5 parsecs", "m5", "5m5", "99999999999999999999d"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_shown_as_they_are_written() {
+        for text in ["90s", "5m", "1h 30m", "1d", "30d", "250ms"] {
+            let shown = show(duration(text).unwrap());
+            assert_eq!(duration(&shown), duration(text), "{shown}");
+            assert!(shown.len() <= text.len() + 3, "{shown}");
         }
     }
 

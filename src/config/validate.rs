@@ -35,13 +35,13 @@ pub(super) fn validate(file: &Path, schema: schema::File, findings: &mut Finding
     if stale_after.is_some_and(|stale_after| stale_after < interval) {
         check.problem("poll.stale_after", "is shorter than poll.interval, so that usage would come and go");
     }
-    let defaults = Defaults { interval, stale_after, limits: check.limits("limits", schema.limits, LIMITS) };
-    let poll = Poll {
+    let settings = Poll {
         timeout: check.duration("poll.timeout", poll.timeout, TIMEOUTS).unwrap_or(TIMEOUT),
         attempts: check.number("poll.attempts", poll.attempts, 1..=10).unwrap_or(ATTEMPTS),
         rate_limit: check.number("poll.rate_limit", poll.rate_limit, 0.001..=100_000.0).unwrap_or(RATE_LIMIT),
         max_in_flight: check.number("poll.max_in_flight", poll.max_in_flight, 1..=10_000).unwrap_or(MAX_IN_FLIGHT),
     };
+    let defaults = Defaults { interval, stale_after, limits: check.limits("limits", schema.limits, LIMITS) };
     let pools = schema.pools.unwrap_or_default();
     if pools.is_empty() {
         check.problem("pools", "has no pool, expected at least one");
@@ -60,7 +60,7 @@ pub(super) fn validate(file: &Path, schema: schema::File, findings: &mut Finding
             pool
         })
         .collect();
-    Config { file: file.into(), poll, pools }
+    Config { file: file.into(), poll: settings, pools }
 }
 
 /// What a pool gets where it says nothing.
@@ -135,7 +135,7 @@ impl Check<'_> {
             Ok(duration) if range.contains(&duration) => return Some(duration),
             Ok(_) => {
                 let (least, most) = range.into_inner();
-                let (least, most) = (humantime::format_duration(least), humantime::format_duration(most));
+                let (least, most) = (units::show(least), units::show(most));
                 self.problem(key, format!("`{text}` is out of range, expected {least} to {most}"));
             }
             Err(message) => self.problem(key, message),

@@ -18,3 +18,6 @@ pub fn write(view: &View<'_>, now: Moment, out: &mut Vec<u8>) {
     identity_series::write(view, &selections, now, out);
     pool_series::write(view, &selections, now, out);
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,3 +151,154 @@ async fn ask<S: UsageSource>(source: &S, targets: &Targets, target: Target) -> O
         Target::Pool { pool } => Outcome::Pool { pool, result: source.pool_usage(&at.id).await },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Mono;
+    use crate::config::Findings;
+    use crate::identity::{IdentityId, PoolId};
+    use crate::usage::{Operation, PoolUsage, Usage};
+    use std::path::Path;
+    use std::sync::Mutex;
+
+    /// Answers after `takes`, with `answer`; remembers when it was asked and how many calls were under way at most.
+    struct Fake {
+        takes: Duration,
+        answer: fn(usize) -> Result<Usage, Failure>,
+        clock: Clock,
+        seen: Mutex<Seen>,
+    }
+
+    #[derive(Default)]
+    struct Seen {
+        asked: Vec<Mono>,
+        under_way: usize,
+        most_under_way: usize,
+    }
+
+    impl Fake {
+        fn new(takes: Duration, answer: fn(usize) -> Result<Usage, Failure>, clock: Clock) -> Self {
+            Self { takes, answer, clock, seen: Mutex::default() }
+        }
+
+        async fn answer(&self) -> Result<Usage, Failure> {
+            let number = {
+                let mut seen = self.seen.lock().unwrap();
+                seen.asked.push(self.clock.now().mono);
+                seen.under_way += 1;
+                seen.most_under_way = seen.most_under_way.max(seen.under_way);
+                seen.asked.len()
+            };
+            tokio::time::sleep(self.takes).await;
+            self.seen.lock().unwrap().under_way -= 1;
+            (self.answer)(number)
+        }
+    }
+
+    impl UsageSource for Fake {
+        async fn identity_usage(&self, _: &PoolId, _: IdentityId<'_>) -> Result<Usage, Failure> {
+            self.answer().await
+        }
+
+        async fn pool_usage(&self, _: &PoolId) -> Result<PoolUsage, Failure> {
+            self.answer().await.map(|_| PoolUsage::default())
+        }
+    }
+
+    #[derive(Default)]
+    struct Heard {
+        calls: Mutex<Vec<Option<Failure>>>,
+        polls: Mutex<Vec<Observation>>,
+    }
+
+    impl Listener for Heard {
+        fn called(&self, _: Operation, _: Duration, failure: Option<Failure>) {
+            self.calls.lock().unwrap().push(failure);
+        }
+
+        fn polled(&self, observation: &Observation) {
+            self.polls.lock().unwrap().push(*observation);
+        }
+    }
+
+    /// Polls so many identities of one pool for so long; `poll` is that section of the configuration.
+    async fn run(poll: &str, identities: usize, source: Fake, seconds: u64) -> (Arc<Fake>, Arc<Heard>, Arc<Progress>) {
+        let ids: Vec<_> = (0..identities).map(|number| format!("'r:{number:x}'")).collect();
+        let text = format!("poll: {{{poll}}}\npools: [{{id: 'r:0', identities: [{}]}}]", ids.join(","));
+        let mut findings = Findings::default();
+        let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
+        let targets = Arc::new(Targets::load(&config, &mut findings));
+        assert_eq!(findings.problems, []);
+        let (clock, source, heard) = (source.clock.clone(), Arc::new(source), Arc::new(Heard::default()));
+        let poller = Poller::new(Arc::clone(&source), targets, config.poll, clock.clone());
+        let (progress, stop) = (poller.progress(), CancellationToken::new());
+        let stopped = async {
+            clock.sleep_until(Mono::START + Duration::from_secs(seconds)).await;
+            stop.cancel();
+        };
+        let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), stop.clone()), stopped);
+        ended.unwrap();
+        (source, heard, progress)
+    }
+
+    fn fine(_: usize) -> Result<Usage, Failure> {
+        Ok(Usage { datasets: Some(1), ..Usage::default() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everyone_is_polled_once_an_interval() {
+        let source = Fake::new(Duration::from_millis(30), fine, Clock::anchored(0.0));
+        let (source, heard, _) = run("interval: 10s, rate_limit: 1000", 100, source, 30).await;
+        let calls = source.seen.lock().unwrap().asked.len();
+        assert!((302..=303).contains(&calls), "{calls} calls: 101 targets, three intervals");
+        assert!(heard.polls.lock().unwrap().iter().all(|poll| poll.attempts == 1 && poll.outcome.failure().is_none()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn neither_ceiling_is_ever_passed() {
+        let source = Fake::new(Duration::from_millis(700), fine, Clock::anchored(0.0));
+        let (source, ..) = run("interval: 5s, rate_limit: 40, max_in_flight: 25", 500, source, 60).await;
+        let seen = source.seen.lock().unwrap();
+        assert_eq!(seen.most_under_way, 25);
+        assert!(seen.asked.len() > 2_000, "{} calls", seen.asked.len());
+        for (index, first) in seen.asked.iter().enumerate() {
+            let within = seen.asked[index..].partition_point(|call| call.since(*first) < Duration::from_secs(1));
+            assert!(within <= 43, "{within} calls in a second");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_outlives_its_timeout_is_cut_off_and_its_slot_comes_back() {
+        let forever = Duration::from_secs(1_000_000);
+        let source = Fake::new(forever, fine, Clock::anchored(0.0));
+        let (source, heard, _) = run("interval: 10s, timeout: 2s, attempts: 1, max_in_flight: 1", 1, source, 60).await;
+        assert!(source.seen.lock().unwrap().asked.len() >= 11);
+        assert!(heard.polls.lock().unwrap().iter().all(|poll| poll.outcome.failure() == Some(Failure::Timeout)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_are_calls_and_the_last_one_counts() {
+        let third_time_lucky =
+            |number: usize| if number.is_multiple_of(3) { fine(number) } else { Err(Failure::Throttled) };
+        let source = Fake::new(Duration::ZERO, third_time_lucky, Clock::anchored(0.0));
+        let (_, heard, _) = run("interval: 300s, attempts: 3, rate_limit: 1000", 0, source, 600).await;
+        let polls = heard.polls.lock().unwrap();
+        assert!(polls.len() >= 2);
+        for poll in polls.iter() {
+            assert_eq!((poll.attempts, poll.outcome.failure()), (3, None));
+            assert!(poll.took >= Duration::from_millis(750), "it waited between attempts: {:?}", poll.took);
+        }
+        assert_eq!(heard.calls.lock().unwrap().len(), 3 * polls.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_much_to_do_shows_as_lag_and_sweep_time() {
+        let clock = Clock::anchored(0.0);
+        let (.., progress) =
+            run("interval: 1s, rate_limit: 2", 100, Fake::new(Duration::ZERO, fine, clock.clone()), 20).await;
+        assert_eq!(progress.sweep_seconds(), 50.0);
+        assert!(progress.lag(clock.now().mono) > Duration::from_secs(15), "{:?}", progress.lag(clock.now().mono));
+        assert!(progress.silent_for(clock.now().mono) <= Duration::from_secs(1));
+    }
+}

@@ -87,7 +87,15 @@ impl Simulator {
     /// # Errors
     /// When there is no free port.
     pub async fn bind(world: World, clock: Clock) -> Result<(Self, Listener), CannotListen> {
-        let listener = Listener::bind(&Address::Tcp(Some("127.0.0.1".to_owned()), 0)).await?;
+        Self::bind_at(world, clock, 0).await
+    }
+
+    /// Like [`Simulator::bind`], on a port of one's choice.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn bind_at(world: World, clock: Clock, port: u16) -> Result<(Self, Listener), CannotListen> {
+        let listener = Listener::bind(&Address::Tcp(Some("127.0.0.1".to_owned()), port)).await?;
         let state = State {
             world,
             latency: Duration::ZERO,

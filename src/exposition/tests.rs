@@ -1,0 +1,200 @@
+//! The text, against the prometheus crate's encoder and against a golden file.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Encoder, TextEncoder};
+
+use super::families::{self, Family, Kind};
+use crate::clock::{Moment, Mono};
+use crate::config::{self, Findings};
+use crate::store::Store;
+use crate::targets::Targets;
+use crate::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
+
+const POOLS: [(&str, &str); 2] = [("us-east-1:0a", "pro\"duct\\ion\n\u{fc}"), ("eu-west-1:0b", "")];
+const NOW: f64 = 1_763_865_600.5;
+
+/// The first pool's identities: in every state, with everything, nothing, and all that is odd.
+const IDENTITIES: [(&str, Option<Result<Usage, Failure>>, u64); 7] = [
+    ("us-east-1:00", None, 0),
+    (
+        "us-east-1:01",
+        Some(Ok(Usage { datasets: Some(20), storage_bytes: Some(20 << 20), last_modified: Some(NOW - 0.25) })),
+        5,
+    ),
+    (
+        "us-east-1:02",
+        Some(Ok(Usage { datasets: Some(0), storage_bytes: Some(1 << 53), last_modified: Some(NOW + 60.0) })),
+        5,
+    ),
+    ("us-east-1:03", Some(Ok(Usage { datasets: None, storage_bytes: Some(1), last_modified: None })), 5),
+    ("us-east-1:04", Some(Err(Failure::Timeout)), 5),
+    ("us-east-1:05", Some(Err(Failure::NotFound)), 5),
+    ("us-east-1:06", Some(Ok(Usage { datasets: Some(1), storage_bytes: Some(1), last_modified: Some(0.0) })), 5_000),
+];
+
+fn store(series: &str) -> Store {
+    let mut text = "pools:\n".to_owned();
+    for (id, name) in POOLS {
+        text += &format!("- {{id: '{id}', series: {series}");
+        text += &if name.is_empty() { String::new() } else { ", name: \"pro\\\"duct\\\\ion\\n\u{fc}\"".to_owned() };
+        text += ", identities: [";
+        if id == POOLS[0].0 {
+            IDENTITIES.iter().for_each(|(id, ..)| text += &format!("{{id: '{id}', name: 'n{}'}},", &id[10..]));
+        }
+        text += "]}\n";
+    }
+    let mut findings = Findings::default();
+    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
+    let targets = Targets::load(&config, &mut findings);
+    assert_eq!(findings.problems, []);
+    let store = Store::new(Arc::new(targets));
+    for (identity, (_, result, ago)) in IDENTITIES.into_iter().enumerate() {
+        if let Some(result) = result {
+            store.record(&observation(ago, Outcome::Identity { pool: 0, identity, result }));
+        }
+    }
+    let usage = PoolUsage { storage_bytes: Some(7), sync_sessions: None, last_modified: Some(1.5) };
+    store.record(&observation(5, Outcome::Pool { pool: 0, result: Ok(usage) }));
+    store
+}
+
+fn observation(ago: u64, outcome: Outcome) -> Observation {
+    let mono = Mono::from_nanos(now().mono.as_nanos() - ago * 1_000_000_000);
+    let asked = Moment { mono, unix: NOW - ago as f64 };
+    Observation { asked, took: Duration::ZERO, attempts: 1, outcome }
+}
+
+fn now() -> Moment {
+    Moment { mono: Mono::START + Duration::from_secs(10_000), unix: NOW }
+}
+
+fn written(store: &Store) -> String {
+    let mut out = Vec::new();
+    super::write(&store.view(), now(), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+/// What should be exported of the store above, reckoned the plain way.
+fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
+    let shown = |ago: u64| ago <= 900;
+    let of_identity = |value: &dyn Fn(&str, &Option<Result<Usage, Failure>>, u64) -> Option<f64>| -> Vec<_> {
+        let value = |(id, result, ago): &(&str, _, _)| {
+            Some((vec![POOLS[0].0.to_owned(), (*id).to_owned()], value(id, result, *ago)?))
+        };
+        IDENTITIES.iter().filter_map(value).collect()
+    };
+    let of_usage = |value: &dyn Fn(&Usage) -> Option<f64>| {
+        of_identity(&|_, result, ago| result.and_then(Result::ok).filter(|_| shown(ago)).as_ref().and_then(value))
+    };
+    let of_pools = |values: [Option<f64>; 2]| -> Vec<_> {
+        POOLS.iter().zip(values).filter_map(|((id, _), value)| Some((vec![(*id).to_owned()], value?))).collect()
+    };
+    match family.name.strip_prefix("cognitosync_").unwrap() {
+        "identity_datasets" => of_usage(&|usage| usage.datasets.map(f64::from)),
+        "identity_storage_bytes" => of_usage(&|usage| usage.storage_bytes.map(|bytes| bytes as f64)),
+        "identity_last_modified_timestamp_seconds" => of_usage(&|usage| usage.last_modified),
+        "identity_last_modified_age_seconds" => of_usage(&|usage| usage.last_modified.map(|at| (NOW - at).max(0.0))),
+        "identity_up" => of_identity(&|_, result, _| result.map(|result| if result.is_ok() { 1.0 } else { 0.0 })),
+        "identity_last_success_timestamp_seconds" => {
+            of_identity(&|_, result, ago| result.and_then(Result::ok).map(|_| NOW - ago as f64))
+        }
+        "identity_info" => {
+            let mut infos = of_identity(&|_, _, _| Some(1.0));
+            infos.iter_mut().for_each(|(labels, _)| labels.push(format!("n{}", &labels[1][10..])));
+            infos
+        }
+        "pool_info" => POOLS.iter().map(|(id, name)| (vec![(*id).to_owned(), (*name).to_owned()], 1.0)).collect(),
+        "pool_identities" => {
+            let states = ["pending", "fresh", "failing", "stale", "missing"];
+            let counts = [[1.0, 3.0, 1.0, 1.0, 1.0], [0.0; 5]];
+            let labelled = |(id, _): &(&str, &str), state: &str| vec![(*id).to_owned(), state.to_owned()];
+            let of_pool = |(pool, counts): (&_, [f64; 5])| -> Vec<_> {
+                states.iter().zip(counts).map(|(state, count)| (labelled(pool, state), count)).collect()
+            };
+            POOLS.iter().zip(counts).flat_map(of_pool).collect()
+        }
+        "pool_identity_storage_limit_bytes" => of_pools([Some(20_971_520.0); 2]),
+        "pool_identity_datasets_limit" => of_pools([Some(20.0); 2]),
+        "pool_watched_storage_bytes" => of_pools([Some((20_971_520_u64 + (1 << 53) + 1) as f64), None]),
+        "pool_watched_datasets" => of_pools([Some(20.0), None]),
+        "pool_identities_without_series" => of_pools([Some(0.0); 2]),
+        "pool_storage_bytes" => of_pools([Some(7.0), None]),
+        "pool_last_modified_timestamp_seconds" => of_pools([Some(1.5), None]),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn byte_for_byte_what_the_prometheus_crate_writes() {
+    let mut oracle = Vec::new();
+    for family in families::ALL.iter().filter(|family| !family.name.starts_with("cognitosync_exporter_")) {
+        assert_eq!(family.kind, Kind::Gauge);
+        let metrics: Vec<_> = expected(family)
+            .into_iter()
+            .map(|(labels, value)| {
+                let pairs = family.labels.iter().zip(labels).map(|(name, value)| {
+                    let mut pair = LabelPair::default();
+                    pair.set_name((*name).to_owned());
+                    pair.set_value(value);
+                    pair
+                });
+                let mut metric = Metric::from_label(pairs.collect());
+                let mut gauge = Gauge::default();
+                gauge.set_value(value);
+                metric.set_gauge(gauge);
+                metric
+            })
+            .collect();
+        if metrics.is_empty() {
+            continue;
+        }
+        let mut oracle_family = MetricFamily::default();
+        oracle_family.set_name(family.name.to_owned());
+        oracle_family.set_help(family.help.to_owned());
+        oracle_family.set_field_type(MetricType::GAUGE);
+        oracle_family.set_metric(metrics);
+        TextEncoder::new().encode(&[oracle_family], &mut oracle).unwrap();
+    }
+    pretty_equal(&written(&store("each")), &String::from_utf8(oracle).unwrap());
+}
+
+/// `GOLDEN=new cargo test` writes the file anew; the difference is then yours to explain.
+#[test]
+fn the_text_is_golden() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/metrics.txt");
+    let text = written(&store("each"));
+    if std::env::var_os("GOLDEN").is_some() {
+        fs::write(&file, &text).unwrap();
+    }
+    pretty_equal(&text, &fs::read_to_string(file).unwrap());
+}
+
+#[test]
+fn without_identity_series_the_pools_remain() {
+    let text = written(&store("none"));
+    assert!(!text.contains("\ncognitosync_identity_"));
+    let left_out = "cognitosync_pool_identities_without_series{identity_pool_id=\"us-east-1:0a\"} 7\n";
+    assert!(text.contains(left_out), "{text}");
+    assert!(text.contains("cognitosync_pool_watched_datasets{identity_pool_id=\"us-east-1:0a\"} 20\n"));
+}
+
+#[test]
+fn the_nearest_to_a_limit_come_first() {
+    let text = written(&store("top, top: 2"));
+    let storage: Vec<_> = text.lines().filter(|line| line.starts_with("cognitosync_identity_storage_bytes{")).collect();
+    assert_eq!(storage.len(), 2, "{text}");
+    assert!(storage[0].contains("us-east-1:01") && storage[1].contains("us-east-1:02"), "{storage:?}");
+}
+
+/// Lines one by one, so that a difference can be read.
+fn pretty_equal(text: &str, expected: &str) {
+    for (line, expected) in text.lines().zip(expected.lines()) {
+        assert_eq!(line, expected);
+    }
+    assert_eq!(text.len(), expected.len());
+}

@@ -1,0 +1,153 @@
+//! Whose key signs the calls: environment, profile, assumed role; and what happens without any.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+
+use crate::support::{ACCESS_KEY, Exporter, Server, command, configuration, eventually, still_world};
+
+/// Runs the exporter with this line added to its only pool, in a directory with AWS configuration files.
+fn start(server: &Server, directory: &Path, line: &str, environment: &[(&str, &str)]) -> Exporter {
+    let text = configuration("interval: 1s, timeout: 2s, attempts: 1", &server.url, 1, 1);
+    std::fs::write(directory.join("config.yaml"), text.replace("  identities:", &format!("{line}  identities:")))
+        .unwrap();
+    std::fs::write(directory.join("aws"), "[profile staging]\nregion = us-east-1\n").unwrap();
+    let keys = "[staging]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = canary-profile-secret\n";
+    std::fs::write(directory.join("keys"), keys).unwrap();
+    let mut command = command();
+    command.arg("--config.file").arg(directory.join("config.yaml"));
+    command.env("AWS_CONFIG_FILE", directory.join("aws")).env("AWS_SHARED_CREDENTIALS_FILE", directory.join("keys"));
+    for (name, value) in environment {
+        if value.is_empty() {
+            command.env_remove(name)
+        } else {
+            command.env(name, value)
+        };
+    }
+    Exporter::run(command)
+}
+
+fn signed_with(server: &Server) -> String {
+    eventually("a signed call", || server.simulator.take_journal().into_iter().find_map(|call| call.access_key))
+}
+
+fn failures(exporter: &Exporter, reason: &str) -> f64 {
+    exporter.samples()[&format!("cognitosync_exporter_poll_failures_total{{reason=\"{reason}\"}}")]
+}
+
+#[test]
+fn the_environments_key() {
+    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let _exporter = start(&server, directory.path(), "", &[]);
+    assert_eq!(signed_with(&server), ACCESS_KEY);
+}
+
+#[test]
+fn a_profile_asked_for_by_name_wins_over_the_environment() {
+    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let exporter = start(&server, directory.path(), "  profile: staging\n", &[]);
+    assert_eq!(signed_with(&server), "AKIDPROFILE");
+    assert!(exporter.samples().contains_key("cognitosync_exporter_api_rate_limit{budget=\"us-east-1 staging\"}"));
+}
+
+/// One STS that answers every `AssumeRole`, and tells what it was asked.
+fn sts() -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (asked, hear) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut length = 0;
+            let mut head = String::new();
+            while stream.read_line(&mut head).unwrap() > 2 {
+                let line = head.lines().last().unwrap().to_lowercase();
+                length = line.strip_prefix("content-length: ").map_or(length, |value| value.parse().unwrap());
+            }
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).unwrap();
+            let signed_by = head.split("Credential=").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+            let _ = asked.send(format!("{signed_by} {}", String::from_utf8(body).unwrap()));
+            let answer = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+                <Credentials><AccessKeyId>ASIAASSUMED</AccessKeyId><SecretAccessKey>canary-role-secret</SecretAccessKey>\
+                <SessionToken>canary-session-token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
+                <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>\
+                </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>";
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
+            stream.get_mut().write_all(format!("{head}{answer}").as_bytes()).unwrap();
+        }
+    });
+    (url, hear)
+}
+
+#[test]
+fn a_role_is_assumed_with_its_external_id() {
+    let (server, directory, (url, asked)) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap(), sts());
+    let role = "  role_arn: arn:aws:iam::123456789012:role/reader\n  external_id: a1b2c3\n";
+    let exporter = start(&server, directory.path(), role, &[("AWS_ENDPOINT_URL_STS", &url)]);
+    assert_eq!(signed_with(&server), "ASIAASSUMED");
+    let asked = asked.recv().unwrap();
+    assert!(asked.starts_with(&format!("{ACCESS_KEY} ")), "{asked}");
+    assert!(asked.contains("Action=AssumeRole") && asked.contains("ExternalId=a1b2c3"), "{asked}");
+    assert!(asked.contains("RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Freader"), "{asked}");
+    let budget = "cognitosync_exporter_api_rate_limit{budget=\"us-east-1 arn:aws:iam::123456789012:role/reader\"}";
+    assert!(exporter.samples().contains_key(budget));
+}
+
+#[test]
+fn a_role_is_assumed_with_a_profiles_key() {
+    let (server, directory, (url, asked)) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap(), sts());
+    let role = "  profile: staging\n  role_arn: arn:aws:iam::123456789012:role/reader\n";
+    let _exporter = start(&server, directory.path(), role, &[("AWS_ENDPOINT_URL_STS", &url)]);
+    assert_eq!(signed_with(&server), "ASIAASSUMED");
+    assert!(asked.recv().unwrap().starts_with("AKIDPROFILE "));
+}
+
+#[test]
+fn no_key_at_all() {
+    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
+    let exporter = start(&server, directory.path(), "", &none);
+    eventually("a failed poll", || (failures(&exporter, "credentials") >= 1.0).then_some(()));
+    assert_eq!(server.simulator.take_journal(), [], "nothing is sent unsigned");
+}
+
+#[test]
+fn a_credentials_provider_that_hangs_is_told_from_a_service_that_does() {
+    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let provider = format!("http://{}/credentials", silent.local_addr().unwrap());
+    let environment =
+        [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*provider)];
+    let exporter = start(&server, directory.path(), "", &environment);
+    eventually("a failed poll", || (failures(&exporter, "credentials") >= 1.0).then_some(()));
+    assert!(silent.accept().is_ok(), "the provider was asked");
+}
+
+#[test]
+fn a_key_that_aws_refuses() {
+    use cognitosync_exporter::simulator::Fault;
+    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let expired = Fault::Error(403, "ExpiredTokenException");
+    server.simulator.set_fault(&crate::support::identity_id(0), Some(expired.clone()));
+    let exporter = start(&server, directory.path(), "", &[]);
+    eventually("a failed poll", || (failures(&exporter, "credentials") >= 1.0).then_some(()));
+    assert!(server.simulator.take_journal().iter().any(|call| call.fault.as_ref() == Some(&expired)));
+}
+
+#[test]
+fn an_endpoint_from_the_environment_is_held_to_https_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = command();
+    let text = configuration("interval: 1s, timeout: 2s, attempts: 1", "", 1, 1).replace("  endpoint_url: \n", "");
+    std::fs::write(directory.path().join("config.yaml"), text).unwrap();
+    command.arg("--config.file").arg(directory.path().join("config.yaml")).arg("--log.level=debug");
+    // Reserved for documentation (RFC 5737): nobody is there, and nothing is sent.
+    command.env("AWS_ENDPOINT_URL", "http://192.0.2.1");
+    let exporter = Exporter::run(command);
+    eventually("a failed poll", || (failures(&exporter, "unreachable") >= 1.0).then_some(()));
+    let log = exporter.log().join("\n");
+    assert!(log.contains("the endpoint is plain http to another machine"), "{log}");
+}

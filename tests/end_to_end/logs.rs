@@ -1,0 +1,77 @@
+//! One line for each change, and no secret in any.
+
+use crate::support::{ACCESS_KEY, Exporter, SECRET_KEY, Server, configuration, eventually, identity_id, still_world};
+use cognitosync_exporter::simulator::Fault;
+
+/// A pool's life from bad to worse to good again, at this level; gives the log.
+fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
+    let server = Server::start(still_world(1, 4));
+    let flags = [&*format!("--log.level={level}"), &*format!("--log.format={format}")];
+    let poll = "interval: 1s, attempts: 1, timeout: 2s";
+    let mut exporter = Exporter::start_with(&configuration(poll, &server.url, 1, 4), &flags, |command| {
+        command.env("AWS_SESSION_TOKEN", "canary-session-token")
+    });
+    eventually("all fresh", || (exporter.in_state(0, "fresh") == 4.0).then_some(()));
+    server.simulator.set_fault(&identity_id(0), Some(Fault::Error(403, "AccessDeniedException")));
+    eventually("one failing", || (exporter.in_state(0, "failing") == 1.0).then_some(()));
+    (0..4).for_each(|number| server.simulator.set_fault(&identity_id(number), Some(Fault::Status(500))));
+    eventually("all failing", || (exporter.in_state(0, "failing") == 4.0).then_some(()));
+    let polls = |exporter: &Exporter| exporter.samples()["cognitosync_exporter_polls_total"];
+    let before = polls(&exporter);
+    eventually("more failed polls", || (polls(&exporter) >= before + 8.0).then_some(()));
+    (0..4).for_each(|number| server.simulator.set_fault(&identity_id(number), None));
+    eventually("all fresh again", || (exporter.in_state(0, "fresh") == 4.0).then_some(()));
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait().code(), Some(0));
+    exporter.log()
+}
+
+#[test]
+fn each_change_is_one_line() {
+    let log = a_troubled_life("info", "logfmt");
+    let messages = ["listening", "started", "polls begin to fail", "all polls fail", "polls succeed again", "stopping"];
+    assert_eq!(log.len(), messages.len(), "{log:#?}");
+    for (line, message) in log.iter().zip(messages) {
+        assert!(line.starts_with("ts=2") && line.contains(" level="), "{line}");
+        let quoted =
+            if message.contains(' ') { format!("message=\"{message}\"") } else { format!("message={message}") };
+        assert!(line.contains(&quoted), "{line}");
+    }
+    assert!(log[2].contains("reason=access_denied") && log[3].contains("reason=service_error"), "{log:#?}");
+    for number in 0..4 {
+        assert!(!log.iter().any(|line| line.contains(&identity_id(number))), "{log:#?}");
+    }
+}
+
+#[test]
+fn json_is_json() {
+    let log = a_troubled_life("info", "json");
+    assert_eq!(log.len(), 6, "{log:#?}");
+    for line in log {
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert!(line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn debug_names_identities_but_no_secret() {
+    let log = a_troubled_life("debug", "logfmt").join("\n");
+    assert!(log.contains(&identity_id(0)), "{log}");
+    assert!(log.contains("AccessDeniedException"), "{log}");
+    for secret in [SECRET_KEY, ACCESS_KEY, "canary-session-token"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[test]
+fn the_level_and_the_environment_say_how_much() {
+    let server = Server::start(still_world(1, 1));
+    let configuration = configuration("interval: 1s", &server.url, 1, 1);
+    let socket = ["--log.level=error", "--web.listen-address=127.0.0.1:0"];
+    let mut exporter = Exporter::start_with(&configuration, &socket, |command| {
+        command.env("RUST_LOG", "cognitosync_exporter::app=info")
+    });
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait().code(), Some(0));
+    assert_eq!(exporter.log().len(), 3, "RUST_LOG takes the level's place: {:#?}", exporter.log());
+}

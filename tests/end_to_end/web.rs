@@ -1,0 +1,120 @@
+//! Routes, sockets and health.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use crate::support::{Exporter, Server, configuration, eventually, identity_id, samples, still_world};
+use cognitosync_exporter::simulator::Fault;
+
+fn exchange(mut stream: impl Read + Write, request: &str) -> String {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn request(exporter: &Exporter, line: &str) -> String {
+    let stream = std::net::TcpStream::connect(&exporter.address).unwrap();
+    exchange(stream, &format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+}
+
+#[test]
+fn routes() {
+    let server = Server::start(still_world(1, 1));
+    let exporter = Exporter::start(&configuration("interval: 1s", &server.url, 1, 1));
+    for (line, status, in_answer) in [
+        ("GET /", 200, "<a href=\"/metrics\">"),
+        ("GET /metrics", 200, "content-type: text/plain; version=0.0.4; charset=utf-8"),
+        ("GET /metrics?x=1", 200, "cognitosync_exporter_build_info"),
+        ("GET /-/healthy", 200, "healthy"),
+        ("GET /nothing", 404, "there is no such page"),
+        ("GET /metrics/", 404, "there is no such page"),
+        ("POST /metrics", 405, "allow: GET, HEAD"),
+        ("DELETE /-/healthy", 405, "allow: GET, HEAD"),
+    ] {
+        let answer = request(&exporter, line);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        assert!(answer.contains(in_answer), "{line}: {answer}");
+        assert!(answer.contains("content-length: "), "{line} is not delimited: {answer}");
+        if let Some(path) = line.strip_prefix("GET ") {
+            let head = request(&exporter, &format!("HEAD {path}"));
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+            assert!(head.ends_with("\r\n\r\n"), "HEAD has no body: {head}");
+            assert!(head.contains("content-length: "), "{head}");
+        }
+    }
+}
+
+#[test]
+fn ready_with_the_first_answer_about_an_identity() {
+    let server = Server::start(still_world(1, 1));
+    server.simulator.set_fault(&identity_id(0), Some(Fault::Status(503)));
+    let exporter = Exporter::start(&configuration("interval: 1s, attempts: 1", &server.url, 1, 1));
+    let failures = "cognitosync_exporter_poll_failures_total{reason=\"service_error\"}";
+    eventually("a failed poll", || (exporter.samples()[failures] >= 1.0).then_some(()));
+    let answer = request(&exporter, "GET /-/ready");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n"), "{answer}");
+    assert_eq!(exporter.get("/metrics").0, 200, "AWS being down is no reason not to answer");
+    server.simulator.set_fault(&identity_id(0), None);
+    eventually("ready", || (exporter.get("/-/ready").0 == 200).then_some(()));
+}
+
+#[test]
+fn several_addresses_a_socket_and_another_path() {
+    let server = Server::start(still_world(1, 1));
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("exporter.sock");
+    // What a killed process left behind is no obstacle.
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    let unix = format!("--web.listen-address=unix:{}", socket.display());
+    let flags =
+        ["--web.listen-address=127.0.0.1:0", "--web.listen-address=[::1]:0", &unix, "--web.telemetry-path=/x/y"];
+    let mut exporter =
+        Exporter::start_with(&configuration("interval: 1s", &server.url, 1, 1), &flags, |command| command);
+    let addresses = eventually("three addresses", || Some(exporter.logged("address")).filter(|all| all.len() == 3));
+    assert!(addresses[1].starts_with("[::1]:"), "{addresses:?}");
+    for address in &addresses[..2] {
+        assert_eq!(crate::support::get(&format!("http://{address}/x/y")).0, 200, "{address}");
+        assert_eq!(crate::support::get(&format!("http://{address}/metrics")).0, 404, "{address}");
+    }
+    let stream = UnixStream::connect(&socket).unwrap();
+    let answer = exchange(stream, "GET /x/y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(samples(body).contains_key("cognitosync_exporter_polls_total"));
+    exporter.signal("TERM");
+    assert_eq!(exporter.wait().code(), Some(0));
+    assert!(!socket.exists(), "the socket's file goes with the process");
+}
+
+#[test]
+fn a_socket_that_somebody_serves_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("exporter.sock");
+    let _served = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let mut command = crate::support::command();
+    command.args(["demo", "--identities=1"]).arg(format!("--web.listen-address=unix:{}", socket.display()));
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("Address already in use"));
+    assert!(socket.exists(), "somebody else's socket stays");
+}
+
+#[test]
+fn no_more_connections_than_allowed() {
+    let server = Server::start(still_world(1, 1));
+    let flags = ["--web.max-connections=2"];
+    let exporter = Exporter::start_with(&configuration("interval: 1s", &server.url, 1, 1), &flags, |command| command);
+    let connect = || std::net::TcpStream::connect(&exporter.address).unwrap();
+    let (first, mut second, mut third) = (connect(), connect(), connect());
+    let ask = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    third.write_all(ask).unwrap();
+    second.write_all(ask).unwrap();
+    let mut answer = String::new();
+    second.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\ncognitosync_exporter_web_connections 2\n"), "{answer}");
+    // The second has gone, the third is let in while the first stays.
+    answer.clear();
+    third.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("\ncognitosync_exporter_web_connections 2\n"), "{answer}");
+    drop(first);
+}
