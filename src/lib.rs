@@ -25,5 +25,4 @@ pub mod clock;
 pub mod identity;
 pub mod usage;
 
-pub mod demo;
 pub mod simulator;

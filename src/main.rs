@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use cognitosync_exporter::app::App;
+use cognitosync_exporter::app::{App, demo};
 use cognitosync_exporter::check::Summary;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::cognito::Credentials;
 use cognitosync_exporter::config::{self, Config, Findings};
-use cognitosync_exporter::demo;
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::telemetry::logging;
 use tokio::signal::unix::{SignalKind, signal};

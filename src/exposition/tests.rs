@@ -18,8 +18,11 @@ use crate::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
 const POOLS: [(&str, &str); 2] = [("us-east-1:0a", "pro\"duct\\ion\n\u{fc}"), ("eu-west-1:0b", "")];
 const NOW: f64 = 1_763_865_600.5;
 
+/// What the last poll brought, if there was one.
+type Polled = Option<Result<Usage, Failure>>;
+
 /// The first pool's identities: in every state, with everything, nothing, and all that is odd.
-const IDENTITIES: [(&str, Option<Result<Usage, Failure>>, u64); 7] = [
+const IDENTITIES: [(&str, Polled, u64); 7] = [
     ("us-east-1:00", None, 0),
     (
         "us-east-1:01",
@@ -82,14 +85,14 @@ fn written(store: &Store) -> String {
 /// What should be exported of the store above, reckoned the plain way.
 fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
     let shown = |ago: u64| ago <= 900;
-    let of_identity = |value: &dyn Fn(&str, &Option<Result<Usage, Failure>>, u64) -> Option<f64>| -> Vec<_> {
+    let of_identity = |value: &dyn Fn(&Polled, u64) -> Option<f64>| -> Vec<_> {
         let value = |(id, result, ago): &(&str, _, _)| {
-            Some((vec![POOLS[0].0.to_owned(), (*id).to_owned()], value(id, result, *ago)?))
+            Some((vec![POOLS[0].0.to_owned(), (*id).to_owned()], value(result, *ago)?))
         };
         IDENTITIES.iter().filter_map(value).collect()
     };
     let of_usage = |value: &dyn Fn(&Usage) -> Option<f64>| {
-        of_identity(&|_, result, ago| result.and_then(Result::ok).filter(|_| shown(ago)).as_ref().and_then(value))
+        of_identity(&|result, ago| result.and_then(Result::ok).filter(|_| shown(ago)).as_ref().and_then(value))
     };
     let of_pools = |values: [Option<f64>; 2]| -> Vec<_> {
         POOLS.iter().zip(values).filter_map(|((id, _), value)| Some((vec![(*id).to_owned()], value?))).collect()
@@ -99,12 +102,12 @@ fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
         "identity_storage_bytes" => of_usage(&|usage| usage.storage_bytes.map(|bytes| bytes as f64)),
         "identity_last_modified_timestamp_seconds" => of_usage(&|usage| usage.last_modified),
         "identity_last_modified_age_seconds" => of_usage(&|usage| usage.last_modified.map(|at| (NOW - at).max(0.0))),
-        "identity_up" => of_identity(&|_, result, _| result.map(|result| if result.is_ok() { 1.0 } else { 0.0 })),
+        "identity_up" => of_identity(&|result, _| result.map(|result| if result.is_ok() { 1.0 } else { 0.0 })),
         "identity_last_success_timestamp_seconds" => {
-            of_identity(&|_, result, ago| result.and_then(Result::ok).map(|_| NOW - ago as f64))
+            of_identity(&|result, ago| result.and_then(Result::ok).map(|_| NOW - ago as f64))
         }
         "identity_info" => {
-            let mut infos = of_identity(&|_, _, _| Some(1.0));
+            let mut infos = of_identity(&|_, _| Some(1.0));
             infos.iter_mut().for_each(|(labels, _)| labels.push(format!("n{}", &labels[1][10..])));
             infos
         }

@@ -111,21 +111,23 @@ impl Life {
             storage_bytes: Some((LIMITS.storage_bytes as f64 * part) as u64),
             last_modified: Some(milliseconds(last_modified)),
         };
-        let of_period = |seconds: f64, shift: f64| ((age + seconds * shift) % seconds) / seconds;
+        // What an identity has is what its last write left: both change at once, and at no other time.
+        let last_write = |every: f64| (age / every).floor() * every;
         match self {
             Self::Still(usage) => Some(usage),
             Self::Steady(draw) => {
                 let every = 10.0 + 50.0 * draw;
-                let writes = (age / every).floor();
-                Some(having(0.05 + 0.3 * draw + 0.02 * (writes % 3.0), began + writes * every))
+                let written = last_write(every);
+                Some(having(0.05 + 0.3 * draw + 0.02 * ((written / every) % 3.0), began + written))
             }
             Self::Growing(draw) => {
-                let grown = of_period(600.0, draw);
-                Some(having(0.1 + 0.65 * grown, began + (age / 15.0).floor() * 15.0))
+                let written = last_write(15.0);
+                let grown = ((written + 600.0 * draw) % 600.0) / 600.0;
+                Some(having(0.1 + 0.65 * grown, began + written))
             }
             Self::Filling(draw) => {
-                let filled = ((age % 600.0) / (30.0 + 30.0 * draw)).min(1.0);
-                let written = (age / 5.0).floor() * 5.0;
+                let written = last_write(5.0);
+                let filled = ((written % 600.0) / (30.0 + 25.0 * draw)).min(1.0);
                 Some(having(0.6 + 0.4 * filled, began + written))
             }
             Self::Quiet(draw) => Some(having(0.01 + 0.5 * draw, began - DAY * (1.0 + 400.0 * draw * draw))),

@@ -25,9 +25,29 @@ pub struct Store {
 #[derive(Debug)]
 struct Pool {
     records: Vec<Record>,
-    /// How many of the records failed last.
-    failing: usize,
+    health: Health,
     usage: Option<Answer<PoolUsage>>,
+}
+
+/// What is told of a pool in the log: only its changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Health {
+    /// Identities whose last poll failed, though they may exist.
+    failing: usize,
+    /// Identities that do not exist.
+    missing: usize,
+    /// Why the pool's own usage could not be had the last time.
+    own: Option<Failure>,
+}
+
+impl Health {
+    fn count(&mut self, failure: Option<Failure>, change: fn(usize) -> usize) {
+        match failure {
+            Some(Failure::NotFound) => self.missing = change(self.missing),
+            Some(_) => self.failing = change(self.failing),
+            None => {}
+        }
+    }
 }
 
 impl Store {
@@ -36,7 +56,7 @@ impl Store {
     pub fn new(targets: Arc<Targets>) -> Self {
         let pool = |pool: &targets::Pool| Pool {
             records: vec![Record::default(); pool.identities.len()],
-            failing: 0,
+            health: Health::default(),
             usage: None,
         };
         let pools = RwLock::new(targets.pools.iter().map(pool).collect());
@@ -57,33 +77,39 @@ impl Store {
         if matches!(result, Ok(_) | Err(Failure::NotFound)) {
             self.any_answer.store(true, Ordering::Relaxed);
         }
-        let (before, after, failing) = {
-            let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-            let pool = &mut pools[pool];
-            let record = &mut pool.records[identity];
-            let before = (record.failure(), pool.failing);
-            record.apply(result, asked);
-            pool.failing += usize::from(record.failure().is_some());
-            pool.failing -= usize::from(before.0.is_some());
-            (before, record.failure(), pool.failing)
-        };
         let target = &self.targets.pools[pool];
-        if before.0 != after {
-            let (id, reason) = (target.identities.id(identity).as_str(), after.map_or("none", Failure::as_str));
+        let (before, after, healths) = {
+            let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+            let Pool { records, health, .. } = &mut pools[pool];
+            let record = &mut records[identity];
+            let (before, health_before) = (record.failure(), *health);
+            record.apply(result, asked);
+            health.count(before, |count| count - 1);
+            health.count(record.failure(), |count| count + 1);
+            (before, record.failure(), (health_before, *health))
+        };
+        if before != after {
+            let (id, reason) = (target.identities.id(identity).as_str(), reason(after));
             debug!(pool = %target.id, identity = id, reason, "identity changed");
         }
-        log_change(target, before.1, failing, after);
+        log_change(target, healths, after);
     }
 
     fn record_pool(&self, pool: usize, result: Result<PoolUsage, Failure>, asked: Moment) {
-        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-        let usage = &mut pools[pool].usage;
-        match result {
-            Ok(answer) => *usage = Some(Answer { usage: answer, asked }),
-            // Refused, for good as far as AWS can tell: what was once allowed to be seen is not shown on.
-            Err(failure) if !failure.is_transient() => *usage = None,
-            Err(_) => {}
-        }
+        let healths = {
+            let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+            let Pool { health, usage, .. } = &mut pools[pool];
+            let before = *health;
+            health.own = result.err();
+            match result {
+                Ok(answer) => *usage = Some(Answer { usage: answer, asked }),
+                // Refused, for good as far as AWS can tell: what was once allowed to be seen is not shown on.
+                Err(failure) if !failure.is_transient() => *usage = None,
+                Err(_) => {}
+            }
+            (before, *health)
+        };
+        log_change(&self.targets.pools[pool], healths, result.err());
     }
 
     /// Whether AWS has answered about any identity yet, be it that there is no such one.
@@ -99,17 +125,31 @@ impl Store {
     }
 }
 
-/// One line when a pool's first identity begins to fail, one when all do, one when none does any more.
-fn log_change(pool: &targets::Pool, before: usize, failing: usize, failure: Option<Failure>) {
-    let identities = pool.identities.len();
-    let reason = failure.map_or("none", Failure::as_str);
-    match (before, failing) {
-        (before, failing) if before == failing => {}
-        (_, 0) => info!(pool = %pool.id, identities, "polls succeed again"),
-        (0, _) if identities > 1 => warn!(pool = %pool.id, identities, reason, "polls begin to fail"),
-        (_, failing) if failing == identities => warn!(pool = %pool.id, identities, reason, "all polls fail"),
+/// One line for each change of a pool: when polls begin to fail, when all do, when none does any more; the same for missing
+/// identities, and for its own usage.
+fn log_change(pool: &targets::Pool, (before, after): (Health, Health), failure: Option<Failure>) {
+    let (id, identities, reason) = (&pool.id, pool.identities.len(), reason(failure));
+    match (before.failing, after.failing) {
+        (before, after) if before == after => {}
+        (_, 0) => info!(pool = %id, identities, "polls succeed again"),
+        (0, _) if identities > 1 => warn!(pool = %id, identities, reason, "polls begin to fail"),
+        (_, failing) if failing == identities => warn!(pool = %id, identities, reason, "all polls fail"),
         _ => {}
     }
+    match (before.missing, after.missing) {
+        (0, 1..) => warn!(pool = %id, identities, "identities are missing"),
+        (1.., 0) => info!(pool = %id, identities, "no identity is missing any more"),
+        _ => {}
+    }
+    match (before.own, after.own) {
+        (None, Some(_)) => warn!(pool = %id, reason, "the pool's own usage cannot be had"),
+        (Some(_), None) => info!(pool = %id, "the pool's own usage can be had again"),
+        _ => {}
+    }
+}
+
+fn reason(failure: Option<Failure>) -> &'static str {
+    failure.map_or("none", Failure::as_str)
 }
 
 /// Everything that is known at one moment.

@@ -1,6 +1,8 @@
 //! One line for each change, and no secret in any.
 
-use crate::support::{ACCESS_KEY, Exporter, SECRET_KEY, Server, configuration, eventually, identity_id, still_world};
+use crate::support::{
+    ACCESS_KEY, Exporter, SECRET_KEY, Server, configuration, eventually, identity_id, pool_id, still_world,
+};
 use cognitosync_exporter::simulator::Fault;
 
 /// A pool's life from bad to worse to good again, at this level; gives the log.
@@ -21,6 +23,8 @@ fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
     eventually("more failed polls", || (polls(&exporter) >= before + 8.0).then_some(()));
     (0..4).for_each(|number| server.simulator.set_fault(&identity_id(number), None));
     eventually("all fresh again", || (exporter.in_state(0, "fresh") == 4.0).then_some(()));
+    server.simulator.world(|world| world.remove(&pool_id(0), &identity_id(2)));
+    eventually("one missing", || (exporter.in_state(0, "missing") == 1.0).then_some(()));
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
     exporter.log()
@@ -29,7 +33,15 @@ fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
 #[test]
 fn each_change_is_one_line() {
     let log = a_troubled_life("info", "logfmt");
-    let messages = ["listening", "started", "polls begin to fail", "all polls fail", "polls succeed again", "stopping"];
+    let messages = [
+        "listening",
+        "started",
+        "polls begin to fail",
+        "all polls fail",
+        "polls succeed again",
+        "identities are missing",
+        "stopping",
+    ];
     assert_eq!(log.len(), messages.len(), "{log:#?}");
     for (line, message) in log.iter().zip(messages) {
         assert!(line.starts_with("ts=2") && line.contains(" level="), "{line}");
@@ -46,7 +58,7 @@ fn each_change_is_one_line() {
 #[test]
 fn json_is_json() {
     let log = a_troubled_life("info", "json");
-    assert_eq!(log.len(), 6, "{log:#?}");
+    assert_eq!(log.len(), 7, "{log:#?}");
     for line in log {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert!(line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(), "{line}");

@@ -2,6 +2,7 @@
 //! simulator on a thread of its own.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary includes this and uses its own part of it")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that this is one")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};

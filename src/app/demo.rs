@@ -8,7 +8,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::app::App;
+use tracing::info;
+
+use super::App;
 use crate::cli;
 use crate::clock::Clock;
 use crate::cognito::Credentials;
@@ -35,10 +37,9 @@ pub async fn build(demo: &cli::Demo, web: &cli::Web, clock: Clock) -> Result<App
     let (simulator, listener) = Simulator::bind(world, clock.clone()).await?;
     simulator.set_latency(LATENCY);
     simulator.set_random_faults(demo.faults.then_some(ONE_FAULT_IN));
-    let text = {
-        let endpoint_url = endpoint_url(&listener)?;
-        simulator.world(|world| configuration(world, &endpoint_url))?
-    };
+    let endpoint_url = endpoint_url(&listener)?;
+    info!(endpoint_url, "simulating Cognito Sync");
+    let text = simulator.world(|world| configuration(world, &endpoint_url))?;
     let mut findings = Findings::default();
     let config = config::parse(Path::new("demo"), &text, &mut findings)?;
     let targets = Targets::load(&config, &mut findings);

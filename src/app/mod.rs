@@ -1,5 +1,7 @@
 //! The one room that knows all others: builds them, runs them, drains them.
 
+pub mod demo;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;

@@ -1,0 +1,148 @@
+//! Arrows between the rooms go one way. A room is a module at the top of the crate.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which rooms a room may import. `app` may import all and stands in nobody's list; so do `cli`, but for `app`, and `main`.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("clock", &[]),
+    ("identity", &[]),
+    ("usage", &["clock", "identity"]),
+    ("config", &["identity"]),
+    ("targets", &["config", "identity", "usage"]),
+    ("check", &["config", "targets"]),
+    ("poll", &["clock", "config", "identity", "targets", "usage"]),
+    ("cognito", &["clock", "config", "identity", "targets", "usage"]),
+    ("store", &["clock", "targets", "usage"]),
+    ("exposition", &["clock", "config", "store", "usage"]),
+    ("telemetry", &["clock", "exposition", "poll", "usage"]),
+    ("web", &["clock", "exposition", "poll", "store", "telemetry"]),
+    ("simulator", &["clock", "config", "identity", "usage", "web"]),
+    ("cli", &["telemetry", "web"]),
+    (
+        "app",
+        &["cli", "clock", "cognito", "config", "poll", "simulator", "store", "targets", "telemetry", "usage", "web"],
+    ),
+];
+
+/// Crates that stay in some rooms: a path's beginning, and where it may stand.
+const CRATES: &[(&str, &[&str])] = &[
+    ("aws_", &["cognito/"]),
+    ("warp", &["web/"]),
+    ("hyper", &["cognito/classify.rs", "simulator/", "web/"]),
+    ("serde_yaml", &["config/"]),
+    ("backoff", &["poll/retry.rs"]),
+    ("glob", &["targets/files.rs"]),
+    ("prometheus", &["simulator/mod.rs", "telemetry/", "web/listener.rs"]),
+    ("clap", &["cli.rs", "main.rs", "telemetry/logging.rs"]),
+];
+
+/// Files that decide or write, and never act: no runtime, no network, no file, no clock of their own.
+const PURE: &[&str] = &[
+    "poll/schedule.rs",
+    "poll/pacer.rs",
+    "poll/retry.rs",
+    "store/record.rs",
+    "exposition/",
+    "simulator/world.rs",
+    "identity.rs",
+];
+const IMPURE: &[&str] = &["tokio", "warp", "hyper", "aws_", "std::fs", "std::net", "Instant", "SystemTime"];
+
+/// All source files by path below src/, without their unit tests and comments.
+fn sources() -> BTreeMap<String, String> {
+    fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { collect(&path, files) } else { files.push(path) }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    let name = |path: &Path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+    let code = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    };
+    files.iter().filter(|path| !path.ends_with("tests.rs")).map(|path| (name(path), code(path))).collect()
+}
+
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// The words that follow `crate::` anywhere, grouped imports included.
+fn imported(code: &str) -> Vec<&str> {
+    let word = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().len();
+    code.match_indices("crate::").map(|(at, path)| &code[at + path.len()..]).map(|rest| &rest[..word(rest)]).collect()
+}
+
+#[test]
+fn rooms_import_only_whom_they_may() {
+    let sources = sources();
+    let mut wrong = Vec::new();
+    for (file, code) in &sources {
+        let from = room(file);
+        if ["lib", "main"].contains(&from) {
+            continue;
+        }
+        let (_, allowed) =
+            ROOMS.iter().find(|(name, _)| *name == from).unwrap_or_else(|| panic!("{file} is in no room"));
+        for to in imported(code).into_iter().filter(|to| *to != from) {
+            if !allowed.contains(&to) {
+                wrong.push(format!("{file} imports {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for (name, _) in ROOMS {
+        assert!(sources.keys().any(|file| room(file) == *name), "there is no room {name}");
+    }
+}
+
+/// The words that stand before `::`.
+fn paths(code: &str) -> Vec<&str> {
+    let word = |before: &'_ str| before.chars().rev().take_while(|c| c.is_alphanumeric() || *c == '_').count();
+    code.match_indices("::").map(|(at, _)| &code[at - word(&code[..at])..at]).collect()
+}
+
+#[test]
+fn crates_stay_in_their_rooms() {
+    let mut wrong = Vec::new();
+    for (file, code) in sources() {
+        for path in paths(&code) {
+            let is = |name: &str| path == name || (name.ends_with('_') && path.starts_with(name));
+            for (name, places) in CRATES.iter().filter(|(name, _)| is(name)) {
+                if !places.iter().any(|place| file.starts_with(place)) {
+                    wrong.push(format!("{file} mentions {name}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn what_decides_does_not_act() {
+    let sources = sources();
+    for pure in PURE {
+        let files: Vec<_> = sources.iter().filter(|(file, _)| file.starts_with(pure)).collect();
+        assert!(!files.is_empty(), "{pure} is not there");
+        for (file, code) in files {
+            for impure in IMPURE {
+                assert!(!code.contains(impure), "{file} mentions {impure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn files_stay_short_enough_to_be_read() {
+    for (file, _) in sources() {
+        let lines = super::read(&format!("src/{file}")).lines().count();
+        assert!(lines <= 420, "{file} has {lines} lines");
+    }
+}

@@ -1,0 +1,105 @@
+//! A real Prometheus scrapes the demo, and its query API returns what the simulator holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{Exporter, command, eventually, get};
+
+const GAUGES: [&str; 3] = ["datasets", "storage_bytes", "last_modified_timestamp_seconds"];
+
+struct Prometheus {
+    child: Child,
+    port: u16,
+    _directory: tempfile::TempDir,
+}
+
+impl Prometheus {
+    fn scraping(address: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let configuration = format!(
+            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n"
+        );
+        let file = directory.path().join("prometheus.yml");
+        std::fs::write(&file, configuration).unwrap();
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let prometheus = Self { child, port, _directory: directory };
+        eventually("a scrape", || {
+            let up = || prometheus.query("up");
+            TcpListener::bind(("127.0.0.1", port)).is_err().then(up)?.first().cloned()
+        });
+        prometheus
+    }
+
+    /// An instant query: the labels and the value of each series.
+    fn query(&self, query: &str) -> Vec<(Value, f64)> {
+        let query = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
+        let (_, body) = get(&format!("http://127.0.0.1:{}/api/v1/query?query={query}", self.port));
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        let series = answer["data"]["result"].as_array().cloned().unwrap_or_default();
+        series.iter().map(|one| (one["metric"].clone(), one["value"][1].as_str().unwrap().parse().unwrap())).collect()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the simulator says of an identity: the three gauges, none where it says none.
+fn held(endpoint_url: &str, pool: &str, identity: &str) -> [Option<f64>; 3] {
+    let region = pool.split(':').next().unwrap();
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let url = format!("{endpoint_url}/identitypools/{pool}/identities/{identity}");
+    let signature =
+        format!("AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/{region}/cognito-sync/aws4_request, Signature=0");
+    let mut response = agent.get(url).header("authorization", signature).call().unwrap();
+    let answer: Value = serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
+    let usage = &answer["IdentityUsage"];
+    ["DatasetCount", "DataStorage", "LastModifiedDate"].map(|field| usage[field].as_f64())
+}
+
+#[test]
+#[ignore = "needs Prometheus, which tests/run installs"]
+fn every_gauge_of_the_demo_arrives() {
+    let mut demo = command();
+    demo.arg("demo");
+    let demo = Exporter::run(demo);
+    let endpoint_url = demo.logged("endpoint_url").into_iter().next().unwrap();
+    let prometheus = Prometheus::scraping(&demo.address);
+    let polled = || -> BTreeSet<(String, String)> {
+        let of = |labels: &Value, name: &str| labels[name].as_str().unwrap().to_owned();
+        let up = prometheus.query("cognitosync_identity_up");
+        up.iter().map(|(labels, _)| (of(labels, "identity_pool_id"), of(labels, "identity_id"))).collect()
+    };
+    let mut unseen = eventually("200 identities", || Some(polled()).filter(|polled| polled.len() == 200));
+
+    // The world goes on while we look, so each identity is looked at until both tell the same.
+    eventually("equal values", || {
+        let mut stored: BTreeMap<String, [Option<f64>; 3]> = BTreeMap::new();
+        for (index, gauge) in GAUGES.iter().enumerate() {
+            for (labels, value) in prometheus.query(&format!("cognitosync_identity_{gauge}")) {
+                let identity = labels["identity_id"].as_str().unwrap().to_owned();
+                stored.entry(identity).or_default()[index] = Some(value);
+            }
+        }
+        unseen.retain(|(pool, identity)| {
+            stored.get(identity).copied().unwrap_or_default() != held(&endpoint_url, pool, identity)
+        });
+        unseen.is_empty().then_some(())
+    });
+    let scraped = prometheus.query("scrape_samples_scraped")[0].1;
+    assert!(scraped > 1_200.0, "{scraped} samples");
+}
