@@ -9,7 +9,7 @@ use crate::web::listener::Address;
 
 /// Prometheus exporter for Amazon Cognito Sync: datasets, storage and age of each identity.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = false)]
+#[command(version)]
 pub struct Cli {
     /// What to run, if not the daemon.
     #[command(subcommand)]
@@ -58,7 +58,7 @@ pub struct Demo {
 /// What is served, and where.
 #[derive(Args, Clone, Debug)]
 pub struct Web {
-    /// Address to listen on: HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH. May be given more than once.
+    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, an IPv6 address in brackets. May be given more than once.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10520", global = true)]
     pub listen_address: Vec<Address>,
 

@@ -130,6 +130,11 @@ mod tests {
         Moment { mono: Mono::START + Duration::from_secs(seconds), unix: seconds as f64 }
     }
 
+    #[test]
+    fn a_million_records_take_64_mb() {
+        assert_eq!(size_of::<Record>(), 64);
+    }
+
     /// Every state, what may happen in it, and what it then is.
     #[test]
     fn transitions() {
