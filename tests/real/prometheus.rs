@@ -86,8 +86,12 @@ fn every_gauge_of_the_demo_arrives() {
     };
     let mut unseen = eventually("200 identities", || Some(polled()).filter(|polled| polled.len() == 200));
 
-    // The world goes on while we look, so each identity is looked at until both tell the same.
+    // The world goes on while we look: what Prometheus has must be something that the simulator said at some time.
+    let mut said: BTreeMap<String, Vec<[Option<f64>; 3]>> = BTreeMap::new();
     eventually("equal values", || {
+        for (pool, identity) in &unseen {
+            said.entry(identity.clone()).or_default().push(held(&endpoint_url, pool, identity));
+        }
         let mut stored: BTreeMap<String, [Option<f64>; 3]> = BTreeMap::new();
         for (index, gauge) in GAUGES.iter().enumerate() {
             for (labels, value) in prometheus.query(&format!("cognitosync_identity_{gauge}")) {
@@ -95,9 +99,7 @@ fn every_gauge_of_the_demo_arrives() {
                 stored.entry(identity).or_default()[index] = Some(value);
             }
         }
-        unseen.retain(|(pool, identity)| {
-            stored.get(identity).copied().unwrap_or_default() != held(&endpoint_url, pool, identity)
-        });
+        unseen.retain(|(_, identity)| !said[identity].contains(&stored.get(identity).copied().unwrap_or_default()));
         unseen.is_empty().then_some(())
     });
     let scraped = prometheus.query("scrape_samples_scraped")[0].1;
