@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::config::{Config, Series, show_duration};
-use crate::targets::{Pool, Targets};
+use crate::targets::Targets;
 
 /// What a good configuration means. Shows no identity.
 pub struct Summary<'a> {
@@ -47,15 +47,9 @@ impl Display for Summary<'_> {
             }
         }
         for (index, budget) in targets.budgets.iter().enumerate() {
-            let of_budget = targets.pools.iter().filter(|pool| pool.budget == index);
-            let needed: f64 = of_budget.map(calls_per_second).sum();
+            let needed = targets.calls_per_second(index);
             writeln!(f, "budget {}: needs {needed:.3} of {} calls per second", budget.label, config.poll.rate_limit)?;
         }
         Ok(())
     }
-}
-
-/// One call for each identity and one for the pool, in an interval.
-fn calls_per_second(pool: &Pool) -> f64 {
-    (pool.identities.len() + 1) as f64 / pool.settings.interval.as_secs_f64()
 }

@@ -85,6 +85,12 @@ impl Failure {
         }
     }
 
+    /// Whether AWS has answered, and asking again about the same target will bring the same until somebody changes something.
+    #[must_use]
+    pub fn is_about_target(self) -> bool {
+        matches!(self, Self::AccessDenied | Self::NotFound | Self::InvalidParameter)
+    }
+
     /// Whether asking again soon may go better.
     #[must_use]
     pub fn is_transient(self) -> bool {

@@ -98,6 +98,8 @@ families! {
         "Ceiling of API calls per second, for each account and region.";
     API_RATE: Gauge "cognitosync_exporter_api_rate" ["budget"]
         "API calls per second that may be made at present, for each account and region.";
+    API_CREDENTIALS_GOOD: Gauge "cognitosync_exporter_api_credentials_good" ["budget"]
+        "Whether credentials are good as far as is known; while 0, only a probe asks, for each account and region.";
     POLLS: Counter "cognitosync_exporter_polls_total" []
         "Polls of identities that have ended, failed ones included.";
     POLL_FAILURES: Counter "cognitosync_exporter_poll_failures_total" ["reason"]

@@ -1,10 +1,12 @@
 //! When to ask whom: the decisions are pure and take `now`, only the [`poller`] acts on them.
 
+mod lane;
 pub mod pacer;
 pub mod poller;
+mod probe;
 mod progress;
 pub mod retry;
 pub mod schedule;
 
 pub use poller::{Died, Poller};
-pub use progress::{BudgetRate, Progress};
+pub use progress::{BudgetProgress, Progress};

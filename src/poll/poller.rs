@@ -6,7 +6,9 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 
+use super::lane::Change;
 use super::progress::Progress;
 use super::retry::Retry;
 use super::schedule::{Schedule, Step, Ticket};
@@ -90,7 +92,7 @@ impl<S: UsageSource> Poller<S> {
                     }
                 }
             }
-            self.progress.beat(now, self.schedule.oldest_due(), self.schedule.rates());
+            self.progress.beat(now, self.schedule.oldest_due(), self.schedule.budgets());
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = self.calls.join_next() => self.ended(ended?, &*listener),
@@ -117,13 +119,19 @@ impl<S: UsageSource> Poller<S> {
         let failure = outcome.failure();
         listener.called(ticket.target.operation(), took, failure);
         let now = self.clock.now().mono;
-        if let Some(failure) = failure
-            && let Some(wait) = self.retry.wait(ticket.attempt, failure, self.chance(&ticket))
-        {
-            self.schedule.attempt_again(&ticket, wait, now);
+        let again = failure.and_then(|failure| self.retry.wait(ticket.attempt, failure, self.chance(&ticket)));
+        if let Some(change) = self.schedule.ended(&ticket, failure, again, now) {
+            let budget = &self.targets.budgets[self.targets.pool(ticket.target).budget].label;
+            match change {
+                Change::CredentialsRefused => {
+                    warn!(budget, "credentials are refused or cannot be had; only a probe asks now");
+                }
+                Change::CredentialsAccepted => info!(budget, "credentials are good again"),
+            }
+        }
+        if again.is_some() {
             return;
         }
-        self.schedule.poll_ended(&ticket, now);
         let took = now.since(ticket.poll_began);
         listener.polled(&Observation { asked, took, attempts: ticket.attempt, outcome });
     }

@@ -1,6 +1,6 @@
 //! What the poller lets others see of its work, without a lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Mono;
@@ -19,17 +19,20 @@ struct Budget {
     identities: usize,
     limit: f64,
     rate: AtomicU64,
+    credentials_good: AtomicBool,
 }
 
-/// One budget's rates, in calls per second.
+/// How one budget does; rates are in calls per second.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BudgetRate<'a> {
+pub struct BudgetProgress<'a> {
     /// The budget's name, as on `/metrics`.
     pub label: &'a str,
     /// The ceiling.
     pub limit: f64,
     /// What may be called at present.
     pub rate: f64,
+    /// Whether its credentials are good, as far as is known.
+    pub credentials_good: bool,
 }
 
 impl Progress {
@@ -40,6 +43,7 @@ impl Progress {
             identities,
             limit,
             rate: AtomicU64::new(limit.to_bits()),
+            credentials_good: AtomicBool::new(true),
         };
         Self {
             beat: AtomicU64::new(now.as_nanos()),
@@ -48,11 +52,12 @@ impl Progress {
         }
     }
 
-    pub(super) fn beat(&self, now: Mono, oldest_due: Option<Mono>, rates: impl Iterator<Item = f64>) {
+    pub(super) fn beat(&self, now: Mono, oldest_due: Option<Mono>, budgets: impl Iterator<Item = (f64, bool)>) {
         self.beat.store(now.as_nanos(), Ordering::Relaxed);
         self.oldest_due.store(oldest_due.unwrap_or(Mono::NEVER).as_nanos(), Ordering::Relaxed);
-        for (budget, rate) in self.budgets.iter().zip(rates) {
+        for (budget, (rate, credentials_good)) in self.budgets.iter().zip(budgets) {
             budget.rate.store(rate.to_bits(), Ordering::Relaxed);
+            budget.credentials_good.store(credentials_good, Ordering::Relaxed);
         }
     }
 
@@ -75,9 +80,14 @@ impl Progress {
         self.budgets.iter().map(|budget| budget.identities as f64 / budget.rate()).fold(0.0, f64::max)
     }
 
-    /// The rates of all budgets.
-    pub fn budgets(&self) -> impl Iterator<Item = BudgetRate<'_>> {
-        self.budgets.iter().map(|budget| BudgetRate { label: &budget.label, limit: budget.limit, rate: budget.rate() })
+    /// How all budgets do.
+    pub fn budgets(&self) -> impl Iterator<Item = BudgetProgress<'_>> {
+        self.budgets.iter().map(|budget| BudgetProgress {
+            label: &budget.label,
+            limit: budget.limit,
+            rate: budget.rate(),
+            credentials_good: budget.credentials_good.load(Ordering::Relaxed),
+        })
     }
 }
 

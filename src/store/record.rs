@@ -64,8 +64,11 @@ pub struct Record {
 
 impl Record {
     /// Takes in what a poll brought. A failure changes no usage, and only a success or "not found" says anything on whether
-    /// the identity exists.
+    /// the identity exists. What was asked before the last success is out of date and changes nothing.
     pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Moment) {
+        if self.success.is_some_and(|success| asked.mono < success.asked.mono) {
+            return;
+        }
         match result {
             Ok(usage) => *self = Self { success: Some(Answer { usage, asked }), failure: None, missing: false },
             Err(failure) => {
@@ -162,6 +165,8 @@ mod tests {
             ("gone, then no answer", after(missing, Err(Timeout), 1_301), 1_301, Missing, false, Some(false)),
             ("gone, then back", after(missing, Ok(USAGE), 1_301), 1_301, Fresh, true, Some(true)),
             ("failed, then back", after(failing, Ok(USAGE), 1_301), 1_301, Fresh, true, Some(true)),
+            ("an older answer", after(fresh, Ok(Usage::default()), 999), 1_000, Fresh, true, Some(true)),
+            ("an older failure", after(fresh, Err(NotFound), 999), 1_000, Fresh, true, Some(true)),
             ("failed, then gone", after(failing, Err(NotFound), 1_301), 1_301, Missing, false, Some(false)),
         ] {
             assert_eq!(record.state(at(now).mono, STALE_AFTER), state, "{what}");

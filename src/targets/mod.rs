@@ -60,7 +60,28 @@ impl Targets {
             });
             pools.push(Pool { id, settings: pool.settings.clone(), budget, identities });
         }
-        Self { pools, budgets }
+        let targets = Self { pools, budgets };
+        for (index, budget) in targets.budgets.iter().enumerate() {
+            let (needed, allowed) = (targets.calls_per_second(index), config.poll.rate_limit);
+            if needed > allowed {
+                let message = format!(
+                    "is too low for budget {}, which needs {needed:.3} calls per second to keep its intervals: raise it to {:.0}, \
+                     or make the intervals {:.1} times as long; until then every identity waits for its turn",
+                    budget.label,
+                    needed.ceil(),
+                    needed / allowed + 0.05,
+                );
+                findings.warnings.push(Problem::key(&config.file, "poll.rate_limit", message));
+            }
+        }
+        targets
+    }
+
+    /// What keeping all intervals of a budget takes: one call for each identity and one for each pool, in an interval.
+    #[must_use]
+    pub fn calls_per_second(&self, budget: usize) -> f64 {
+        let of_pool = |pool: &Pool| (pool.identities.len() + 1) as f64 / pool.settings.interval.as_secs_f64();
+        self.pools.iter().filter(|pool| pool.budget == budget).map(of_pool).sum()
     }
 
     /// How many identities there are, in all pools.
@@ -108,4 +129,32 @@ fn identities_of(pool: &config::Pool, file: &Path, findings: &mut Findings) -> I
         ));
     }
     identities
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn warnings(poll: &str) -> Vec<String> {
+        let text = format!(
+            "poll: {{{poll}}}\npools:\n- {{id: 'r:0', identities: ['r:1', 'r:2', 'r:3']}}\n- {{id: 'r:1', identities: ['r:1']}}"
+        );
+        let mut findings = Findings::default();
+        let config = config::parse(Path::new("file"), &text, &mut findings).unwrap();
+        let _ = Targets::load(&config, &mut findings);
+        assert_eq!(findings.problems, []);
+        findings.warnings.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_interval_that_the_budget_cannot_keep_is_told_with_the_remedy() {
+        assert_eq!(warnings("interval: 4s, rate_limit: 1.5"), [] as [&str; 0]);
+        assert_eq!(
+            warnings("interval: 3s, rate_limit: 1.5"),
+            [
+                "file: poll.rate_limit: is too low for budget r, which needs 2.000 calls per second to keep its intervals: raise it \
+              to 2, or make the intervals 1.4 times as long; until then every identity waits for its turn"
+            ]
+        );
+    }
 }

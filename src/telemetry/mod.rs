@@ -14,8 +14,9 @@ use prometheus::{
 
 use crate::clock::Mono;
 use crate::exposition::families::{
-    API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family, POLL_FAILURES, POLL_LAG,
-    POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP, WEB_AUTH_FAILURES, WEB_CONNECTIONS,
+    API_CREDENTIALS_GOOD, API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family,
+    POLL_FAILURES, POLL_LAG, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP,
+    WEB_AUTH_FAILURES, WEB_CONNECTIONS,
 };
 use crate::poll::Progress;
 use crate::usage::{Failure, Observation, Operation, Outcome};
@@ -33,6 +34,7 @@ pub struct Telemetry {
     api_duration: HistogramVec,
     api_rate_limit: GaugeVec,
     api_rate: GaugeVec,
+    api_credentials_good: IntGaugeVec,
     polls: IntCounter,
     poll_failures: IntCounterVec,
     poll_lag: Gauge,
@@ -60,6 +62,10 @@ impl Telemetry {
             )?,
             api_rate_limit: add(&registry, GaugeVec::new(opts(&API_RATE_LIMIT), API_RATE_LIMIT.labels))?,
             api_rate: add(&registry, GaugeVec::new(opts(&API_RATE), API_RATE.labels))?,
+            api_credentials_good: add(
+                &registry,
+                IntGaugeVec::new(opts(&API_CREDENTIALS_GOOD), API_CREDENTIALS_GOOD.labels),
+            )?,
             polls: add(&registry, IntCounter::with_opts(opts(&POLLS)))?,
             poll_failures: add(&registry, IntCounterVec::new(opts(&POLL_FAILURES), POLL_FAILURES.labels))?,
             poll_lag: add(&registry, Gauge::with_opts(opts(&POLL_LAG)))?,
@@ -129,6 +135,7 @@ impl Telemetry {
         for budget in self.progress.budgets() {
             self.api_rate_limit.with_label_values(&[budget.label]).set(budget.limit);
             self.api_rate.with_label_values(&[budget.label]).set(budget.rate);
+            self.api_credentials_good.with_label_values(&[budget.label]).set(i64::from(budget.credentials_good));
         }
         TextEncoder::new().encode(&self.registry.gather(), out)
     }

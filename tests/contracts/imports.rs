@@ -41,7 +41,9 @@ const CRATES: &[(&str, &[&str])] = &[
 /// Files that decide or write, and never act: no runtime, no network, no file, no clock of their own.
 const PURE: &[&str] = &[
     "poll/schedule.rs",
+    "poll/lane.rs",
     "poll/pacer.rs",
+    "poll/probe.rs",
     "poll/retry.rs",
     "store/record.rs",
     "exposition/",

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
-use crate::support::{ACCESS_KEY, Exporter, Server, command, configuration, eventually, still_world};
+use crate::support::{
+    ACCESS_KEY, Exporter, Server, command, configuration, eventually, identity_id, pool_id, still_world,
+};
+use cognitosync_exporter::simulator::Fault;
 
 /// Runs the exporter with this line added to its only pool, in a directory with AWS configuration files.
 fn start(server: &Server, directory: &Path, line: &str, environment: &[(&str, &str)]) -> Exporter {
@@ -127,14 +130,25 @@ fn a_credentials_provider_that_hangs_is_told_from_a_service_that_does() {
 }
 
 #[test]
-fn a_key_that_aws_refuses() {
-    use cognitosync_exporter::simulator::Fault;
-    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+fn a_key_that_aws_refuses_costs_a_probe_and_no_more() {
+    let server = Server::start(still_world(2, 100));
     let expired = Fault::Error(403, "ExpiredTokenException");
-    server.simulator.set_fault(&crate::support::identity_id(0), Some(expired.clone()));
-    let exporter = start(&server, directory.path(), "", &[]);
+    let all = (0..2).map(pool_id).chain((0..200).map(identity_id));
+    all.clone().for_each(|id| server.simulator.set_fault(&id, Some(expired.clone())));
+    let exporter = Exporter::start(&configuration("interval: 1s, rate_limit: 1000", &server.url, 2, 100));
+    let good = "cognitosync_exporter_api_credentials_good{budget=\"us-east-1\"}";
+    eventually("refused", || (exporter.samples()[good] == 0.0).then_some(()));
     eventually("a failed poll", || (failures(&exporter, "credentials") >= 1.0).then_some(()));
-    assert!(server.simulator.take_journal().iter().any(|call| call.fault.as_ref() == Some(&expired)));
+    let out_already = server.simulator.take_journal();
+    assert!(out_already.iter().all(|call| call.fault.as_ref() == Some(&expired)));
+    let probes = eventually("a probe", || Some(server.simulator.take_journal()).filter(|calls| !calls.is_empty()));
+    assert_eq!(probes.len(), 1, "of 200 that are due");
+    all.for_each(|id| server.simulator.set_fault(&id, None));
+    eventually("all fresh", || (exporter.in_state(0, "fresh") + exporter.in_state(1, "fresh") == 200.0).then_some(()));
+    assert_eq!(exporter.samples()[good], 1.0);
+    let told = |what: &str| exporter.log().iter().filter(|line| line.contains(what)).count();
+    assert_eq!(told("credentials are refused or cannot be had"), 1, "{:#?}", exporter.log());
+    assert_eq!(told("credentials are good again"), 1, "{:#?}", exporter.log());
 }
 
 #[test]

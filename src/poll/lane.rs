@@ -1,0 +1,101 @@
+//! One budget: who waits for it, how fast it may call, and whether its credentials are good.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::pacer::Pacer;
+use super::probe::Probe;
+use super::schedule::Ticket;
+use crate::clock::Mono;
+use crate::usage::Failure;
+
+/// What a call's end changed for its whole budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Its credentials are no good; nothing but a probe asks from now on.
+    CredentialsRefused,
+    /// Its credentials are good again.
+    CredentialsAccepted,
+}
+
+/// The targets of one budget.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// Who is to be asked, by when; targets are told by their index in the schedule.
+    waiting: BinaryHeap<Reverse<(Mono, u32)>>,
+    pacer: Pacer,
+    /// While the budget's credentials are no good.
+    probe: Option<Probe>,
+}
+
+impl Lane {
+    pub(super) fn new(waiting: Vec<(Mono, u32)>, rate_limit: f64) -> Self {
+        let waiting = waiting.into_iter().map(Reverse).collect();
+        Self { waiting, pacer: Pacer::new(rate_limit), probe: None }
+    }
+
+    /// Lets a target wait until it is due.
+    pub(super) fn push(&mut self, due: Mono, index: u32) {
+        self.waiting.push(Reverse((due, index)));
+    }
+
+    /// When the target that has waited longest was or is due.
+    pub(super) fn oldest_due(&self) -> Option<Mono> {
+        self.waiting.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// The present rate, in calls per second.
+    pub(super) fn rate(&self) -> f64 {
+        self.pacer.rate()
+    }
+
+    /// Whether the credentials are good, as far as is known.
+    pub(super) fn credentials_good(&self) -> bool {
+        self.probe.is_none()
+    }
+
+    /// The target to ask now, and whether as a probe; or when to look again.
+    pub(super) fn next(&mut self, now: Mono) -> Result<(u32, bool), Mono> {
+        let due = self.oldest_due().unwrap_or(Mono::NEVER);
+        // A probe does not wait for anybody's turn.
+        let ready = self.probe.as_ref().map_or(due, Probe::ready_at).max(self.pacer.ready_at());
+        if ready > now {
+            return Err(ready);
+        }
+        let Some(Reverse((_, index))) = self.waiting.pop() else { return Err(Mono::NEVER) };
+        self.pacer.spend(now);
+        let probe = self.probe.as_mut().map(Probe::set_out);
+        Ok((index, probe.is_some()))
+    }
+
+    /// Takes in what a call told of the budget.
+    pub(super) fn learn(&mut self, ticket: &Ticket, failure: Option<Failure>, now: Mono) -> Option<Change> {
+        match failure {
+            Some(Failure::Throttled) => self.pacer.throttled(ticket.set_out, now),
+            // No answer of AWS, so nothing about its quota.
+            Some(Failure::Timeout | Failure::Unreachable | Failure::Malformed | Failure::Credentials) => {}
+            Some(_) | None => self.pacer.answered(),
+        }
+        match (&mut self.probe, failure) {
+            (None, Some(Failure::Credentials)) => {
+                self.probe = Some(Probe::new(now));
+                Some(Change::CredentialsRefused)
+            }
+            (
+                Some(probe),
+                Some(Failure::Credentials | Failure::Timeout | Failure::Unreachable | Failure::Malformed),
+            ) => {
+                if ticket.is_probe {
+                    probe.failed(now);
+                }
+                None
+            }
+            // Others were out already when the credentials went bad.
+            (Some(_), _) if ticket.is_probe => {
+                self.probe = None;
+                Some(Change::CredentialsAccepted)
+            }
+            _ => None,
+        }
+    }
+}
