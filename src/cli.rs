@@ -66,6 +66,10 @@ pub struct Web {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true)]
     pub telemetry_path: String,
 
+    /// Allow POST and PUT to /-/reload, which make the exporter read its configuration again.
+    #[arg(long = "web.enable-lifecycle", global = true)]
+    pub enable_lifecycle: bool,
+
     /// Client connections open at once, all listeners together.
     #[arg(long = "web.max-connections", value_name = "NUMBER", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]

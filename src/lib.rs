@@ -9,6 +9,7 @@ pub mod cli;
 
 pub mod check;
 pub mod config;
+pub mod reload;
 pub mod targets;
 
 pub mod poll;

@@ -10,8 +10,7 @@ use cognitosync_exporter::check::Summary;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::cognito::Credentials;
-use cognitosync_exporter::config::{self, Config, Findings};
-use cognitosync_exporter::targets::Targets;
+use cognitosync_exporter::reload::{self, Loaded};
 use cognitosync_exporter::telemetry::logging;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
@@ -23,7 +22,7 @@ const LEFT_BEHIND: Duration = Duration::from_millis(200);
 
 /// What to run.
 enum Work {
-    Daemon(Config, Targets),
+    Daemon(Loaded),
     Demo(cli::Demo),
 }
 
@@ -37,7 +36,7 @@ fn main() -> ExitCode {
     let work = match cli.command {
         Some(Command::Demo(demo)) => Work::Demo(demo),
         None => match load(&cli) {
-            Ok((config, targets)) => Work::Daemon(config, targets),
+            Ok(loaded) => Work::Daemon(loaded),
             Err(code) => return code,
         },
     };
@@ -57,31 +56,28 @@ fn main() -> ExitCode {
 }
 
 /// The configuration and its targets; or, when that is all that was asked for or nothing can be done, the exit code.
-fn load(cli: &Cli) -> Result<(Config, Targets), ExitCode> {
-    let mut findings = Findings::default();
-    let loaded = config::read(&cli.config_file, &mut findings).map(|config| {
-        let targets = Targets::load(&config, &mut findings);
-        (config, targets)
-    });
-    findings.problems.extend(loaded.as_ref().err().cloned());
-    for problem in &findings.problems {
-        eprintln!("{problem}");
-    }
-    let (config, targets) = loaded.ok().filter(|_| findings.problems.is_empty()).ok_or(WRONG_CONFIGURATION)?;
+fn load(cli: &Cli) -> Result<Loaded, ExitCode> {
+    let loaded = reload::load(&cli.config_file).map_err(|problems| {
+        problems.iter().for_each(|problem| eprintln!("{problem}"));
+        WRONG_CONFIGURATION
+    })?;
     if cli.config_check {
-        findings.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-        print!("{}", Summary { config: &config, targets: &targets });
+        loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+        print!("{}", Summary { config: &loaded.config, targets: &loaded.targets });
         return Err(ExitCode::SUCCESS);
     }
-    findings.warnings.iter().for_each(|warning| warn!("{warning}"));
-    Ok((config, targets))
+    loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
+    Ok(loaded)
 }
 
 async fn run(work: Work, web: &cli::Web) -> Result<(), Box<dyn Error>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let clock = Clock::system();
     let app = match work {
-        Work::Daemon(config, targets) => App::build(&config, targets, web, &Credentials::Aws, clock).await?,
+        Work::Daemon(loaded) => {
+            let hangups = signal(SignalKind::hangup())?;
+            App::build(loaded, web, Credentials::Aws, Some(hangups), clock).await?
+        }
         Work::Demo(demo) => demo::build(&demo, web, clock).await?,
     };
     let asked_to_stop = async {

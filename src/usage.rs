@@ -183,6 +183,18 @@ impl Outcome {
         }
     }
 
+    /// The same, about a target of the same kind that stands elsewhere now.
+    #[must_use]
+    pub fn moved_to(self, target: Target) -> Self {
+        match (self, target) {
+            (Self::Identity { result, .. }, Target::Identity { pool, identity }) => {
+                Self::Identity { pool, identity, result }
+            }
+            (Self::Pool { result, .. }, Target::Pool { pool }) => Self::Pool { pool, result },
+            (unmoved, _) => unmoved,
+        }
+    }
+
     /// Why there is no usage, if there is none.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
@@ -217,13 +229,4 @@ pub trait UsageSource: Send + Sync + 'static {
 
     /// Asks for the usage of a pool.
     fn pool_usage(&self, pool: &PoolId) -> impl Future<Output = Result<PoolUsage, Failure>> + Send;
-}
-
-/// Whoever wants to know what the poller does.
-pub trait Listener: Send + Sync + 'static {
-    /// One API call has ended, after `took`.
-    fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>);
-
-    /// One poll has ended.
-    fn polled(&self, observation: &Observation);
 }

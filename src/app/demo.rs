@@ -15,6 +15,7 @@ use crate::cli;
 use crate::clock::Clock;
 use crate::cognito::Credentials;
 use crate::config::{self, Findings};
+use crate::reload::Loaded;
 use crate::simulator::{Simulator, World, endpoint_url};
 use crate::targets::Targets;
 
@@ -46,7 +47,8 @@ pub async fn build(demo: &cli::Demo, web: &cli::Web, clock: Clock) -> Result<App
     if let Some(problem) = findings.problems.into_iter().next() {
         return Err(problem.into());
     }
-    let mut app = App::build(&config, targets, web, &Credentials::Simulator, clock).await?;
+    let loaded = Loaded { config, targets, warnings: findings.warnings };
+    let mut app = App::build(loaded, web, Credentials::Simulator, None, clock).await?;
     app.add("simulator".to_owned(), |stop| async move {
         simulator.run(listener, stop).await;
         Ok(())

@@ -9,24 +9,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error as ThisError;
+use tokio::signal::unix::Signal;
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cli;
 use crate::clock::Clock;
-use crate::cognito::{Cognito, Credentials};
-use crate::config::Config;
-use crate::poll::Poller;
+use crate::cognito::{Connector, Credentials};
+use crate::poll::{Listener as PollListener, Poller};
+use crate::reload::{Loaded, Reloader};
 use crate::store::Store;
-use crate::targets::Targets;
+use crate::targets::{Carry, Targets};
 use crate::telemetry::{REVISION, Telemetry, VERSION};
-use crate::usage::{Failure, Listener as PollListener, Observation, Operation};
+use crate::usage::{Failure, Observation, Operation};
 use crate::web::listener::{self, Connections, Listener};
 use crate::web::{self, Site};
 
 /// All tasks must have ended this long after a stop is asked for; what has not is cut off. Listeners drain in 3 s.
 const DRAIN: Duration = Duration::from_secs(4);
+
+/// Requests to reload that may wait while one is being done.
+const RELOADS_QUEUED: usize = 4;
 
 type TaskResult = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -74,18 +79,23 @@ impl PollListener for Listeners {
         self.store.record(observation);
         self.telemetry.polled(observation);
     }
+
+    fn retargeted(&self, targets: &Arc<Targets>, carry: &Carry) {
+        self.store.retarget(targets, carry);
+    }
 }
 
 impl App {
-    /// Builds everything and begins to listen, so that a taken port is found before the first call to AWS.
+    /// Builds everything and begins to listen, so that a taken port is found before the first call to AWS. `hangups` make it
+    /// read the configuration again; without them nothing does.
     ///
     /// # Errors
     /// When an address cannot be listened on.
     pub async fn build(
-        config: &Config,
-        targets: Targets,
+        Loaded { config, targets, .. }: Loaded,
         web: &cli::Web,
-        credentials: &Credentials,
+        credentials: Credentials,
+        hangups: Option<Signal>,
         clock: Clock,
     ) -> Result<Self, Box<dyn Error>> {
         let config_read = clock.now().unix;
@@ -94,24 +104,22 @@ impl App {
         for address in &web.listen_address {
             listeners.push(Listener::bind(address).await?);
         }
-        let source = Arc::new(Cognito::connect(&targets, &config.poll, credentials, clock.clone()).await);
+        let mut connector = Connector::new(credentials, clock.clone());
+        let source = Arc::new(connector.connect(&targets, &config.poll).await);
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let polls = Poller::new(source, targets, config.poll.clone(), clock.clone());
         let progress = polls.progress();
         let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
+        let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
         let site = Arc::new(Site {
             telemetry_path: web.telemetry_path.clone(),
             store: Arc::clone(&store),
             telemetry: Arc::clone(&telemetry),
             progress,
-            clock,
+            reload: web.enable_lifecycle.then_some(reload),
+            clock: clock.clone(),
         });
-        let mut app = Self {
-            tasks: JoinSet::new(),
-            names: HashMap::new(),
-            start: CancellationToken::new(),
-            stop: CancellationToken::new(),
-        };
+        let mut app = Self::empty();
         let connections = Connections::new(web.max_connections as usize, telemetry.web_connections().clone());
         for listener in listeners {
             info!(address = listener.address(), "listening");
@@ -122,9 +130,23 @@ impl App {
                 Ok(())
             });
         }
-        let listeners = Arc::new(Listeners { store, telemetry });
-        app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, stop).await?) });
+        let (poller, handovers) = mpsc::channel(1);
+        let listeners = Arc::new(Listeners { store, telemetry: Arc::clone(&telemetry) });
+        app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, handovers, stop).await?) });
+        if let Some(hangups) = hangups {
+            let reloader = Reloader { config, connector, poller, telemetry, clock };
+            app.add("reloader".to_owned(), |stop| async move { Ok(reloader.run(hangups, requests, stop).await?) });
+        }
         Ok(app)
+    }
+
+    fn empty() -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            names: HashMap::new(),
+            start: CancellationToken::new(),
+            stop: CancellationToken::new(),
+        }
     }
 
     /// Adds one more task, made with the token that tells it to stop. It runs once the app does.
@@ -175,15 +197,6 @@ impl App {
 mod tests {
     use super::*;
 
-    fn app() -> App {
-        App {
-            tasks: JoinSet::new(),
-            names: HashMap::new(),
-            start: CancellationToken::new(),
-            stop: CancellationToken::new(),
-        }
-    }
-
     async fn well_behaved(stop: CancellationToken) -> TaskResult {
         stop.cancelled().await;
         Ok(())
@@ -191,7 +204,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_dies_takes_all_down_and_is_named() {
-        let mut app = app();
+        let mut app = App::empty();
         app.add("good".to_owned(), well_behaved);
         app.add("bad".to_owned(), |_| async { panic!("on purpose") });
         let died = app.run(std::future::pending()).await.unwrap_err();
@@ -200,7 +213,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_ends_takes_all_down_and_is_named() {
-        let mut app = app();
+        let mut app = App::empty();
         app.add("good".to_owned(), well_behaved);
         app.add("bad".to_owned(), |_| async { Err("no more".into()) });
         let died = app.run(std::future::pending()).await.unwrap_err();
@@ -209,7 +222,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_stop_is_cut_off() {
-        let mut app = app();
+        let mut app = App::empty();
         app.add("good".to_owned(), well_behaved);
         app.add("stubborn".to_owned(), |_| std::future::pending());
         let clock = Clock::anchored(0.0);

@@ -35,39 +35,66 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 /// Idle connections are dropped before AWS's front end does it (after about 20 s), so that none is found half-closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Makes clients: one for each region, account and endpoint, all over one HTTP client, each made once.
+pub struct Connector {
+    http: SharedHttpClient,
+    credentials: Credentials,
+    clock: Clock,
+    clients: HashMap<Key, Client>,
+}
+
+/// What pools must have in common to share a client.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    region: String,
+    account: Account,
+    endpoint_url: Option<String>,
+    timeout: Duration,
+}
+
 /// Cognito Sync by way of the AWS SDK.
 pub struct Cognito {
     clients: HashMap<PoolId, Client>,
     clock: Clock,
 }
 
-impl Cognito {
-    /// Makes the clients of all pools: one for each region, account and endpoint, all over one HTTP client. Asks nobody for
-    /// credentials yet.
-    pub async fn connect(targets: &Targets, poll: &config::Poll, credentials: &Credentials, clock: Clock) -> Self {
+impl Connector {
+    /// A connector that has connected nobody yet.
+    #[must_use]
+    pub fn new(credentials: Credentials, clock: Clock) -> Self {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .pool_max_idle_per_host(poll.max_in_flight)
             .build_https();
-        let mut clients: HashMap<(&str, &Account, Option<&str>), Client> = HashMap::new();
-        let mut of_pools = HashMap::new();
-        for pool in &targets.pools {
-            let settings = &pool.settings;
-            let key = (pool.id.region(), &settings.account, settings.endpoint_url.as_deref());
-            let client = match clients.get(&key) {
-                Some(client) => client.clone(),
-                None => {
-                    let client = client(key, poll, credentials, &http).await;
-                    clients.insert(key, client.clone());
-                    client
-                }
-            };
-            of_pools.insert(pool.id.clone(), client);
-        }
-        Self { clients: of_pools, clock }
+        Self { http, credentials, clock, clients: HashMap::new() }
     }
 
+    /// The clients of all pools, with those made before where nothing changed: their connections and credentials stay. Asks
+    /// nobody for credentials yet.
+    pub async fn connect(&mut self, targets: &Targets, poll: &config::Poll) -> Cognito {
+        let mut clients = HashMap::new();
+        let mut of_pools = HashMap::new();
+        for pool in &targets.pools {
+            let key = Key {
+                region: pool.id.region().to_owned(),
+                account: pool.settings.account.clone(),
+                endpoint_url: pool.settings.endpoint_url.clone(),
+                timeout: poll.timeout,
+            };
+            let client = match clients.get(&key).or_else(|| self.clients.get(&key)) {
+                Some(client) => client.clone(),
+                None => client(&key, &self.credentials, &self.http).await,
+            };
+            of_pools.insert(pool.id.clone(), client.clone());
+            clients.insert(key, client);
+        }
+        // Those that nobody needs any more go.
+        self.clients = clients;
+        Cognito { clients: of_pools, clock: self.clock.clone() }
+    }
+}
+
+impl Cognito {
     fn client(&self, pool: &PoolId) -> &Client {
         self.clients.get(pool).expect("clients are made for all targets, and only targets are asked about")
     }
@@ -97,18 +124,13 @@ impl UsageSource for Cognito {
     }
 }
 
-async fn client(
-    (region, account, endpoint_url): (&str, &Account, Option<&str>),
-    poll: &config::Poll,
-    credentials: &Credentials,
-    http: &SharedHttpClient,
-) -> Client {
-    let sdk = credentials.sdk_config(region, account, poll.timeout, http).await;
+async fn client(key: &Key, credentials: &Credentials, http: &SharedHttpClient) -> Client {
+    let sdk = credentials.sdk_config(&key.region, &key.account, key.timeout, http).await;
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(poll.timeout))
-        .read_timeout(poll.timeout)
-        .operation_attempt_timeout(poll.timeout)
-        .operation_timeout(poll.timeout)
+        .connect_timeout(CONNECT_TIMEOUT.min(key.timeout))
+        .read_timeout(key.timeout)
+        .operation_attempt_timeout(key.timeout)
+        .operation_timeout(key.timeout)
         .build();
     let mut config = aws_sdk_cognitosync::config::Builder::from(&sdk)
         .retry_config(RetryConfig::disabled())
@@ -116,7 +138,7 @@ async fn client(
         // The timeouts above bound the body too, and tightly.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(wire::Guard);
-    if let Some(endpoint_url) = endpoint_url {
+    if let Some(endpoint_url) = &key.endpoint_url {
         config = config.endpoint_url(endpoint_url);
     }
     Client::from_conf(config.build())

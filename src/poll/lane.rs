@@ -34,6 +34,21 @@ impl Lane {
         Self { waiting, pacer: Pacer::new(rate_limit), probe: None }
     }
 
+    /// The same budget with others waiting, or the same by other indices. A probe that is `lost` goes out anew.
+    pub(super) fn refilled(mut self, waiting: Vec<(Mono, u32)>, rate_limit: f64, lost: bool, now: Mono) -> Self {
+        self.waiting = waiting.into_iter().map(Reverse).collect();
+        self.pacer.set_ceiling(rate_limit);
+        if let Some(probe) = self.probe.as_mut().filter(|_| lost) {
+            probe.lost(now);
+        }
+        self
+    }
+
+    /// Who waits, in no order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (Mono, u32)> {
+        self.waiting.iter().map(|Reverse(waiting)| *waiting)
+    }
+
     /// Lets a target wait until it is due.
     pub(super) fn push(&mut self, due: Mono, index: u32) {
         self.waiting.push(Reverse((due, index)));

@@ -8,5 +8,5 @@ mod progress;
 pub mod retry;
 pub mod schedule;
 
-pub use poller::{Died, Poller};
+pub use poller::{Died, Handover, Listener, Poller};
 pub use progress::{BudgetProgress, Progress};

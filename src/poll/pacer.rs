@@ -37,6 +37,13 @@ impl Pacer {
         Self { ceiling, rate: ceiling, due: Mono::START, lowered: Mono::START }
     }
 
+    /// Sets another ceiling, more than 0. A rate that was lowered stays where it is, below the new ceiling.
+    pub fn set_ceiling(&mut self, ceiling: f64) {
+        let was_lowered = self.rate < self.ceiling;
+        self.rate = if was_lowered { self.rate.min(ceiling) } else { ceiling };
+        self.ceiling = ceiling;
+    }
+
     /// Calls per second, as allowed at present.
     #[must_use]
     pub fn rate(&self) -> f64 {

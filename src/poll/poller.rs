@@ -1,9 +1,11 @@
 //! The loop that acts on the schedule: makes calls, gives tickets back, tells the listener.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -15,8 +17,8 @@ use super::schedule::{Schedule, Step, Ticket};
 use crate::clock::{Clock, Moment};
 use crate::config;
 use crate::identity::hash;
-use crate::targets::Targets;
-use crate::usage::{Failure, Listener, Observation, Outcome, Target, UsageSource};
+use crate::targets::{Carry, Targets};
+use crate::usage::{Failure, Observation, Operation, Outcome, Target, UsageSource};
 
 /// The loop goes round at least this often, so that a stall shows.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -28,6 +30,30 @@ const GRACE: Duration = Duration::from_secs(1);
 #[error("a call died: {0}")]
 pub struct Died(#[from] JoinError);
 
+/// Whoever wants to know what the poller does.
+pub trait Listener: Send + Sync + 'static {
+    /// One API call has ended, after `took`.
+    fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>);
+
+    /// One poll has ended.
+    fn polled(&self, observation: &Observation);
+
+    /// From now on these are polled, and observations speak of their positions.
+    fn retargeted(&self, targets: &Arc<Targets>, carry: &Carry);
+}
+
+/// Other targets to go on with, and how to ask for them.
+pub struct Handover<S> {
+    /// Who is polled from now on.
+    pub targets: Arc<Targets>,
+    /// Who is asked.
+    pub source: Arc<S>,
+    /// How calls are made.
+    pub settings: config::Poll,
+    /// Is told, when it is done, what was carried over.
+    pub done: oneshot::Sender<Carry>,
+}
+
 /// Polls all targets until it is stopped.
 pub struct Poller<S> {
     source: Arc<S>,
@@ -38,11 +64,15 @@ pub struct Poller<S> {
     settings: config::Poll,
     progress: Arc<Progress>,
     calls: JoinSet<Ended>,
+    /// The tickets of all calls under way whose targets are still polled, by the calls' numbers.
+    under_way: HashMap<u64, Ticket>,
+    last_call: u64,
 }
 
 /// A call that has ended.
 struct Ended {
-    ticket: Ticket,
+    call: u64,
+    operation: Operation,
     asked: Moment,
     took: Duration,
     outcome: Outcome,
@@ -53,15 +83,13 @@ impl<S: UsageSource> Poller<S> {
     #[must_use]
     pub fn new(source: Arc<S>, targets: Arc<Targets>, settings: config::Poll, clock: Clock) -> Self {
         let now = clock.now().mono;
-        let budgets = targets.budgets.iter().enumerate().map(|(index, budget)| {
-            let of_budget = targets.pools.iter().filter(|pool| pool.budget == index);
-            (budget.label.clone(), of_budget.map(|pool| pool.identities.len()).sum(), settings.rate_limit)
-        });
         Self {
-            progress: Arc::new(Progress::new(now, budgets)),
+            progress: Arc::new(Progress::new(now, &targets, settings.rate_limit)),
             schedule: Schedule::new(&targets, settings.rate_limit, now),
             retry: Retry::new(settings.attempts),
             calls: JoinSet::new(),
+            under_way: HashMap::new(),
+            last_call: 0,
             source,
             targets,
             clock,
@@ -75,11 +103,17 @@ impl<S: UsageSource> Poller<S> {
         Arc::clone(&self.progress)
     }
 
-    /// Polls until `stop`, telling `listener`; calls under way are then dropped.
+    /// Polls until `stop`, telling `listener`; calls under way are then dropped. Goes on with other targets when they are
+    /// handed over.
     ///
     /// # Errors
     /// When a call panics.
-    pub async fn run(mut self, listener: Arc<impl Listener>, stop: CancellationToken) -> Result<(), Died> {
+    pub async fn run(
+        mut self,
+        listener: Arc<impl Listener>,
+        mut handovers: mpsc::Receiver<Handover<S>>,
+        stop: CancellationToken,
+    ) -> Result<(), Died> {
         loop {
             let now = self.clock.now().mono;
             let mut wake = now + LONGEST_SLEEP;
@@ -96,6 +130,7 @@ impl<S: UsageSource> Poller<S> {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = self.calls.join_next() => self.ended(ended?, &*listener),
+                Some(handover) = handovers.recv() => self.retarget(handover, &*listener),
                 () = self.clock.sleep_until(wake) => {}
             }
         }
@@ -104,20 +139,25 @@ impl<S: UsageSource> Poller<S> {
     fn call(&mut self, ticket: Ticket) {
         let (source, targets, clock) = (Arc::clone(&self.source), Arc::clone(&self.targets), self.clock.clone());
         let deadline = self.settings.timeout + GRACE;
+        let target = ticket.target;
+        self.last_call += 1;
+        let call = self.last_call;
+        self.under_way.insert(call, ticket);
         self.calls.spawn(async move {
             let asked = clock.now();
-            let outcome = tokio::time::timeout(deadline, ask(&*source, &targets, ticket.target))
+            let outcome = tokio::time::timeout(deadline, ask(&*source, &targets, target))
                 .await
-                .unwrap_or_else(|_| Outcome::failed(ticket.target, Failure::Timeout));
+                .unwrap_or_else(|_| Outcome::failed(target, Failure::Timeout));
             let took = clock.now().mono.since(asked.mono);
-            Ended { ticket, asked, took, outcome }
+            Ended { call, operation: target.operation(), asked, took, outcome }
         });
     }
 
-    fn ended(&mut self, ended: Ended, listener: &impl Listener) {
-        let Ended { ticket, asked, took, outcome } = ended;
+    fn ended(&mut self, Ended { call, operation, asked, took, outcome }: Ended, listener: &impl Listener) {
         let failure = outcome.failure();
-        listener.called(ticket.target.operation(), took, failure);
+        listener.called(operation, took, failure);
+        // Without a ticket, its target is polled no more.
+        let Some(ticket) = self.under_way.remove(&call) else { return };
         let now = self.clock.now().mono;
         let again = failure.and_then(|failure| self.retry.wait(ticket.attempt, failure, self.chance(&ticket)));
         if let Some(change) = self.schedule.ended(&ticket, failure, again, now) {
@@ -133,7 +173,25 @@ impl<S: UsageSource> Poller<S> {
             return;
         }
         let took = now.since(ticket.poll_began);
-        listener.polled(&Observation { asked, took, attempts: ticket.attempt, outcome });
+        listener.polled(&Observation {
+            asked,
+            took,
+            attempts: ticket.attempt,
+            outcome: outcome.moved_to(ticket.target),
+        });
+    }
+
+    fn retarget(&mut self, handover: Handover<S>, listener: &impl Listener) {
+        let Handover { targets, source, settings, done } = handover;
+        let now = self.clock.now().mono;
+        let carry = Carry::between(&self.targets, &targets);
+        self.schedule.retarget((&self.targets, &targets, &carry), settings.rate_limit, &mut self.under_way, now);
+        self.progress.retarget(&targets, settings.rate_limit);
+        self.retry = Retry::new(settings.attempts);
+        (self.targets, self.source, self.settings) = (targets, source, settings);
+        listener.retargeted(&self.targets, &carry);
+        // Whoever handed over may have gone.
+        let _ = done.send(carry);
     }
 
     /// A number in 0..1 that differs between targets, attempts and polls, but is the same when all is played again.
@@ -166,7 +224,7 @@ mod tests {
     use crate::clock::Mono;
     use crate::config::Findings;
     use crate::identity::{IdentityId, PoolId};
-    use crate::usage::{Operation, PoolUsage, Usage};
+    use crate::usage::{PoolUsage, Usage};
     use std::path::Path;
     use std::sync::Mutex;
 
@@ -228,6 +286,8 @@ mod tests {
         fn polled(&self, observation: &Observation) {
             self.polls.lock().unwrap().push(*observation);
         }
+
+        fn retargeted(&self, _: &Arc<Targets>, _: &Carry) {}
     }
 
     /// Polls so many identities of one pool for so long; `poll` is that section of the configuration.
@@ -245,7 +305,7 @@ mod tests {
             clock.sleep_until(Mono::START + Duration::from_secs(seconds)).await;
             stop.cancel();
         };
-        let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), stop.clone()), stopped);
+        let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), mpsc::channel(1).1, stop.clone()), stopped);
         ended.unwrap();
         (source, heard, progress)
     }

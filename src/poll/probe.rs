@@ -30,6 +30,11 @@ impl Probe {
         self.next = Mono::NEVER;
     }
 
+    /// The probe will not come back: another one goes out after as long a wait.
+    pub(super) fn lost(&mut self, now: Mono) {
+        self.next = now + self.wait;
+    }
+
     /// The probe came back without good news: the next one waits twice as long, up to 5 min.
     pub(super) fn failed(&mut self, now: Mono) {
         self.wait = (self.wait * 2).min(LONGEST_WAIT);

@@ -1,32 +1,27 @@
-//! What the poller lets others see of its work, without a lock.
+//! What the poller lets others see of its work.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::clock::Mono;
+use crate::targets::{Budget, Targets};
 
 /// The poller's present state, written by it alone.
 #[derive(Debug)]
 pub struct Progress {
     beat: AtomicU64,
     oldest_due: AtomicU64,
-    budgets: Vec<Budget>,
-}
-
-#[derive(Debug)]
-struct Budget {
-    label: String,
-    identities: usize,
-    limit: f64,
-    rate: AtomicU64,
-    credentials_good: AtomicBool,
+    budgets: RwLock<Vec<BudgetProgress>>,
 }
 
 /// How one budget does; rates are in calls per second.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BudgetProgress<'a> {
+pub struct BudgetProgress {
     /// The budget's name, as on `/metrics`.
-    pub label: &'a str,
+    pub label: String,
+    /// How many identities draw on it.
+    pub identities: usize,
     /// The ceiling.
     pub limit: f64,
     /// What may be called at present.
@@ -36,28 +31,24 @@ pub struct BudgetProgress<'a> {
 }
 
 impl Progress {
-    /// `budgets` are label, number of identities and ceiling of each.
-    pub(super) fn new(now: Mono, budgets: impl Iterator<Item = (String, usize, f64)>) -> Self {
-        let budget = |(label, identities, limit): (String, usize, f64)| Budget {
-            label,
-            identities,
-            limit,
-            rate: AtomicU64::new(limit.to_bits()),
-            credentials_good: AtomicBool::new(true),
-        };
+    pub(super) fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
             beat: AtomicU64::new(now.as_nanos()),
             oldest_due: AtomicU64::new(Mono::NEVER.as_nanos()),
-            budgets: budgets.map(budget).collect(),
+            budgets: RwLock::new(budgets(targets, rate_limit)),
         }
+    }
+
+    pub(super) fn retarget(&self, targets: &Targets, rate_limit: f64) {
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = budgets(targets, rate_limit);
     }
 
     pub(super) fn beat(&self, now: Mono, oldest_due: Option<Mono>, budgets: impl Iterator<Item = (f64, bool)>) {
         self.beat.store(now.as_nanos(), Ordering::Relaxed);
         self.oldest_due.store(oldest_due.unwrap_or(Mono::NEVER).as_nanos(), Ordering::Relaxed);
-        for (budget, (rate, credentials_good)) in self.budgets.iter().zip(budgets) {
-            budget.rate.store(rate.to_bits(), Ordering::Relaxed);
-            budget.credentials_good.store(credentials_good, Ordering::Relaxed);
+        let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
+        for (budget, (rate, credentials_good)) in known.iter_mut().zip(budgets) {
+            (budget.rate, budget.credentials_good) = (rate, credentials_good);
         }
     }
 
@@ -77,22 +68,26 @@ impl Progress {
     /// slowest counts.
     #[must_use]
     pub fn sweep_seconds(&self) -> f64 {
-        self.budgets.iter().map(|budget| budget.identities as f64 / budget.rate()).fold(0.0, f64::max)
+        self.budgets().iter().map(|budget| budget.identities as f64 / budget.rate).fold(0.0, f64::max)
     }
 
     /// How all budgets do.
-    pub fn budgets(&self) -> impl Iterator<Item = BudgetProgress<'_>> {
-        self.budgets.iter().map(|budget| BudgetProgress {
-            label: &budget.label,
-            limit: budget.limit,
-            rate: budget.rate(),
-            credentials_good: budget.credentials_good.load(Ordering::Relaxed),
-        })
+    #[must_use]
+    pub fn budgets(&self) -> Vec<BudgetProgress> {
+        self.budgets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-impl Budget {
-    fn rate(&self) -> f64 {
-        f64::from_bits(self.rate.load(Ordering::Relaxed))
-    }
+fn budgets(targets: &Targets, rate_limit: f64) -> Vec<BudgetProgress> {
+    let budget = |(index, budget): (usize, &Budget)| {
+        let of_budget = targets.pools.iter().filter(|pool| pool.budget == index);
+        BudgetProgress {
+            label: budget.label.clone(),
+            identities: of_budget.map(|pool| pool.identities.len()).sum(),
+            limit: rate_limit,
+            rate: rate_limit,
+            credentials_good: true,
+        }
+    };
+    targets.budgets.iter().enumerate().map(budget).collect()
 }

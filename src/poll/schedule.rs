@@ -5,13 +5,13 @@
 //! is given back. Due targets go longest waiting first; budgets take turns, so that none starves another. Whoever fails for
 //! good is asked less often, and a budget without good credentials asks nothing but a probe.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::lane::{Change, Lane};
 use crate::clock::Mono;
 use crate::identity::phase;
-use crate::targets::Targets;
+use crate::targets::{Budget, Carry, Targets};
 use crate::usage::{Failure, Target};
 
 /// A target that fails for good is asked every so many intervals at the least …
@@ -79,6 +79,67 @@ impl Schedule {
     /// A schedule whose first interval begins now, with a ceiling of `rate_limit` calls per second for each budget.
     #[must_use]
     pub fn new(targets: &Targets, rate_limit: f64, now: Mono) -> Self {
+        let mut schedule = Self::without_lanes(targets, now);
+        let due = |index| Some(schedule.due(index, now));
+        let waiting = schedule.by_lane(targets, due);
+        schedule.lanes = waiting.into_iter().map(|waiting| Lane::new(waiting, rate_limit)).collect();
+        schedule
+    }
+
+    /// Goes on with other targets. Those that stay keep their phase, when they are due, their attempts and their slowness, and
+    /// the calls `under_way` about them go on; tickets of those that do not are taken out. Budgets that stay keep their pace
+    /// and what is known of their credentials.
+    pub fn retarget(
+        &mut self,
+        (old, new, carry): (&Targets, &Targets, &Carry),
+        rate_limit: f64,
+        under_way: &mut HashMap<u64, Ticket>,
+        now: Mono,
+    ) {
+        let mut next = Self::without_lanes(new, self.began);
+        let mut dues = vec![None; next.phases.len()];
+        for (due, index) in self.lanes.iter().flat_map(Lane::waiting) {
+            let Some(moved) = self.moved(index, carry, &next) else { continue };
+            if self.pools[self.pool_of(index)].interval == next.pools[next.pool_of(moved)].interval {
+                dues[moved as usize] = Some(due);
+            }
+        }
+        let retrying = std::mem::take(&mut self.retrying).into_iter();
+        next.retrying = retrying.filter_map(|(index, was)| Some((self.moved(index, carry, &next)?, was))).collect();
+        let slowed = std::mem::take(&mut self.slowed).into_iter();
+        next.slowed = slowed.filter_map(|(index, was)| Some((self.moved(index, carry, &next)?, was))).collect();
+
+        let mut lost_probes = HashSet::new();
+        let mut out = HashSet::new();
+        under_way.retain(|_, ticket| {
+            let old_label = &old.budgets[ticket.lane].label;
+            let moved = self.moved(ticket.index, carry, &next);
+            if let Some(index) = moved {
+                out.insert(index);
+                ticket.target = next.target(index);
+                ticket.index = index;
+                ticket.lane = next.pools[next.pool_of(index)].lane;
+            }
+            if ticket.is_probe && moved.is_none_or(|_| new.budgets[ticket.lane].label != *old_label) {
+                lost_probes.insert(old_label);
+                ticket.is_probe = false;
+            }
+            moved.is_some()
+        });
+        let due =
+            |index: u32| (!out.contains(&index)).then(|| dues[index as usize].unwrap_or_else(|| next.due(index, now)));
+        let waiting = next.by_lane(new, due);
+        let lanes = old.budgets.iter().map(|budget| &budget.label).zip(std::mem::take(&mut self.lanes));
+        let mut lanes: HashMap<_, _> = lanes.collect();
+        let lane = |(budget, waiting): (&Budget, _)| match lanes.remove(&budget.label) {
+            Some(lane) => lane.refilled(waiting, rate_limit, lost_probes.contains(&budget.label), now),
+            None => Lane::new(waiting, rate_limit),
+        };
+        next.lanes = new.budgets.iter().zip(waiting).map(lane).collect();
+        *self = next;
+    }
+
+    fn without_lanes(targets: &Targets, began: Mono) -> Self {
         let mut pools = Vec::with_capacity(targets.pools.len());
         let mut phases = Vec::with_capacity(targets.identities() + targets.pools.len());
         for pool in &targets.pools {
@@ -86,22 +147,26 @@ impl Schedule {
             phases.extend(pool.identities.ids().map(|id| phase(&pool.id, Some(id))));
         }
         phases.extend(targets.pools.iter().map(|pool| phase(&pool.id, None)));
-        let mut schedule = Self {
-            began: now,
-            pools,
-            phases,
-            lanes: Vec::new(),
-            turn: 0,
-            retrying: HashMap::new(),
-            slowed: HashMap::new(),
-        };
+        let (retrying, slowed) = (HashMap::new(), HashMap::new());
+        Self { began, pools, phases, lanes: Vec::new(), turn: 0, retrying, slowed }
+    }
+
+    /// Of each lane, who waits: all indices for which there is a due time.
+    fn by_lane(&self, targets: &Targets, due: impl Fn(u32) -> Option<Mono>) -> Vec<Vec<(Mono, u32)>> {
         let mut waiting: Vec<Vec<_>> = targets.budgets.iter().map(|_| Vec::new()).collect();
-        for index in 0..index(schedule.phases.len()) {
-            let lane = schedule.pools[schedule.pool_of(index)].lane;
-            waiting[lane].push((schedule.due(index, now), index));
+        for index in 0..index(self.phases.len()) {
+            let lane = &mut waiting[self.pools[self.pool_of(index)].lane];
+            lane.extend(due(index).map(|due| (due, index)));
         }
-        schedule.lanes = waiting.into_iter().map(|waiting| Lane::new(waiting, rate_limit)).collect();
-        schedule
+        waiting
+    }
+
+    /// The index that one of ours has in `next`, if its target stays.
+    fn moved(&self, index: u32, carry: &Carry, next: &Self) -> Option<u32> {
+        Some(match carry.target(self.target(index))? {
+            Target::Identity { pool, identity } => next.pools[pool].first + identity as u32,
+            Target::Pool { pool } => next.identities() + pool as u32,
+        })
     }
 
     /// What to do now. Hands out at most one ticket; ask again for more.
@@ -176,22 +241,24 @@ impl Schedule {
     }
 
     fn ticket(&mut self, index: u32, lane: usize, is_probe: bool, now: Mono) -> Ticket {
-        let pool = self.pool_of(index);
-        let target = match self.identities() {
-            identities if index < identities => {
-                Target::Identity { pool, identity: (index - self.pools[pool].first) as usize }
-            }
-            _ => Target::Pool { pool },
-        };
         let begun = self.retrying.remove(&index);
         Ticket {
-            target,
+            target: self.target(index),
             attempt: begun.as_ref().map_or(0, |begun| begun.attempts_made) + 1,
             poll_began: begun.map_or(now, |begun| begun.poll_began),
             set_out: now,
             is_probe,
             index,
             lane,
+        }
+    }
+
+    fn target(&self, index: u32) -> Target {
+        let pool = self.pool_of(index);
+        if index < self.identities() {
+            Target::Identity { pool, identity: (index - self.pools[pool].first) as usize }
+        } else {
+            Target::Pool { pool }
         }
     }
 

@@ -11,15 +11,22 @@ use tracing::{debug, info, warn};
 pub use record::{Answer, Record, State};
 
 use crate::clock::{Moment, Mono};
-use crate::targets::{self, Targets};
-use crate::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
+use crate::targets::{self, Carry, Targets};
+use crate::usage::{Failure, Observation, Outcome, PoolUsage, Target, Usage};
 
 /// What is known, behind a lock that is held for as long as one look takes.
 #[derive(Debug)]
 pub struct Store {
-    targets: Arc<Targets>,
-    pools: RwLock<Vec<Pool>>,
+    known: RwLock<Known>,
     any_answer: AtomicBool,
+}
+
+/// What is known, and of whom.
+#[derive(Debug)]
+struct Known {
+    targets: Arc<Targets>,
+    /// In the order of `targets`.
+    pools: Vec<Pool>,
 }
 
 #[derive(Debug)]
@@ -27,6 +34,12 @@ struct Pool {
     records: Vec<Record>,
     health: Health,
     usage: Option<Answer<PoolUsage>>,
+}
+
+impl Pool {
+    fn new(pool: &targets::Pool) -> Self {
+        Self { records: vec![Record::default(); pool.identities.len()], health: Health::default(), usage: None }
+    }
 }
 
 /// What is told of a pool in the log: only its changes.
@@ -54,13 +67,29 @@ impl Store {
     /// A store that knows nothing yet of these targets.
     #[must_use]
     pub fn new(targets: Arc<Targets>) -> Self {
-        let pool = |pool: &targets::Pool| Pool {
-            records: vec![Record::default(); pool.identities.len()],
-            health: Health::default(),
-            usage: None,
-        };
-        let pools = RwLock::new(targets.pools.iter().map(pool).collect());
-        Self { targets, pools, any_answer: AtomicBool::new(false) }
+        let pools = targets.pools.iter().map(Pool::new).collect();
+        Self { known: RwLock::new(Known { targets, pools }), any_answer: AtomicBool::new(false) }
+    }
+
+    /// Goes on with other targets; what is known of those that stay is kept.
+    pub fn retarget(&self, targets: &Arc<Targets>, carry: &Carry) {
+        let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        for (old_position, old) in known.pools.iter().enumerate() {
+            let Some(position) = carry.pool(old_position) else { continue };
+            let pool = &mut pools[position];
+            pool.usage.clone_from(&old.usage);
+            pool.health.own = old.health.own;
+            for (identity, record) in old.records.iter().enumerate() {
+                if let Some(Target::Identity { identity, .. }) =
+                    carry.target(Target::Identity { pool: old_position, identity })
+                {
+                    pool.records[identity] = *record;
+                    pool.health.count(record.failure(), |count| count + 1);
+                }
+            }
+        }
+        *known = Known { targets: Arc::clone(targets), pools };
     }
 
     /// Takes in what a poll brought. The only way in.
@@ -77,17 +106,18 @@ impl Store {
         if matches!(result, Ok(_) | Err(Failure::NotFound)) {
             self.any_answer.store(true, Ordering::Relaxed);
         }
-        let target = &self.targets.pools[pool];
-        let (before, after, healths) = {
-            let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-            let Pool { records, health, .. } = &mut pools[pool];
+        let (targets, before, after, healths) = {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let targets = Arc::clone(&known.targets);
+            let Pool { records, health, .. } = &mut known.pools[pool];
             let record = &mut records[identity];
             let (before, health_before) = (record.failure(), *health);
             record.apply(result, asked);
             health.count(before, |count| count - 1);
             health.count(record.failure(), |count| count + 1);
-            (before, record.failure(), (health_before, *health))
+            (targets, before, record.failure(), (health_before, *health))
         };
+        let target = &targets.pools[pool];
         if before != after {
             let (id, reason) = (target.identities.id(identity).as_str(), reason(after));
             debug!(pool = %target.id, identity = id, reason, "identity changed");
@@ -96,9 +126,10 @@ impl Store {
     }
 
     fn record_pool(&self, pool: usize, result: Result<PoolUsage, Failure>, asked: Moment) {
-        let healths = {
-            let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
-            let Pool { health, usage, .. } = &mut pools[pool];
+        let (targets, healths) = {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let targets = Arc::clone(&known.targets);
+            let Pool { health, usage, .. } = &mut known.pools[pool];
             let before = *health;
             health.own = result.err();
             match result {
@@ -107,9 +138,9 @@ impl Store {
                 Err(failure) if !failure.is_transient() => *usage = None,
                 Err(_) => {}
             }
-            (before, *health)
+            (targets, (before, *health))
         };
-        log_change(&self.targets.pools[pool], healths, result.err());
+        log_change(&targets.pools[pool], healths, result.err());
     }
 
     /// Whether AWS has answered about any identity yet, be it that there is no such one.
@@ -121,7 +152,7 @@ impl Store {
     /// Everything as it is now. Writers wait while the view lives.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        View { targets: &self.targets, pools: self.pools.read().unwrap_or_else(PoisonError::into_inner) }
+        View(self.known.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -153,10 +184,7 @@ fn reason(failure: Option<Failure>) -> &'static str {
 }
 
 /// Everything that is known at one moment.
-pub struct View<'a> {
-    targets: &'a Targets,
-    pools: RwLockReadGuard<'a, Vec<Pool>>,
-}
+pub struct View<'a>(RwLockReadGuard<'a, Known>);
 
 /// What is known of one pool at one moment.
 #[derive(Clone, Copy)]
@@ -171,7 +199,7 @@ pub struct PoolView<'a> {
 impl View<'_> {
     /// All pools, in the configuration's order.
     pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
-        let pools = self.targets.pools.iter().zip(self.pools.iter());
+        let pools = self.0.targets.pools.iter().zip(&self.0.pools);
         pools.map(|(target, pool)| PoolView { target, records: &pool.records, usage: pool.usage.as_ref() })
     }
 }

@@ -1,10 +1,13 @@
 //! Identity files: one id on a line, optionally a name behind it; `#` starts a comment.
 
 use std::fs;
+use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 
+use siphasher::sip::SipHasher13;
+
 use super::identities::Collector;
-use crate::config::{Findings, Problem};
+use crate::config::{Config, Findings, Problem};
 
 /// This many wrong lines of one file are reported; the rest is counted.
 const MOST_PROBLEMS: usize = 20;
@@ -26,6 +29,27 @@ pub(super) fn read(config: &Path, key: &str, pattern: &str, collector: &mut Coll
             }
         }
     }
+}
+
+/// A hash of everything that a configuration is read from, its own file first: it changes when a file's content does, or
+/// which files there are, however that came about. A file that cannot be read counts as such.
+#[must_use]
+pub fn fingerprint(config: &Config) -> u64 {
+    let directory = config.file.parent().unwrap_or(Path::new(""));
+    let patterns = config.pools.iter().flat_map(|pool| &pool.identity_files);
+    let listed = patterns.flat_map(|pattern| matching(directory, pattern).unwrap_or_default());
+    let mut hasher = SipHasher13::new();
+    for path in std::iter::once(config.file.clone()).chain(listed) {
+        hasher.write(path.as_os_str().as_encoded_bytes());
+        match fs::read(&path) {
+            Ok(content) => {
+                hasher.write_usize(content.len());
+                hasher.write(&content);
+            }
+            Err(_) => hasher.write_u8(0xff),
+        }
+    }
+    hasher.finish()
 }
 
 fn matching(directory: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {

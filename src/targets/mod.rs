@@ -2,11 +2,14 @@
 //!
 //! A million ids live in one text per pool, so that each costs its characters and four bytes.
 
+mod carry;
 mod files;
 mod identities;
 
 use std::path::Path;
 
+pub use carry::Carry;
+pub use files::fingerprint;
 pub use identities::Identities;
 
 use crate::config::{self, Config, Findings, PoolSettings, Problem};

@@ -2,7 +2,7 @@
 
 pub mod logging;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -42,7 +42,11 @@ pub struct Telemetry {
     scrapes: IntCounter,
     scrape_render: Histogram,
     web_connections: IntGauge,
+    reload_successful: IntGauge,
+    reload_success_time: Gauge,
     progress: Arc<Progress>,
+    /// Held while writing: gauges of budgets are set anew each time.
+    writing: Mutex<()>,
 }
 
 impl Telemetry {
@@ -73,13 +77,15 @@ impl Telemetry {
             scrapes: add(&registry, IntCounter::with_opts(opts(&SCRAPES)))?,
             scrape_render: add(&registry, Histogram::with_opts(histogram_opts(&SCRAPE_RENDER, &RENDER_BUCKETS)))?,
             web_connections: add(&registry, IntGauge::with_opts(opts(&WEB_CONNECTIONS)))?,
+            reload_successful: add(&registry, IntGauge::with_opts(opts(&RELOAD_SUCCESSFUL)))?,
+            reload_success_time: add(&registry, Gauge::with_opts(opts(&RELOAD_SUCCESS_TIME)))?,
             registry: registry.clone(),
             progress,
+            writing: Mutex::new(()),
         };
         let build_info = add(&registry, IntGaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels))?;
         build_info.with_label_values(&[VERSION, REVISION, RUSTC]).set(1);
-        add(&registry, IntGauge::with_opts(opts(&RELOAD_SUCCESSFUL)))?.set(1);
-        add(&registry, Gauge::with_opts(opts(&RELOAD_SUCCESS_TIME)))?.set(config_read);
+        telemetry.reloaded(Some(config_read));
         add(&registry, IntCounter::with_opts(opts(&WEB_AUTH_FAILURES)))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         for operation in Operation::ALL.map(Operation::as_str) {
@@ -113,6 +119,14 @@ impl Telemetry {
         }
     }
 
+    /// The configuration was read again: a good one at this time, in seconds since 1970, or a wrong one.
+    pub fn reloaded(&self, success: Option<f64>) {
+        self.reload_successful.set(i64::from(success.is_some()));
+        if let Some(unix) = success {
+            self.reload_success_time.set(unix);
+        }
+    }
+
     /// One scrape was answered, after writing for this long.
     pub fn scraped(&self, took: Duration) {
         self.scrapes.inc();
@@ -130,12 +144,18 @@ impl Telemetry {
     /// # Errors
     /// When the prometheus crate cannot encode what it registered, which would be a bug.
     pub fn write(&self, now: Mono, out: &mut Vec<u8>) -> Result<(), prometheus::Error> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.poll_lag.set(self.progress.lag(now).as_secs_f64());
         self.sweep.set(self.progress.sweep_seconds());
+        // Budgets come and go with the configuration.
+        self.api_rate_limit.reset();
+        self.api_rate.reset();
+        self.api_credentials_good.reset();
         for budget in self.progress.budgets() {
-            self.api_rate_limit.with_label_values(&[budget.label]).set(budget.limit);
-            self.api_rate.with_label_values(&[budget.label]).set(budget.rate);
-            self.api_credentials_good.with_label_values(&[budget.label]).set(i64::from(budget.credentials_good));
+            let label = [budget.label.as_str()];
+            self.api_rate_limit.with_label_values(&label).set(budget.limit);
+            self.api_rate.with_label_values(&label).set(budget.rate);
+            self.api_credentials_good.with_label_values(&label).set(i64::from(budget.credentials_good));
         }
         TextEncoder::new().encode(&self.registry.gather(), out)
     }

@@ -10,6 +10,7 @@ use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 use warp::path::FullPath;
 use warp::reply::Response;
@@ -18,6 +19,7 @@ use warp::{Filter, Reply};
 use crate::clock::Clock;
 use crate::exposition;
 use crate::poll::Progress;
+use crate::reload;
 use crate::store::Store;
 use crate::telemetry::{REVISION, Telemetry, VERSION};
 
@@ -38,6 +40,8 @@ pub struct Site {
     pub telemetry: Arc<Telemetry>,
     /// What the poller is doing.
     pub progress: Arc<Progress>,
+    /// Where to ask for the configuration to be read again, if that is allowed.
+    pub reload: Option<mpsc::Sender<reload::Request>>,
     /// The time.
     pub clock: Clock,
 }
@@ -49,27 +53,49 @@ pub fn service<B>(
 where
     B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
 {
-    let routes = warp::method().and(warp::path::full()).map(move |method: Method, path: FullPath| {
-        let site = &site;
-        answer(site, &method, path.as_str())
+    let routes = warp::method().and(warp::path::full()).then(move |method: Method, path: FullPath| {
+        let site = Arc::clone(&site);
+        async move { answer(&site, &method, path.as_str()).await }
     });
     TowerToHyperService::new(warp::service(routes))
 }
 
-fn answer(site: &Site, method: &Method, path: &str) -> Response {
+async fn answer(site: &Site, method: &Method, path: &str) -> Response {
     let page: fn(&Site) -> Response = match path {
         path if path == site.telemetry_path => metrics,
         "/" => status,
         "/-/healthy" => healthy,
         "/-/ready" => ready,
+        "/-/reload" if method == Method::POST || method == Method::PUT => return reload(site).await,
+        "/-/reload" => return not_allowed("POST, PUT"),
         _ => return text(StatusCode::NOT_FOUND, "there is no such page\n"),
     };
-    if method == Method::GET || method == Method::HEAD {
-        return page(site);
-    }
-    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed here\n");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    if method == Method::GET || method == Method::HEAD { page(site) } else { not_allowed("GET, HEAD") }
+}
+
+fn not_allowed(allowed: &'static str) -> Response {
+    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("allowed here: {allowed}\n"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
     response
+}
+
+async fn reload(site: &Site) -> Response {
+    let Some(reload) = &site.reload else {
+        return text(StatusCode::FORBIDDEN, "start the exporter with --web.enable-lifecycle to allow this\n");
+    };
+    let (request, outcome) = oneshot::channel();
+    let asked = reload.send(request).await;
+    match outcome.await {
+        Ok(Ok(line)) if asked.is_ok() => text(StatusCode::OK, line + "\n"),
+        Ok(Err(problems)) => {
+            let lines: Vec<_> = problems.iter().map(|problem| format!("{problem}\n")).collect();
+            text(StatusCode::BAD_REQUEST, lines.concat())
+        }
+        _ => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "there is no configuration file to read, or the exporter is stopping\n",
+        ),
+    }
 }
 
 fn metrics(site: &Site) -> Response {

@@ -17,12 +17,26 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &["clock", "targets", "usage"]),
     ("exposition", &["clock", "config", "store", "usage"]),
     ("telemetry", &["clock", "exposition", "poll", "usage"]),
-    ("web", &["clock", "exposition", "poll", "store", "telemetry"]),
+    ("reload", &["clock", "cognito", "config", "poll", "targets", "telemetry"]),
+    ("web", &["clock", "exposition", "poll", "reload", "store", "telemetry"]),
     ("simulator", &["clock", "config", "identity", "usage", "web"]),
     ("cli", &["telemetry", "web"]),
     (
         "app",
-        &["cli", "clock", "cognito", "config", "poll", "simulator", "store", "targets", "telemetry", "usage", "web"],
+        &[
+            "cli",
+            "clock",
+            "cognito",
+            "config",
+            "poll",
+            "reload",
+            "simulator",
+            "store",
+            "targets",
+            "telemetry",
+            "usage",
+            "web",
+        ],
     ),
 ];
 

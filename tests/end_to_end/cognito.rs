@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::support::{Server, configuration, identity_id, pool_id, still_world, usage};
 use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::cognito::{Cognito, Credentials};
+use cognitosync_exporter::cognito::{Cognito, Connector, Credentials};
 use cognitosync_exporter::config::{self, Findings};
 use cognitosync_exporter::identity::{IdentityId, PoolId};
 use cognitosync_exporter::simulator::{Fault, Life};
@@ -20,7 +20,7 @@ async fn source(url: &str, timeout: &str) -> Cognito {
     let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
     let targets = Targets::load(&config, &mut findings);
     assert_eq!(findings.problems, []);
-    Cognito::connect(&targets, &config.poll, &Credentials::Simulator, Clock::system()).await
+    Connector::new(Credentials::Simulator, Clock::system()).connect(&targets, &config.poll).await
 }
 
 async fn ask(source: &Cognito) -> Result<Usage, Failure> {

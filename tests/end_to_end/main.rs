@@ -11,4 +11,5 @@ mod credentials;
 mod lifecycle;
 mod logs;
 mod polling;
+mod reload;
 mod web;

@@ -2,16 +2,22 @@
 
 use super::*;
 use crate::config::{self, Findings};
+use crate::poll::lane::Change;
 use std::collections::HashSet;
 use std::path::Path;
 
 /// Pools `a:0`, `b:0` … of so many identities each, interval 10 s.
 fn targets(pools: &[usize]) -> Targets {
-    let mut text = "poll: {interval: 10s}\npools:\n".to_owned();
-    for (pool, identities) in pools.iter().enumerate() {
+    targets_of(pools.iter().map(|identities| 0..*identities))
+}
+
+/// The same, of identities with these numbers.
+fn targets_of(pools: impl Iterator<Item = std::ops::Range<usize>>) -> Targets {
+    let mut text = "poll: {interval: 10s, rate_limit: 10000}\npools:\n".to_owned();
+    for (pool, identities) in pools.enumerate() {
         let region = (b'a' + pool as u8) as char;
         text.push_str(&format!("- id: {region}:0\n  identities:\n"));
-        (0..*identities).for_each(|identity| text.push_str(&format!("  - {region}:{identity:x}\n")));
+        identities.for_each(|identity| text.push_str(&format!("  - {region}:{identity:x}\n")));
     }
     let mut findings = Findings::default();
     let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
@@ -203,4 +209,120 @@ fn calls_that_were_out_when_credentials_went_bad_change_nothing() {
     let Step::Call(probe) = schedule.next(wake) else { panic!("no probe") };
     assert!(matches!(schedule.next(wake), Step::Wait(Mono::NEVER)), "one probe at a time");
     assert_eq!(schedule.ended(&probe, Some(Failure::Throttled), None, wake), Some(Change::CredentialsAccepted));
+}
+
+/// The id that a target has.
+fn name(targets: &Targets, target: Target) -> String {
+    let pool = targets.pool(target);
+    match target {
+        Target::Identity { identity, .. } => pool.identities.id(identity).as_str().to_owned(),
+        Target::Pool { .. } => format!("pool {}", pool.id),
+    }
+}
+
+#[test]
+fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
+    // The second pool's identities come and go; of the first, identities 100 to 299 are always there.
+    let shapes = [vec![0..300, 0..0], vec![100..400, 0..50], vec![50..350, 0..80]];
+    let mut old = targets_of(shapes[0].iter().cloned());
+    let mut schedule = Schedule::new(&old, 10_000.0, Mono::START);
+    let mut under_way: HashMap<u64, Ticket> = HashMap::new();
+    let (mut ends, mut last_call) = (Vec::new(), 0);
+    let mut asked: HashMap<String, Vec<Mono>> = HashMap::new();
+    let mut carried = (0, 0);
+    for reload in 1..=100_u64 {
+        let now_until = seconds(reload as f64 * 1.37);
+        let mut now = seconds((reload - 1) as f64 * 1.37);
+        while now < now_until {
+            while let Some(ended) = ends.iter().position(|(end, _)| *end <= now) {
+                if let Some(ticket) = under_way.remove(&ends.swap_remove(ended).1) {
+                    schedule.ended(&ticket, None, None, now);
+                }
+            }
+            let wake = loop {
+                match schedule.next(now) {
+                    Step::Wait(wake) => break wake,
+                    Step::Call(ticket) => {
+                        asked.entry(name(&old, ticket.target)).or_default().push(now);
+                        last_call += 1;
+                        ends.push((now + Duration::from_millis(700), last_call));
+                        under_way.insert(last_call, ticket);
+                    }
+                }
+            };
+            now = ends.iter().map(|(end, _)| *end).min().unwrap_or(Mono::NEVER).min(wake).min(now_until);
+        }
+        let new = targets_of(shapes[reload as usize % shapes.len()].iter().cloned());
+        let carry = Carry::between(&old, &new);
+        let names: HashMap<_, _> = under_way.iter().map(|(call, ticket)| (*call, name(&old, ticket.target))).collect();
+        schedule.retarget((&old, &new, &carry), 10_000.0, &mut under_way, now_until);
+        carried.0 += under_way.len();
+        carried.1 += names.len() - under_way.len();
+        for (call, ticket) in &under_way {
+            assert_eq!(name(&new, ticket.target), names[call], "a ticket goes on to be about the same");
+        }
+        old = new;
+    }
+    assert!(carried.0 > 500 && carried.1 > 50, "calls were under way, of both kinds: {carried:?}");
+    for identity in 100..300 {
+        let asked = &asked[&format!("a:{identity:x}")];
+        assert!((13..=14).contains(&asked.len()), "identity {identity} was asked {} times in 137 s", asked.len());
+        for pair in asked.windows(2) {
+            let apart = pair[1].since(pair[0]).as_millis();
+            assert!((9_990..=10_010).contains(&apart), "identity {identity}: {apart} ms");
+        }
+    }
+}
+
+/// The next call, and when it sets out.
+fn take(schedule: &mut Schedule, mut now: Mono) -> (Mono, Ticket) {
+    loop {
+        match schedule.next(now) {
+            Step::Call(ticket) => return (now, ticket),
+            Step::Wait(wake) => now = wake,
+        }
+    }
+}
+
+#[test]
+fn a_reload_keeps_slowness_and_attempts() {
+    let targets = targets(&[0]);
+    let carry = Carry::between(&targets, &targets);
+    let mut schedule = Schedule::new(&targets, 10.0, Mono::START);
+    let reloaded = |schedule: &mut Schedule, now| {
+        schedule.retarget((&targets, &targets, &carry), 10.0, &mut HashMap::new(), now);
+    };
+    let (first, ticket) = take(&mut schedule, Mono::START);
+    schedule.ended(&ticket, Some(Failure::NotFound), None, first);
+    reloaded(&mut schedule, first);
+    let (second, ticket) = take(&mut schedule, first);
+    assert_eq!(second.since(first), Duration::from_secs(20));
+    schedule.ended(&ticket, Some(Failure::NotFound), None, second);
+    reloaded(&mut schedule, second);
+    let (third, ticket) = take(&mut schedule, second);
+    assert_eq!(third.since(second), Duration::from_secs(40));
+    schedule.ended(&ticket, Some(Failure::Timeout), Some(Duration::from_secs(1)), third);
+    reloaded(&mut schedule, third);
+    let (fourth, ticket) = take(&mut schedule, third);
+    assert_eq!((fourth.since(third), ticket.attempt), (Duration::from_secs(1), 2));
+}
+
+#[test]
+fn a_reload_keeps_pace_and_bad_credentials_and_sends_a_lost_probe_anew() {
+    let old = targets(&[30]);
+    let mut schedule = Schedule::new(&old, 10.0, Mono::START);
+    let (now, ticket) = take(&mut schedule, Mono::START);
+    schedule.ended(&ticket, Some(Failure::Throttled), None, now);
+    let (now, ticket) = take(&mut schedule, now);
+    schedule.ended(&ticket, Some(Failure::Credentials), None, now);
+    let (now, probe) = take(&mut schedule, now);
+    assert!(probe.is_probe && matches!(probe.target, Target::Identity { .. }), "{probe:?}");
+    let new = targets_of(std::iter::once(0..0));
+    let carry = Carry::between(&old, &new);
+    let mut under_way = HashMap::from([(1, probe)]);
+    schedule.retarget((&old, &new, &carry), 10.0, &mut under_way, now);
+    assert!(under_way.is_empty(), "its target is polled no more");
+    assert_eq!(schedule.budgets().collect::<Vec<_>>(), [(8.0, false)]);
+    let (later, again) = take(&mut schedule, now);
+    assert!(again.is_probe && later > now);
 }
