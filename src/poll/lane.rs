@@ -24,6 +24,8 @@ pub(super) struct Lane {
     /// Who is to be asked, by when; targets are told by their index in the schedule.
     waiting: BinaryHeap<Reverse<(Mono, u32)>>,
     pacer: Pacer,
+    /// Calls under way.
+    out: usize,
     /// While the budget's credentials are no good.
     probe: Option<Probe>,
 }
@@ -31,12 +33,14 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(waiting: Vec<(Mono, u32)>, rate_limit: f64) -> Self {
         let waiting = waiting.into_iter().map(Reverse).collect();
-        Self { waiting, pacer: Pacer::new(rate_limit), probe: None }
+        Self { waiting, pacer: Pacer::new(rate_limit), out: 0, probe: None }
     }
 
-    /// The same budget with others waiting, or the same by other indices. A probe that is `lost` goes out anew.
+    /// The same budget with others waiting, or the same by other indices, and nothing under way. A probe that is `lost` goes out
+    /// anew.
     pub(super) fn refilled(mut self, waiting: Vec<(Mono, u32)>, rate_limit: f64, lost: bool, now: Mono) -> Self {
         self.waiting = waiting.into_iter().map(Reverse).collect();
+        self.out = 0;
         self.pacer.set_ceiling(rate_limit);
         if let Some(probe) = self.probe.as_mut().filter(|_| lost) {
             probe.lost(now);
@@ -69,8 +73,11 @@ impl Lane {
         self.probe.is_none()
     }
 
-    /// The target to ask now, and whether as a probe; or when to look again.
-    pub(super) fn next(&mut self, now: Mono) -> Result<(u32, bool), Mono> {
+    /// The target to ask now, and whether as a probe; or when to look again. At most `share` calls are under way at once.
+    pub(super) fn next(&mut self, share: usize, now: Mono) -> Result<(u32, bool), Mono> {
+        if self.out >= share {
+            return Err(Mono::NEVER);
+        }
         let due = self.oldest_due().unwrap_or(Mono::NEVER);
         // A probe does not wait for anybody's turn.
         let ready = self.probe.as_ref().map_or(due, Probe::ready_at).max(self.pacer.ready_at());
@@ -79,8 +86,19 @@ impl Lane {
         }
         let Some(Reverse((_, index))) = self.waiting.pop() else { return Err(Mono::NEVER) };
         self.pacer.spend(now);
+        self.out += 1;
         let probe = self.probe.as_mut().map(Probe::set_out);
         Ok((index, probe.is_some()))
+    }
+
+    /// A call that was handed out before a reload is under way still.
+    pub(super) fn is_out(&mut self) {
+        self.out += 1;
+    }
+
+    /// A call has come back.
+    pub(super) fn came_back(&mut self) {
+        self.out -= 1;
     }
 
     /// Takes in what a call told of the budget.

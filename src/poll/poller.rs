@@ -118,7 +118,7 @@ impl<S: UsageSource> Poller<S> {
             let now = self.clock.now().mono;
             let mut wake = now + LONGEST_SLEEP;
             while self.calls.len() < self.settings.max_in_flight {
-                match self.schedule.next(now) {
+                match self.schedule.next(now, self.settings.max_in_flight) {
                     Step::Call(ticket) => self.call(ticket),
                     Step::Wait(until) => {
                         wake = wake.min(until);

@@ -136,6 +136,7 @@ impl Schedule {
             None => Lane::new(waiting, rate_limit),
         };
         next.lanes = new.budgets.iter().zip(waiting).map(lane).collect();
+        under_way.values().for_each(|ticket| next.lanes[ticket.lane].is_out());
         *self = next;
     }
 
@@ -169,12 +170,14 @@ impl Schedule {
         })
     }
 
-    /// What to do now. Hands out at most one ticket; ask again for more.
-    pub fn next(&mut self, now: Mono) -> Step {
+    /// What to do now. Hands out at most one ticket; ask again for more. Of the `max_in_flight` calls that may be under way at
+    /// once, a budget leaves one to each of the others, so that one whose calls all hang does not hold them up.
+    pub fn next(&mut self, now: Mono, max_in_flight: usize) -> Step {
+        let share = (max_in_flight + 1).saturating_sub(self.lanes.len()).max(1);
         let mut earliest = Mono::NEVER;
         for offset in 0..self.lanes.len() {
             let lane = (self.turn + offset) % self.lanes.len();
-            match self.lanes[lane].next(now) {
+            match self.lanes[lane].next(share, now) {
                 Ok((index, is_probe)) => {
                     self.turn = lane + 1;
                     return Step::Call(self.ticket(index, lane, is_probe, now));
@@ -209,6 +212,7 @@ impl Schedule {
         };
         let lane = &mut self.lanes[ticket.lane];
         lane.push(due, index);
+        lane.came_back();
         lane.learn(ticket, failure, now)
     }
 

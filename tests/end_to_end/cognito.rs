@@ -1,9 +1,7 @@
 //! Every way in which a call can fail, through the real SDK over real sockets, has one name.
 
-use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::thread;
 
 use crate::support::{Server, configuration, identity_id, pool_id, still_world, usage};
 use cognitosync_exporter::clock::Clock;
@@ -14,7 +12,7 @@ use cognitosync_exporter::simulator::{Fault, Life};
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::usage::{Failure, PoolUsage, Usage, UsageSource};
 
-async fn source(url: &str, timeout: &str) -> Cognito {
+pub(crate) async fn source(url: &str, timeout: &str) -> Cognito {
     let mut findings = Findings::default();
     let text = configuration(&format!("timeout: {timeout}"), url, 1, 1);
     let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
@@ -23,7 +21,7 @@ async fn source(url: &str, timeout: &str) -> Cognito {
     Connector::new(Credentials::Simulator, Clock::system()).connect(&targets, &config.poll).await
 }
 
-async fn ask(source: &Cognito) -> Result<Usage, Failure> {
+pub(crate) async fn ask(source: &Cognito) -> Result<Usage, Failure> {
     let identity = identity_id(0);
     source.identity_usage(&PoolId::parse(&pool_id(0)).unwrap(), IdentityId::parse(&identity).unwrap()).await
 }
@@ -179,32 +177,4 @@ async fn a_quota_throttles() {
 async fn nobody_listens() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(ask(&source(&format!("http://{free}"), "2s").await).await, Err(Failure::Unreachable));
-}
-
-/// Serves one connection after the other, writing `answer` when a request has come, then closing.
-fn raw_server(answer: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming().take(1) {
-            let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 4_096]).unwrap();
-            stream.write_all(answer).unwrap();
-        }
-    });
-    url
-}
-
-#[tokio::test]
-async fn what_is_no_http_or_not_whole() {
-    for (answer, failure) in [
-        (&b"SSH-2.0-OpenSSH_9.2\r\n\r\n"[..], Failure::Malformed),
-        (b"", Failure::Unreachable),
-        (b"HTTP/1.1 200 OK\r\ncontent-le", Failure::Unreachable),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"IdentityUsage\":{\"DatasetCount\":1", Failure::Unreachable),
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", Failure::Unreachable),
-    ] {
-        let source = source(&raw_server(answer), "2s").await;
-        assert_eq!(ask(&source).await, Err(failure), "{}", String::from_utf8_lossy(answer));
-    }
 }

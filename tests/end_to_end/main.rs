@@ -12,4 +12,5 @@ mod lifecycle;
 mod logs;
 mod polling;
 mod reload;
+mod sockets;
 mod web;

@@ -3,7 +3,7 @@
 use crate::support::{
     Exporter, Server, configuration, eventually, identity_id, identity_series, pool_id, still_world, usage,
 };
-use cognitosync_exporter::simulator::Life;
+use cognitosync_exporter::simulator::{Fault, Life};
 use cognitosync_exporter::usage::Usage;
 use std::time::Duration;
 
@@ -111,7 +111,6 @@ fn a_server_that_goes_and_comes_back() {
 
 #[test]
 fn a_poll_is_tried_again_before_it_counts_as_failed() {
-    use cognitosync_exporter::simulator::Fault;
     let server = Server::start(still_world(1, 1));
     server.simulator.set_fault(&identity_id(0), Some(Fault::Status(429)));
     let exporter = Exporter::start(&configuration("interval: 1s, attempts: 2", &server.url, 1, 1));
@@ -140,4 +139,43 @@ fn identities_may_be_left_out_of_metrics() {
         let left_out = format!("cognitosync_pool_identities_without_series{{identity_pool_id=\"{}\"}}", pool_id(0));
         assert_eq!(samples[&left_out], 10.0 - shown.len() as f64);
     }
+}
+
+/// One identity fails in each way in turn; nobody else is the worse for it.
+#[test]
+fn one_that_fails_harms_no_other() {
+    let server = Server::start(still_world(1, 500));
+    let poll = "interval: 2s, rate_limit: 1000, timeout: 500ms, attempts: 2, stale_after: 30s";
+    let exporter = Exporter::start(&configuration(poll, &server.url, 1, 500));
+    eventually("all fresh", || (exporter.in_state(0, "fresh") == 500.0).then_some(()));
+    let bad = identity_id(77);
+    let faults = Fault::MODELLED.into_iter().chain([
+        Fault::Error(403, "AccessDeniedException"),
+        Fault::Error(403, "ExpiredTokenException"),
+        Fault::Error(400, "ThrottlingException"),
+        Fault::Status(429),
+        Fault::Status(403),
+        Fault::Status(404),
+        Fault::Html(500),
+        Fault::Html(200),
+        Fault::Body("{\"IdentityUsage\":{\"DatasetCount\":".to_owned()),
+        Fault::Body("{\"IdentityUsage\":{\"DatasetCount\":-1}}".to_owned()),
+        Fault::Oversized,
+        Fault::Hang,
+        Fault::Close,
+    ]);
+    let mut struck = 0;
+    for fault in faults {
+        server.simulator.set_fault(&bad, Some(fault.clone()));
+        drop(server.simulator.take_journal());
+        eventually("the fault fired", || {
+            let fresh = exporter.in_state(0, "fresh");
+            assert!(fresh >= 499.0, "{fresh} fresh under {fault:?}");
+            server.simulator.take_journal().iter().any(|call| call.fault.is_some()).then_some(())
+        });
+        server.simulator.set_fault(&bad, None);
+        struck += 1;
+        eventually("all fresh again", || (exporter.in_state(0, "fresh") == 500.0).then_some(()));
+    }
+    assert_eq!(struck, 18);
 }

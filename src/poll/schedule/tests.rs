@@ -6,6 +6,9 @@ use crate::poll::lane::Change;
 use std::collections::HashSet;
 use std::path::Path;
 
+/// More calls at once than any test makes.
+const PLENTY: usize = 100_000;
+
 /// Pools `a:0`, `b:0` … of so many identities each, interval 10 s.
 fn targets(pools: &[usize]) -> Targets {
     targets_of(pools.iter().map(|identities| 0..*identities))
@@ -40,7 +43,7 @@ fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<
             schedule.ended(&under_way.swap_remove(ended).1, None, None, now);
         }
         let wake = loop {
-            match schedule.next(now) {
+            match schedule.next(now, PLENTY) {
                 Step::Call(ticket) => {
                     calls.push((now, ticket.target));
                     under_way.push((now + took, ticket));
@@ -111,7 +114,7 @@ fn a_retry_counts_its_attempts_and_passes_the_ceiling() {
     let mut schedule = Schedule::new(&targets, 1.0, Mono::START);
     let mut now = Mono::START;
     let mut next = |schedule: &mut Schedule| loop {
-        match schedule.next(now) {
+        match schedule.next(now, PLENTY) {
             Step::Call(ticket) => return (now, ticket),
             Step::Wait(until) => now = until,
         }
@@ -131,7 +134,7 @@ fn ask(schedule: &mut Schedule, until: Mono, outcome: impl Fn(Mono) -> Option<Fa
     let mut now = Mono::START;
     let mut calls = Vec::new();
     while now <= until {
-        match schedule.next(now) {
+        match schedule.next(now, PLENTY) {
             Step::Call(ticket) => calls.push((now, schedule.ended(&ticket, outcome(now), None, now))),
             Step::Wait(wake) => now = wake,
         }
@@ -164,7 +167,7 @@ fn without_good_credentials_only_a_probe_asks() {
     let (mut first, mut second, mut changes) = (Vec::new(), 0, Vec::new());
     let mut now = Mono::START;
     while now < seconds(3_900.0) {
-        match schedule.next(now) {
+        match schedule.next(now, PLENTY) {
             Step::Wait(wake) => now = wake,
             Step::Call(ticket) => {
                 let of_first = matches!(ticket.target, Target::Identity { pool: 0, .. } | Target::Pool { pool: 0 });
@@ -196,7 +199,7 @@ fn calls_that_were_out_when_credentials_went_bad_change_nothing() {
     let mut tickets = Vec::new();
     let mut now = Mono::START;
     while tickets.len() < 3 {
-        match schedule.next(now) {
+        match schedule.next(now, PLENTY) {
             Step::Call(ticket) => tickets.push(ticket),
             Step::Wait(wake) => now = wake,
         }
@@ -205,9 +208,9 @@ fn calls_that_were_out_when_credentials_went_bad_change_nothing() {
     assert_eq!(schedule.ended(&tickets[0], refused, None, now), Some(Change::CredentialsRefused));
     assert_eq!(schedule.ended(&tickets[1], refused, None, now), None);
     assert_eq!(schedule.ended(&tickets[2], None, None, now), None, "its signature was good when it set out");
-    let Step::Wait(wake) = schedule.next(now) else { panic!("a call without credentials") };
-    let Step::Call(probe) = schedule.next(wake) else { panic!("no probe") };
-    assert!(matches!(schedule.next(wake), Step::Wait(Mono::NEVER)), "one probe at a time");
+    let Step::Wait(wake) = schedule.next(now, PLENTY) else { panic!("a call without credentials") };
+    let Step::Call(probe) = schedule.next(wake, PLENTY) else { panic!("no probe") };
+    assert!(matches!(schedule.next(wake, PLENTY), Step::Wait(Mono::NEVER)), "one probe at a time");
     assert_eq!(schedule.ended(&probe, Some(Failure::Throttled), None, wake), Some(Change::CredentialsAccepted));
 }
 
@@ -240,7 +243,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
                 }
             }
             let wake = loop {
-                match schedule.next(now) {
+                match schedule.next(now, PLENTY) {
                     Step::Wait(wake) => break wake,
                     Step::Call(ticket) => {
                         asked.entry(name(&old, ticket.target)).or_default().push(now);
@@ -277,7 +280,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
 /// The next call, and when it sets out.
 fn take(schedule: &mut Schedule, mut now: Mono) -> (Mono, Ticket) {
     loop {
-        match schedule.next(now) {
+        match schedule.next(now, PLENTY) {
             Step::Call(ticket) => return (now, ticket),
             Step::Wait(wake) => now = wake,
         }
@@ -325,4 +328,22 @@ fn a_reload_keeps_pace_and_bad_credentials_and_sends_a_lost_probe_anew() {
     assert_eq!(schedule.budgets().collect::<Vec<_>>(), [(8.0, false)]);
     let (later, again) = take(&mut schedule, now);
     assert!(again.is_probe && later > now);
+}
+
+#[test]
+fn a_budget_whose_calls_hang_leaves_slots_to_others() {
+    let targets = targets(&[500, 20]);
+    let mut schedule = Schedule::new(&targets, 1_000.0, Mono::START);
+    let (mut now, mut hanging, mut answered) = (Mono::START, Vec::new(), HashSet::new());
+    while now < seconds(10.0) {
+        match schedule.next(now, 8) {
+            Step::Call(ticket) if matches!(targets.pool(ticket.target).id.region(), "a") => hanging.push(ticket),
+            Step::Call(ticket) => {
+                answered.insert(ticket.target);
+                schedule.ended(&ticket, None, None, now);
+            }
+            Step::Wait(wake) => now = wake,
+        }
+    }
+    assert_eq!((hanging.len(), answered.len()), (7, 21));
 }

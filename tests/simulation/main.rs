@@ -1,0 +1,56 @@
+//! Years of polling in seconds: the real decisions (schedule, budgets, retries, records) against a seeded world in which
+//! everything goes wrong, alone and together, with what must always hold looked at after every step.
+//!
+//! A seed that fails is printed; `SEED=7 cargo test --test simulation` plays it again.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that these are some")]
+
+mod trouble;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use trouble::Kind;
+use world::{Outcome, World};
+
+/// Each seed lives for half a year.
+const SEEDS: u64 = 20;
+const DAYS: u64 = 183;
+
+fn seeds() -> Vec<u64> {
+    match std::env::var("SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..SEEDS).collect(),
+    }
+}
+
+#[test]
+fn ten_years_of_trouble() {
+    let mut total = Outcome::default();
+    for seed in seeds() {
+        let lived = catch_unwind(AssertUnwindSafe(|| World::new(seed).live(DAYS)));
+        total += lived.unwrap_or_else(|_| panic!("SEED={seed} fails"));
+    }
+    if std::env::var_os("SEED").is_some() {
+        return;
+    }
+    let fired: BTreeMap<_, _> = total.fired.iter().map(|(kind, count)| (format!("{kind:?}"), *count)).collect();
+    println!("{} days, {} polls, {} calls; calls hit: {fired:#?}", total.days, total.polls, total.calls);
+    assert!(total.days >= 3_650, "{} days", total.days);
+    assert!(total.polls >= 10_000_000, "{} polls", total.polls);
+    let kinds = Kind::all();
+    assert!(kinds.len() >= 30);
+    for kind in kinds {
+        assert!(total.fired.get(&kind).copied().unwrap_or(0) > 0, "{kind:?} never fired");
+    }
+}
+
+/// Without trouble nothing fails and everyone is asked on time: what the other test finds is the trouble's doing.
+#[test]
+fn a_month_without_trouble() {
+    let outcome = World::new(1).untroubled().live(30);
+    assert_eq!(outcome.failed, 0);
+    assert_eq!(outcome.calls, outcome.polls);
+    assert!(outcome.fired.is_empty());
+}
