@@ -4,6 +4,7 @@
 //! step of the wall clock moves; the wall half is only ever shown.
 
 use std::ops::Add;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds of monotonic time since the process's clock was made; good for 584 years.
@@ -50,6 +51,29 @@ pub struct Moment {
     pub mono: Mono,
     /// For showing: seconds since 1970, UTC.
     pub unix: f64,
+}
+
+/// When a loop went round last, written by it alone: a loop that is silent for long has died or hangs.
+#[derive(Debug)]
+pub struct Beat(AtomicU64);
+
+impl Beat {
+    /// A loop that goes round now.
+    #[must_use]
+    pub fn new(now: Mono) -> Self {
+        Self(AtomicU64::new(now.0))
+    }
+
+    /// The loop goes round.
+    pub fn beat(&self, now: Mono) {
+        self.0.store(now.0, Ordering::Relaxed);
+    }
+
+    /// How long ago it went round last.
+    #[must_use]
+    pub fn silent_for(&self, now: Mono) -> Duration {
+        now.since(Mono(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 /// The time of day and the time that only goes forward.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::clock::Clock;
+use crate::clock::{Beat, Clock};
 use crate::cognito::{Cognito, Connector};
 use crate::config::{self, Config, Findings, Problem};
 use crate::poll::Handover;
@@ -19,7 +19,7 @@ use crate::targets::{self, Targets};
 use crate::telemetry::Telemetry;
 
 /// How often files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+pub const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// A configuration that can be used, with what it makes one poll.
 #[derive(Debug)]
@@ -65,6 +65,8 @@ pub struct Reloader {
     pub connector: Connector,
     /// The poller's ear.
     pub poller: mpsc::Sender<Handover<Cognito>>,
+    /// Tells that the loop goes round.
+    pub beat: Arc<Beat>,
     /// Where success and failure are shown.
     pub telemetry: Arc<Telemetry>,
     /// The time.
@@ -84,6 +86,7 @@ impl Reloader {
     ) -> Result<(), PollerGone> {
         let mut seen = self.fingerprint().await;
         loop {
+            self.beat.beat(self.clock.now().mono);
             let look = self.clock.now().mono + LOOK_EVERY;
             let (why, request) = tokio::select! {
                 () = stop.cancelled() => return Ok(()),

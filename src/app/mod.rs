@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cli;
-use crate::clock::Clock;
+use crate::clock::{Beat, Clock};
 use crate::cognito::{Connector, Credentials};
 use crate::poll::{Listener as PollListener, Poller};
-use crate::reload::{Loaded, Reloader};
+use crate::reload::{LOOK_EVERY, Loaded, Reloader};
 use crate::store::Store;
 use crate::targets::{Carry, Targets};
 use crate::telemetry::{REVISION, Telemetry, VERSION};
@@ -30,6 +30,8 @@ use crate::web::{self, Site};
 /// All tasks must have ended this long after a stop is asked for; what has not is cut off. Listeners drain in 3 s.
 const DRAIN: Duration = Duration::from_secs(4);
 
+/// A loop that is silent for this long beyond its time has died or hangs.
+const STALLED: Duration = Duration::from_secs(30);
 /// Requests to reload that may wait while one is being done.
 const RELOADS_QUEUED: usize = 4;
 
@@ -109,13 +111,18 @@ impl App {
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let polls = Poller::new(source, targets, config.poll.clone(), clock.clone());
         let progress = polls.progress();
-        let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
+        let mut loops = vec![("poller", progress.beat_of_loop(), STALLED)];
+        let telemetry = Arc::new(Telemetry::new(progress, config_read)?);
+        let reloader_beat = Arc::new(Beat::new(clock.now().mono));
+        if hangups.is_some() {
+            loops.push(("reloader", Arc::clone(&reloader_beat), LOOK_EVERY + STALLED));
+        }
         let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
         let site = Arc::new(Site {
             telemetry_path: web.telemetry_path.clone(),
             store: Arc::clone(&store),
             telemetry: Arc::clone(&telemetry),
-            progress,
+            loops,
             reload: web.enable_lifecycle.then_some(reload),
             clock: clock.clone(),
         });
@@ -134,7 +141,7 @@ impl App {
         let listeners = Arc::new(Listeners { store, telemetry: Arc::clone(&telemetry) });
         app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, handovers, stop).await?) });
         if let Some(hangups) = hangups {
-            let reloader = Reloader { config, connector, poller, telemetry, clock };
+            let reloader = Reloader { config, connector, poller, beat: reloader_beat, telemetry, clock };
             app.add("reloader".to_owned(), |stop| async move { Ok(reloader.run(hangups, requests, stop).await?) });
         }
         Ok(app)

@@ -177,6 +177,26 @@ fn the_text_is_golden() {
     pretty_equal(&text, &fs::read_to_string(file).unwrap());
 }
 
+/// The wall clock jumps, an hour or a year either way: states and usage stay, only ages follow, and none is negative.
+#[test]
+fn a_step_of_the_wall_clock_makes_no_lie() {
+    let store = store("each");
+    let without_ages = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.contains("_age_seconds{")).map(str::to_owned).collect()
+    };
+    let unmoved = without_ages(&written(&store));
+    for step in [-31_536_000.0, -3_600.0, 3_600.0, 31_536_000.0] {
+        let mut out = Vec::new();
+        super::write(&store.view(), Moment { unix: NOW + step, ..now() }, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(without_ages(&text), unmoved);
+        let ages = text.lines().filter(|line| line.contains("_age_seconds{"));
+        let ages: Vec<f64> = ages.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
+        assert_eq!(ages.len(), 2);
+        assert!(ages.iter().all(|age| *age >= 0.0), "{ages:?}");
+    }
+}
+
 #[test]
 fn without_identity_series_the_pools_remain() {
     let text = written(&store("none"));

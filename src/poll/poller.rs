@@ -367,6 +367,6 @@ mod tests {
             run("interval: 1s, rate_limit: 2", 100, Fake::new(Duration::ZERO, fine, clock.clone()), 20).await;
         assert_eq!(progress.sweep_seconds(), 50.0);
         assert!(progress.lag(clock.now().mono) > Duration::from_secs(15), "{:?}", progress.lag(clock.now().mono));
-        assert!(progress.silent_for(clock.now().mono) <= Duration::from_secs(1));
+        assert!(progress.beat_of_loop().silent_for(clock.now().mono) <= Duration::from_secs(1));
     }
 }

@@ -1,16 +1,16 @@
 //! What the poller lets others see of its work.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::clock::Mono;
+use crate::clock::{Beat, Mono};
 use crate::targets::{Budget, Targets};
 
 /// The poller's present state, written by it alone.
 #[derive(Debug)]
 pub struct Progress {
-    beat: AtomicU64,
+    beat: Arc<Beat>,
     oldest_due: AtomicU64,
     budgets: RwLock<Vec<BudgetProgress>>,
 }
@@ -33,7 +33,7 @@ pub struct BudgetProgress {
 impl Progress {
     pub(super) fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
-            beat: AtomicU64::new(now.as_nanos()),
+            beat: Arc::new(Beat::new(now)),
             oldest_due: AtomicU64::new(Mono::NEVER.as_nanos()),
             budgets: RwLock::new(budgets(targets, rate_limit)),
         }
@@ -44,7 +44,7 @@ impl Progress {
     }
 
     pub(super) fn beat(&self, now: Mono, oldest_due: Option<Mono>, budgets: impl Iterator<Item = (f64, bool)>) {
-        self.beat.store(now.as_nanos(), Ordering::Relaxed);
+        self.beat.beat(now);
         self.oldest_due.store(oldest_due.unwrap_or(Mono::NEVER).as_nanos(), Ordering::Relaxed);
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
         for (budget, (rate, credentials_good)) in known.iter_mut().zip(budgets) {
@@ -52,10 +52,10 @@ impl Progress {
         }
     }
 
-    /// How long ago the poller last went round its loop.
+    /// The poller's loop goes round every second or more often.
     #[must_use]
-    pub fn silent_for(&self, now: Mono) -> Duration {
-        now.since(Mono::from_nanos(self.beat.load(Ordering::Relaxed)))
+    pub fn beat_of_loop(&self) -> Arc<Beat> {
+        Arc::clone(&self.beat)
     }
 
     /// How late the most overdue poll is.

@@ -16,15 +16,12 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use crate::clock::Clock;
+use crate::clock::{Beat, Clock};
 use crate::exposition;
-use crate::poll::Progress;
 use crate::reload;
 use crate::store::Store;
 use crate::telemetry::{REVISION, Telemetry, VERSION};
 
-/// The scheduler goes round its loop every second or more often; silent for this long, it has died or hangs.
-const STALLED: Duration = Duration::from_secs(30);
 const NOT_READY_RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -38,8 +35,8 @@ pub struct Site {
     pub store: Arc<Store>,
     /// What the exporter knows of itself.
     pub telemetry: Arc<Telemetry>,
-    /// What the poller is doing.
-    pub progress: Arc<Progress>,
+    /// The loops that have to go round, and how long each may be silent.
+    pub loops: Vec<(&'static str, Arc<Beat>, Duration)>,
     /// Where to ask for the configuration to be read again, if that is allowed.
     pub reload: Option<mpsc::Sender<reload::Request>>,
     /// The time.
@@ -122,11 +119,14 @@ fn status(site: &Site) -> Response {
 }
 
 fn healthy(site: &Site) -> Response {
-    let silent = site.progress.silent_for(site.clock.now().mono);
-    if silent < STALLED {
-        return text(StatusCode::OK, "healthy\n");
+    let now = site.clock.now().mono;
+    match site.loops.iter().find(|(_, beat, longest)| beat.silent_for(now) > *longest) {
+        None => text(StatusCode::OK, "healthy\n"),
+        Some((name, beat, _)) => {
+            let silent = beat.silent_for(now).as_secs();
+            text(StatusCode::INTERNAL_SERVER_ERROR, format!("the {name} has been silent for {silent} s\n"))
+        }
     }
-    text(StatusCode::INTERNAL_SERVER_ERROR, format!("the scheduler has been silent for {} s\n", silent.as_secs()))
 }
 
 fn ready(site: &Site) -> Response {

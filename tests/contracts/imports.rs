@@ -18,7 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("exposition", &["clock", "config", "store", "usage"]),
     ("telemetry", &["clock", "exposition", "poll", "usage"]),
     ("reload", &["clock", "cognito", "config", "poll", "targets", "telemetry"]),
-    ("web", &["clock", "exposition", "poll", "reload", "store", "telemetry"]),
+    ("web", &["clock", "exposition", "reload", "store", "telemetry"]),
     ("simulator", &["clock", "config", "identity", "usage", "web"]),
     ("cli", &["telemetry", "web"]),
     (

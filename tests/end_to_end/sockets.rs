@@ -131,3 +131,21 @@ async fn a_connection_that_went_while_idle_costs_one_call_at_most() {
     }
     assert!(connections.load(Ordering::Relaxed) >= 20);
 }
+
+/// The server goes silent on a connection that it answered on before, as behind a firewall that forgot it.
+#[tokio::test]
+async fn a_connection_that_went_dead_while_idle_costs_one_timeout() {
+    let (url, connections) = server(|number, mut stream| {
+        while request(&mut stream) {
+            stream.write_all(answer("").as_bytes()).unwrap();
+            if number == 0 {
+                thread::sleep(Duration::from_secs(30));
+            }
+        }
+    });
+    let source = source(&url, "500ms").await;
+    assert_eq!(ask(&source).await, Ok(USAGE));
+    assert_eq!(ask(&source).await, Err(Failure::Timeout));
+    assert_eq!(ask(&source).await, Ok(USAGE));
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
+}
