@@ -14,9 +14,9 @@ const FLOOR: f64 = 0.5;
 /// In a second without throttling the rate rises by this part of the ceiling …
 const INCREASE: f64 = 0.01;
 /// … but by no more than this part of itself, so that a quota far below the ceiling is passed gently and seldom …
-const GENTLY: f64 = 0.05;
+const GENTLY: f64 = 0.1;
 /// … and by no less than this, in calls per second.
-const LEAST_INCREASE: f64 = 0.1;
+const LEAST_INCREASE: f64 = 0.5;
 
 /// Says when the next call of a budget may set out, by the generic cell rate algorithm: one number, no timer. Throttled
 /// calls lower the rate by a factor, others raise it by additions.
