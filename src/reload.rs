@@ -37,8 +37,16 @@ pub struct Loaded {
 /// # Errors
 /// Every problem there is.
 pub fn load(file: &Path) -> Result<Loaded, Vec<Problem>> {
+    assemble(|findings| config::read(file, findings))
+}
+
+/// Like [`load`], with a configuration from wherever `read` has it.
+///
+/// # Errors
+/// Every problem there is.
+pub fn assemble(read: impl FnOnce(&mut Findings) -> Result<Config, Problem>) -> Result<Loaded, Vec<Problem>> {
     let mut findings = Findings::default();
-    let config = config::read(file, &mut findings).map_err(|problem| vec![problem])?;
+    let config = read(&mut findings).map_err(|problem| vec![problem])?;
     let targets = Targets::load(&config, &mut findings);
     match findings.problems {
         problems if problems.is_empty() => Ok(Loaded { config, targets, warnings: findings.warnings }),

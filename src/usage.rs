@@ -85,6 +85,12 @@ impl Failure {
         }
     }
 
+    /// Whether AWS took the credentials and answered, if with an error.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        !matches!(self, Self::Timeout | Self::Unreachable | Self::Malformed | Self::Credentials)
+    }
+
     /// Whether AWS has answered, and asking again about the same target will bring the same until somebody changes something.
     #[must_use]
     pub fn is_about_target(self) -> bool {

@@ -14,10 +14,9 @@ use super::App;
 use crate::cli;
 use crate::clock::Clock;
 use crate::cognito::Credentials;
-use crate::config::{self, Findings};
-use crate::reload::Loaded;
+use crate::config;
+use crate::reload;
 use crate::simulator::{Simulator, World, endpoint_url};
-use crate::targets::Targets;
 
 /// Makes every demo the same.
 const SEED: u64 = 10_520;
@@ -41,13 +40,8 @@ pub async fn build(demo: &cli::Demo, web: &cli::Web, clock: Clock) -> Result<App
     let endpoint_url = endpoint_url(&listener)?;
     info!(endpoint_url, "simulating Cognito Sync");
     let text = simulator.world(|world| configuration(world, &endpoint_url))?;
-    let mut findings = Findings::default();
-    let config = config::parse(Path::new("demo"), &text, &mut findings)?;
-    let targets = Targets::load(&config, &mut findings);
-    if let Some(problem) = findings.problems.into_iter().next() {
-        return Err(problem.into());
-    }
-    let loaded = Loaded { config, targets, warnings: findings.warnings };
+    let loaded = reload::assemble(|findings| config::parse(Path::new("demo"), &text, findings));
+    let loaded = loaded.map_err(|mut problems| problems.swap_remove(0))?;
     let mut app = App::build(loaded, web, Credentials::Simulator, None, clock).await?;
     app.add("simulator".to_owned(), |stop| async move {
         simulator.run(listener, stop).await;

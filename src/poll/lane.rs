@@ -103,31 +103,27 @@ impl Lane {
 
     /// Takes in what a call told of the budget.
     pub(super) fn learn(&mut self, ticket: &Ticket, failure: Option<Failure>, now: Mono) -> Option<Change> {
+        // What is no answer of AWS tells nothing about its quota, and nothing good about the credentials.
+        let answered = failure.is_none_or(Failure::is_answer);
         match failure {
             Some(Failure::Throttled) => self.pacer.throttled(ticket.set_out, now),
-            // No answer of AWS, so nothing about its quota.
-            Some(Failure::Timeout | Failure::Unreachable | Failure::Malformed | Failure::Credentials) => {}
-            Some(_) | None => self.pacer.answered(),
+            _ if answered => self.pacer.answered(),
+            _ => {}
         }
-        match (&mut self.probe, failure) {
-            (None, Some(Failure::Credentials)) => {
+        match &mut self.probe {
+            None if failure == Some(Failure::Credentials) => {
                 self.probe = Some(Probe::new(now));
                 Some(Change::CredentialsRefused)
             }
-            (
-                Some(probe),
-                Some(Failure::Credentials | Failure::Timeout | Failure::Unreachable | Failure::Malformed),
-            ) => {
-                if ticket.is_probe {
-                    probe.failed(now);
-                }
-                None
-            }
-            // Others were out already when the credentials went bad.
-            (Some(_), _) if ticket.is_probe => {
+            Some(_) if ticket.is_probe && answered => {
                 self.probe = None;
                 Some(Change::CredentialsAccepted)
             }
+            Some(probe) if ticket.is_probe => {
+                probe.failed(now);
+                None
+            }
+            // Others were out already when the credentials went bad.
             _ => None,
         }
     }
