@@ -49,7 +49,7 @@ impl Add<Duration> for Mono {
 pub struct Moment {
     /// For reckoning.
     pub mono: Mono,
-    /// For showing: seconds since 1970, UTC.
+    /// For showing: seconds since 1970, UTC, to the millisecond, as AWS gives dates.
     pub unix: f64,
 }
 
@@ -116,7 +116,7 @@ impl Clock {
             Wall::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
             Wall::Anchored(unix) => unix + running.as_secs_f64(),
         };
-        Moment { mono: Mono::START + running, unix }
+        Moment { mono: Mono::START + running, unix: (unix * 1e3).round() / 1e3 }
     }
 
     /// Sleeps until `at`; returns at once when that is past.

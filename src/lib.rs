@@ -2,7 +2,7 @@
 //!
 //! The way data goes: [`config`] reads what is wanted, [`targets`] lists who is polled, [`poll`] decides when to ask whom,
 //! [`cognito`] asks. What comes back is an [`usage::Observation`], which the [`store`] and [`telemetry`] read;
-//! [`exposition`] turns the store into text and [`web`] serves it. [`app`] puts it all together.
+//! [`exposition`] turns the store into text, or by way of [`deflate`] into gzip, and [`web`] serves it. [`app`] puts it all together.
 
 pub mod app;
 pub mod cli;
@@ -19,6 +19,7 @@ pub mod cognito;
 pub mod store;
 pub mod telemetry;
 
+pub mod deflate;
 pub mod exposition;
 pub mod web;
 

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use crate::clock::{Beat, Clock};
 use crate::cognito::{Cognito, Connector};
 use crate::config::{self, Config, Findings, Problem};
+use crate::exposition;
 use crate::poll::Handover;
 use crate::targets::{self, Targets};
 use crate::telemetry::Telemetry;
@@ -48,6 +49,9 @@ pub fn assemble(read: impl FnOnce(&mut Findings) -> Result<Config, Problem>) -> 
     let mut findings = Findings::default();
     let config = read(&mut findings).map_err(|problem| vec![problem])?;
     let targets = Targets::load(&config, &mut findings);
+    if let Some(message) = exposition::too_many_samples(&targets) {
+        findings.warnings.push(Problem::key(&config.file, "pools", message));
+    }
     match findings.problems {
         problems if problems.is_empty() => Ok(Loaded { config, targets, warnings: findings.warnings }),
         problems => Err(problems),

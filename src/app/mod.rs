@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use crate::cli;
 use crate::clock::{Beat, Clock};
 use crate::cognito::{Connector, Credentials};
+use crate::exposition::Exposition;
 use crate::poll::{Listener as PollListener, Poller};
 use crate::reload::{LOOK_EVERY, Loaded, Reloader};
 use crate::store::Store;
@@ -121,6 +122,7 @@ impl App {
         let site = Arc::new(Site {
             telemetry_path: web.telemetry_path.clone(),
             store: Arc::clone(&store),
+            exposition: Exposition::new(Arc::clone(&store)),
             telemetry: Arc::clone(&telemetry),
             loops,
             reload: web.enable_lifecycle.then_some(reload),

@@ -1,4 +1,4 @@
-//! THE table: name, type, labels and help of every family. Both formats and the README's table are made from it, and the
+//! THE table: name, type, unit, labels and help of every family. Both formats and the README's table are made from it, and the
 //! exporter's own metrics are registered from it.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 /// One family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
-    /// Its name, unit included.
+    /// Its name; its unit is the last word of it, see [`unit`].
     pub name: &'static str,
     /// What its numbers are.
     pub kind: Kind,
@@ -23,18 +23,32 @@ pub enum Kind {
     Gauge,
     /// Only goes up.
     Counter,
-    /// Counts of observations by size.
+    /// Counts of observations by size, which only go up.
     Histogram,
+    /// Counts of what there is now by size. OpenMetrics alone knows it; the text format has to call it a histogram.
+    GaugeHistogram,
 }
 
 impl fmt::Display for Kind {
+    /// OpenMetrics' word.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gauge => "gauge",
             Self::Counter => "counter",
             Self::Histogram => "histogram",
+            Self::GaugeHistogram => "gaugehistogram",
         })
     }
+}
+
+/// Prometheus's base units that occur here.
+const UNITS: [&str; 3] = ["bytes", "ratio", "seconds"];
+
+/// The unit in a family's name: its last word, but for a counter's `total`.
+#[must_use]
+pub fn unit(name: &str) -> Option<&'static str> {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    UNITS.into_iter().find(|unit| name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')))
 }
 
 macro_rules! families {
@@ -77,6 +91,10 @@ families! {
         "Sum of storage over the identities polled whose usage is current. Absent while there is none.";
     POOL_WATCHED_DATASETS: Gauge "cognitosync_pool_watched_datasets" ["identity_pool_id"]
         "Sum of datasets over the identities polled whose usage is current. Absent while there is none.";
+    POOL_STORAGE_USED: GaugeHistogram "cognitosync_pool_identity_storage_used_ratio" ["identity_pool_id"]
+        "Identities polled whose usage is current, by the part of their storage limit that they use. It counts what is there now, so rate() makes no sense on it.";
+    POOL_IDLE: GaugeHistogram "cognitosync_pool_identity_idle_seconds" ["identity_pool_id"]
+        "Identities polled whose usage is current, by the time since they were last modified. It counts what is there now, so rate() makes no sense on it.";
     POOL_WITHOUT_SERIES: Gauge "cognitosync_pool_identities_without_series" ["identity_pool_id"]
         "Identities polled that have no series of their own, because the configuration says top or none.";
     POOL_STORAGE: Gauge "cognitosync_pool_storage_bytes" ["identity_pool_id"]
@@ -125,10 +143,38 @@ families! {
 /// The README's table of metrics, in Markdown.
 #[must_use]
 pub fn markdown() -> String {
-    let mut table = "| metric | type | labels | meaning |\n|---|---|---|---|\n".to_owned();
+    let mut table = "| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n".to_owned();
     for Family { name, kind, labels, help } in ALL {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
-        table += &format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", "));
+        let unit = unit(name).unwrap_or_default();
+        table += &format!("| `{name}` | {kind} | {unit} | {} | {help} |\n", labels.join(", "));
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        for (name, expected) in [
+            ("cognitosync_identity_storage_bytes", Some("bytes")),
+            ("process_cpu_seconds_total", Some("seconds")),
+            ("cognitosync_pool_identity_storage_used_ratio", Some("ratio")),
+            ("cognitosync_identity_datasets", None),
+            ("bytes", None),
+            ("kilobytes", None),
+        ] {
+            assert_eq!(unit(name), expected, "{name}");
+        }
+    }
+
+    /// So that neither format has to escape it.
+    #[test]
+    fn help_is_plain() {
+        for family in ALL {
+            assert!(!family.help.contains(['"', '\\', '\n']), "{}", family.name);
+        }
+    }
 }

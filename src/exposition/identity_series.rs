@@ -5,67 +5,175 @@ use super::families::{
     IDENTITY_STORAGE, IDENTITY_UP,
 };
 use super::selection::Selection;
-use super::text::FamilyWriter;
+use super::text::{FamilyWriter, Format};
 use crate::clock::Moment;
-use crate::store::{Record, View};
-use crate::usage::Usage;
+use crate::deflate::{self, Number, Precoded, thousandths};
+use crate::store::{PoolView, Record};
 
-pub(super) fn write(view: &View<'_>, selections: &[Selection], now: Moment, out: &mut Vec<u8>) {
-    let mut series = Series { view, selections, now, out };
-    series.of_usage(&IDENTITY_DATASETS, |usage| usage.datasets.map(f64::from));
-    series.of_usage(&IDENTITY_STORAGE, |usage| usage.storage_bytes.map(|bytes| bytes as f64));
-    series.of_usage(&IDENTITY_LAST_MODIFIED, |usage| usage.last_modified);
-    series.of_usage(&IDENTITY_AGE, |usage| usage.last_modified.map(|then| (now.unix - then).max(0.0)));
-    series.of_record(&IDENTITY_UP, |record| record.up().map(|up| f64::from(u8::from(up))));
-    series.of_record(&IDENTITY_LAST_SUCCESS, Record::last_success);
-    series.infos();
+/// A family that has one line for nearly every identity.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Column {
+    Datasets,
+    Storage,
+    LastModified,
+    Age,
+    Up,
+    LastSuccess,
 }
 
-struct Series<'a> {
-    view: &'a View<'a>,
-    selections: &'a [Selection],
-    now: Moment,
-    out: &'a mut Vec<u8>,
+impl Column {
+    pub(super) const ALL: [Self; 6] =
+        [Self::Datasets, Self::Storage, Self::LastModified, Self::Age, Self::Up, Self::LastSuccess];
+
+    pub(super) fn family(self) -> &'static Family {
+        match self {
+            Self::Datasets => &IDENTITY_DATASETS,
+            Self::Storage => &IDENTITY_STORAGE,
+            Self::LastModified => &IDENTITY_LAST_MODIFIED,
+            Self::Age => &IDENTITY_AGE,
+            Self::Up => &IDENTITY_UP,
+            Self::LastSuccess => &IDENTITY_LAST_SUCCESS,
+        }
+    }
+
+    /// How each line of a pool begins: up to where identities differ.
+    pub(super) fn prefix(self, pool: &PoolView<'_>) -> Vec<u8> {
+        let [pool_label, identity_label] = self.family().labels else { unreachable!("two labels make an identity") };
+        let (name, id, region) = (self.family().name, &pool.target.id, pool.target.id.region());
+        // Ids have nothing that would have to be escaped.
+        format!("{name}{{{pool_label}=\"{id}\",{identity_label}=\"{region}:").into_bytes()
+    }
 }
 
-impl Series<'_> {
-    /// A family of what AWS said, where that is current.
-    fn of_usage(&mut self, family: &'static Family, value: impl Fn(&Usage) -> Option<f64>) {
-        let mut writer = FamilyWriter::new(family, self.out);
-        for (pool, selection) in self.view.pools().zip(self.selections) {
-            for index in selection.of(pool.records) {
-                let usage = pool.records[index].usage(self.now.mono, pool.stale_after());
-                if let Some(value) = usage.and_then(&value) {
-                    writer.sample([pool.target.id.as_str(), pool.target.identities.id(index).as_str()], value);
-                }
-            }
-        }
+/// Where the lines go.
+pub(super) trait Lines {
+    /// Whole lines of any kind.
+    fn text(&mut self, text: &[u8]);
+    /// How lines begin from here on.
+    fn prefix(&mut self, prefix: &[u8]);
+    /// A line: prefix, id, `"} `, value.
+    fn line(&mut self, id: &str, precoded: &Precoded, value: &Number);
+}
+
+/// Lines as text.
+#[derive(Debug, Default)]
+pub(super) struct TextLines {
+    pub(super) out: Vec<u8>,
+    prefix: Vec<u8>,
+}
+
+impl Lines for TextLines {
+    fn text(&mut self, text: &[u8]) {
+        self.out.extend_from_slice(text);
     }
 
-    /// A family of how polling goes.
-    fn of_record(&mut self, family: &'static Family, value: impl Fn(&Record) -> Option<f64>) {
-        let mut writer = FamilyWriter::new(family, self.out);
-        for (pool, selection) in self.view.pools().zip(self.selections) {
-            for index in selection.of(pool.records) {
-                if let Some(value) = value(&pool.records[index]) {
-                    writer.sample([pool.target.id.as_str(), pool.target.identities.id(index).as_str()], value);
-                }
-            }
-        }
+    fn prefix(&mut self, prefix: &[u8]) {
+        self.prefix.clear();
+        self.prefix.extend_from_slice(prefix);
     }
 
-    fn infos(&mut self) {
-        let mut writer = FamilyWriter::new(&IDENTITY_INFO, self.out);
-        for (pool, selection) in self.view.pools().zip(self.selections) {
-            let identities = &pool.target.identities;
-            if !identities.any_named() {
-                continue;
-            }
-            for index in selection.of(pool.records) {
-                if let Some(name) = identities.name(index) {
-                    writer.sample([pool.target.id.as_str(), identities.id(index).as_str(), name], 1.0);
-                }
-            }
-        }
+    #[inline]
+    fn line(&mut self, id: &str, _: &Precoded, value: &Number) {
+        self.out.extend_from_slice(&self.prefix);
+        self.out.extend_from_slice(id.as_bytes());
+        self.out.extend_from_slice(b"\"} ");
+        value.write(&mut self.out);
+        self.out.push(b'\n');
     }
+}
+
+impl Lines for deflate::Lines {
+    fn text(&mut self, text: &[u8]) {
+        self.text(text);
+    }
+
+    fn prefix(&mut self, prefix: &[u8]) {
+        self.prefix(prefix);
+    }
+
+    #[inline]
+    fn line(&mut self, id: &str, precoded: &Precoded, value: &Number) {
+        self.line(id, precoded, value);
+    }
+}
+
+/// Some of a pool's identities.
+pub(super) struct Part<'a> {
+    pub(super) pool: PoolView<'a>,
+    pub(super) selection: &'a Selection,
+    /// The how-manieth chunk of those selected, from 0 on.
+    pub(super) chunk: usize,
+    pub(super) now: Moment,
+    pub(super) format: Format,
+}
+
+/// Writes a column's lines of some identities, ahead of the first one the family's head unless it has `begun`. Says whether there
+/// were such identities.
+pub(super) fn write<L: Lines>(column: Column, part: &Part<'_>, begun: &mut bool, lines: &mut L) -> bool {
+    let now = part.now;
+    let current = |record: &Record| record.usage(now.mono, part.pool.stale_after()).copied();
+    let now_thousandths = thousandths(now.unix);
+    if part.chunk == 0 {
+        lines.prefix(&column.prefix(&part.pool));
+    }
+    let mut out = Out { column, part, begun, lines };
+    // One loop for each column, so that none of them asks at each line which it is.
+    match column {
+        Column::Datasets => out.each(|record| Some(Number::whole(current(record)?.datasets?.into()))),
+        Column::Storage => out.each(|record| Some(Number::whole(current(record)?.storage_bytes?))),
+        Column::LastModified => out.each(|record| Some(Number::real(current(record)?.last_modified?))),
+        Column::Age => out.each(|record| {
+            let then = current(record)?.last_modified?;
+            Some(match (now_thousandths, thousandths(then)) {
+                // Exact, which the difference of the two would not be.
+                (Some(now), Some(then)) => Number::of_thousandths(now.saturating_sub(then)),
+                _ => Number::real((now.unix - then).max(0.0)),
+            })
+        }),
+        Column::Up => out.each(|record| Some(Number::whole(record.up()?.into()))),
+        Column::LastSuccess => out.each(|record| Some(Number::real(record.last_success()?))),
+    }
+}
+
+struct Out<'a, L> {
+    column: Column,
+    part: &'a Part<'a>,
+    begun: &'a mut bool,
+    lines: &'a mut L,
+}
+
+impl<L: Lines> Out<'_, L> {
+    #[inline]
+    fn each(&mut self, value: impl Fn(&Record) -> Option<Number>) -> bool {
+        let Part { pool, selection, chunk, .. } = self.part;
+        let identities = &pool.target.identities;
+        selection.chunk(pool.records, *chunk, &mut |index, record| {
+            let Some(value) = value(record) else { return };
+            if !*self.begun {
+                self.begin();
+            }
+            self.lines.line(identities.hex(index), identities.precoded(index), &value);
+        })
+    }
+
+    #[cold]
+    fn begin(&mut self) {
+        let mut head = Vec::new();
+        self.part.format.head(self.column.family().head(), &mut head);
+        self.lines.text(&head);
+        *self.begun = true;
+    }
+}
+
+/// Writes the names of some identities. Says whether there were such identities.
+pub(super) fn write_names(part: &Part<'_>, out: &mut FamilyWriter<'_>) -> bool {
+    let Part { pool, selection, chunk, .. } = part;
+    let identities = &pool.target.identities;
+    identities.any_named()
+        && selection.chunk(pool.records, *chunk, &mut |index, _| {
+            if let Some(name) = identities.name(index) {
+                let labels = [pool.target.id.as_str(), identities.id(index).as_str(), name];
+                out.sample(IDENTITY_INFO.labelled(labels), &Number::whole(1));
+            }
+        })
 }

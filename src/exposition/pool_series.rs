@@ -1,71 +1,81 @@
-//! One series for each pool.
+//! Series of pools.
 
 use super::families::{
-    Family, POOL_DATASETS_LIMIT, POOL_IDENTITIES, POOL_INFO, POOL_LAST_MODIFIED, POOL_STORAGE, POOL_STORAGE_LIMIT,
-    POOL_SYNC_SESSIONS, POOL_WATCHED_DATASETS, POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
+    Family, POOL_DATASETS_LIMIT, POOL_IDENTITIES, POOL_IDLE, POOL_INFO, POOL_LAST_MODIFIED, POOL_STORAGE,
+    POOL_STORAGE_LIMIT, POOL_STORAGE_USED, POOL_SYNC_SESSIONS, POOL_WATCHED_DATASETS, POOL_WATCHED_STORAGE,
+    POOL_WITHOUT_SERIES,
 };
-use super::selection::Selection;
-use super::text::FamilyWriter;
+use super::summary::Summary;
+use super::text::{Buckets, FamilyWriter};
 use crate::clock::Moment;
-use crate::store::{PoolView, State, View};
+use crate::deflate::Number;
+use crate::store::{PoolView, State};
+use crate::usage::PoolUsage;
 
-/// What one pass over a pool's identities tells.
-#[derive(Default)]
-struct Summary {
-    states: [usize; State::ALL.len()],
-    storage_bytes: Option<u64>,
-    datasets: Option<u64>,
+/// What there is to tell of a pool.
+pub(super) struct Told<'a> {
+    pub(super) pool: PoolView<'a>,
+    pub(super) summary: &'a Summary,
+    pub(super) now: Moment,
 }
 
-pub(super) fn write(view: &View<'_>, selections: &[Selection], now: Moment, out: &mut Vec<u8>) {
-    let pools: Vec<_> = view
-        .pools()
-        .zip(selections)
-        .map(|(pool, selection)| (summarise(&pool, now), selection.left_out(pool.records), pool))
-        .collect();
-    let mut infos = FamilyWriter::new(&POOL_INFO, out);
-    for (_, _, pool) in &pools {
-        infos.sample([pool.target.id.as_str(), pool.target.settings.name.as_deref().unwrap_or_default()], 1.0);
-    }
-    let mut identities = FamilyWriter::new(&POOL_IDENTITIES, out);
-    for (summary, _, pool) in &pools {
-        for (state, count) in State::ALL.into_iter().zip(summary.states) {
-            identities.sample([pool.target.id.as_str(), state.as_str()], count as f64);
-        }
-    }
-    let mut family = |family: &'static Family, value: &dyn Fn(&Summary, usize, &PoolView<'_>) -> Option<f64>| {
-        let mut writer = FamilyWriter::new(family, out);
-        for (summary, left_out, pool) in &pools {
-            if let Some(value) = value(summary, *left_out, pool) {
-                writer.sample([pool.target.id.as_str()], value);
-            }
-        }
-    };
-    let whole = |number: u64| number as f64;
-    family(&POOL_STORAGE_LIMIT, &|_, _, pool| Some(whole(pool.target.settings.limits.storage_bytes)));
-    family(&POOL_DATASETS_LIMIT, &|_, _, pool| Some(f64::from(pool.target.settings.limits.datasets)));
-    family(&POOL_WATCHED_STORAGE, &|summary, _, _| summary.storage_bytes.map(whole));
-    family(&POOL_WATCHED_DATASETS, &|summary, _, _| summary.datasets.map(whole));
-    family(&POOL_WITHOUT_SERIES, &|_, left_out, _| Some(left_out as f64));
-    family(&POOL_STORAGE, &|_, _, pool| pool.usage(now.mono)?.storage_bytes.map(whole));
-    family(&POOL_SYNC_SESSIONS, &|_, _, pool| pool.usage(now.mono)?.sync_sessions.map(whole));
-    family(&POOL_LAST_MODIFIED, &|_, _, pool| pool.usage(now.mono)?.last_modified);
-}
+/// Writes a family's samples of one pool.
+type Write = fn(&'static Family, &Told<'_>, &mut FamilyWriter<'_>);
 
-fn summarise(pool: &PoolView<'_>, now: Moment) -> Summary {
-    let mut summary = Summary::default();
-    for record in pool.records {
-        summary.states[record.state(now.mono, pool.stale_after()) as usize] += 1;
-        if let Some(usage) = record.usage(now.mono, pool.stale_after()) {
-            add(&mut summary.storage_bytes, usage.storage_bytes);
-            add(&mut summary.datasets, usage.datasets.map(u64::from));
+/// The families, in the order in which they are written.
+pub(super) const FAMILIES: [(&Family, Write); 12] = [
+    (&POOL_INFO, |family, told, out| {
+        let name = told.pool.target.settings.name.as_deref().unwrap_or_default();
+        out.sample(family.labelled([told.id(), name]), &Number::whole(1));
+    }),
+    (&POOL_IDENTITIES, |family, told, out| {
+        for (state, count) in State::ALL.into_iter().zip(told.summary.states) {
+            out.sample(family.labelled([told.id(), state.as_str()]), &Number::whole(count));
+        }
+    }),
+    (&POOL_STORAGE_LIMIT, |family, told, out| {
+        told.one(family, Some(Number::whole(told.pool.target.settings.limits.storage_bytes)), out);
+    }),
+    (&POOL_DATASETS_LIMIT, |family, told, out| {
+        told.one(family, Some(Number::whole(told.pool.target.settings.limits.datasets.into())), out);
+    }),
+    (&POOL_WATCHED_STORAGE, |family, told, out| {
+        told.one(family, told.summary.storage_bytes.map(Number::whole), out);
+    }),
+    (&POOL_WATCHED_DATASETS, |family, told, out| told.one(family, told.summary.datasets.map(Number::whole), out)),
+    (&POOL_STORAGE_USED, |family, told, out| told.spread(family, &told.summary.storage_used.buckets(), out)),
+    (&POOL_IDLE, |family, told, out| told.spread(family, &told.summary.idle.buckets(), out)),
+    (&POOL_WITHOUT_SERIES, |family, told, out| {
+        let hidden = told.pool.records.len() - told.summary.selection.len(told.pool.records);
+        told.one(family, Some(Number::whole(hidden as u64)), out);
+    }),
+    (&POOL_STORAGE, |family, told, out| {
+        told.one(family, told.usage().and_then(|usage| usage.storage_bytes).map(Number::whole), out);
+    }),
+    (&POOL_SYNC_SESSIONS, |family, told, out| {
+        told.one(family, told.usage().and_then(|usage| usage.sync_sessions).map(Number::whole), out);
+    }),
+    (&POOL_LAST_MODIFIED, |family, told, out| {
+        told.one(family, told.usage().and_then(|usage| usage.last_modified).map(Number::real), out);
+    }),
+];
+
+impl Told<'_> {
+    fn id(&self) -> &str {
+        self.pool.target.id.as_str()
+    }
+
+    fn usage(&self) -> Option<&PoolUsage> {
+        self.pool.usage(self.now.mono)
+    }
+
+    fn one(&self, family: &'static Family, value: Option<Number>, out: &mut FamilyWriter<'_>) {
+        if let Some(value) = value {
+            out.sample(family.labelled([self.id()]), &value);
         }
     }
-    summary
-}
 
-fn add(sum: &mut Option<u64>, number: Option<u64>) {
-    if let Some(number) = number {
-        *sum = Some(sum.unwrap_or(0).saturating_add(number));
+    fn spread(&self, family: &'static Family, buckets: &Buckets, out: &mut FamilyWriter<'_>) {
+        out.histogram(family.labelled([self.id()]), buckets);
     }
 }

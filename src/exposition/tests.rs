@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
-use prometheus::{Encoder, TextEncoder};
+use prometheus::core::Collector;
+use prometheus::{Encoder, HistogramOpts, HistogramVec, TextEncoder};
 
 use super::families::{self, Family, Kind};
+use super::{Blocks, Coding, Exposition, Format};
 use crate::clock::{Moment, Mono};
 use crate::config::{self, Findings};
 use crate::store::Store;
@@ -31,7 +33,7 @@ const IDENTITIES: [(&str, Polled, u64); 7] = [
     ),
     (
         "us-east-1:02",
-        Some(Ok(Usage { datasets: Some(0), storage_bytes: Some(1 << 53), last_modified: Some(NOW + 60.0) })),
+        Some(Ok(Usage { datasets: Some(0), storage_bytes: Some((1 << 53) - 1), last_modified: Some(NOW + 60.0) })),
         5,
     ),
     ("us-east-1:03", Some(Ok(Usage { datasets: None, storage_bytes: Some(1), last_modified: None })), 5),
@@ -76,10 +78,13 @@ fn now() -> Moment {
     Moment { mono: Mono::START + Duration::from_secs(10_000), unix: NOW }
 }
 
-fn written(store: &Store) -> String {
-    let mut out = Vec::new();
-    super::write(&store.view(), now(), &mut out);
-    String::from_utf8(out).unwrap()
+fn written(store: Store) -> String {
+    written_at(&Exposition::new(Arc::new(store)), now())
+}
+
+fn written_at(exposition: &Exposition, now: Moment) -> String {
+    let blocks = Blocks::new(exposition.scrape(now, Format::Text, Vec::new()), Coding::Identity);
+    String::from_utf8(blocks.flatten().collect()).unwrap()
 }
 
 /// What should be exported of the store above, reckoned the plain way.
@@ -123,7 +128,7 @@ fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
         }
         "pool_identity_storage_limit_bytes" => of_pools([Some(20_971_520.0); 2]),
         "pool_identity_datasets_limit" => of_pools([Some(20.0); 2]),
-        "pool_watched_storage_bytes" => of_pools([Some((20_971_520_u64 + (1 << 53) + 1) as f64), None]),
+        "pool_watched_storage_bytes" => of_pools([Some((20_971_520_u64 + (1 << 53)) as f64), None]),
         "pool_watched_datasets" => of_pools([Some(20.0), None]),
         "pool_identities_without_series" => of_pools([Some(0.0); 2]),
         "pool_storage_bytes" => of_pools([Some(7.0), None]),
@@ -132,10 +137,40 @@ fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
     }
 }
 
+/// What should be exported of the pools' spreads, by the crate's own histograms.
+fn histograms(family: &Family, oracle: &mut Vec<u8>) {
+    let (buckets, sizes): (&[f64], [&[f64]; 2]) = match family.name.strip_prefix("cognitosync_pool_identity_").unwrap() {
+        "storage_used_ratio" => (
+            &[0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0],
+            [&[1.0, ((1_u64 << 53) - 1) as f64 / f64::from(20 << 20), 1.0 / f64::from(20 << 20)], &[]],
+        ),
+        "idle_seconds" => {
+            (&[3_600.0, 86_400.0, 604_800.0, 2_592_000.0, 7_776_000.0, 15_552_000.0, 31_536_000.0], [&[0.25, 0.0], &[]])
+        }
+        other => panic!("{other} is not known here"),
+    };
+    for ((pool, _), sizes) in POOLS.iter().zip(sizes) {
+        let opts = HistogramOpts::new(family.name, family.help).buckets(buckets.to_vec());
+        let vec = HistogramVec::new(opts, family.labels).unwrap();
+        let histogram = vec.with_label_values(&[pool]);
+        sizes.iter().for_each(|size| histogram.observe(*size));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&vec.collect(), &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        // One head is enough.
+        let skipped = if *pool == POOLS[0].0 { 0 } else { 2 };
+        text.lines().skip(skipped).for_each(|line| oracle.extend(format!("{line}\n").bytes()));
+    }
+}
+
 #[test]
 fn byte_for_byte_what_the_prometheus_crate_writes() {
     let mut oracle = Vec::new();
     for family in families::ALL.iter().filter(|family| !family.name.starts_with("cognitosync_exporter_")) {
+        if family.kind == Kind::GaugeHistogram {
+            histograms(family, &mut oracle);
+            continue;
+        }
         assert_eq!(family.kind, Kind::Gauge);
         let metrics: Vec<_> = expected(family)
             .into_iter()
@@ -163,14 +198,14 @@ fn byte_for_byte_what_the_prometheus_crate_writes() {
         oracle_family.set_metric(metrics);
         TextEncoder::new().encode(&[oracle_family], &mut oracle).unwrap();
     }
-    pretty_equal(&written(&store("each")), &String::from_utf8(oracle).unwrap());
+    pretty_equal(&written(store("each")), &String::from_utf8(oracle).unwrap());
 }
 
 /// `GOLDEN=new cargo test` writes the file anew; the difference is then yours to explain.
 #[test]
 fn the_text_is_golden() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/metrics.txt");
-    let text = written(&store("each"));
+    let text = written(store("each"));
     if std::env::var_os("GOLDEN").is_some() {
         fs::write(&file, &text).unwrap();
     }
@@ -180,15 +215,14 @@ fn the_text_is_golden() {
 /// The wall clock jumps, an hour or a year either way: states and usage stay, only ages follow, and none is negative.
 #[test]
 fn a_step_of_the_wall_clock_makes_no_lie() {
-    let store = store("each");
+    let exposition = Exposition::new(Arc::new(store("each")));
     let without_ages = |text: &str| -> Vec<String> {
-        text.lines().filter(|line| !line.contains("_age_seconds{")).map(str::to_owned).collect()
+        let is_age = |line: &&str| line.contains("_age_seconds{") || line.contains("_idle_seconds_");
+        text.lines().filter(|line| !is_age(line)).map(str::to_owned).collect()
     };
-    let unmoved = without_ages(&written(&store));
+    let unmoved = without_ages(&written_at(&exposition, now()));
     for step in [-31_536_000.0, -3_600.0, 3_600.0, 31_536_000.0] {
-        let mut out = Vec::new();
-        super::write(&store.view(), Moment { unix: NOW + step, ..now() }, &mut out);
-        let text = String::from_utf8(out).unwrap();
+        let text = written_at(&exposition, Moment { unix: NOW + step, ..now() });
         assert_eq!(without_ages(&text), unmoved);
         let ages = text.lines().filter(|line| line.contains("_age_seconds{"));
         let ages: Vec<f64> = ages.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
@@ -199,7 +233,7 @@ fn a_step_of_the_wall_clock_makes_no_lie() {
 
 #[test]
 fn without_identity_series_the_pools_remain() {
-    let text = written(&store("none"));
+    let text = written(store("none"));
     assert!(!text.contains("\ncognitosync_identity_"));
     let left_out = "cognitosync_pool_identities_without_series{identity_pool_id=\"us-east-1:0a\"} 7\n";
     assert!(text.contains(left_out), "{text}");
@@ -208,7 +242,7 @@ fn without_identity_series_the_pools_remain() {
 
 #[test]
 fn the_nearest_to_a_limit_come_first() {
-    let text = written(&store("top, top: 2"));
+    let text = written(store("top, top: 2"));
     let storage: Vec<_> = text.lines().filter(|line| line.starts_with("cognitosync_identity_storage_bytes{")).collect();
     assert_eq!(storage.len(), 2, "{text}");
     assert!(storage[0].contains("us-east-1:01") && storage[1].contains("us-east-1:02"), "{storage:?}");

@@ -1,23 +1,25 @@
-//! What is known of all identities and pools: one door to write, a view to read.
+//! What is known of all identities and pools: one door to write, snapshots to read.
 
 mod record;
+mod records;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
 pub use record::{Answer, Record, State};
+pub use records::{CHUNK, Records};
 
 use crate::clock::{Moment, Mono};
 use crate::targets::{self, Carry, Targets};
 use crate::usage::{Failure, Observation, Outcome, PoolUsage, Target, Usage};
 
-/// What is known, behind a lock that is held for as long as one look takes.
+/// What is known, behind a lock that is held for as long as one record takes to write, or a snapshot to take.
 #[derive(Debug)]
 pub struct Store {
-    known: RwLock<Known>,
+    known: Mutex<Known>,
     any_answer: AtomicBool,
 }
 
@@ -31,14 +33,14 @@ struct Known {
 
 #[derive(Debug)]
 struct Pool {
-    records: Vec<Record>,
+    records: Records,
     health: Health,
     usage: Option<Answer<PoolUsage>>,
 }
 
 impl Pool {
     fn new(pool: &targets::Pool) -> Self {
-        Self { records: vec![Record::default(); pool.identities.len()], health: Health::default(), usage: None }
+        Self { records: Records::new(pool.identities.len()), health: Health::default(), usage: None }
     }
 }
 
@@ -68,23 +70,23 @@ impl Store {
     #[must_use]
     pub fn new(targets: Arc<Targets>) -> Self {
         let pools = targets.pools.iter().map(Pool::new).collect();
-        Self { known: RwLock::new(Known { targets, pools }), any_answer: AtomicBool::new(false) }
+        Self { known: Mutex::new(Known { targets, pools }), any_answer: AtomicBool::new(false) }
     }
 
     /// Goes on with other targets; what is known of those that stay is kept.
     pub fn retarget(&self, targets: &Arc<Targets>, carry: &Carry) {
         let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         for (old_position, old) in known.pools.iter().enumerate() {
             let Some(position) = carry.pool(old_position) else { continue };
             let pool = &mut pools[position];
             pool.usage.clone_from(&old.usage);
             pool.health.own = old.health.own;
-            for (identity, record) in old.records.iter().enumerate() {
+            for (identity, record) in old.records.chunks().flatten().enumerate() {
                 if let Some(Target::Identity { identity, .. }) =
                     carry.target(Target::Identity { pool: old_position, identity })
                 {
-                    pool.records[identity] = *record;
+                    *pool.records.get_mut(identity) = *record;
                     pool.health.count(record.failure(), |count| count + 1);
                 }
             }
@@ -107,10 +109,10 @@ impl Store {
             self.any_answer.store(true, Ordering::Relaxed);
         }
         let (targets, before, after, healths) = {
-            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known();
             let targets = Arc::clone(&known.targets);
             let Pool { records, health, .. } = &mut known.pools[pool];
-            let record = &mut records[identity];
+            let record = records.get_mut(identity);
             let (before, health_before) = (record.failure(), *health);
             record.apply(result, asked);
             health.count(before, |count| count - 1);
@@ -127,7 +129,7 @@ impl Store {
 
     fn record_pool(&self, pool: usize, result: Result<PoolUsage, Failure>, asked: Moment) {
         let (targets, healths) = {
-            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known();
             let targets = Arc::clone(&known.targets);
             let Pool { health, usage, .. } = &mut known.pools[pool];
             let before = *health;
@@ -149,10 +151,16 @@ impl Store {
         self.any_answer.load(Ordering::Relaxed)
     }
 
-    /// Everything as it is now. Writers wait while the view lives.
+    /// Everything as it is now, for as long as the snapshot lives. It delays nobody; see [`Records`] for what it costs.
     #[must_use]
-    pub fn view(&self) -> View<'_> {
-        View(self.known.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn snapshot(&self) -> Snapshot {
+        let known = self.known();
+        let pool = |pool: &Pool| PoolSnapshot { records: pool.records.clone(), usage: pool.usage.clone() };
+        Snapshot { targets: Arc::clone(&known.targets), pools: known.pools.iter().map(pool).collect() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,24 +191,41 @@ fn reason(failure: Option<Failure>) -> &'static str {
     failure.map_or("none", Failure::as_str)
 }
 
-/// Everything that is known at one moment.
-pub struct View<'a>(RwLockReadGuard<'a, Known>);
+/// Everything that was known at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Who was polled then.
+    pub targets: Arc<Targets>,
+    pools: Vec<PoolSnapshot>,
+}
 
-/// What is known of one pool at one moment.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
+struct PoolSnapshot {
+    records: Records,
+    usage: Option<Answer<PoolUsage>>,
+}
+
+/// What was known of one pool at one moment.
+#[derive(Clone, Copy, Debug)]
 pub struct PoolView<'a> {
     /// The pool itself and its identities.
     pub target: &'a targets::Pool,
-    /// What is known of each identity, in the order of `target.identities`.
-    pub records: &'a [Record],
+    /// What was known of each identity, in the order of `target.identities`.
+    pub records: &'a Records,
     usage: Option<&'a Answer<PoolUsage>>,
 }
 
-impl View<'_> {
+impl Snapshot {
     /// All pools, in the configuration's order.
     pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
-        let pools = self.0.targets.pools.iter().zip(&self.0.pools);
-        pools.map(|(target, pool)| PoolView { target, records: &pool.records, usage: pool.usage.as_ref() })
+        (0..self.pools.len()).map(|index| self.pool(index))
+    }
+
+    /// The pool at a position of `targets.pools`.
+    #[must_use]
+    pub fn pool(&self, index: usize) -> PoolView<'_> {
+        let PoolSnapshot { records, usage } = &self.pools[index];
+        PoolView { target: &self.targets.pools[index], records, usage: usage.as_ref() }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The identities of one pool, and how they are put together.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use crate::deflate::Precoded;
 use crate::identity::{IdentityId, MAX_LEN, lower};
 
 /// The identities of one pool: sorted by id, each once, never changed.
@@ -11,6 +13,10 @@ pub struct Identities {
     text: String,
     /// Where in `text` each id ends.
     ends: Vec<u32>,
+    /// What stands behind each id's region, as it stands in every gzip stream.
+    precoded: Vec<Precoded>,
+    /// How long the region is, colon included: the pool's, so the same for all.
+    region_len: usize,
     /// The names of those that were given one.
     names: HashMap<u32, Box<str>>,
 }
@@ -33,6 +39,35 @@ impl Identities {
     pub fn id(&self, index: usize) -> IdentityId<'_> {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         IdentityId::already_parsed(&self.text[start as usize..self.ends[index] as usize])
+    }
+
+    /// What stands behind the id's region and colon.
+    #[inline]
+    #[must_use]
+    pub fn hex(&self, index: usize) -> &str {
+        &self.id(index).as_str()[self.region_len..]
+    }
+
+    /// [`Identities::hex`] as it stands in a gzip stream.
+    #[inline]
+    #[must_use]
+    pub fn precoded(&self, index: usize) -> &Precoded {
+        &self.precoded[index]
+    }
+
+    /// Where an id stands, if it is one of these.
+    #[must_use]
+    pub fn position(&self, id: IdentityId<'_>) -> Option<usize> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.id(middle).cmp(&id) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
     }
 
     /// The name it was given, if any.
@@ -128,6 +163,8 @@ impl<'a> Collector<'a> {
         let mut identities = Identities {
             text: String::with_capacity(self.text.len()),
             ends: Vec::with_capacity(self.spans.len()),
+            precoded: Vec::with_capacity(self.spans.len()),
+            region_len: self.region.map_or(0, |region| region.len() + 1),
             names: HashMap::new(),
         };
         let mut last = "";
@@ -139,6 +176,7 @@ impl<'a> Collector<'a> {
             } else {
                 identities.text.push_str(id);
                 identities.ends.push(identities.text.len() as u32);
+                identities.precoded.push(Precoded::new(&id[identities.region_len..]));
                 last = id;
             }
             if let Some(name) = self.names.remove(&span.order) {
@@ -173,6 +211,11 @@ mod tests {
         let ids: Vec<_> = identities.ids().map(IdentityId::as_str).collect();
         assert_eq!(ids, ["r:aa", "r:b", "r:c"]);
         assert_eq!([0, 1, 2].map(|index| identities.name(index)), [Some("first"), None, None]);
+        for (index, id) in identities.ids().enumerate() {
+            assert_eq!(identities.position(id), Some(index));
+            assert_eq!(identities.hex(index), &id.as_str()[2..]);
+        }
+        assert_eq!(identities.position(IdentityId::parse("r:ab").unwrap()), None);
         assert_eq!(notes, ["1 of its identities are listed once more than needed; each is polled once"]);
     }
 

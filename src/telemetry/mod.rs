@@ -1,5 +1,6 @@
 //! What the exporter tells of itself: metrics in a registry of the prometheus crate, and logs.
 
+mod encode;
 pub mod logging;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +9,12 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
 };
 
 use crate::clock::Mono;
+use crate::exposition::Format;
 use crate::exposition::families::{
     API_CREDENTIALS_GOOD, API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family,
     POLL_FAILURES, POLL_LAG, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP,
@@ -139,11 +141,9 @@ impl Telemetry {
         &self.web_connections
     }
 
-    /// Writes all of it, as text 0.0.4.
-    ///
-    /// # Errors
-    /// When the prometheus crate cannot encode what it registered, which would be a bug.
-    pub fn write(&self, now: Mono, out: &mut Vec<u8>) -> Result<(), prometheus::Error> {
+    /// All of it as it is now, in a format.
+    #[must_use]
+    pub fn write(&self, now: Mono, format: Format) -> Vec<u8> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.poll_lag.set(self.progress.lag(now).as_secs_f64());
         self.sweep.set(self.progress.sweep_seconds());
@@ -157,7 +157,9 @@ impl Telemetry {
             self.api_rate.with_label_values(&label).set(budget.rate);
             self.api_credentials_good.with_label_values(&label).set(i64::from(budget.credentials_good));
         }
-        TextEncoder::new().encode(&self.registry.gather(), out)
+        let mut out = Vec::new();
+        encode::encode(&self.registry.gather(), format, &mut out);
+        out
     }
 }
 

@@ -29,6 +29,8 @@ use tracing::{debug, error, warn};
 /// A connection may be silent, or take to send a request's head, for this long. Prometheus keeps idle connections for five
 /// minutes (prometheus/common, `IdleConnTimeout`); it, not we, should be the one to close them.
 const IDLE: Duration = Duration::from_secs(330);
+/// How much of a body waits for its client, in bytes, and how long a request's head may be.
+const BUFFER: usize = 64 << 10;
 /// What requests under way get when the process is to end; with the poller's stop it stays well below 5 s.
 const DRAIN: Duration = Duration::from_secs(3);
 /// How long to wait when the system has no more sockets to give.
@@ -230,6 +232,7 @@ async fn connection<S, B>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let ended = tokio::select! {

@@ -1,23 +1,24 @@
 //! What is answered over HTTP. Sockets are `listener`'s business, this room knows only requests.
 
 pub mod listener;
+mod negotiation;
+mod scrape;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Method, StatusCode};
-use hyper::service::Service;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use hyper::service::{Service, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
 use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use crate::clock::{Beat, Clock};
-use crate::exposition;
+use crate::exposition::Exposition;
 use crate::reload;
 use crate::store::Store;
 use crate::telemetry::{REVISION, Telemetry, VERSION};
@@ -25,7 +26,6 @@ use crate::telemetry::{REVISION, Telemetry, VERSION};
 const NOT_READY_RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const EXPOSITION: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// Everything that pages are made from.
 pub struct Site {
@@ -33,6 +33,8 @@ pub struct Site {
     pub telemetry_path: String,
     /// What is known of the identities.
     pub store: Arc<Store>,
+    /// That, as scrapes.
+    pub exposition: Exposition,
     /// What the exporter knows of itself.
     pub telemetry: Arc<Telemetry>,
     /// The loops that have to go round, and how long each may be silent.
@@ -50,16 +52,28 @@ pub fn service<B>(
 where
     B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
 {
-    let routes = warp::method().and(warp::path::full()).then(move |method: Method, path: FullPath| {
-        let site = Arc::clone(&site);
-        async move { answer(&site, &method, path.as_str()).await }
-    });
-    TowerToHyperService::new(warp::service(routes))
+    let routes = warp::method()
+        .and(warp::path::full())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::get())
+        .then(move |method: Method, path: FullPath, headers: HeaderMap, version: Version| {
+            let site = Arc::clone(&site);
+            async move { answer(&site, &method, path.as_str(), &headers, version).await }
+        });
+    let routes = TowerToHyperService::new(warp::service(routes));
+    service_fn(move |mut request: http::Request<B>| {
+        // warp does not tell it.
+        let version = request.version();
+        request.extensions_mut().insert(version);
+        routes.call(request)
+    })
 }
 
-async fn answer(site: &Site, method: &Method, path: &str) -> Response {
+async fn answer(site: &Arc<Site>, method: &Method, path: &str, headers: &HeaderMap, version: Version) -> Response {
+    let is_get = method == Method::GET || method == Method::HEAD;
     let page: fn(&Site) -> Response = match path {
-        path if path == site.telemetry_path => metrics,
+        path if path == site.telemetry_path && is_get => return scrape::answer(site, headers, version),
+        path if path == site.telemetry_path => return not_allowed("GET, HEAD"),
         "/" => status,
         "/-/healthy" => healthy,
         "/-/ready" => ready,
@@ -67,7 +81,7 @@ async fn answer(site: &Site, method: &Method, path: &str) -> Response {
         "/-/reload" => return not_allowed("POST, PUT"),
         _ => return text(StatusCode::NOT_FOUND, "there is no such page\n"),
     };
-    if method == Method::GET || method == Method::HEAD { page(site) } else { not_allowed("GET, HEAD") }
+    if is_get { page(site) } else { not_allowed("GET, HEAD") }
 }
 
 fn not_allowed(allowed: &'static str) -> Response {
@@ -93,18 +107,6 @@ async fn reload(site: &Site) -> Response {
             "there is no configuration file to read, or the exporter is stopping\n",
         ),
     }
-}
-
-fn metrics(site: &Site) -> Response {
-    let began = site.clock.now();
-    let mut body = Vec::new();
-    exposition::write(&site.store.view(), began, &mut body);
-    if let Err(error) = site.telemetry.write(began.mono, &mut body) {
-        error!(%error, "the exporter's own metrics cannot be written");
-        return text(StatusCode::INTERNAL_SERVER_ERROR, "the exporter's own metrics cannot be written\n");
-    }
-    site.telemetry.scraped(site.clock.now().mono.since(began.mono));
-    page(StatusCode::OK, EXPOSITION, body)
 }
 
 fn status(site: &Site) -> Response {

@@ -1,0 +1,187 @@
+//! The Huffman code: how many bits each symbol takes, the bits, and how a block's head tells them (RFC 1951, 3.2).
+//!
+//! The lengths were weighed for identity lines: of 48 symbols 36 are an id's, some ten a value's digits, two are matches.
+//! Everything else is rare and pays for it.
+
+use super::bits::{BitWriter, Bits};
+
+/// The symbol that ends a block.
+const END: usize = 256;
+const SYMBOLS: usize = 286;
+const DISTANCE_SYMBOLS: usize = 30;
+/// The longest match there is.
+pub(super) const MAX_MATCH: usize = 258;
+/// The farthest that lines look back; lines are shorter, but for numbers of hundreds of digits.
+pub(super) const MAX_DISTANCE: usize = 1_024;
+
+/// Bits of each literal, of the end, and of each length symbol.
+const LENGTHS: [u8; SYMBOLS] = {
+    let mut lengths = [14; SYMBOLS];
+    // What headers, prefixes and pool ids are written with.
+    set(&mut lengths, b"\n \"#,.:=_{}ghijklmnopqrstuvwxyzACDTMAHELPY", 13);
+    set(&mut lengths, b"0123456789", 4);
+    set(&mut lengths, b"abcdef", 5);
+    set(&mut lengths, b"-", 4);
+    set(&mut lengths, b".", 7);
+    // Matches of a value's beginning: 3 bytes, 4 to 10, 11 to 18.
+    lengths[257] = 6;
+    set_range(&mut lengths, 258, 264, 8);
+    set_range(&mut lengths, 265, 268, 9);
+    // Matches of a prefix: 99 to 114 bytes, to 130, to 162, to 194.
+    lengths[279] = 7;
+    lengths[280] = 6;
+    lengths[281] = 6;
+    lengths[282] = 7;
+    fill(lengths, 14, 13)
+};
+
+/// Bits of each distance symbol. Lines are 129 to 192 bytes long, or up to 256, or 384; seldom anything else.
+const DISTANCE_LENGTHS: [u8; DISTANCE_SYMBOLS] = {
+    let mut lengths = [9; DISTANCE_SYMBOLS];
+    lengths[13] = 5;
+    lengths[14] = 1;
+    lengths[15] = 2;
+    lengths[16] = 3;
+    fill(lengths, 9, 8)
+};
+
+/// Bits of each symbol in which the lengths are told: the lengths, and 16, "as before, 3 to 6 times".
+const LENGTH_LENGTHS: [u8; 19] = [0, 5, 5, 4, 3, 4, 4, 4, 4, 3, 0, 0, 0, 3, 3, 0, 3, 0, 0];
+/// The order in which those are told (RFC 1951, 3.2.7).
+const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+const fn set(lengths: &mut [u8; SYMBOLS], symbols: &[u8], len: u8) {
+    let mut i = 0;
+    while i < symbols.len() {
+        lengths[symbols[i] as usize] = len;
+        i += 1;
+    }
+}
+
+const fn set_range(lengths: &mut [u8; SYMBOLS], first: usize, last: usize, len: u8) {
+    let mut symbol = first;
+    while symbol <= last {
+        lengths[symbol] = len;
+        symbol += 1;
+    }
+}
+
+/// A code must use up all its room, so as many of the longest as it takes are made one bit shorter.
+const fn fill<const N: usize>(mut lengths: [u8; N], longest: u8, shorter: u8) -> [u8; N] {
+    let mut free: i32 = 1 << longest;
+    let mut symbol = 0;
+    while symbol < N {
+        free -= 1 << (longest - lengths[symbol]);
+        symbol += 1;
+    }
+    symbol = 0;
+    while free > 0 {
+        if lengths[symbol] == longest {
+            lengths[symbol] = shorter;
+            free -= 1;
+        }
+        symbol += 1;
+    }
+    assert!(free == 0, "more symbols than room");
+    lengths
+}
+
+/// The canonical code of these lengths, its bits in the order in which they are written (RFC 1951, 3.2.2).
+const fn canonical<const N: usize>(lengths: [u8; N]) -> [Bits; N] {
+    let mut codes = [Bits { bits: 0, len: 0 }; N];
+    let (mut len, mut next) = (1, 0_u32);
+    while len <= 15 {
+        let mut symbol = 0;
+        while symbol < N {
+            if lengths[symbol] as u32 == len {
+                codes[symbol] = Bits { bits: (next.reverse_bits() >> (32 - len)) as u64, len };
+                next += 1;
+            }
+            symbol += 1;
+        }
+        assert!(len < 15 || next == 1 << 15, "the code does not use up its room");
+        len += 1;
+        next <<= 1;
+    }
+    codes
+}
+
+const CODES: [Bits; SYMBOLS] = canonical(LENGTHS);
+const DISTANCE_CODES: [Bits; DISTANCE_SYMBOLS] = canonical(DISTANCE_LENGTHS);
+const LENGTH_CODES: [Bits; 19] = canonical(LENGTH_LENGTHS);
+
+/// The bits of each byte as a literal.
+pub(super) static LITERALS: [Bits; 256] = {
+    let mut literals = [Bits { bits: 0, len: 0 }; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        literals[byte] = CODES[byte];
+        byte += 1;
+    }
+    literals
+};
+
+/// The bits that say how many bytes a match has, its extra bits included; from 3 on (RFC 1951, 3.2.5).
+pub(super) static MATCHES: [Bits; MAX_MATCH + 1] = {
+    let mut matches = [Bits { bits: 0, len: 0 }; MAX_MATCH + 1];
+    let (mut symbol, mut len) = (257, 3);
+    while symbol < SYMBOLS - 1 {
+        let extra = if symbol < 265 { 0 } else { (symbol - 261) as u32 / 4 };
+        let mut more = 0;
+        while more < 1 << extra && len < MAX_MATCH {
+            matches[len] = CODES[symbol].then(Bits { bits: more, len: extra });
+            len += 1;
+            more += 1;
+        }
+        symbol += 1;
+    }
+    matches[MAX_MATCH] = CODES[SYMBOLS - 1];
+    matches
+};
+
+/// The bits that say how far back a match begins, its extra bits included; from 1 on (RFC 1951, 3.2.5).
+pub(super) static DISTANCES: [Bits; MAX_DISTANCE + 1] = {
+    let mut distances = [Bits { bits: 0, len: 0 }; MAX_DISTANCE + 1];
+    let (mut symbol, mut distance) = (0, 1);
+    while distance <= MAX_DISTANCE {
+        let extra = if symbol < 4 { 0 } else { (symbol - 2) as u32 / 2 };
+        let mut more = 0;
+        while more < 1 << extra && distance <= MAX_DISTANCE {
+            distances[distance] = DISTANCE_CODES[symbol].then(Bits { bits: more, len: extra });
+            distance += 1;
+            more += 1;
+        }
+        symbol += 1;
+    }
+    distances
+};
+
+/// The head of a block that is not the last and has this code.
+pub(super) fn begin_block(out: &mut BitWriter) {
+    let mut write = |bits: u64, len| out.write(Bits { bits, len });
+    write(0b100, 3);
+    write(SYMBOLS as u64 - 257, 5);
+    write(DISTANCE_SYMBOLS as u64 - 1, 5);
+    write(19 - 4, 4);
+    for symbol in LENGTH_ORDER {
+        write(u64::from(LENGTH_LENGTHS[symbol]), 3);
+    }
+    let lengths: Vec<u8> = LENGTHS.into_iter().chain(DISTANCE_LENGTHS).collect();
+    for run in lengths.chunk_by(|a, b| a == b) {
+        out.write(LENGTH_CODES[run[0] as usize]);
+        let mut left = run.len() - 1;
+        while left >= 3 {
+            let repeated = left.min(6);
+            out.write(LENGTH_CODES[16].then(Bits { bits: repeated as u64 - 3, len: 2 }));
+            left -= repeated;
+        }
+        (0..left).for_each(|_| out.write(LENGTH_CODES[run[0] as usize]));
+    }
+}
+
+/// The end of a block that is not the last, and an empty stored block behind it, which ends with a byte (RFC 1951, 3.2.4).
+pub(super) fn end_block(out: &mut BitWriter) {
+    out.write(CODES[END].then(Bits { bits: 0b000, len: 3 }));
+    out.align();
+    out.bytes.extend_from_slice(&[0x00, 0x00, 0xff, 0xff]);
+}
