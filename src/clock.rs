@@ -23,6 +23,12 @@ impl Mono {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// So long before; no earlier than [`Mono::START`].
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// This moment as nanoseconds since [`Mono::START`].
     #[must_use]
     pub fn as_nanos(self) -> u64 {

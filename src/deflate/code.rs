@@ -16,23 +16,20 @@ pub(super) const MAX_DISTANCE: usize = 1_024;
 
 /// Bits of each literal, of the end, and of each length symbol.
 const LENGTHS: [u8; SYMBOLS] = {
-    let mut lengths = [14; SYMBOLS];
-    // What headers, prefixes and pool ids are written with.
-    set(&mut lengths, b"\n \"#,.:=_{}ghijklmnopqrstuvwxyzACDTMAHELPY", 13);
-    set(&mut lengths, b"0123456789", 4);
+    let mut lengths = [15; SYMBOLS];
+    // What numbers are written with, all alike, so that 16 characters are 64 bits; and the rest of hex.
+    set(&mut lengths, b"-.0123456789", 4);
     set(&mut lengths, b"abcdef", 5);
-    set(&mut lengths, b"-", 4);
-    set(&mut lengths, b".", 7);
-    // Matches of a value's beginning: 3 bytes, 4 to 10, 11 to 18.
-    lengths[257] = 6;
-    set_range(&mut lengths, 258, 264, 8);
-    set_range(&mut lengths, 265, 268, 9);
+    // Matches of what stands before a value, with what it shares with the last one: 3 bytes, 4 to 10, 11 to 18.
+    lengths[257] = 7;
+    set_range(&mut lengths, 258, 264, 9);
+    set_range(&mut lengths, 265, 268, 10);
     // Matches of a prefix: 99 to 114 bytes, to 130, to 162, to 194.
-    lengths[279] = 7;
-    lengths[280] = 6;
-    lengths[281] = 6;
-    lengths[282] = 7;
-    fill(lengths, 14, 13)
+    lengths[279] = 8;
+    lengths[280] = 7;
+    lengths[281] = 7;
+    lengths[282] = 8;
+    fill(lengths, 15, 14)
 };
 
 /// Bits of each distance symbol. Lines are 129 to 192 bytes long, or up to 256, or 384; seldom anything else.
@@ -46,7 +43,7 @@ const DISTANCE_LENGTHS: [u8; DISTANCE_SYMBOLS] = {
 };
 
 /// Bits of each symbol in which the lengths are told: the lengths, and 16, "as before, 3 to 6 times".
-const LENGTH_LENGTHS: [u8; 19] = [0, 5, 5, 4, 3, 4, 4, 4, 4, 3, 0, 0, 0, 3, 3, 0, 3, 0, 0];
+const LENGTH_LENGTHS: [u8; 19] = [0, 5, 5, 5, 4, 4, 0, 4, 4, 3, 5, 0, 0, 0, 3, 3, 2, 0, 0];
 /// The order in which those are told (RFC 1951, 3.2.7).
 const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
@@ -156,6 +153,24 @@ pub(super) static DISTANCES: [Bits; MAX_DISTANCE + 1] = {
     distances
 };
 
+/// The bits of 16 characters, each one of `-.0123456789`, the first one lowest; four for each. Those of zero bytes behind them
+/// mean nothing.
+#[inline]
+pub(super) fn digits(text: u128) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    // Codes of one length follow each other as their symbols do; '/' has none of these, so digits are one less.
+    let codes = |text: u64| text.wrapping_sub(0x2d * EACH).wrapping_sub(text >> 4 & EACH);
+    let packed = |bytes: u64| {
+        let pairs = (bytes | bytes >> 4) & 0x00ff_00ff_00ff_00ff;
+        let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+        (fours | fours >> 16) & 0xffff_ffff
+    };
+    let codes = packed(codes(text as u64)) | packed(codes((text >> 64) as u64)) << 32;
+    // A code is written with its highest bit first.
+    let swapped = (codes & 0x5555_5555_5555_5555) << 1 | (codes & 0xaaaa_aaaa_aaaa_aaaa) >> 1;
+    (swapped & 0x3333_3333_3333_3333) << 2 | (swapped & 0xcccc_cccc_cccc_cccc) >> 2
+}
+
 /// The head of a block that is not the last and has this code.
 pub(super) fn begin_block(out: &mut BitWriter) {
     let mut write = |bits: u64, len| out.write(Bits { bits, len });
@@ -183,5 +198,21 @@ pub(super) fn begin_block(out: &mut BitWriter) {
 pub(super) fn end_block(out: &mut BitWriter) {
     out.write(CODES[END].then(Bits { bits: 0b000, len: 3 }));
     out.align();
-    out.bytes.extend_from_slice(&[0x00, 0x00, 0xff, 0xff]);
+    out.write_bytes(&[0x00, 0x00, 0xff, 0xff]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_literals() {
+        for text in ["1", "20971520", "1763865600.123", "-9007199254.740", "0123456789.-0123"] {
+            let mut padded = [0; 16];
+            padded[..text.len()].copy_from_slice(text.as_bytes());
+            let all = text.bytes().fold(Bits::default(), |bits, byte| bits.then(LITERALS[byte as usize]));
+            assert_eq!(all.len, 4 * text.len() as u32);
+            assert_eq!(digits(u128::from_le_bytes(padded)) << (64 - all.len), all.bits << (64 - all.len), "{text}");
+        }
+    }
 }

@@ -41,11 +41,11 @@ pub(super) fn share(text: &[u8]) -> u32 {
     advance(0, text)
 }
 
-/// The share of up to 16 bytes, which are the first `len` of `text` from its lowest byte on, followed by a line break.
+/// The share of 1 to 16 bytes, which are the first `len` of `text` from its lowest byte on, followed by a line break.
 #[inline]
 pub(super) fn share_of_line(text: u128, len: u32) -> u32 {
     // Moved to the end, so that each byte has its table whatever the length; zero bytes in front change nothing.
-    let bytes = if len == 0 { [0; 16] } else { (text << (128 - 8 * len)).to_le_bytes() };
+    let bytes = (text << (128 - 8 * len)).to_le_bytes();
     let mut share = PLACE[0][b'\n' as usize];
     for (index, byte) in bytes.into_iter().enumerate() {
         share ^= PLACE[16 - index][byte as usize];
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_share_of_a_line_by_its_places() {
-        for len in 0..=16 {
+        for len in 1..=16 {
             let mut padded = [0; 16];
             padded[..len].copy_from_slice(&TEXT[..len]);
             let line = [&TEXT[..len], b"\n"].concat();

@@ -1,6 +1,6 @@
 //! The lines themselves.
 
-use super::bits::{BitWriter, Bits};
+use super::bits::{BitWriter, Bits, FewBits, MOST_LONG};
 use super::code::{self, DISTANCES, LITERALS, MATCHES, MAX_DISTANCE, MAX_MATCH};
 use super::crc::{self, Crc, Past};
 use super::number::Number;
@@ -21,24 +21,25 @@ const _: () = assert!(MAX_LINE + MAX_ID < MAX_DISTANCE);
 pub struct Precoded {
     /// Its first bits lowest.
     bits: [u64; 3],
+    share: u32,
     /// How many bits; 0 when there are too many to keep.
     bit_len: u8,
-    share: u32,
+    len: u8,
 }
 
 impl Precoded {
-    /// Works out an id. The usual ones, of 32 hex digits and four hyphens, have at most 176 bits; one with more than 192 is written byte by
-    /// byte each time.
+    /// Works out an id of at most 255 bytes. The usual ones, of 32 hex digits and four hyphens, have at most 176 bits; one with more
+    /// than 184 is written byte by byte each time.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        let mut precoded = Self { bits: [0; 3], bit_len: 0, share: crc::share(id.as_bytes()) };
+        assert!(id.len() <= MAX_ID, "ids have 55 characters at most");
+        let mut precoded = Self { bits: [0; 3], share: crc::share(id.as_bytes()), bit_len: 0, len: id.len() as u8 };
         let mut written = BitWriter::default();
         id.bytes().for_each(|byte| written.write(LITERALS[byte as usize]));
-        let bit_len = written.len();
-        if bit_len <= 192 {
+        let bit_len = written.bit_len();
+        if bit_len <= MOST_LONG as usize {
             written.align();
-            let words = written.bytes.chunks(8);
-            for (bits, bytes) in precoded.bits.iter_mut().zip(words) {
+            for (bits, bytes) in precoded.bits.iter_mut().zip(written.take().chunks(8)) {
                 bytes.iter().rev().for_each(|byte| *bits = *bits << 8 | u64::from(*byte));
             }
             precoded.bit_len = bit_len as u8;
@@ -58,27 +59,36 @@ pub struct Lines {
     len: u64,
     /// How lines begin.
     prefix: Vec<u8>,
-    prefix_share: PrefixShare,
+    prefix_share: Option<PrefixShare>,
     last: Last,
-    /// Of `"} ` followed by a number of bytes and a line break.
-    closing_shares: [u32; 17],
+    /// By the length of a value.
+    closings: [Closing; 17],
 }
 
 /// What a prefix does to a checksum, once it is followed by an id.
 #[derive(Clone, Copy, Debug)]
 struct PrefixShare {
     /// The id's length.
-    id_len: usize,
+    id_len: u8,
     share: u32,
     past_both: &'static Past,
+}
+
+/// What a line's end does to a checksum, but for the value's own share.
+#[derive(Clone, Copy, Debug)]
+struct Closing {
+    /// Of what stands between id and value.
+    share: u32,
+    /// Past that, the value and the line break.
+    past: &'static Past,
 }
 
 /// What stands before the next line.
 #[derive(Clone, Copy, Debug)]
 enum Last {
-    /// Nothing that is like it.
+    /// Nothing that it could be matched with.
     Other,
-    /// A line whose prefix begins with so many bytes of the present one.
+    /// A line whose prefix begins with so many bytes of the present one, enough for a match.
     Similar(Line, usize),
     /// A line with the same prefix.
     Same(Line),
@@ -90,8 +100,8 @@ struct Line {
     len: usize,
     value: u128,
     value_len: u32,
-    /// That many bytes, and the line break behind them, are still to be written: they equal what is one line back, and the next line's
-    /// match may begin with them.
+    /// That many bytes of its end are still to be written: they equal what is one line back, and so does the next line's prefix, so
+    /// one match may have both. The line break at least, unless all was written byte by byte.
     owed: usize,
 }
 
@@ -99,17 +109,20 @@ impl Default for Lines {
     /// No line yet; only the heads of the member and of its block.
     fn default() -> Self {
         let mut out = BitWriter::default();
-        out.bytes.extend_from_slice(&GZIP_HEADER);
+        out.write_bytes(&GZIP_HEADER);
         code::begin_block(&mut out);
-        let closing_share = |value_len| Past::bytes(value_len + 1).moved(crc::share(CLOSING));
+        let closing = |value_len| Closing {
+            share: Past::bytes(value_len + 1).moved(crc::share(CLOSING)),
+            past: Past::bytes(CLOSING.len() + value_len + 1),
+        };
         Self {
             out,
             crc: Crc::default(),
             len: 0,
             prefix: Vec::new(),
-            prefix_share: PrefixShare { id_len: 0, share: 0, past_both: Past::bytes(0) },
+            prefix_share: None,
             last: Last::Other,
-            closing_shares: std::array::from_fn(closing_share),
+            closings: std::array::from_fn(closing),
         }
     }
 }
@@ -126,153 +139,138 @@ impl Lines {
 
     /// Says how lines begin from here on.
     pub fn prefix(&mut self, prefix: &[u8]) {
-        if let Last::Same(last) | Last::Similar(last, _) = self.last {
-            // Only what the last line's own prefix has counts, so a prefix without lines is forgotten.
-            let limit = if let Last::Similar(_, shared) = self.last { shared } else { usize::MAX };
-            let shared = self.prefix.iter().zip(prefix).take_while(|(a, b)| a == b).count();
-            self.last = Last::Similar(last, shared.min(limit));
-        }
+        let shared = self.prefix.iter().zip(prefix).take_while(|(a, b)| a == b).count();
+        self.last = match self.last {
+            Last::Same(last) if shared >= MIN_MATCH => Last::Similar(last, shared),
+            // The prefix in between had no line.
+            Last::Similar(last, before) if shared.min(before) >= MIN_MATCH => Last::Similar(last, shared.min(before)),
+            _ => {
+                self.pay();
+                Last::Other
+            }
+        };
         self.prefix.clear();
         self.prefix.extend_from_slice(prefix);
-        self.prefix_share.id_len = usize::MAX;
+        self.prefix_share = None;
     }
 
-    /// Writes a line: prefix, `id`, `"} ` and a value.
+    /// Writes a line: prefix, id, `"} ` and a value. The id's text is asked for only if its bits will not do.
     #[inline]
-    pub fn line(&mut self, id: &str, precoded: &Precoded, value: &Number) {
-        let Number::Short { text: value, len: value_len } = *value else { return self.odd_line(id, value) };
-        let len = self.prefix.len() + id.len() + CLOSING.len() + value_len as usize + 1;
-        if len > MAX_LINE || id.len() > MAX_ID || self.prefix.len() < MIN_MATCH {
-            return self.odd_line(id, &Number::Short { text: value, len: value_len });
+    pub fn line<'a>(&mut self, id: &Precoded, text: impl FnOnce() -> &'a str, value: Number) {
+        let Number::Short { text: characters, len: value_len } = value else { return self.odd_line(text(), value) };
+        let len = self.prefix.len() + usize::from(id.len) + CLOSING.len() + value_len as usize + 1;
+        if len > MAX_LINE || id.bit_len == 0 {
+            return self.odd_line(text(), value);
         }
-        if let Last::Same(last) = self.last {
-            self.copy(last.owed + 1 + self.prefix.len(), last.len);
-        } else if self.len > 0 {
-            self.first_prefix();
-        } else {
-            // There is no line break before it that the next line could be matched with.
-            return self.odd_line(id, &Number::Short { text: value, len: value_len });
-        }
-        self.id(id, precoded);
-        let mut owed = 0;
-        if let Last::Same(last) | Last::Similar(last, _) = self.last {
-            let shared = (value ^ last.value).trailing_zeros() / 8;
-            if shared >= 16 {
-                owed = CLOSING.len() + value_len as usize;
-            } else {
-                let shared = shared.min(value_len).min(last.value_len);
-                self.copy(CLOSING.len() + shared as usize, len - value_len as usize + last.value_len as usize);
-                self.value(value >> (8 * shared), value_len - shared);
+        let mut out = self.out.few();
+        let last = match self.last {
+            Last::Same(last) => {
+                copy(&mut out, last.owed + self.prefix.len(), last.len);
+                last
             }
+            Last::Similar(..) | Last::Other => {
+                out.end();
+                let Some(last) = self.first_prefix() else { return self.odd_line(text(), value) };
+                out = self.out.few();
+                last
+            }
+        };
+        out.write_long(id.bits, id.bit_len.into());
+        let shared = (characters ^ last.value).trailing_zeros() / 8;
+        let mut owed = 1;
+        if shared >= 16 {
+            owed += CLOSING.len() + value_len as usize;
         } else {
-            self.literals(CLOSING);
-            self.value(value, value_len);
+            let shared = shared.min(value_len).min(last.value_len);
+            copy(&mut out, CLOSING.len() + shared as usize, len - value_len as usize + last.value_len as usize);
+            digits(&mut out, characters >> (8 * shared), value_len - shared);
         }
-        self.last = Last::Same(Line { len, value, value_len, owed });
-        self.check(id.len(), precoded.share, value, value_len);
+        out.end();
+        self.check(id, characters, value_len);
         self.len += len as u64;
+        self.last = Last::Same(Line { len, value: characters, value_len, owed });
     }
 
-    /// A line that is like no other.
+    /// Writes a prefix of which only a part stands in the line before, and returns that; does nothing if there is no such line.
     #[cold]
-    fn odd_line(&mut self, id: &str, value: &Number) {
+    fn first_prefix(&mut self) -> Option<Line> {
+        let Last::Similar(last, shared) = self.last else { return None };
+        self.pay();
+        self.copy(shared, last.len);
+        self.prefix[shared..].iter().for_each(|byte| self.out.write(LITERALS[*byte as usize]));
+        Some(last)
+    }
+
+    /// A line that is matched with none.
+    #[cold]
+    fn odd_line(&mut self, id: &str, value: Number) {
         let mut line = self.prefix.clone();
         line.extend_from_slice(id.as_bytes());
         line.extend_from_slice(CLOSING);
         value.write(&mut line);
         line.push(b'\n');
         self.text(&line);
+        if let Number::Short { text: value, len: value_len } = value
+            && line.len() <= MAX_LINE
+            && self.prefix.len() >= MIN_MATCH
+        {
+            self.last = Last::Same(Line { len: line.len(), value, value_len, owed: 0 });
+        }
+    }
+
+    /// Takes a line into the checksum.
+    #[inline]
+    fn check(&mut self, id: &Precoded, value: u128, value_len: u32) {
+        let PrefixShare { share, past_both, .. } = match self.prefix_share {
+            Some(share) if share.id_len == id.len => share,
+            _ => self.prefix_share(id.len),
+        };
+        let behind_id = past_both.moved(self.crc.0) ^ share ^ id.share;
+        let closing = self.closings[value_len as usize];
+        self.crc.0 = closing.past.moved(behind_id) ^ closing.share ^ crc::share_of_line(value, value_len);
     }
 
     #[cold]
-    fn first_prefix(&mut self) {
-        self.pay();
-        let mut shared = 0;
-        if let Last::Similar(last, same) = self.last
-            && same >= MIN_MATCH
-        {
-            self.copy(same, last.len);
-            shared = same;
-        }
-        for index in shared..self.prefix.len() {
-            self.out.write(LITERALS[self.prefix[index] as usize]);
-        }
+    fn prefix_share(&mut self, id_len: u8) -> PrefixShare {
+        let share = PrefixShare {
+            id_len,
+            share: Past::bytes(id_len.into()).moved(crc::share(&self.prefix)),
+            past_both: Past::bytes(self.prefix.len() + usize::from(id_len)),
+        };
+        *self.prefix_share.insert(share)
     }
 
     /// Writes what the last line still owes.
     fn pay(&mut self) {
         if let Last::Same(last) | Last::Similar(last, _) = &mut self.last {
             let (owed, back) = (std::mem::take(&mut last.owed), last.len);
-            if owed > 0 {
-                self.copy(owed, back);
+            match owed {
+                0 => {}
+                1 => self.literals(b"\n"),
+                _ => self.copy(owed, back),
             }
-            self.literals(b"\n");
         }
     }
 
-    #[inline]
-    fn copy(&mut self, mut len: usize, distance: usize) {
-        // None is left shorter than a match may be.
-        while len > MAX_MATCH {
-            let part = MAX_MATCH.min(len - MIN_MATCH);
-            self.out.write(MATCHES[part].then(DISTANCES[distance]));
-            len -= part;
-        }
-        self.out.write(MATCHES[len].then(DISTANCES[distance]));
-    }
-
-    #[inline]
-    fn id(&mut self, id: &str, precoded: &Precoded) {
-        if precoded.bit_len == 0 {
-            return self.literals(id.as_bytes());
-        }
-        let mut left = u32::from(precoded.bit_len);
-        for bits in precoded.bits {
-            self.out.write(Bits { bits, len: left.min(64) });
-            left = left.saturating_sub(64);
-        }
-    }
-
-    #[inline]
-    fn value(&mut self, mut text: u128, len: u32) {
-        let mut bits = Bits::default();
-        for _ in 0..len {
-            let literal = LITERALS[text as u8 as usize];
-            if bits.len + literal.len > 64 {
-                self.out.write(bits);
-                bits = Bits::default();
-            }
-            bits = bits.then(literal);
-            text >>= 8;
-        }
-        self.out.write(bits);
+    fn copy(&mut self, len: usize, distance: usize) {
+        let mut out = self.out.few();
+        copy(&mut out, len, distance);
+        out.end();
     }
 
     fn literals(&mut self, text: &[u8]) {
         text.iter().for_each(|byte| self.out.write(LITERALS[*byte as usize]));
     }
 
-    /// Takes a line into the checksum.
-    #[inline]
-    fn check(&mut self, id_len: usize, id_share: u32, value: u128, value_len: u32) {
-        if self.prefix_share.id_len != id_len {
-            self.prefix_share = PrefixShare {
-                id_len,
-                share: Past::bytes(id_len).moved(crc::share(&self.prefix)),
-                past_both: Past::bytes(self.prefix.len() + id_len),
-            };
-        }
-        let PrefixShare { share, past_both, .. } = self.prefix_share;
-        let before_closing = past_both.moved(self.crc.0) ^ share ^ id_share;
-        let past_rest = Past::bytes(CLOSING.len() + value_len as usize + 1);
-        self.crc.0 = past_rest.moved(before_closing)
-            ^ self.closing_shares[value_len as usize]
-            ^ crc::share_of_line(value, value_len);
+    /// How many bytes are whole so far.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.out.len()
     }
 
-    /// The bytes that are whole so far. Whoever takes them must leave none.
-    pub fn bytes(&mut self) -> &mut Vec<u8> {
-        &mut self.out.bytes
+    /// Takes them.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.out.take()
     }
 
     /// Ends the block of lines, with a whole byte; other blocks must follow, the last of them marked so, and behind them what
@@ -283,4 +281,26 @@ impl Lines {
         code::end_block(&mut self.out);
         (self.crc, self.len)
     }
+}
+
+/// A match.
+#[inline(always)]
+fn copy(out: &mut FewBits<'_>, mut len: usize, distance: usize) {
+    if len > MAX_MATCH {
+        // None is left shorter than a match may be.
+        let part = MAX_MATCH - MIN_MATCH;
+        out.write(MATCHES[part].then(DISTANCES[distance]));
+        len -= part;
+    }
+    out.write(MATCHES[len].then(DISTANCES[distance]));
+}
+
+/// A value's characters.
+#[inline(always)]
+fn digits(out: &mut FewBits<'_>, text: u128, len: u32) {
+    let bits = code::digits(text) & u64::MAX.unbounded_shr(64 - 4 * len);
+    // Twelve at once and the other four, because 16 would be too many bits.
+    let first = len.min(12);
+    out.write(Bits { bits: bits & (1 << 48) - 1, len: 4 * first });
+    out.write(Bits { bits: bits >> 48, len: 4 * (len - first) });
 }

@@ -1,17 +1,19 @@
 //! Numbers as text, the short ones in a register: what there are most of in a scrape.
 
 /// A number as the text formats write it: the shortest decimal that reads back as the same number, never in exponents.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
-    /// Up to 16 characters, the first one in the lowest byte; the bytes behind them are 0.
+    /// Up to 16 characters of `-.0123456789`, the first one in the lowest byte; the bytes behind them are 0.
     Short {
         /// The characters.
         text: u128,
-        /// How many.
+        /// How many; at least one.
         len: u32,
     },
-    /// Any others.
-    Long(Box<str>),
+    /// Whole, with more digits.
+    Whole(u64),
+    /// Any other.
+    Real(f64),
 }
 
 /// Below this, thousandths have at most 15 digits, so that no two of them are the same `f64`, and none has a shorter decimal.
@@ -26,7 +28,7 @@ impl Number {
     #[must_use]
     pub fn whole(number: u64) -> Self {
         if number >= SHORT_WHOLE {
-            return Self::Long(number.to_string().into());
+            return Self::Whole(number);
         }
         let (text, len) = digits(number);
         Self::Short { text, len }
@@ -38,7 +40,7 @@ impl Number {
     pub fn real(number: f64) -> Self {
         match thousandths(number) {
             Some(thousandths) => Self::of_thousandths(thousandths),
-            None => Self::other(number),
+            None => Self::Real(number),
         }
     }
 
@@ -58,28 +60,21 @@ impl Number {
         Self::Short { text: text | u128::from(shown) << (8 * len), len: len + 1 + places }
     }
 
-    #[cold]
-    fn other(number: f64) -> Self {
-        // As OpenMetrics has it; older parsers take it too.
-        let text = if number.is_infinite() {
-            if number > 0.0 { "+Inf".to_owned() } else { "-Inf".to_owned() }
-        } else {
-            number.to_string()
-        };
-        if text.len() > 16 {
-            return Self::Long(text.into());
-        }
-        let mut bytes = [0; 16];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
-        Self::Short { text: u128::from_le_bytes(bytes), len: text.len() as u32 }
-    }
-
     /// Writes the text.
     #[inline]
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut Vec<u8>) {
         match self {
-            Self::Short { text, len } => out.extend_from_slice(&text.to_le_bytes()[..*len as usize]),
-            Self::Long(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Short { text, len } => {
+                // A copy of a known length is one instruction; what is too much is cut off again.
+                let end = out.len() + len as usize;
+                out.extend_from_slice(&text.to_le_bytes());
+                out.truncate(end);
+            }
+            Self::Whole(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            // As OpenMetrics has it; the older format's readers take it too.
+            Self::Real(f64::INFINITY) => out.extend_from_slice(b"+Inf"),
+            Self::Real(f64::NEG_INFINITY) => out.extend_from_slice(b"-Inf"),
+            Self::Real(number) => out.extend_from_slice(number.to_string().as_bytes()),
         }
     }
 }
@@ -96,24 +91,25 @@ pub fn thousandths(number: f64) -> Option<u64> {
 }
 
 /// The digits of a number below [`SHORT_WHOLE`] as characters, the first one lowest, and how many.
-#[inline]
+#[inline(always)]
 fn digits(number: u64) -> (u128, u32) {
-    let eight = eight_digits(number % EIGHT_DIGITS);
-    let (digits, all) = if number < EIGHT_DIGITS {
-        (u128::from(eight), 8)
-    } else {
-        (u128::from(eight_digits(number / EIGHT_DIGITS)) | u128::from(eight) << 64, 16)
-    };
+    const ZEROS: u128 = u128::from_le_bytes([b'0'; 16]);
     // The last digit is one even if it is 0.
-    let leading_zeros = (digits.trailing_zeros() / 8).min(all - 1);
-    let len = all - leading_zeros;
-    let characters = u128::from_le_bytes([b'0'; 16]) >> (128 - 8 * len);
-    (digits >> (8 * leading_zeros) | characters, len)
+    let leading = |zero_bits: u32, all: u32| (zero_bits / 8).min(all - 1);
+    if number < EIGHT_DIGITS {
+        let digits = eight_digits(number);
+        let zeros = leading(digits.trailing_zeros(), 8);
+        return (((digits | ZEROS as u64) >> (8 * zeros)).into(), 8 - zeros);
+    }
+    let (first, last) = (eight_digits(number / EIGHT_DIGITS), eight_digits(number % EIGHT_DIGITS));
+    // The first eight are not all 0.
+    let zeros = leading(first.trailing_zeros(), 8);
+    ((u128::from(first) | u128::from(last) << 64 | ZEROS) >> (8 * zeros), 16 - zeros)
 }
 
 /// Eight digits, one a byte, the first one lowest: a number below 10^8 is split in halves three times, all parts at once. The
 /// multiplications divide by 100 and 10, exact for what they are given (Hacker's Delight, 10).
-#[inline]
+#[inline(always)]
 fn eight_digits(number: u64) -> u64 {
     let fours = number / 10_000 | (number % 10_000) << 32;
     let hundreds = (fours * 10_486) >> 20 & 0x0000_007f_0000_007f;
@@ -126,7 +122,7 @@ fn eight_digits(number: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn text(number: &Number) -> String {
+    fn text(number: Number) -> String {
         let mut out = Vec::new();
         number.write(&mut out);
         String::from_utf8(out).unwrap()
@@ -136,12 +132,12 @@ mod tests {
     fn whole_numbers() {
         let powers = (0..20).map(|power| 10_u64.pow(power)).flat_map(|power| [power - 1, power, power + 1]);
         for number in powers.chain([1 << 53, u64::MAX, 20_971_520]) {
-            assert_eq!(text(&Number::whole(number)), number.to_string());
+            assert_eq!(text(Number::whole(number)), number.to_string());
         }
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..100_000 {
             let number = random.u64(..) >> random.u32(0..64);
-            assert_eq!(text(&Number::whole(number)), number.to_string());
+            assert_eq!(text(Number::whole(number)), number.to_string());
         }
     }
 
@@ -150,20 +146,20 @@ mod tests {
     fn real_numbers() {
         let odd = [-0.0, 0.1, 1.5e-9, 1e21, -3.0, f64::MAX, f64::MIN_POSITIVE, 5e-324, f64::NAN, 1e12, 999_999_999_999.999];
         for number in odd {
-            assert_eq!(text(&Number::real(number)), number.to_string());
+            assert_eq!(text(Number::real(number)), number.to_string());
         }
-        assert_eq!(text(&Number::real(f64::INFINITY)), "+Inf");
-        assert_eq!(text(&Number::real(f64::NEG_INFINITY)), "-Inf");
+        assert_eq!(text(Number::real(f64::INFINITY)), "+Inf");
+        assert_eq!(text(Number::real(f64::NEG_INFINITY)), "-Inf");
         let mut random = fastrand::Rng::with_seed(2);
         for _ in 0..100_000 {
             let millis = (random.u64(..) >> random.u32(12..64)) as f64 / 1e3;
-            assert_eq!(text(&Number::real(millis)), millis.to_string());
+            assert_eq!(text(Number::real(millis)), millis.to_string());
             let any = f64::from_bits(random.u64(..));
             if any.is_finite() {
-                assert_eq!(text(&Number::real(any)), any.to_string());
+                assert_eq!(text(Number::real(any)), any.to_string());
             }
             let near = f64::from_bits(millis.to_bits() + 1);
-            assert_eq!(text(&Number::real(near)), near.to_string());
+            assert_eq!(text(Number::real(near)), near.to_string());
         }
     }
 }

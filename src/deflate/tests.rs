@@ -9,7 +9,7 @@ fn member(write: impl FnOnce(&mut Lines)) -> Vec<u8> {
     let mut lines = Lines::default();
     write(&mut lines);
     let (crc, len) = lines.end();
-    let mut member = std::mem::take(lines.bytes());
+    let mut member = lines.take();
     // The last block: stored, empty.
     member.extend([1, 0, 0, 0xff, 0xff]);
     member.extend(gzip_trailer(crc.value(), len));
@@ -44,7 +44,7 @@ fn lines_of_all_kinds() {
                     4 => Number::real(f64::from_bits(random.u64(..))),
                     _ => Number::real(1.7e9 + f64::from(random.u32(0..9_999)) / 1e3),
                 };
-                lines.line(&hex, &Precoded::new(&hex), &value);
+                lines.line(&Precoded::new(&hex), || &hex, value);
                 let mut line = format!("{prefix}{hex}\"}} ").into_bytes();
                 value.write(&mut line);
                 expected += std::str::from_utf8(&line).unwrap();
@@ -72,7 +72,7 @@ fn every_symbol() {
             let prefix = vec![b'x'; len];
             lines.prefix(&prefix);
             for value in [5, 5, 7] {
-                lines.line("a", &Precoded::new("a"), &Number::whole(value));
+                lines.line(&Precoded::new("a"), || "a", Number::whole(value));
                 expected.extend(&prefix);
                 expected.extend(format!("a\"}} {value}\n").bytes());
             }

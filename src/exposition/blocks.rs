@@ -12,7 +12,7 @@ use crate::deflate;
 
 /// A block is done when it has grown to this, in bytes.
 const BLOCK: usize = 16 << 10;
-/// Room for the last step of a block too: a hundred lines.
+/// Of a block of plain text: with room for its last step, a hundred lines.
 const CAPACITY: usize = 3 * BLOCK;
 /// With fewer lines than this, a gzip body goes wholly through flate2: the code that [`deflate`] writes takes two bytes for a letter, which
 /// counts for heads and first lines while there are few others.
@@ -97,7 +97,7 @@ impl Blocks {
             Coder::Synthesised(lines) => {
                 if !scrape.lines(lines) {
                     let (crc, len) = lines.end();
-                    let encoder = DeflateEncoder::new(std::mem::take(lines.bytes()), Compression::fast());
+                    let encoder = DeflateEncoder::new(lines.take(), Compression::fast());
                     *coder = Coder::Behind(encoder, crc32fast::Hasher::new_with_initial(crc.value()), len);
                 }
                 Ok(true)
@@ -118,13 +118,25 @@ impl Blocks {
         }
     }
 
-    fn bytes(&mut self) -> &mut Vec<u8> {
+    /// How many bytes are written and not taken.
+    fn ready(&self) -> usize {
+        match &self.coder {
+            Coder::Plain(text) => text.out.len(),
+            Coder::Synthesised(lines) => lines.ready(),
+            Coder::Behind(encoder, ..) => encoder.get_ref().len(),
+            Coder::Gzip(encoder, _) => encoder.get_ref().len(),
+            Coder::Zstd(encoder, _) => encoder.get_ref().len(),
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
         match &mut self.coder {
-            Coder::Plain(text) => &mut text.out,
-            Coder::Synthesised(lines) => lines.bytes(),
-            Coder::Behind(encoder, ..) => encoder.get_mut(),
-            Coder::Gzip(encoder, _) => encoder.get_mut(),
-            Coder::Zstd(encoder, _) => encoder.get_mut(),
+            Coder::Plain(text) if self.ended => std::mem::take(&mut text.out),
+            Coder::Plain(text) => std::mem::replace(&mut text.out, Vec::with_capacity(CAPACITY)),
+            Coder::Synthesised(lines) => lines.take(),
+            Coder::Behind(encoder, ..) => std::mem::take(encoder.get_mut()),
+            Coder::Gzip(encoder, _) => std::mem::take(encoder.get_mut()),
+            Coder::Zstd(encoder, _) => std::mem::take(encoder.get_mut()),
         }
     }
 }
@@ -146,11 +158,9 @@ impl Iterator for Blocks {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        while !self.ended && self.bytes().len() < BLOCK {
+        while !self.ended && self.ready() < BLOCK {
             self.ended = !self.write().expect("writing to a Vec fails only when there is no memory");
         }
-        let next = Vec::with_capacity(if self.ended { 0 } else { CAPACITY });
-        let block = std::mem::replace(self.bytes(), next);
-        Some(block).filter(|block| !block.is_empty())
+        Some(self.take()).filter(|block| !block.is_empty())
     }
 }

@@ -7,8 +7,9 @@ use super::families::{
 use super::selection::Selection;
 use super::text::{FamilyWriter, Format};
 use crate::clock::Moment;
-use crate::deflate::{self, Number, Precoded, thousandths};
+use crate::deflate::{self, Number, thousandths};
 use crate::store::{PoolView, Record};
+use crate::targets::Identities;
 
 /// A family that has one line for nearly every identity.
 #[derive(Clone, Copy, Debug)]
@@ -52,14 +53,25 @@ pub(super) trait Lines {
     /// How lines begin from here on.
     fn prefix(&mut self, prefix: &[u8]);
     /// A line: prefix, id, `"} `, value.
-    fn line(&mut self, id: &str, precoded: &Precoded, value: &Number);
+    fn line(&mut self, identities: &Identities, index: usize, value: Number);
 }
 
 /// Lines as text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TextLines {
     pub(super) out: Vec<u8>,
-    prefix: Vec<u8>,
+    /// Followed by room: a copy of a known length is a few instructions, one of any length is a call.
+    prefix: [u8; LONGEST_PREFIX],
+    prefix_len: usize,
+}
+
+/// A name of 51 characters, two labels, a pool's id of 55 and a region of 54 make 194.
+const LONGEST_PREFIX: usize = 256;
+
+impl Default for TextLines {
+    fn default() -> Self {
+        Self { out: Vec::new(), prefix: [0; LONGEST_PREFIX], prefix_len: 0 }
+    }
 }
 
 impl Lines for TextLines {
@@ -68,18 +80,34 @@ impl Lines for TextLines {
     }
 
     fn prefix(&mut self, prefix: &[u8]) {
-        self.prefix.clear();
-        self.prefix.extend_from_slice(prefix);
+        self.prefix[..prefix.len()].copy_from_slice(prefix);
+        self.prefix_len = prefix.len();
     }
 
     #[inline]
-    fn line(&mut self, id: &str, _: &Precoded, value: &Number) {
-        self.out.extend_from_slice(&self.prefix);
-        self.out.extend_from_slice(id.as_bytes());
+    fn line(&mut self, identities: &Identities, index: usize, value: Number) {
+        // More than is needed each time, and what is too much cut off again.
+        let (near, far) = self.prefix.split_at(LONGEST_PREFIX / 2);
+        let id_at = self.out.len() + self.prefix_len;
+        push::<{ LONGEST_PREFIX / 2 }>(&mut self.out, near);
+        if self.prefix_len > LONGEST_PREFIX / 2 {
+            push::<{ LONGEST_PREFIX / 2 }>(&mut self.out, far);
+        }
+        self.out.truncate(id_at);
+        let (id, id_len) = identities.hex_with_room(index);
+        self.out.extend_from_slice(id);
+        self.out.truncate(id_at + id_len);
         self.out.extend_from_slice(b"\"} ");
         value.write(&mut self.out);
         self.out.push(b'\n');
     }
+}
+
+/// Copies `N` bytes, which `from` must have.
+#[inline]
+fn push<const N: usize>(out: &mut Vec<u8>, from: &[u8]) {
+    let from: &[u8; N] = from.first_chunk().expect("there are as many");
+    out.extend_from_slice(from);
 }
 
 impl Lines for deflate::Lines {
@@ -92,8 +120,8 @@ impl Lines for deflate::Lines {
     }
 
     #[inline]
-    fn line(&mut self, id: &str, precoded: &Precoded, value: &Number) {
-        self.line(id, precoded, value);
+    fn line(&mut self, identities: &Identities, index: usize, value: Number) {
+        self.line(identities.precoded(index), || identities.hex(index), value);
     }
 }
 
@@ -111,7 +139,8 @@ pub(super) struct Part<'a> {
 /// were such identities.
 pub(super) fn write<L: Lines>(column: Column, part: &Part<'_>, begun: &mut bool, lines: &mut L) -> bool {
     let now = part.now;
-    let current = |record: &Record| record.usage(now.mono, part.pool.stale_after()).copied();
+    let oldest = part.pool.oldest_shown(now.mono);
+    let current = |record: &Record| record.usage(oldest).copied();
     let now_thousandths = thousandths(now.unix);
     if part.chunk == 0 {
         lines.prefix(&column.prefix(&part.pool));
@@ -152,7 +181,7 @@ impl<L: Lines> Out<'_, L> {
             if !*self.begun {
                 self.begin();
             }
-            self.lines.line(identities.hex(index), identities.precoded(index), &value);
+            self.lines.line(identities, index, value);
         })
     }
 
@@ -173,7 +202,7 @@ pub(super) fn write_names(part: &Part<'_>, out: &mut FamilyWriter<'_>) -> bool {
         && selection.chunk(pool.records, *chunk, &mut |index, _| {
             if let Some(name) = identities.name(index) {
                 let labels = [pool.target.id.as_str(), identities.id(index).as_str(), name];
-                out.sample(IDENTITY_INFO.labelled(labels), &Number::whole(1));
+                out.sample(IDENTITY_INFO.labelled(labels), Number::whole(1));
             }
         })
 }

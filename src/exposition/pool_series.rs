@@ -26,11 +26,11 @@ type Write = fn(&'static Family, &Told<'_>, &mut FamilyWriter<'_>);
 pub(super) const FAMILIES: [(&Family, Write); 12] = [
     (&POOL_INFO, |family, told, out| {
         let name = told.pool.target.settings.name.as_deref().unwrap_or_default();
-        out.sample(family.labelled([told.id(), name]), &Number::whole(1));
+        out.sample(family.labelled([told.id(), name]), Number::whole(1));
     }),
     (&POOL_IDENTITIES, |family, told, out| {
         for (state, count) in State::ALL.into_iter().zip(told.summary.states) {
-            out.sample(family.labelled([told.id(), state.as_str()]), &Number::whole(count));
+            out.sample(family.labelled([told.id(), state.as_str()]), Number::whole(count));
         }
     }),
     (&POOL_STORAGE_LIMIT, |family, told, out| {
@@ -71,7 +71,7 @@ impl Told<'_> {
 
     fn one(&self, family: &'static Family, value: Option<Number>, out: &mut FamilyWriter<'_>) {
         if let Some(value) = value {
-            out.sample(family.labelled([self.id()]), &value);
+            out.sample(family.labelled([self.id()]), value);
         }
     }
 

@@ -31,20 +31,21 @@ pub(super) struct Spread<const N: usize> {
     bounds: [f64; N],
     /// Up to each bound but not to the one before.
     counts: [u64; N],
-    count: u64,
+    /// Above the last bound.
+    above: u64,
     sum: f64,
 }
 
 impl<const N: usize> Spread<N> {
     fn new(bounds: [f64; N]) -> Self {
-        Self { bounds, counts: [0; N], count: 0, sum: 0.0 }
+        Self { bounds, counts: [0; N], above: 0, sum: 0.0 }
     }
 
+    #[inline]
     fn add(&mut self, size: f64) {
-        if let Some(bucket) = self.bounds.iter().position(|bound| size <= *bound) {
-            self.counts[bucket] += 1;
-        }
-        self.count += 1;
+        // All bounds are asked, because where to stop early is what no processor can guess.
+        let enough = self.bounds.iter().filter(|bound| size <= **bound).count();
+        *self.counts.get_mut(N - enough).unwrap_or(&mut self.above) += 1;
         self.sum += size;
     }
 
@@ -53,7 +54,8 @@ impl<const N: usize> Spread<N> {
             *sum += count;
             Some(*sum)
         });
-        Buckets { cumulative: self.bounds.into_iter().zip(running).collect(), count: self.count, sum: self.sum }
+        let count = self.counts.iter().sum::<u64>() + self.above;
+        Buckets { cumulative: self.bounds.into_iter().zip(running).collect(), count, sum: self.sum }
     }
 }
 
@@ -74,9 +76,10 @@ impl Summary {
             Series::None => Some(Nearest::new(0, &[])),
             Series::Top(_) | Series::Each => None,
         };
+        let oldest_shown = pool.oldest_shown(now.mono);
         for (index, record) in pool.records.chunks().flatten().enumerate() {
-            summary.states[record.state(now.mono, pool.stale_after()) as usize] += 1;
-            let usage = record.usage(now.mono, pool.stale_after());
+            summary.states[record.state(oldest_shown) as usize] += 1;
+            let usage = record.usage(oldest_shown);
             if let Some(usage) = usage {
                 summary.add(usage, limits, now);
             }

@@ -120,7 +120,7 @@ impl<'a> FamilyWriter<'a> {
     }
 
     /// Writes one sample with names and values of labels.
-    pub fn sample<'l>(&mut self, labels: impl IntoIterator<Item = (&'l str, &'l str)>, value: &Number) {
+    pub fn sample<'l>(&mut self, labels: impl IntoIterator<Item = (&'l str, &'l str)>, value: Number) {
         self.begin();
         self.line("", labels, value);
     }
@@ -137,14 +137,14 @@ impl<'a> FamilyWriter<'a> {
             self.bucket(labels.clone(), &bound, *cumulative);
         }
         self.bucket(labels.clone(), "+Inf", buckets.count);
-        self.line(sum, labels.clone(), &Number::real(buckets.sum));
-        self.line(count, labels, &Number::whole(buckets.count));
+        self.line(sum, labels.clone(), Number::real(buckets.sum));
+        self.line(count, labels, Number::whole(buckets.count));
     }
 
     fn bucket<'l>(&mut self, labels: impl IntoIterator<Item = (&'l str, &'l str)>, bound: &str, count: u64) {
         // Shorter than those of the labels, which a bound need not outlive.
         let labels = labels.into_iter().map(|(name, value): (&str, &str)| (name, value));
-        self.line("_bucket", labels.chain([("le", bound)]), &Number::whole(count));
+        self.line("_bucket", labels.chain([("le", bound)]), Number::whole(count));
     }
 
     fn begin(&mut self) {
@@ -154,7 +154,7 @@ impl<'a> FamilyWriter<'a> {
         }
     }
 
-    fn line<'l>(&mut self, suffix: &str, labels: impl IntoIterator<Item = (&'l str, &'l str)>, value: &Number) {
+    fn line<'l>(&mut self, suffix: &str, labels: impl IntoIterator<Item = (&'l str, &'l str)>, value: Number) {
         self.out.extend_from_slice(self.head.name.as_bytes());
         self.out.extend_from_slice(suffix.as_bytes());
         let mut opening = b'{';

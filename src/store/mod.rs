@@ -5,7 +5,6 @@ mod records;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
@@ -230,15 +229,15 @@ impl Snapshot {
 }
 
 impl PoolView<'_> {
-    /// Usage older than this is not shown.
+    /// Usage from before this is stale and not shown.
     #[must_use]
-    pub fn stale_after(&self) -> Duration {
-        self.target.settings.stale_after
+    pub fn oldest_shown(&self, now: Mono) -> Mono {
+        now.before(self.target.settings.stale_after)
     }
 
     /// The pool's own usage, while it may be shown.
     #[must_use]
     pub fn usage(&self, now: Mono) -> Option<&PoolUsage> {
-        self.usage.filter(|answer| answer.is_current(now, self.stale_after())).map(|answer| &answer.usage)
+        self.usage.filter(|answer| answer.is_current(self.oldest_shown(now))).map(|answer| &answer.usage)
     }
 }

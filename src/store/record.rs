@@ -1,7 +1,5 @@
 //! What is known of one identity, and what that makes of it.
 
-use std::time::Duration;
-
 use crate::clock::{Moment, Mono};
 use crate::usage::{Failure, Usage};
 
@@ -49,8 +47,8 @@ pub struct Answer<U> {
 impl<U> Answer<U> {
     /// Whether it may still be shown.
     #[must_use]
-    pub fn is_current(&self, now: Mono, stale_after: Duration) -> bool {
-        now.since(self.asked.mono) <= stale_after
+    pub fn is_current(&self, oldest_shown: Mono) -> bool {
+        self.asked.mono >= oldest_shown
     }
 }
 
@@ -78,23 +76,24 @@ impl Record {
         }
     }
 
-    /// What the identity is now.
+    /// What the identity is, while usage from before `oldest_shown` is stale.
     #[must_use]
-    pub fn state(&self, now: Mono, stale_after: Duration) -> State {
+    pub fn state(&self, oldest_shown: Mono) -> State {
         match (self.missing, &self.success, self.failure) {
             (true, ..) => State::Missing,
             (_, None, None) => State::Pending,
-            (_, Some(success), _) if !success.is_current(now, stale_after) => State::Stale,
+            (_, Some(success), _) if !success.is_current(oldest_shown) => State::Stale,
             (_, _, Some(_)) => State::Failing,
             (_, Some(_), None) => State::Fresh,
         }
     }
 
-    /// The usage, while it may be shown.
+    /// The usage, if it may be shown: as long as it is fresh or failing.
+    #[inline]
     #[must_use]
-    pub fn usage(&self, now: Mono, stale_after: Duration) -> Option<&Usage> {
-        let shown = matches!(self.state(now, stale_after), State::Fresh | State::Failing);
-        self.success.as_ref().filter(|_| shown).map(|success| &success.usage)
+    pub fn usage(&self, oldest_shown: Mono) -> Option<&Usage> {
+        let success = self.success.as_ref().filter(|success| success.is_current(oldest_shown) && !self.missing)?;
+        Some(&success.usage)
     }
 
     /// Whether the last poll succeeded; `None` before the first.
@@ -123,6 +122,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
     use Failure::{NotFound, Timeout};
     use State::{Failing, Fresh, Missing, Pending, Stale};
 
@@ -169,8 +169,8 @@ mod tests {
             ("an older failure", after(fresh, Err(NotFound), 999), 1_000, Fresh, true, Some(true)),
             ("failed, then gone", after(failing, Err(NotFound), 1_301), 1_301, Missing, false, Some(false)),
         ] {
-            assert_eq!(record.state(at(now).mono, STALE_AFTER), state, "{what}");
-            assert_eq!(record.usage(at(now).mono, STALE_AFTER), shown.then_some(&USAGE), "{what}");
+            assert_eq!(record.state(at(now).mono.before(STALE_AFTER)), state, "{what}");
+            assert_eq!(record.usage(at(now).mono.before(STALE_AFTER)), shown.then_some(&USAGE), "{what}");
             assert_eq!(record.up(), up, "{what}");
         }
         assert_eq!(missing.last_success(), Some(1_000.0), "what was true stays told");

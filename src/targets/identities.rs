@@ -6,10 +6,13 @@ use std::collections::HashMap;
 use crate::deflate::Precoded;
 use crate::identity::{IdentityId, MAX_LEN, lower};
 
+/// How many bytes may be read from an id's hex on, so that whoever writes millions need not ask for its length first.
+const ROOM: usize = 64;
+
 /// The identities of one pool: sorted by id, each once, never changed.
 #[derive(Debug, Default)]
 pub struct Identities {
-    /// All ids, one behind the other.
+    /// All ids, one behind the other, and [`ROOM`] bytes of anything.
     text: String,
     /// Where in `text` each id ends.
     ends: Vec<u32>,
@@ -46,6 +49,15 @@ impl Identities {
     #[must_use]
     pub fn hex(&self, index: usize) -> &str {
         &self.id(index).as_str()[self.region_len..]
+    }
+
+    /// [`Identities::hex`], followed by whatever comes behind it, and how many bytes of it are the id's.
+    #[inline]
+    #[must_use]
+    pub fn hex_with_room(&self, index: usize) -> (&[u8; ROOM], usize) {
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize + self.region_len;
+        let from = self.text.as_bytes()[start..].first_chunk().expect("there is room behind the last id");
+        (from, self.ends[index] as usize - start)
     }
 
     /// [`Identities::hex`] as it stands in a gzip stream.
@@ -161,7 +173,7 @@ impl<'a> Collector<'a> {
         let text = |span: Span| &self.text[span.start as usize..][..span.len as usize];
         self.spans.sort_unstable_by(|a, b| text(*a).cmp(text(*b)).then(a.order.cmp(&b.order)));
         let mut identities = Identities {
-            text: String::with_capacity(self.text.len()),
+            text: String::with_capacity(self.text.len() + ROOM),
             ends: Vec::with_capacity(self.spans.len()),
             precoded: Vec::with_capacity(self.spans.len()),
             region_len: self.region.map_or(0, |region| region.len() + 1),
@@ -183,6 +195,7 @@ impl<'a> Collector<'a> {
                 identities.names.entry(identities.ends.len() as u32 - 1).or_insert(name);
             }
         }
+        identities.text.push_str(&" ".repeat(ROOM));
         let mut notes = Vec::new();
         notes.extend(self.lowered.note("have upper-case hex, which Cognito Sync does not take, and were lowered"));
         if repeated > 0 {

@@ -23,10 +23,10 @@ pub(super) fn encode(gathered: &[MetricFamily], format: Format, out: &mut Vec<u8
             labels.sort_by_key(|label| order(label));
             let labels = labels.into_iter().map(|label| (label.name(), label.value()));
             match kind {
-                Kind::Counter => writer.sample(labels, &Number::real(metric.get_counter().get_value())),
+                Kind::Counter => writer.sample(labels, Number::real(metric.get_counter().get_value())),
                 Kind::Histogram => writer.histogram(labels, &buckets(metric.get_histogram())),
                 Kind::Gauge | Kind::GaugeHistogram => {
-                    writer.sample(labels, &Number::real(metric.get_gauge().get_value()));
+                    writer.sample(labels, Number::real(metric.get_gauge().get_value()));
                 }
             }
         }
