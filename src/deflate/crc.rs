@@ -41,16 +41,17 @@ pub(super) fn share(text: &[u8]) -> u32 {
     advance(0, text)
 }
 
-/// The share of 1 to 16 bytes, which are the first `len` of `text` from its lowest byte on, followed by a line break.
-#[inline]
-pub(super) fn share_of_line(text: u128, len: u32) -> u32 {
+/// The share of 1 to 16 bytes, which are the first `len` of `text` from its lowest byte on, with one byte behind them.
+#[inline(always)]
+pub(super) fn share_of_short(text: u128, len: u32) -> u32 {
     // Moved to the end, so that each byte has its table whatever the length; zero bytes in front change nothing.
-    let bytes = (text << (128 - 8 * len)).to_le_bytes();
-    let mut share = PLACE[0][b'\n' as usize];
-    for (index, byte) in bytes.into_iter().enumerate() {
-        share ^= PLACE[16 - index][byte as usize];
+    if len <= 8 {
+        let bytes = ((text as u64) << (64 - 8 * len)).to_le_bytes();
+        (0..8).fold(0, |share, index| share ^ PLACE[8 - index][bytes[index] as usize])
+    } else {
+        let bytes = (text << (128 - 8 * len)).to_le_bytes();
+        (0..16).fold(0, |share, index| share ^ PLACE[16 - index][bytes[index] as usize])
     }
-    share
 }
 
 fn advance(crc: u32, text: &[u8]) -> u32 {
@@ -133,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn the_share_of_a_line_by_its_places() {
+    fn the_share_of_a_short_text_by_its_places() {
         for len in 1..=16 {
             let mut padded = [0; 16];
             padded[..len].copy_from_slice(&TEXT[..len]);
-            let line = [&TEXT[..len], b"\n"].concat();
-            assert_eq!(share_of_line(u128::from_le_bytes(padded), len as u32), share(&line), "{len}");
+            let followed = [&TEXT[..len], &[0]].concat();
+            assert_eq!(share_of_short(u128::from_le_bytes(padded), len as u32), share(&followed), "{len}");
         }
     }
 }

@@ -59,28 +59,27 @@ pub struct Lines {
     len: u64,
     /// How lines begin.
     prefix: Vec<u8>,
-    prefix_share: Option<PrefixShare>,
+    ends: Option<Ends>,
     last: Last,
-    /// By the length of a value.
-    closings: [Closing; 17],
 }
 
-/// What a prefix does to a checksum, once it is followed by an id.
+/// What lines with the present prefix do to a checksum, but for their id's and their value's own shares.
 #[derive(Clone, Copy, Debug)]
-struct PrefixShare {
-    /// The id's length.
+struct Ends {
+    /// The length of their ids.
     id_len: u8,
-    share: u32,
-    past_both: &'static Past,
+    /// By the length of the value.
+    by_value_len: [End; 17],
 }
 
-/// What a line's end does to a checksum, but for the value's own share.
 #[derive(Clone, Copy, Debug)]
-struct Closing {
-    /// Of what stands between id and value.
+struct End {
+    /// Past a whole line.
+    past_line: &'static Past,
+    /// Past what comes behind an id.
+    past_rest: &'static Past,
+    /// Of the prefix, what stands between id and value, and the line break.
     share: u32,
-    /// Past that, the value and the line break.
-    past: &'static Past,
 }
 
 /// What stands before the next line.
@@ -111,18 +110,13 @@ impl Default for Lines {
         let mut out = BitWriter::default();
         out.write_bytes(&GZIP_HEADER);
         code::begin_block(&mut out);
-        let closing = |value_len| Closing {
-            share: Past::bytes(value_len + 1).moved(crc::share(CLOSING)),
-            past: Past::bytes(CLOSING.len() + value_len + 1),
-        };
         Self {
             out,
             crc: Crc::default(),
             len: 0,
             prefix: Vec::new(),
-            prefix_share: None,
+            ends: None,
             last: Last::Other,
-            closings: std::array::from_fn(closing),
         }
     }
 }
@@ -151,7 +145,7 @@ impl Lines {
         };
         self.prefix.clear();
         self.prefix.extend_from_slice(prefix);
-        self.prefix_share = None;
+        self.ends = None;
     }
 
     /// Writes a line: prefix, id, `"} ` and a value. The id's text is asked for only if its bits will not do.
@@ -219,25 +213,16 @@ impl Lines {
     }
 
     /// Takes a line into the checksum.
-    #[inline]
+    #[inline(always)]
     fn check(&mut self, id: &Precoded, value: u128, value_len: u32) {
-        let PrefixShare { share, past_both, .. } = match self.prefix_share {
-            Some(share) if share.id_len == id.len => share,
-            _ => self.prefix_share(id.len),
-        };
-        let behind_id = past_both.moved(self.crc.0) ^ share ^ id.share;
-        let closing = self.closings[value_len as usize];
-        self.crc.0 = closing.past.moved(behind_id) ^ closing.share ^ crc::share_of_line(value, value_len);
-    }
-
-    #[cold]
-    fn prefix_share(&mut self, id_len: u8) -> PrefixShare {
-        let share = PrefixShare {
-            id_len,
-            share: Past::bytes(id_len.into()).moved(crc::share(&self.prefix)),
-            past_both: Past::bytes(self.prefix.len() + usize::from(id_len)),
-        };
-        *self.prefix_share.insert(share)
+        if self.ends.as_ref().is_none_or(|ends| ends.id_len != id.len) {
+            self.ends = Some(Ends::of(&self.prefix, id.len));
+        }
+        let Some(Ends { by_value_len, .. }) = &self.ends else { return };
+        let End { past_line, past_rest, share } = &by_value_len[value_len as usize];
+        // Only the first of these waits for the line before.
+        self.crc.0 = past_line.moved(self.crc.0)
+            ^ (past_rest.moved(id.share) ^ share ^ crc::share_of_short(value, value_len));
     }
 
     /// Writes what the last line still owes.
@@ -283,6 +268,25 @@ impl Lines {
     }
 }
 
+impl Ends {
+    #[cold]
+    fn of(prefix: &[u8], id_len: u8) -> Self {
+        let id_len_ = usize::from(id_len);
+        let prefix_share = Past::bytes(id_len_).moved(crc::share(prefix));
+        let end = |value_len| {
+            let rest = CLOSING.len() + value_len + 1;
+            let past_rest = Past::bytes(rest);
+            let closing = Past::bytes(value_len + 1).moved(crc::share(CLOSING)) ^ crc::share(b"\n");
+            End {
+                past_line: Past::bytes(prefix.len() + id_len_ + rest),
+                past_rest,
+                share: past_rest.moved(prefix_share) ^ closing,
+            }
+        };
+        Self { id_len, by_value_len: std::array::from_fn(end) }
+    }
+}
+
 /// A match.
 #[inline(always)]
 fn copy(out: &mut FewBits<'_>, mut len: usize, distance: usize) {
@@ -298,9 +302,11 @@ fn copy(out: &mut FewBits<'_>, mut len: usize, distance: usize) {
 /// A value's characters.
 #[inline(always)]
 fn digits(out: &mut FewBits<'_>, text: u128, len: u32) {
-    let bits = code::digits(text) & u64::MAX.unbounded_shr(64 - 4 * len);
-    // Twelve at once and the other four, because 16 would be too many bits.
-    let first = len.min(12);
-    out.write(Bits { bits: bits & (1 << 48) - 1, len: 4 * first });
-    out.write(Bits { bits: bits >> 48, len: 4 * (len - first) });
+    let mut write = |text: u64, len: u32| {
+        out.write(Bits { bits: code::digits(text) & ((1 << (4 * len)) - 1), len: 4 * len });
+    };
+    write(text as u64, len.min(8));
+    if len > 8 {
+        write((text >> 64) as u64, len - 8);
+    }
 }

@@ -24,7 +24,7 @@ const EIGHT_DIGITS: u64 = 100_000_000;
 
 impl Number {
     /// A whole number.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn whole(number: u64) -> Self {
         if number >= SHORT_WHOLE {
@@ -35,7 +35,7 @@ impl Number {
     }
 
     /// Any number. Most are dates and ages, which have milliseconds at most.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn real(number: f64) -> Self {
         match thousandths(number) {
@@ -45,7 +45,7 @@ impl Number {
     }
 
     /// A number of thousandths, at most as many as [`thousandths`] gives.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn of_thousandths(thousandths: u64) -> Self {
         let (text, len) = digits(thousandths / 1_000);
@@ -80,7 +80,7 @@ impl Number {
 }
 
 /// How many thousandths a number is, if it is a whole number of them, not negative, and below 10^12.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn thousandths(number: f64) -> Option<u64> {
     if !(number.is_sign_positive() && number < EXACT_THOUSANDTHS) {
