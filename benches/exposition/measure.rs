@@ -1,22 +1,22 @@
 //! What the kernel knows of this process.
 
 /// CPU time of this thread, to the nanosecond.
-pub fn cpu_seconds() -> f64 {
+pub(crate) fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     stat.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e9
 }
 
-pub fn resident_bytes() -> f64 {
+pub(crate) fn resident_bytes() -> f64 {
     status("VmRSS")
 }
 
 /// The largest resident size since the process began, or since [`forget_peak`].
-pub fn peak_bytes() -> f64 {
+pub(crate) fn peak_bytes() -> f64 {
     status("VmHWM")
 }
 
 /// See proc(5), `clear_refs`.
-pub fn forget_peak() {
+pub(crate) fn forget_peak() {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
 }
 

@@ -20,27 +20,27 @@ use crate::store;
 const LONG_ENOUGH: f64 = 0.3;
 
 /// The ways, by name.
-pub const WAYS: [&str; 7] =
+pub(crate) const WAYS: [&str; 7] =
     ["plain", "gzip", "zstd", "OpenMetrics, gzip", "prometheus-client", "prometheus", "prometheus + flate2 1"];
 
 /// What one way took. CPU is of one body, the least of several rounds, beside a copy of the same text.
 #[derive(Clone, Copy, Default)]
-pub struct Cost {
-    pub cpu: f64,
-    pub memcpy: f64,
-    pub bytes: f64,
+pub(crate) struct Cost {
+    pub(crate) cpu: f64,
+    pub(crate) memcpy: f64,
+    pub(crate) bytes: f64,
     /// How much the process grew while it wrote.
-    pub growth: f64,
+    pub(crate) growth: f64,
     /// Its largest size.
-    pub peak: f64,
+    pub(crate) peak: f64,
 }
 
 impl Cost {
-    pub fn to_line(self) -> String {
+    pub(crate) fn to_line(self) -> String {
         format!("{} {} {} {} {}", self.cpu, self.memcpy, self.bytes, self.growth, self.peak)
     }
 
-    pub fn from_line(line: &str) -> Self {
+    pub(crate) fn from_line(line: &str) -> Self {
         let numbers: Vec<f64> = line.split_whitespace().map(|number| number.parse().unwrap()).collect();
         let [cpu, memcpy, bytes, growth, peak] = numbers[..] else { panic!("{line}") };
         Self { cpu, memcpy, bytes, growth, peak }
@@ -48,7 +48,7 @@ impl Cost {
 }
 
 /// Measures one way, in this process.
-pub fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
+pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
     let exposition = Exposition::new(Arc::new(store::store(identities)));
     let text_len = Blocks::total(&scrape(&exposition, Format::Text), Coding::Identity) as usize;
     match way {
@@ -81,7 +81,9 @@ pub fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
                 "zstd" => (Format::Text, Coding::Zstd),
                 _ => (Format::OpenMetrics, Coding::Gzip),
             };
-            measured(text_len, rounds, || Blocks::new(scrape(&exposition, format), coding).map(|block| black_box(block).len()).sum())
+            measured(text_len, rounds, || {
+                Blocks::new(scrape(&exposition, format), coding).map(|block| black_box(block).len()).sum()
+            })
         }
     }
 }
@@ -101,7 +103,7 @@ fn measured(text_len: usize, rounds: usize, mut write: impl FnMut() -> usize) ->
     cost.growth = cost.peak - before;
     let (from, mut to) = (vec![1_u8; text_len], vec![2_u8; text_len]);
     for _ in 0..rounds {
-        cost.cpu = cost.cpu.min(each(|| write()));
+        cost.cpu = cost.cpu.min(each(&mut write));
         cost.memcpy = cost.memcpy.min(each(|| {
             to.copy_from_slice(black_box(&from));
             black_box(&to).len()

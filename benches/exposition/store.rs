@@ -12,23 +12,24 @@ use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::usage::{Observation, Outcome, Usage};
 
-pub const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
+pub(crate) const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
 const YEAR: u64 = 365 * 86_400;
 
 /// When all is written.
-pub fn now() -> Moment {
+pub(crate) fn now() -> Moment {
     Moment { mono: Mono::START + Duration::from_secs(86_400), unix: 1_795_000_000.123 }
 }
 
 /// A random version 4 UUID behind a region.
 fn identity(random: &mut fastrand::Rng) -> String {
     let (high, low) = (random.u64(..), random.u64(..));
-    let (a, b, c, d, e) = (high >> 32, high >> 16 & 0xffff, high & 0xfff, low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+    let (a, b, c, d, e) =
+        (high >> 32, high >> 16 & 0xffff, high & 0xfff, low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
     format!("us-east-1:{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
 }
 
 /// So many identities, all polled within the last five minutes.
-pub fn store(identities: usize) -> Store {
+pub(crate) fn store(identities: usize) -> Store {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::new(Arc::new(targets(directory.path(), identities)));
     let mut random = fastrand::Rng::with_seed(1);

@@ -161,8 +161,8 @@ pub(super) fn digits(text: u64) -> u64 {
     // Codes of one length follow each other as their symbols do; '/' has none of these, so digits are one less.
     let codes = text.wrapping_sub(0x2d * EACH).wrapping_sub(text >> 4 & EACH);
     // A code is written with its highest bit first.
-    let swapped = (codes & 0x05 * EACH) << 1 | codes >> 1 & 0x05 * EACH;
-    let swapped = (swapped & 0x03 * EACH) << 2 | swapped >> 2 & 0x03 * EACH;
+    let swapped = ((codes & (0x05 * EACH)) << 1) | ((codes >> 1) & (0x05 * EACH));
+    let swapped = ((swapped & (0x03 * EACH)) << 2) | ((swapped >> 2) & (0x03 * EACH));
     let pairs = (swapped | swapped >> 4) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
     (fours | fours >> 16) & 0xffff_ffff

@@ -110,14 +110,7 @@ impl Default for Lines {
         let mut out = BitWriter::default();
         out.write_bytes(&GZIP_HEADER);
         code::begin_block(&mut out);
-        Self {
-            out,
-            crc: Crc::default(),
-            len: 0,
-            prefix: Vec::new(),
-            ends: None,
-            last: Last::Other,
-        }
+        Self { out, crc: Crc::default(), len: 0, prefix: Vec::new(), ends: None, last: Last::Other }
     }
 }
 
@@ -221,8 +214,8 @@ impl Lines {
         let Some(Ends { by_value_len, .. }) = &self.ends else { return };
         let End { past_line, past_rest, share } = &by_value_len[value_len as usize];
         // Only the first of these waits for the line before.
-        self.crc.0 = past_line.moved(self.crc.0)
-            ^ (past_rest.moved(id.share) ^ share ^ crc::share_of_short(value, value_len));
+        self.crc.0 =
+            past_line.moved(self.crc.0) ^ (past_rest.moved(id.share) ^ share ^ crc::share_of_short(value, value_len));
     }
 
     /// Writes what the last line still owes.

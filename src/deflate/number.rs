@@ -111,7 +111,7 @@ fn digits(number: u64) -> (u128, u32) {
 /// multiplications divide by 100 and 10, exact for what they are given (Hacker's Delight, 10).
 #[inline(always)]
 fn eight_digits(number: u64) -> u64 {
-    let fours = number / 10_000 | (number % 10_000) << 32;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = (fours * 10_486) >> 20 & 0x0000_007f_0000_007f;
     let twos = hundreds | (fours - hundreds * 100) << 16;
     let tens = (twos * 103) >> 10 & 0x000f_000f_000f_000f;
@@ -144,7 +144,8 @@ mod tests {
     /// As std and the prometheus crate write them.
     #[test]
     fn real_numbers() {
-        let odd = [-0.0, 0.1, 1.5e-9, 1e21, -3.0, f64::MAX, f64::MIN_POSITIVE, 5e-324, f64::NAN, 1e12, 999_999_999_999.999];
+        let odd =
+            [-0.0, 0.1, 1.5e-9, 1e21, -3.0, f64::MAX, f64::MIN_POSITIVE, 5e-324, f64::NAN, 1e12, 999_999_999_999.999];
         for number in odd {
             assert_eq!(text(Number::real(number)), number.to_string());
         }

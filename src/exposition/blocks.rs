@@ -57,7 +57,9 @@ impl Blocks {
         let text = TextLines::default();
         let coder = match coding {
             Coding::Identity => Coder::Plain(text),
-            Coding::Gzip if scrape.expected_lines() >= SYNTHESISED_FROM => Coder::Synthesised(deflate::Lines::default()),
+            Coding::Gzip if scrape.expected_lines() >= SYNTHESISED_FROM => {
+                Coder::Synthesised(deflate::Lines::default())
+            }
             Coding::Gzip => Coder::Gzip(GzEncoder::new(Vec::new(), Compression::fast()), text),
             Coding::Zstd => {
                 let encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL);

@@ -69,7 +69,8 @@ impl Exposition {
         let Some(last) = &*last else { return vec![Vec::new(); snapshot.targets.pools.len()] };
         let unchanged = Arc::ptr_eq(&last.targets, &snapshot.targets);
         let of_pool = |(index, pool): (usize, &crate::targets::Pool)| -> Vec<u32> {
-            let before = if unchanged { Some(index) } else { last.targets.pools.iter().position(|old| old.id == pool.id) };
+            let before =
+                if unchanged { Some(index) } else { last.targets.pools.iter().position(|old| old.id == pool.id) };
             match before.map(|before| (&last.targets.pools[before].identities, &last.selections[before])) {
                 Some((_, Selection::Some(some))) if unchanged => some.clone(),
                 Some((identities, Selection::Some(some))) => {

@@ -48,7 +48,13 @@ impl Place {
 }
 
 impl Scrape {
-    pub(super) fn new(snapshot: Snapshot, now: Moment, format: Format, summaries: Arc<[Summary]>, own: Arc<[u8]>) -> Self {
+    pub(super) fn new(
+        snapshot: Snapshot,
+        now: Moment,
+        format: Format,
+        summaries: Arc<[Summary]>,
+        own: Arc<[u8]>,
+    ) -> Self {
         Self { snapshot, now, format, summaries, own, next: Place::default() }
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::core::Collector;
+use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, HistogramOpts, HistogramVec, TextEncoder};
 
 use super::families::{self, Family, Kind};
@@ -139,7 +139,8 @@ fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
 
 /// What should be exported of the pools' spreads, by the crate's own histograms.
 fn histograms(family: &Family, oracle: &mut Vec<u8>) {
-    let (buckets, sizes): (&[f64], [&[f64]; 2]) = match family.name.strip_prefix("cognitosync_pool_identity_").unwrap() {
+    let (buckets, sizes): (&[f64], [&[f64]; 2]) = match family.name.strip_prefix("cognitosync_pool_identity_").unwrap()
+    {
         "storage_used_ratio" => (
             &[0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0],
             [&[1.0, ((1_u64 << 53) - 1) as f64 / f64::from(20 << 20), 1.0 / f64::from(20 << 20)], &[]],

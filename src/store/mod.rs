@@ -154,7 +154,7 @@ impl Store {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let known = self.known();
-        let pool = |pool: &Pool| PoolSnapshot { records: pool.records.clone(), usage: pool.usage.clone() };
+        let pool = |pool: &Pool| PoolSnapshot { records: pool.records.clone(), usage: pool.usage };
         Snapshot { targets: Arc::clone(&known.targets), pools: known.pools.iter().map(pool).collect() }
     }
 

@@ -122,9 +122,9 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use Failure::{NotFound, Timeout};
     use State::{Failing, Fresh, Missing, Pending, Stale};
+    use std::time::Duration;
 
     const USAGE: Usage = Usage { datasets: Some(3), storage_bytes: Some(4_096), last_modified: None };
     const STALE_AFTER: Duration = Duration::from_secs(900);

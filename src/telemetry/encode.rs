@@ -16,7 +16,8 @@ pub(super) fn encode(gathered: &[MetricFamily], format: Format, out: &mut Vec<u8
             MetricType::GAUGE | MetricType::SUMMARY | MetricType::UNTYPED => Kind::Gauge,
         };
         let table = families::ALL.iter().find(|known| known.name == family.name());
-        let order = |label: &LabelPair| table.and_then(|known| known.labels.iter().position(|name| *name == label.name()));
+        let order =
+            |label: &LabelPair| table.and_then(|known| known.labels.iter().position(|name| *name == label.name()));
         let mut writer = FamilyWriter::new(format, Head { name: family.name(), kind, help: family.help() }, out);
         for metric in family.get_metric() {
             let mut labels: Vec<_> = metric.get_label().iter().collect();

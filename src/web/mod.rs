@@ -1,7 +1,7 @@
 //! What is answered over HTTP. Sockets are `listener`'s business, this room knows only requests.
 
 pub mod listener;
-mod negotiation;
+pub mod negotiation;
 mod scrape;
 
 use std::convert::Infallible;
@@ -52,14 +52,12 @@ pub fn service<B>(
 where
     B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
 {
-    let routes = warp::method()
-        .and(warp::path::full())
-        .and(warp::header::headers_cloned())
-        .and(warp::ext::get())
-        .then(move |method: Method, path: FullPath, headers: HeaderMap, version: Version| {
+    let routes = warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).and(warp::ext::get()).then(
+        move |method: Method, path: FullPath, headers: HeaderMap, version: Version| {
             let site = Arc::clone(&site);
             async move { answer(&site, &method, path.as_str(), &headers, version).await }
-        });
+        },
+    );
     let routes = TowerToHyperService::new(warp::service(routes));
     service_fn(move |mut request: http::Request<B>| {
         // warp does not tell it.

@@ -59,7 +59,8 @@ const FORMATS: [(Format, &str, &str); 2] =
 const ESCAPINGS: [&str; 4] = ["allow-utf-8", "underscores", "dots", "values"];
 
 /// The format that an `Accept` header prefers, and the `Content-Type` to answer with.
-pub(super) fn format(accept: &str) -> (Format, String) {
+#[must_use]
+pub fn format(accept: &str) -> (Format, String) {
     let elements: Vec<_> = elements(accept).collect();
     let wanted = |(format, media_type, version): (Format, &'static str, &'static str)| {
         // The most exact element decides on a format; among equals the first.
@@ -85,9 +86,12 @@ const CODINGS: [(Coding, &[&str]); 3] =
     [(Coding::Identity, &["identity"]), (Coding::Zstd, &["zstd"]), (Coding::Gzip, &["gzip", "x-gzip"])];
 
 /// The coding that an `Accept-Encoding` header prefers.
-pub(super) fn coding(accept_encoding: &str) -> Coding {
+#[must_use]
+pub fn coding(accept_encoding: &str) -> Coding {
     let elements: Vec<_> = elements(accept_encoding).collect();
-    let named = |names: &[&str]| elements.iter().find(|element| names.iter().any(|name| element.name.eq_ignore_ascii_case(name)));
+    let named = |names: &[&str]| {
+        elements.iter().find(|element| names.iter().any(|name| element.name.eq_ignore_ascii_case(name)))
+    };
     let any = elements.iter().find(|element| element.name == "*");
     let wanted = |(coding, names): (Coding, &[&str])| {
         let weight = match named(names).or(any) {

@@ -1,0 +1,78 @@
+//! `Accept` and `Accept-Encoding`, of any bytes.
+
+use cognitosync_exporter::exposition::Format;
+use cognitosync_exporter::web::negotiation;
+
+/// What headers are made of, so that chance finds more than nonsense.
+const WORDS: [&str; 32] = [
+    "application/openmetrics-text",
+    "text/plain",
+    "text/*",
+    "application/*",
+    "*/*",
+    "*",
+    "gzip",
+    "zstd",
+    "identity",
+    "br",
+    "x-gzip",
+    "deflate",
+    ";q=",
+    ";version=",
+    ";escaping=",
+    "1.0.0",
+    "0.0.4",
+    "0.0.1",
+    "allow-utf-8",
+    "underscores",
+    "0",
+    "1",
+    "0.5",
+    "2",
+    "-1",
+    "nan",
+    "1e999",
+    "\"",
+    ",",
+    ";",
+    "=",
+    " ",
+];
+
+fn header(input: &[u8]) -> String {
+    let word = |byte: &u8| {
+        WORDS.get(usize::from(*byte)).map_or_else(|| char::from(*byte).to_string(), |word| (*word).to_owned())
+    };
+    input.iter().map(word).collect()
+}
+
+#[test]
+fn accept() {
+    bolero::check!().with_iterations(20_000).for_each(|input: &[u8]| {
+        let header = header(input);
+        let (format, content_type) = negotiation::format(&header);
+        let begins = match format {
+            Format::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        };
+        let rest = content_type.strip_prefix(begins).unwrap();
+        assert!(
+            ["", "; escaping=allow-utf-8", "; escaping=underscores", "; escaping=dots", "; escaping=values"]
+                .contains(&rest)
+        );
+        // Whoever names neither format nor a range of them gets text.
+        let lower = header.to_ascii_lowercase();
+        assert!(format == Format::Text || lower.contains("openmetrics") || lower.contains('*'), "{header}");
+    });
+}
+
+#[test]
+fn accept_encoding() {
+    bolero::check!().with_iterations(20_000).for_each(|input: &[u8]| {
+        let header = header(input);
+        let coding = negotiation::coding(&header);
+        let name = format!("{coding:?}").to_ascii_lowercase();
+        // Nobody gets a coding that was not named.
+        assert!(name == "identity" || header.to_ascii_lowercase().contains(&name) || header.contains('*'), "{header}");
+    });
+}
