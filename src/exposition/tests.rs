@@ -12,9 +12,10 @@ use prometheus::{Encoder, HistogramOpts, HistogramVec, TextEncoder};
 use super::families::{self, Family, Kind};
 use super::{Blocks, Coding, Exposition, Format};
 use crate::clock::{Moment, Mono};
-use crate::config::{self, Findings};
+use crate::config;
+use crate::reload;
 use crate::store::Store;
-use crate::targets::Targets;
+use crate::targets::Carry;
 use crate::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
 
 const POOLS: [(&str, &str); 2] = [("us-east-1:0a", "pro\"duct\\ion\n\u{fc}"), ("eu-west-1:0b", "")];
@@ -53,11 +54,7 @@ fn store(series: &str) -> Store {
         }
         text += "]}\n";
     }
-    let mut findings = Findings::default();
-    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
-    let targets = Targets::load(&config, &mut findings);
-    assert_eq!(findings.problems, []);
-    let store = Store::new(Arc::new(targets));
+    let store = parsed(&text);
     for (identity, (_, result, ago)) in IDENTITIES.into_iter().enumerate() {
         if let Some(result) = result {
             store.record(&observation(ago, Outcome::Identity { pool: 0, identity, result }));
@@ -66,6 +63,11 @@ fn store(series: &str) -> Store {
     let usage = PoolUsage { storage_bytes: Some(7), sync_sessions: None, last_modified: Some(1.5) };
     store.record(&observation(5, Outcome::Pool { pool: 0, result: Ok(usage) }));
     store
+}
+
+fn parsed(configuration: &str) -> Store {
+    let loaded = reload::assemble(|findings| config::parse(Path::new("test"), configuration, findings));
+    Store::new(Arc::new(loaded.unwrap().targets))
 }
 
 fn observation(ago: u64, outcome: Outcome) -> Observation {
@@ -202,15 +204,94 @@ fn byte_for_byte_what_the_prometheus_crate_writes() {
     pretty_equal(&written(store("each")), &String::from_utf8(oracle).unwrap());
 }
 
-/// `GOLDEN=new cargo test` writes the file anew; the difference is then yours to explain.
+/// `GOLDEN=new cargo test` writes the files anew; the difference is then yours to explain.
 #[test]
-fn the_text_is_golden() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/metrics.txt");
-    let text = written(store("each"));
-    if std::env::var_os("GOLDEN").is_some() {
-        fs::write(&file, &text).unwrap();
+fn both_formats_are_golden() {
+    let exposition = Exposition::new(Arc::new(store("each")));
+    for (format, name) in [(Format::Text, "metrics.txt"), (Format::OpenMetrics, "metrics.openmetrics.txt")] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        let blocks = Blocks::new(exposition.scrape(now(), format, Vec::new()), Coding::Identity);
+        let text = String::from_utf8(blocks.flatten().collect()).unwrap();
+        if std::env::var_os("GOLDEN").is_some() {
+            fs::write(&file, &text).unwrap();
+        }
+        pretty_equal(&text, &fs::read_to_string(file).unwrap());
     }
-    pretty_equal(&text, &fs::read_to_string(file).unwrap());
+}
+
+/// A scrape is of one moment, however long its reader takes, whatever is polled meanwhile, and in every coding.
+#[test]
+fn what_is_polled_meanwhile_is_for_the_next_scrape() {
+    const MANY: usize = 3_000;
+    let ids: String = (0..MANY).map(|number| format!("'us-east-1:{number:x}',")).collect();
+    let text = format!("pools: [{{id: 'us-east-1:0', identities: [{ids}]}}]");
+    let store = Arc::new(parsed(&text));
+    let usage = Usage { datasets: Some(1), storage_bytes: Some(1), last_modified: Some(1.0) };
+    let poll_all = |of: &dyn Fn(usize) -> Result<Usage, Failure>| {
+        for identity in 0..MANY {
+            store.record(&observation(1, Outcome::Identity { pool: 0, identity, result: of(identity) }));
+        }
+    };
+    poll_all(&|identity| if identity % 2 == 0 { Ok(usage) } else { Err(Failure::Timeout) });
+    let exposition = Exposition::new(Arc::clone(&store));
+    for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
+        let scrape = exposition.scrape(now(), Format::Text, Vec::new());
+        let expected: Vec<u8> = Blocks::new(scrape.clone(), coding).flatten().collect();
+        assert_eq!(Blocks::total(&scrape, coding), expected.len() as u64);
+        let mut blocks = Blocks::new(scrape, coding);
+        let mut body = blocks.next().unwrap();
+        assert!(body.len() < expected.len(), "{coding:?} is made in one go");
+        poll_all(&|identity| {
+            if identity % 3 == 0 { Err(Failure::NotFound) } else { Ok(Usage { datasets: Some(9), ..usage }) }
+        });
+        body.extend(blocks.flatten());
+        assert!(body == expected, "{coding:?}");
+    }
+}
+
+/// A pool's nearest keep their series through a reload that moves them.
+#[test]
+fn the_lead_of_those_with_series_outlives_a_reload() {
+    let of = |ids: &str| format!("pools: [{{id: 'r:0', series: top, top: 1, identities: [{ids}]}}]");
+    let store = Arc::new(parsed(&of("'r:1', 'r:2'")));
+    let exposition = Exposition::new(Arc::clone(&store));
+    let poll = |identity, storage_bytes| {
+        let usage = Usage { datasets: None, storage_bytes: Some(storage_bytes), last_modified: None };
+        store.record(&observation(1, Outcome::Identity { pool: 0, identity, result: Ok(usage) }));
+    };
+    let shown = || {
+        written_at(&exposition, now()).lines().find_map(|line| {
+            Some(
+                line.strip_prefix("cognitosync_identity_up{identity_pool_id=\"r:0\",identity_id=\"")?
+                    .get(..3)?
+                    .to_owned(),
+            )
+        })
+    };
+    poll(0, 100_000);
+    poll(1, 200_000);
+    assert_eq!(shown().unwrap(), "r:2");
+    poll(0, 300_000);
+    assert_eq!(shown().unwrap(), "r:2", "not enough to take its place");
+    let (old, new) =
+        (Arc::clone(&store.snapshot().targets), Arc::clone(&parsed(&of("'r:0', 'r:1', 'r:2'")).snapshot().targets));
+    store.retarget(&new, &Carry::between(&old, &new));
+    assert_eq!(shown().unwrap(), "r:2", "nor by a reload");
+    poll(1, 1_000_000);
+    assert_eq!(shown().unwrap(), "r:1");
+}
+
+#[test]
+fn very_many_samples_are_warned_of() {
+    let of = |ids: usize, series: &str| {
+        let ids: String = (0..ids).map(|number| format!("'r:{number:x}',")).collect();
+        let store = parsed(&format!("pools: [{{id: 'r:0', series: {series}, identities: [{ids}]}}]"));
+        super::too_many_samples(&store.snapshot().targets)
+    };
+    assert_eq!(of(166_666, "each"), None);
+    assert!(of(166_667, "each").unwrap().starts_with("make 1000002 samples in each scrape"));
+    assert_eq!(of(166_667, "none"), None);
+    assert_eq!(of(166_667, "top, top: 10"), None);
 }
 
 /// The wall clock jumps, an hour or a year either way: states and usage stay, only ages follow, and none is negative.

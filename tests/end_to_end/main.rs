@@ -12,5 +12,6 @@ mod lifecycle;
 mod logs;
 mod polling;
 mod reload;
+mod scrapes;
 mod sockets;
 mod web;
