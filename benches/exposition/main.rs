@@ -2,9 +2,10 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a bench may, and clippy does not see that this is one")]
 
+#[path = "../../tests/support/filled.rs"]
+mod filled;
 mod measure;
 mod render;
-mod store;
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();

@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 use std::io::Write;
-use std::sync::Arc;
 
 use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format, Scrape};
 use flate2::Compression;
@@ -13,8 +12,8 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
+use crate::filled;
 use crate::measure::{cpu_seconds, forget_peak, peak_bytes, resident_bytes};
-use crate::store;
 
 /// Seconds; the kernel may count them in steps of four thousandths.
 const LONG_ENOUGH: f64 = 0.3;
@@ -49,7 +48,7 @@ impl Cost {
 
 /// Measures one way, in this process.
 pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
-    let exposition = Exposition::new(Arc::new(store::store(identities)));
+    let exposition = Exposition::new(filled::store(identities));
     let text_len = Blocks::total(&scrape(&exposition, Format::Text), Coding::Identity) as usize;
     match way {
         "prometheus" | "prometheus + flate2 1" => {
@@ -89,7 +88,7 @@ pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
 }
 
 fn scrape(exposition: &Exposition, format: Format) -> Scrape {
-    exposition.scrape(store::now(), format, Vec::new())
+    exposition.scrape(filled::now(), format, Vec::new())
 }
 
 /// Writes a body once to warm up, then a few times more, in turns with a copy of as many bytes into memory that is in use already.
@@ -154,7 +153,7 @@ fn prometheus(exposition: &Exposition) -> Registry {
     for Family { name, help, samples } in families(exposition) {
         let gauges = GaugeVec::new(Opts::new(name, help), &["identity_pool_id", "identity_id"]).unwrap();
         for (identity, value) in samples {
-            gauges.with_label_values(&[store::POOL, &identity]).set(value);
+            gauges.with_label_values(&[filled::POOL, &identity]).set(value);
         }
         registry.register(Box::new(gauges)).unwrap();
     }
@@ -175,7 +174,7 @@ impl Collector for Samples {
         for Family { name, help, samples } in &self.0 {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (identity, value) in samples {
-                let labels = [("identity_pool_id", store::POOL), ("identity_id", identity.as_str())];
+                let labels = [("identity_pool_id", filled::POOL), ("identity_id", identity.as_str())];
                 ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
             }
         }

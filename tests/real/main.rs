@@ -5,7 +5,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/filled.rs"]
+mod filled;
+#[path = "../support/stores.rs"]
+mod stores;
+
 mod aws_clients;
+mod codings;
 mod exposition;
 mod prometheus;
 
@@ -19,11 +25,11 @@ fn installed(name: &str) -> PathBuf {
 }
 
 /// Runs a program to its end, with this on its standard input.
-fn run(command: &mut Command, input: &str) -> Output {
+fn run(command: &mut Command, input: impl AsRef<[u8]>) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let input = input.as_ref().to_owned();
+    let writer = std::thread::spawn(move || stdin.write_all(&input));
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap().unwrap();
     output

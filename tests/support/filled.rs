@@ -1,0 +1,131 @@
+//! A store as that of a pool that people use, filled without polling, and a server of it.
+
+#![allow(dead_code, reason = "each test binary includes this and uses its own part of it")]
+#![allow(clippy::unwrap_used, reason = "tests may, and clippy does not see that this is one")]
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use cognitosync_exporter::clock::{Clock, Moment, Mono};
+use cognitosync_exporter::config::{self, Config};
+use cognitosync_exporter::exposition::Exposition;
+use cognitosync_exporter::identity::{IdentityId, PoolId};
+use cognitosync_exporter::poll::Poller;
+use cognitosync_exporter::reload;
+use cognitosync_exporter::store::Store;
+use cognitosync_exporter::targets::Targets;
+use cognitosync_exporter::telemetry::Telemetry;
+use cognitosync_exporter::usage::{Failure, Observation, Outcome, PoolUsage, Usage, UsageSource};
+use cognitosync_exporter::web::listener::{self, Connections, Listener};
+use cognitosync_exporter::web::{self, Site};
+use http::header::{ACCEPT, HeaderValue};
+use hyper::service::{Service, service_fn};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
+const YEAR: u64 = 365 * 86_400;
+
+/// When all is written.
+pub(crate) fn now() -> Moment {
+    Moment { mono: Mono::START + Duration::from_secs(86_400), unix: 1_795_000_000.123 }
+}
+
+/// A random version 4 UUID behind a region.
+fn identity(random: &mut fastrand::Rng) -> String {
+    let (high, low) = (random.u64(..), random.u64(..));
+    let (a, b, c, d, e) =
+        (high >> 32, high >> 16 & 0xffff, high & 0xfff, low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+    format!("us-east-1:{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+}
+
+/// So many identities, all polled within the last five minutes.
+pub(crate) fn store(identities: usize) -> Arc<Store> {
+    let store = Arc::new(Store::new(Arc::new(load(identities).1)));
+    let mut random = fastrand::Rng::with_seed(1);
+    (0..identities).for_each(|identity| store.record(&answer(identity, now(), &mut random)));
+    store
+}
+
+/// What AWS may have said of an identity within the last five minutes.
+pub(crate) fn answer(identity: usize, now: Moment, random: &mut fastrand::Rng) -> Observation {
+    let ago = random.u64(0..300_000);
+    let before = |ago: u64| ((now.unix * 1e3) as u64 - ago) as f64 / 1e3;
+    let usage = Usage {
+        datasets: Some(random.u32(0..=20)),
+        storage_bytes: Some(random.u64(0..20 << 20)),
+        last_modified: Some(before(random.u64(ago..YEAR * 1_000))),
+    };
+    let asked = Moment { mono: now.mono.before(Duration::from_millis(ago)), unix: before(ago) };
+    let outcome = Outcome::Identity { pool: 0, identity, result: Ok(usage) };
+    Observation { asked, took: Duration::ZERO, attempts: 1, outcome }
+}
+
+fn load(identities: usize) -> (Config, Targets) {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ids.txt");
+    let mut out = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
+    let mut random = fastrand::Rng::with_seed(2);
+    (0..identities).for_each(|_| writeln!(out, "{}", identity(&mut random)).unwrap());
+    out.flush().unwrap();
+    let text = format!("pools: [{{id: '{POOL}', identity_files: ['{}']}}]", file.display());
+    let loaded = reload::assemble(|findings| config::parse(Path::new("filled"), &text, findings)).unwrap();
+    (loaded.config, loaded.targets)
+}
+
+/// Nobody is asked.
+struct Nobody;
+
+impl UsageSource for Nobody {
+    async fn identity_usage(&self, _: &PoolId, _: IdentityId<'_>) -> Result<Usage, Failure> {
+        Err(Failure::Unreachable)
+    }
+
+    async fn pool_usage(&self, _: &PoolId) -> Result<PoolUsage, Failure> {
+        Err(Failure::Unreachable)
+    }
+}
+
+/// The real web server over a store, on a thread of its own for as long as the process lives; its address.
+pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
+    let (ready, is_ready) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let clock = Clock::system();
+            let (config, targets) = load(0);
+            let progress = Poller::new(Arc::new(Nobody), Arc::new(targets), config.poll, clock.clone()).progress();
+            let telemetry = Arc::new(Telemetry::new(progress, now().unix).unwrap());
+            let connections = Connections::new(1_024, telemetry.web_connections().clone());
+            let site = Arc::new(Site {
+                telemetry_path: "/metrics".to_owned(),
+                exposition: Exposition::new(Arc::clone(&store)),
+                store,
+                telemetry,
+                loops: Vec::new(),
+                reload: None,
+                clock,
+            });
+            let site = web::service(site);
+            let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+                if format == Served::TextOnly {
+                    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/plain;version=0.0.4"));
+                }
+                site.call(request)
+            });
+            let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+            ready.send(listener.address()).unwrap();
+            listener::serve(listener, service, connections, CancellationToken::new()).await;
+        });
+    });
+    is_ready.recv().unwrap()
+}
+
+/// In which formats a server answers. A Prometheus of Debian's always prefers OpenMetrics.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Served {
+    AsAsked,
+    TextOnly,
+}
