@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::filled::{Served, serve, store};
 use crate::support::{Exporter, command, eventually, get};
 
 const GAUGES: [&str; 3] = ["datasets", "storage_bytes", "last_modified_timestamp_seconds"];
@@ -18,10 +20,14 @@ struct Prometheus {
 
 impl Prometheus {
     fn scraping(address: &str) -> Self {
+        Self::scraping_every(address, "1s")
+    }
+
+    fn scraping_every(address: &str, interval: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let configuration = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n"
+            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n"
         );
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
@@ -104,4 +110,29 @@ fn every_gauge_of_the_demo_arrives() {
     });
     let scraped = prometheus.query("scrape_samples_scraped")[0].1;
     assert!(scraped > 1_200.0, "{scraped} samples");
+}
+
+/// A scrape of 100,000 identities, in both formats: Prometheus has every sample that it was given.
+#[test]
+#[ignore = "needs Prometheus, which tests/run installs"]
+fn a_hundred_thousand_identities_arrive() {
+    const IDENTITIES: usize = 100_000;
+    let store = store(IDENTITIES);
+    for (format, accept) in [(Served::AsAsked, "application/openmetrics-text"), (Served::TextOnly, "*/*")] {
+        let address = serve(Arc::clone(&store), format);
+        let mut response = ureq::get(format!("http://{address}/metrics")).header("accept", accept).call().unwrap();
+        let given = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
+        let given = given.lines().filter(|line| !line.starts_with('#')).count();
+        assert!(given > 6 * IDENTITIES);
+        let prometheus = Prometheus::scraping_every(&address, "30s");
+        let scraped = eventually("a whole scrape", || {
+            let scraped = prometheus.query("scrape_samples_scraped");
+            scraped.first().map(|(_, samples)| *samples)
+        });
+        assert_eq!(prometheus.query("up")[0].1, 1.0);
+        assert_eq!(scraped, given as f64);
+        let sum = prometheus
+            .query("sum(cognitosync_identity_storage_bytes) == scalar(cognitosync_pool_watched_storage_bytes)");
+        assert_eq!(sum.len(), 1, "the identities' storage is not what the pool's sum is");
+    }
 }
