@@ -253,12 +253,14 @@ impl World {
         let record = self.records.get_mut(&key(ticket.target)).unwrap();
         let before = *record;
         record.apply(failure.map_or(Ok(usage), Err), Moment { mono: asked, unix: now as f64 });
-        let shown = record.usage(self.now, STALE_AFTER).and_then(|usage| usage.storage_bytes);
+        let shown = record.usage(self.now.before(STALE_AFTER)).and_then(|usage| usage.storage_bytes);
         match failure {
             // An answer that piled up while the process stood still may be too old already.
             None => assert_eq!(shown, Some(now).filter(|_| self.now.since(asked) <= STALE_AFTER), "a success is shown"),
             Some(Failure::NotFound) => assert_eq!(shown, None, "what does not exist is not shown"),
-            Some(_) => assert!(shown == before.usage(self.now, STALE_AFTER).and_then(|usage| usage.storage_bytes)),
+            Some(_) => {
+                assert!(shown == before.usage(self.now.before(STALE_AFTER)).and_then(|usage| usage.storage_bytes));
+            }
         }
         if let Some(shown) = shown {
             let age = self.now.since(Mono::START + Duration::from_secs(shown));
@@ -278,7 +280,7 @@ impl World {
                 "{target:?} waits for {waits:?} on day {}",
                 self.now.as_nanos() / 86_400_000_000_000
             );
-            let state = self.records[target].state(self.now, STALE_AFTER);
+            let state = self.records[target].state(self.now.before(STALE_AFTER));
             assert_eq!(state, State::Fresh, "{target:?}, asked {waits:?} ago");
         }
     }
