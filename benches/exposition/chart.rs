@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::render::Cost;
 
 const WIDTH: f64 = 760.0;
-const LABELS: f64 = 210.0;
+const LABELS: f64 = 230.0;
 const BAR: f64 = 22.0;
 const ROW: f64 = 34.0;
 const TOP: f64 = 58.0;
@@ -41,7 +41,7 @@ pub(crate) fn draw(costs: &[(&str, Cost)]) {
         let (y, ms) = (TOP + ROW * row as f64, cpu * 1e3);
         let ours = (1..=4).contains(&row);
         let colour = if ours { "#2a7f62" } else { "#9aa5b1" };
-        let name = if ours { format!("cognitosync: {way}") } else { (*way).to_owned() };
+        let name = if ours { format!("ours, {way}") } else { (*way).to_owned() };
         writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#222\">{name}</text>",

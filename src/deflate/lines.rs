@@ -264,14 +264,13 @@ impl Lines {
 impl Ends {
     #[cold]
     fn of(prefix: &[u8], id_len: u8) -> Self {
-        let id_len_ = usize::from(id_len);
-        let prefix_share = Past::bytes(id_len_).moved(crc::share(prefix));
+        let prefix_share = Past::bytes(id_len.into()).moved(crc::share(prefix));
         let end = |value_len| {
             let rest = CLOSING.len() + value_len + 1;
             let past_rest = Past::bytes(rest);
             let closing = Past::bytes(value_len + 1).moved(crc::share(CLOSING)) ^ crc::share(b"\n");
             End {
-                past_line: Past::bytes(prefix.len() + id_len_ + rest),
+                past_line: Past::bytes(prefix.len() + usize::from(id_len) + rest),
                 past_rest,
                 share: past_rest.moved(prefix_share) ^ closing,
             }
@@ -280,11 +279,12 @@ impl Ends {
     }
 }
 
-/// A match.
+/// A match of at most a line.
 #[inline(always)]
 fn copy(out: &mut FewBits<'_>, mut len: usize, distance: usize) {
     if len > MAX_MATCH {
         // None is left shorter than a match may be.
+        const { assert!(MAX_LINE <= 2 * MAX_MATCH - MIN_MATCH) };
         let part = MAX_MATCH - MIN_MATCH;
         out.write(MATCHES[part].then(DISTANCES[distance]));
         len -= part;

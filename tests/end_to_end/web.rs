@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use crate::support::{Exporter, Server, configuration, eventually, identity_id, samples, still_world};
+use crate::support::{Exporter, Server, configuration, eventually, identity_id, still_world};
 use cognitosync_exporter::simulator::Fault;
 
 fn exchange(mut stream: impl Read + Write, request: &str) -> String {
@@ -42,7 +42,6 @@ fn routes() {
             let head = request(&exporter, &format!("HEAD {path}"));
             assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
             assert!(head.ends_with("\r\n\r\n"), "HEAD has no body: {head}");
-            assert!(delimited(&head), "{head}");
         }
     }
 }
@@ -81,8 +80,7 @@ fn several_addresses_a_socket_and_another_path() {
     }
     let stream = UnixStream::connect(&socket).unwrap();
     let answer = exchange(stream, "GET /x/y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(samples(body).contains_key("cognitosync_exporter_polls_total"));
+    assert!(answer.contains("\ncognitosync_exporter_polls_total "), "{answer}");
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
     assert!(!socket.exists(), "the socket's file goes with the process");
