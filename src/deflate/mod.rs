@@ -20,14 +20,14 @@
 //! Where the whole value is that of the line before, 3 and the next line's 1 are one match. The first line behind a header is
 //! literals, or a match of what its prefix shares with the line before.
 //!
-//! **The bits.** Symbols are written in one Huffman code that never changes ([`code`]), made for such lines: a digit takes four
+//! **The bits.** Symbols are written in one Huffman code that never changes (`code`), made for such lines: a digit takes four
 //! bits. Because it never changes, an id's bits are worked out once, when it is read from the configuration ([`Precoded`]), and
 //! a scrape only shifts them into place. One "dynamic" block carries the code and all lines of a scrape, however many: a block has
 //! no limit.
 //!
 //! **The checksum.** gzip ends with the CRC-32 of the text that was never made. CRC is linear over XOR: what a piece of text does to
 //! it depends on the piece and on how many bytes follow, on nothing else. So each id's share is worked out once too, a value's
-//! share comes from a table for each of its 16 places, and moving all past `n` bytes is four lookups ([`crc`]).
+//! share comes from a table for each of its 16 places, and moving all past `n` bytes is four lookups (`crc`).
 //!
 //! **The rest** of a scrape is of other kinds, and small. It goes through flate2, as more blocks of the same member, behind an
 //! empty stored block that brings the stream to a byte's boundary. It is one member, not several one behind the other: curl

@@ -6,7 +6,7 @@ use std::fmt;
 /// One family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
-    /// Its name; its unit is the last word of it, see [`unit`].
+    /// Its name; its unit is the last word of it, see [`unit()`].
     pub name: &'static str,
     /// What its numbers are.
     pub kind: Kind,
