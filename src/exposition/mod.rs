@@ -22,7 +22,7 @@ pub use text::{Buckets, FamilyWriter, Format, Head};
 use crate::clock::Moment;
 use crate::config::Series;
 use crate::store::{Snapshot, Store};
-use crate::targets::Targets;
+use crate::targets::{Pool, Targets};
 use identity_series::Column;
 use selection::Selection;
 use summary::Summary;
@@ -68,7 +68,7 @@ impl Exposition {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(last) = &*last else { return vec![Vec::new(); snapshot.targets.pools.len()] };
         let unchanged = Arc::ptr_eq(&last.targets, &snapshot.targets);
-        let of_pool = |(index, pool): (usize, &crate::targets::Pool)| -> Vec<u32> {
+        let of_pool = |(index, pool): (usize, &Pool)| -> Vec<u32> {
             let before =
                 if unchanged { Some(index) } else { last.targets.pools.iter().position(|old| old.id == pool.id) };
             match before.map(|before| (&last.targets.pools[before].identities, &last.selections[before])) {
@@ -87,7 +87,7 @@ impl Exposition {
 /// A warning, if a scrape of these targets has very many samples.
 #[must_use]
 pub fn too_many_samples(targets: &Targets) -> Option<String> {
-    let with_series = |pool: &crate::targets::Pool| match pool.settings.series {
+    let with_series = |pool: &Pool| match pool.settings.series {
         Series::Each => pool.identities.len(),
         Series::Top(most) => most.min(pool.identities.len()),
         Series::None => 0,
