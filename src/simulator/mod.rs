@@ -21,7 +21,7 @@ pub use fault::Fault;
 pub use world::{Life, World};
 
 use crate::clock::{Clock, Mono};
-use crate::web::listener::{self, Address, CannotListen, Connections, Listener};
+use crate::web::listener::{self, Address, CannotListen, Connections, Deadlines, Listener};
 
 /// More than any exporter is allowed to open.
 const MOST_CONNECTIONS: usize = 20_000;
@@ -114,11 +114,12 @@ impl Simulator {
     /// Answers until `stop`.
     pub async fn run(self, listener: Listener, stop: CancellationToken) {
         let open = IntGauge::new("open", "never exported").expect("the name is a metric's");
+        let connections = Connections::new(MOST_CONNECTIONS, open, self.clock.clone(), Deadlines::default());
         let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
             let simulator = self.clone();
             async move { simulator.answer(request.method(), request.uri(), request.headers()).await }
         });
-        listener::serve(listener, service, Connections::new(MOST_CONNECTIONS, open), stop).await;
+        listener::serve(listener, service, connections, stop).await;
     }
 
     /// Looks at the world or changes it.

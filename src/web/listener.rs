@@ -1,7 +1,8 @@
-//! Listening sockets, and HTTP/1.1 over whatever connects to them.
+//! Listening sockets, and who may connect to them.
 //!
 //! warp's own server panics on a taken port and drains without end; this one does neither.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::fs;
@@ -10,13 +11,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus::IntGauge;
 use thiserror::Error as ThisError;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,15 +24,14 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
-/// A connection may be silent, or take to send a request's head, for this long. Prometheus keeps idle connections for five
-/// minutes (prometheus/common, `IdleConnTimeout`); it, not we, should be the one to close them.
-const IDLE: Duration = Duration::from_secs(330);
-/// How much of a body waits for its client, in bytes, and how long a request's head may be.
-const BUFFER: usize = 64 << 10;
-/// What requests under way get when the process is to end; with the poller's stop it stays well below 5 s.
-const DRAIN: Duration = Duration::from_secs(3);
+pub use super::connection::Deadlines;
+use super::connection::{self, Watch};
+use crate::clock::Clock;
+
+/// How soon to look again for a connection that is idle, while there is no place.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long to wait when the system has no more sockets to give.
 const NO_SOCKETS: Duration = Duration::from_millis(200);
 
@@ -143,35 +142,75 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
     Ok(Listener::Unix(UnixListener::bind(path)?, SocketFile(path.to_owned())))
 }
 
-/// How many connections may be open, all listeners together, and how many are.
-#[derive(Clone, Debug)]
-pub struct Connections {
-    free: Arc<Semaphore>,
+/// The connections that are open, all listeners together, and how many may be.
+#[derive(Clone)]
+pub struct Connections(Arc<Shared>);
+
+struct Shared {
+    places: Arc<Semaphore>,
     open: IntGauge,
+    clock: Clock,
+    deadlines: Deadlines,
+    /// By a number of their own.
+    watches: Mutex<HashMap<u64, Arc<Watch>>>,
+    next: AtomicU64,
 }
 
 /// One open connection.
 struct Place {
-    open: IntGauge,
+    connections: Connections,
+    number: u64,
+    watch: Arc<Watch>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Connections {
     /// At most `most` open connections, counted in `open`.
     #[must_use]
-    pub fn new(most: usize, open: IntGauge) -> Self {
-        Self { free: Arc::new(Semaphore::new(most)), open }
+    pub fn new(most: usize, open: IntGauge, clock: Clock, deadlines: Deadlines) -> Self {
+        let (watches, next) = (Mutex::default(), AtomicU64::new(0));
+        Self(Arc::new(Shared { places: Arc::new(Semaphore::new(most)), open, clock, deadlines, watches, next }))
     }
 
-    fn take(&self, permit: OwnedSemaphorePermit) -> Place {
-        self.open.inc();
-        Place { open: self.open.clone(), _permit: permit }
+    fn watches(&self) -> MutexGuard<'_, HashMap<u64, Arc<Watch>>> {
+        self.0.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more. If there is none, the connection that has been idle for longest has to go; while none is idle, this
+    /// waits.
+    async fn place(&self) -> Place {
+        let permit = loop {
+            let free = Arc::clone(&self.0.places).acquire_owned();
+            match tokio::time::timeout(self.make_place(), free).await {
+                Ok(permit) => break permit.expect("the semaphore is never closed"),
+                Err(_) => continue,
+            }
+        };
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let watch = Arc::new(Watch::new(self.0.clock.clone(), self.0.deadlines));
+        self.watches().insert(number, Arc::clone(&watch));
+        self.0.open.inc();
+        Place { connections: self.clone(), number, watch, _permit: permit }
+    }
+
+    /// Has the oldest idle connection closed, if there is no place. Returns when to look again.
+    fn make_place(&self) -> Duration {
+        if self.0.places.available_permits() == 0 {
+            let watches = self.watches();
+            let idle = watches.values().filter(|watch| !watch.evicted.is_cancelled());
+            let oldest = idle.filter_map(|watch| Some((watch.idle_since()?, watch))).min_by_key(|(since, _)| *since);
+            if let Some((_, watch)) = oldest {
+                watch.evicted.cancel();
+            }
+        }
+        LOOK_AGAIN
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.open.dec();
+        self.connections.0.open.dec();
+        self.connections.watches().remove(&self.number);
     }
 }
 
@@ -180,32 +219,33 @@ pub async fn serve<S, B>(listener: Listener, service: S, connections: Connection
 where
     S: Service<http::Request<Incoming>, Response = http::Response<B>, Future: Send> + Clone + Send + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     let mut tasks = JoinSet::new();
     loop {
         let accepting = async {
-            let permit = Arc::clone(&connections.free).acquire_owned().await.expect("the semaphore is never closed");
             let stream = match &listener {
                 Listener::Tcp(listener) => Stream::Tcp(listener.accept().await?.0),
                 Listener::Unix(listener, _) => Stream::Unix(listener.accept().await?.0),
             };
-            Ok((stream, connections.take(permit)))
+            Ok((stream, connections.place().await))
         };
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(ended) = tasks.join_next() => report(ended),
             accepted = accepting => match accepted {
                 Ok((Stream::Tcp(stream), place)) => {
                     // Only a delay if it fails, and it fails only when the other side has gone already.
                     let _ = stream.set_nodelay(true);
-                    tasks.spawn(connection(stream, service.clone(), place, stop.clone()));
+                    tasks.spawn(connect(stream, service.clone(), place, stop.clone()));
                 }
                 Ok((Stream::Unix(stream), place)) => {
-                    tasks.spawn(connection(stream, service.clone(), place, stop.clone()));
+                    tasks.spawn(connect(stream, service.clone(), place, stop.clone()));
                 }
                 Err(error) => refused(error).await,
             },
+        }
+        while let Some(ended) = tasks.try_join_next() {
+            report(ended);
         }
     }
     drop(listener);
@@ -219,35 +259,17 @@ enum Stream {
     Unix(UnixStream),
 }
 
-async fn connection<S, B>(
+async fn connect<S, B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     service: S,
-    _place: Place,
+    place: Place,
     stop: CancellationToken,
 ) where
     S: Service<http::Request<Incoming>, Response = http::Response<B>>,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static,
 {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(DRAIN, connection).await {
-                Ok(ended) => ended,
-                Err(_) => return debug!("a connection was cut off, its request was not done in time"),
-            }
-        }
-    };
-    if let Err(error) = ended {
-        debug!(%error, "a connection broke");
-    }
+    connection::serve(stream, service, Arc::clone(&place.watch), stop).await;
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

@@ -1,5 +1,6 @@
 //! What is answered over HTTP. Sockets are `listener`'s business, this room knows only requests.
 
+mod connection;
 pub mod listener;
 pub mod negotiation;
 mod scrape;
