@@ -6,6 +6,10 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a bench may, and clippy does not see that this is one")]
 
+#[allow(dead_code, reason = "the other bench uses all of it")]
+#[path = "exposition/measure.rs"]
+mod measure;
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -27,6 +31,8 @@ use cognitosync_exporter::usage::{Failure, Observation, Operation, Usage};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use measure::resident_bytes;
 
 const POOL: &str = "us-east-1:00000000-0000-4000-8000-000000000000";
 const CALLS: u64 = 20_000;
@@ -227,10 +233,4 @@ fn memory(identities: u64) {
     let (poll, record) = (each(before, waiting), each(waiting, stored));
     println!("| {identities} | {:.1} | {poll:.0} | {record:.0} |", stored / 1e6);
     drop((schedule, store));
-}
-
-fn resident_bytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1_024.0
 }

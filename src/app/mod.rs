@@ -25,7 +25,7 @@ use crate::store::Store;
 use crate::targets::{Carry, Targets};
 use crate::telemetry::{REVISION, Telemetry, VERSION};
 use crate::usage::{Failure, Observation, Operation};
-use crate::web::listener::{self, Connections, Deadlines, Listener};
+use crate::web::listener::{self, Connections, Listener};
 use crate::web::{self, Site};
 
 /// All tasks must have ended this long after a stop is asked for; what has not is cut off. Listeners drain in 3 s.
@@ -130,7 +130,7 @@ impl App {
         });
         let mut app = Self::empty();
         let open = telemetry.web_connections().clone();
-        let connections = Connections::new(web.max_connections as usize, open, clock.clone(), Deadlines::default());
+        let connections = Connections::new(web.max_connections as usize, open, clock.clone());
         for listener in listeners {
             info!(address = listener.address(), "listening");
             let name = format!("web server on {}", listener.address());

@@ -82,8 +82,7 @@ impl Scrape {
     /// Writes the next few lines of what comes after the identities' lines; says whether there are any left.
     pub(super) fn rest(&mut self, out: &mut Vec<u8>) -> bool {
         let number = self.next.family - Column::ALL.len();
-        let of_pools = number.checked_sub(1).map(|number| pool_series::FAMILIES.get(number));
-        if matches!(of_pools, Some(None)) {
+        if number > pool_series::FAMILIES.len() {
             out.extend_from_slice(&self.own);
             out.extend_from_slice(self.format.end().as_bytes());
             return false;
@@ -92,15 +91,18 @@ impl Scrape {
             self.next.next_family();
             return true;
         };
-        let family = of_pools.flatten().map_or(&IDENTITY_INFO, |(family, _)| family);
+        // Names come first, and they alone have a line for each identity.
+        let of_pools = number.checked_sub(1).map(|number| pool_series::FAMILIES[number]);
+        let family = of_pools.map_or(&IDENTITY_INFO, |(family, _)| family);
         let mut writer = FamilyWriter::new(self.format, family.head(), out);
         writer.begun = self.next.begun;
-        let was_chunk = if let Some((family, write)) = of_pools.flatten() {
-            let summary = &self.summaries[self.next.pool];
-            write(family, &Told { pool: part.pool, summary, now: self.now }, &mut writer);
-            false
-        } else {
-            identity_series::write_names(&part, &mut writer)
+        let was_chunk = match of_pools {
+            Some((family, write)) => {
+                let summary = &self.summaries[self.next.pool];
+                write(family, &Told { pool: part.pool, summary, now: self.now }, &mut writer);
+                false
+            }
+            None => identity_series::write_names(&part, &mut writer),
         };
         self.next.begun = writer.begun;
         self.next.advance(was_chunk);

@@ -21,7 +21,7 @@ pub use fault::Fault;
 pub use world::{Life, World};
 
 use crate::clock::{Clock, Mono};
-use crate::web::listener::{self, Address, CannotListen, Connections, Deadlines, Listener};
+use crate::web::listener::{self, Address, CannotListen, Connections, Listener};
 
 /// More than any exporter is allowed to open.
 const MOST_CONNECTIONS: usize = 20_000;
@@ -114,7 +114,7 @@ impl Simulator {
     /// Answers until `stop`.
     pub async fn run(self, listener: Listener, stop: CancellationToken) {
         let open = IntGauge::new("open", "never exported").expect("the name is a metric's");
-        let connections = Connections::new(MOST_CONNECTIONS, open, self.clock.clone(), Deadlines::default());
+        let connections = Connections::new(MOST_CONNECTIONS, open, self.clock.clone());
         let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
             let simulator = self.clone();
             async move { simulator.answer(request.method(), request.uri(), request.headers()).await }

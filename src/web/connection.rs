@@ -24,31 +24,19 @@ const BUFFER: usize = 64 << 10;
 /// What requests under way get when the process is to end; with the poller's stop it stays well below 5 s.
 const DRAIN: Duration = Duration::from_secs(3);
 
-/// How long a connection may be at what it does.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadlines {
-    /// Between requests.
-    pub idle: Duration,
-    /// From a request's first byte to the end of its head.
-    pub head: Duration,
-    /// From there until the client has the last byte of its answer.
-    pub answer: Duration,
-}
-
-impl Default for Deadlines {
-    /// Prometheus keeps idle connections for five minutes (prometheus/common, `IdleConnTimeout`); it, not we, should be the one to
-    /// close them. It gives a scrape 10 s unless told otherwise, and so many are more than a scrape of a million identities takes.
-    fn default() -> Self {
-        let [idle, head, answer] = [330, 10, 60].map(Duration::from_secs);
-        Self { idle, head, answer }
-    }
-}
+/// How long a connection may be idle between requests. Prometheus keeps idle ones for five minutes (prometheus/common,
+/// `IdleConnTimeout`); it, not we, should be the one to close them.
+const IDLE: Duration = Duration::from_secs(330);
+/// From a request's first byte to the end of its head.
+const HEAD: Duration = Duration::from_secs(10);
+/// From there until the client has the last byte of its answer. Prometheus gives a scrape 10 s unless told otherwise, and this is more
+/// than one of a million identities takes.
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// What a connection does, seen from its socket, its requests and its answers.
 #[derive(Debug)]
 pub(super) struct Watch {
     clock: Clock,
-    deadlines: Deadlines,
     stage: Mutex<(Stage, Mono)>,
     /// Somebody else needs its place.
     pub(super) evicted: CancellationToken,
@@ -68,9 +56,9 @@ enum Stage {
 }
 
 impl Watch {
-    pub(super) fn new(clock: Clock, deadlines: Deadlines) -> Self {
+    pub(super) fn new(clock: Clock) -> Self {
         let stage = Mutex::new((Stage::Idle, clock.now().mono));
-        Self { clock, deadlines, stage, evicted: CancellationToken::new() }
+        Self { clock, stage, evicted: CancellationToken::new() }
     }
 
     fn stage(&self) -> MutexGuard<'_, (Stage, Mono)> {
@@ -97,9 +85,9 @@ impl Watch {
     fn deadline(&self) -> (Stage, Mono) {
         let (stage, since) = *self.stage();
         let longest = match stage {
-            Stage::Idle => self.deadlines.idle,
-            Stage::Head => self.deadlines.head,
-            Stage::Answer | Stage::Made => self.deadlines.answer,
+            Stage::Idle => IDLE,
+            Stage::Head => HEAD,
+            Stage::Answer | Stage::Made => ANSWER,
         };
         (stage, since + longest)
     }
@@ -267,7 +255,7 @@ mod tests {
     /// A client of a connection that answers anything with `BODY`, through a pipe that holds ten bytes.
     fn client(tasks: &mut JoinSet<()>, clock: &Clock) -> DuplexStream {
         let (ours, theirs) = duplex(10);
-        let watch = Arc::new(Watch::new(clock.clone(), Deadlines::default()));
+        let watch = Arc::new(Watch::new(clock.clone()));
         let answer = |_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(BODY)))) };
         tasks.spawn(async move { serve(theirs, service_fn(answer), watch, CancellationToken::new()).await });
         ours

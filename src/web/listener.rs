@@ -26,7 +26,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-pub use super::connection::Deadlines;
 use super::connection::{self, Watch};
 use crate::clock::Clock;
 
@@ -150,7 +149,6 @@ struct Shared {
     places: Arc<Semaphore>,
     open: IntGauge,
     clock: Clock,
-    deadlines: Deadlines,
     /// By a number of their own.
     watches: Mutex<HashMap<u64, Arc<Watch>>>,
     next: AtomicU64,
@@ -167,9 +165,9 @@ struct Place {
 impl Connections {
     /// At most `most` open connections, counted in `open`.
     #[must_use]
-    pub fn new(most: usize, open: IntGauge, clock: Clock, deadlines: Deadlines) -> Self {
+    pub fn new(most: usize, open: IntGauge, clock: Clock) -> Self {
         let (watches, next) = (Mutex::default(), AtomicU64::new(0));
-        Self(Arc::new(Shared { places: Arc::new(Semaphore::new(most)), open, clock, deadlines, watches, next }))
+        Self(Arc::new(Shared { places: Arc::new(Semaphore::new(most)), open, clock, watches, next }))
     }
 
     fn watches(&self) -> MutexGuard<'_, HashMap<u64, Arc<Watch>>> {
@@ -180,21 +178,21 @@ impl Connections {
     /// waits.
     async fn place(&self) -> Place {
         let permit = loop {
+            self.make_place();
             let free = Arc::clone(&self.0.places).acquire_owned();
-            match tokio::time::timeout(self.make_place(), free).await {
-                Ok(permit) => break permit.expect("the semaphore is never closed"),
-                Err(_) => continue,
+            if let Ok(permit) = tokio::time::timeout(LOOK_AGAIN, free).await {
+                break permit.expect("the semaphore is never closed");
             }
         };
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let watch = Arc::new(Watch::new(self.0.clock.clone(), self.0.deadlines));
+        let watch = Arc::new(Watch::new(self.0.clock.clone()));
         self.watches().insert(number, Arc::clone(&watch));
         self.0.open.inc();
         Place { connections: self.clone(), number, watch, _permit: permit }
     }
 
-    /// Has the oldest idle connection closed, if there is no place. Returns when to look again.
-    fn make_place(&self) -> Duration {
+    /// Has the oldest idle connection closed, if there is no place.
+    fn make_place(&self) {
         if self.0.places.available_permits() == 0 {
             let watches = self.watches();
             let idle = watches.values().filter(|watch| !watch.evicted.is_cancelled());
@@ -203,7 +201,6 @@ impl Connections {
                 watch.evicted.cancel();
             }
         }
-        LOOK_AGAIN
     }
 }
 

@@ -19,7 +19,7 @@ use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::telemetry::Telemetry;
 use cognitosync_exporter::usage::{Failure, Observation, Outcome, PoolUsage, Usage, UsageSource};
-use cognitosync_exporter::web::listener::{self, Connections, Deadlines, Listener};
+use cognitosync_exporter::web::listener::{self, Connections, Listener};
 use cognitosync_exporter::web::{self, Site};
 use http::header::{ACCEPT, HeaderValue};
 use hyper::service::{Service, service_fn};
@@ -99,7 +99,7 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
             let progress = Poller::new(Arc::new(Nobody), Arc::new(targets), config.poll, clock.clone()).progress();
             let telemetry = Arc::new(Telemetry::new(progress, now().unix).unwrap());
             let open = telemetry.web_connections().clone();
-            let connections = Connections::new(1_024, open, clock.clone(), Deadlines::default());
+            let connections = Connections::new(1_024, open, clock.clone());
             let site = Arc::new(Site {
                 telemetry_path: "/metrics".to_owned(),
                 exposition: Exposition::new(Arc::clone(&store)),
