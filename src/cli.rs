@@ -66,6 +66,18 @@ pub struct Web {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true)]
     pub telemetry_path: String,
 
+    /// The web configuration: TLS, logins, headers, a rate limit, in the exporter-toolkit's format.
+    #[arg(id = "web.config.file", long = "web.config.file", value_name = "PATH", global = true)]
+    pub config_file: Option<PathBuf>,
+
+    /// Listen on the sockets that systemd passes on, and on no address.
+    #[arg(long = "web.systemd-socket", global = true)]
+    pub systemd_socket: bool,
+
+    /// Answer /-/healthy and /-/ready without a login, whatever the web configuration says.
+    #[arg(long = "web.health-without-login", global = true)]
+    pub health_without_login: bool,
+
     /// Allow POST and PUT to /-/reload, which make the exporter read its configuration again.
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,

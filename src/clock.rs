@@ -4,6 +4,7 @@
 //! step of the wall clock moves; the wall half is only ever shown.
 
 use std::ops::Add;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -82,6 +83,19 @@ impl Beat {
     }
 }
 
+/// Loops that have to go round: by name, and how long each may be silent.
+#[derive(Clone, Debug, Default)]
+pub struct Loops(pub Vec<(&'static str, Arc<Beat>, Duration)>);
+
+impl Loops {
+    /// One that has died or hangs, if there is one, and how long it has been silent.
+    #[must_use]
+    pub fn silent(&self, now: Mono) -> Option<(&'static str, Duration)> {
+        let silences = self.0.iter().map(|(name, beat, longest)| (*name, beat.silent_for(now), *longest));
+        silences.filter(|(_, silent, longest)| silent > longest).map(|(name, silent, _)| (name, silent)).next()
+    }
+}
+
 /// The time of day and the time that only goes forward.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -126,7 +140,7 @@ impl Clock {
     }
 
     /// Sleeps until `at`; returns at once when that is past.
-    pub async fn sleep_until(&self, at: Mono) {
-        tokio::time::sleep_until(self.start + at.since(Mono::START)).await;
+    pub fn sleep_until(&self, at: Mono) -> tokio::time::Sleep {
+        tokio::time::sleep_until(self.start + at.since(Mono::START))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The way data goes: [`config`] reads what is wanted, [`targets`] lists who is polled, [`poll`] decides when to ask whom,
 //! [`cognito`] asks. What comes back is an [`usage::Observation`], which the [`store`] and [`telemetry`] read;
-//! [`exposition`] turns the store into text, or by way of [`deflate`] into gzip, and [`web`] serves it. [`app`] puts it all together.
+//! [`exposition`] turns the store into text, or by way of [`deflate`] into gzip, and [`web`] serves it. [`systemd`] hears how it goes. [`app`] puts it all together.
 
 pub mod app;
 pub mod cli;
@@ -22,6 +22,8 @@ pub mod telemetry;
 pub mod deflate;
 pub mod exposition;
 pub mod web;
+
+pub mod systemd;
 
 pub mod clock;
 pub mod identity;

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use cognitosync_exporter::app::{App, demo};
+use cognitosync_exporter::app::{App, Front, demo};
 use cognitosync_exporter::check::Summary;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::cognito::Credentials;
 use cognitosync_exporter::reload::{self, Loaded};
 use cognitosync_exporter::telemetry::logging;
+use cognitosync_exporter::web::listener::Socket;
+use cognitosync_exporter::web::web_config;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
 
@@ -33,16 +35,13 @@ fn main() -> ExitCode {
         eprintln!("cannot log: {error}");
         return ExitCode::FAILURE;
     }
-    let work = match cli.command {
-        Some(Command::Demo(demo)) => Work::Demo(demo),
-        None => match load(&cli) {
-            Ok(loaded) => Work::Daemon(loaded),
-            Err(code) => return code,
-        },
+    let (work, front) = match prepare(cli) {
+        Ok(prepared) => prepared,
+        Err(code) => return code,
     };
     let ended =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Into::into).and_then(|runtime| {
-            let ended = runtime.block_on(run(work, &cli.web));
+            let ended = runtime.block_on(run(work, front));
             runtime.shutdown_timeout(LEFT_BEHIND);
             ended
         });
@@ -55,30 +54,49 @@ fn main() -> ExitCode {
     }
 }
 
-/// The configuration and its targets; or, when that is all that was asked for or nothing can be done, the exit code.
-fn load(cli: &Cli) -> Result<Loaded, ExitCode> {
-    let loaded = reload::load(&cli.config_file).map_err(|problems| {
-        problems.iter().for_each(|problem| eprintln!("{problem}"));
-        WRONG_CONFIGURATION
-    })?;
-    if cli.config_check {
-        loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-        print!("{}", Summary { config: &loaded.config, targets: &loaded.targets });
-        return Err(ExitCode::SUCCESS);
+/// Whatever can be read before there are threads; or, when that is all that was asked for or nothing can be done, the exit code.
+fn prepare(cli: Cli) -> Result<(Work, Front), ExitCode> {
+    let web_config = cli.web.config_file.as_deref().map(web_config::load).transpose();
+    let wrong = web_config.as_ref().err().cloned();
+    let work = match cli.command {
+        Some(Command::Demo(demo)) => Ok(Work::Demo(demo)),
+        None => reload::load(&cli.config_file).map(Work::Daemon),
+    };
+    let problems: Vec<_> = work.as_ref().err().into_iter().flatten().chain(&wrong).collect();
+    problems.iter().for_each(|problem| eprintln!("{problem}"));
+    let (Ok(work), Ok(config)) = (work, web_config) else { return Err(WRONG_CONFIGURATION.into()) };
+    let warnings = config.iter().flat_map(|web| &web.config.warnings);
+    match &work {
+        Work::Daemon(Loaded { config: polled, targets, warnings: more }) if cli.config_check => {
+            more.iter().chain(warnings).for_each(|warning| eprintln!("warning: {warning}"));
+            print!("{}", Summary { config: polled, targets });
+            if let (Some(web), Some(file)) = (&config, &cli.web.config_file) {
+                println!("{} is good: {}", file.display(), web.config);
+            }
+            return Err(ExitCode::SUCCESS);
+        }
+        Work::Daemon(Loaded { warnings: more, .. }) => {
+            more.iter().chain(warnings).for_each(|warning| warn!("{warning}"));
+        }
+        Work::Demo(_) => warnings.for_each(|warning| warn!("{warning}")),
     }
-    loaded.warnings.iter().for_each(|warning| warn!("{warning}"));
-    Ok(loaded)
+    let sockets = if cli.web.systemd_socket { Socket::from_systemd() } else { Ok(Vec::new()) };
+    let sockets = sockets.map_err(|error| {
+        error!(%error, "cannot listen");
+        ExitCode::FAILURE
+    })?;
+    Ok((work, Front { flags: cli.web, config, sockets }))
 }
 
-async fn run(work: Work, web: &cli::Web) -> Result<(), Box<dyn Error>> {
+async fn run(work: Work, front: Front) -> Result<(), Box<dyn Error>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let clock = Clock::system();
     let app = match work {
         Work::Daemon(loaded) => {
             let hangups = signal(SignalKind::hangup())?;
-            App::build(loaded, web, Credentials::Aws, Some(hangups), clock).await?
+            App::build(loaded, front, Credentials::Aws, Some(hangups), clock).await?
         }
-        Work::Demo(demo) => demo::build(&demo, web, clock).await?,
+        Work::Demo(demo) => demo::build(&demo, front, clock).await?,
     };
     let asked_to_stop = async {
         tokio::select! {

@@ -16,6 +16,7 @@ use crate::cognito::{Cognito, Connector};
 use crate::config::{self, Config, Findings, Problem};
 use crate::exposition;
 use crate::poll::Handover;
+use crate::systemd;
 use crate::targets::{self, Targets};
 use crate::telemetry::Telemetry;
 
@@ -112,7 +113,9 @@ impl Reloader {
                 continue;
             }
             seen = found;
+            systemd::reloading();
             let outcome = self.reload(why).await?;
+            systemd::ready();
             if outcome.is_ok() {
                 seen = self.fingerprint().await;
             }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::App;
+use super::{App, Front};
 use crate::cli;
 use crate::clock::Clock;
 use crate::cognito::Credentials;
@@ -32,7 +32,7 @@ const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
 ///
 /// # Errors
 /// When an address cannot be listened on.
-pub async fn build(demo: &cli::Demo, web: &cli::Web, clock: Clock) -> Result<App, Box<dyn Error>> {
+pub async fn build(demo: &cli::Demo, front: Front, clock: Clock) -> Result<App, Box<dyn Error>> {
     let world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
     let (simulator, listener) = Simulator::bind(world, clock.clone()).await?;
     simulator.set_latency(LATENCY);
@@ -42,7 +42,7 @@ pub async fn build(demo: &cli::Demo, web: &cli::Web, clock: Clock) -> Result<App
     let text = simulator.world(|world| configuration(world, &endpoint_url))?;
     let loaded = reload::assemble(|findings| config::parse(Path::new("demo"), &text, findings));
     let loaded = loaded.map_err(|mut problems| problems.swap_remove(0))?;
-    let mut app = App::build(loaded, web, Credentials::Simulator, None, clock).await?;
+    let mut app = App::build(loaded, front, Credentials::Simulator, None, clock).await?;
     app.add("simulator".to_owned(), |stop| async move {
         simulator.run(listener, stop).await;
         Ok(())

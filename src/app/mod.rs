@@ -16,17 +16,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::cli;
-use crate::clock::{Beat, Clock};
+use crate::clock::{Beat, Clock, Loops};
 use crate::cognito::{Connector, Credentials};
 use crate::exposition::Exposition;
 use crate::poll::{Listener as PollListener, Poller};
 use crate::reload::{LOOK_EVERY, Loaded, Reloader};
 use crate::store::Store;
+use crate::systemd;
 use crate::targets::{Carry, Targets};
 use crate::telemetry::{REVISION, Telemetry, VERSION};
 use crate::usage::{Failure, Observation, Operation};
-use crate::web::listener::{self, Connections, Listener};
-use crate::web::{self, Site};
+use crate::web::listener::{self, Connections, Listener, Socket};
+use crate::web::web_config::{self, Gauges, Kept};
+use crate::web::{self, Door, Site};
 
 /// All tasks must have ended this long after a stop is asked for; what has not is cut off. Listeners drain in 3 s.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -67,6 +69,28 @@ pub enum Died {
     },
 }
 
+/// How clients come in.
+pub struct Front {
+    /// The flags about that.
+    pub flags: cli::Web,
+    /// The web configuration, if there is a file.
+    pub config: Option<web_config::Loaded>,
+    /// Sockets that listen already, with `--web.systemd-socket`.
+    pub sockets: Vec<Socket>,
+}
+
+/// Listens on what was passed on, or else on addresses.
+async fn listen(web: &cli::Web, sockets: Vec<Socket>) -> Result<Vec<Listener>, Box<dyn Error>> {
+    if web.systemd_socket {
+        return Ok(sockets.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?);
+    }
+    let mut listeners = Vec::with_capacity(web.listen_address.len());
+    for address in &web.listen_address {
+        listeners.push(Listener::bind(address).await?);
+    }
+    Ok(listeners)
+}
+
 /// Whoever hears of polls.
 struct Listeners {
     store: Arc<Store>,
@@ -96,50 +120,61 @@ impl App {
     /// When an address cannot be listened on.
     pub async fn build(
         Loaded { config, targets, .. }: Loaded,
-        web: &cli::Web,
+        front: Front,
         credentials: Credentials,
         hangups: Option<Signal>,
         clock: Clock,
     ) -> Result<Self, Box<dyn Error>> {
         let config_read = clock.now().unix;
         let targets = Arc::new(targets);
-        let mut listeners = Vec::with_capacity(web.listen_address.len());
-        for address in &web.listen_address {
-            listeners.push(Listener::bind(address).await?);
-        }
+        let Front { flags: web, config: web_config, sockets } = front;
+        let listeners = listen(&web, sockets).await?;
         let mut connector = Connector::new(credentials, clock.clone());
         let source = Arc::new(connector.connect(&targets, &config.poll).await);
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let polls = Poller::new(source, targets, config.poll.clone(), clock.clone());
         let progress = polls.progress();
-        let mut loops = vec![("poller", progress.beat_of_loop(), STALLED)];
-        let telemetry = Arc::new(Telemetry::new(progress, config_read)?);
+        let mut loops = Loops(vec![("poller", progress.beat_of_loop(), STALLED)]);
+        let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
         let reloader_beat = Arc::new(Beat::new(clock.now().mono));
         if hangups.is_some() {
-            loops.push(("reloader", Arc::clone(&reloader_beat), LOOK_EVERY + STALLED));
+            loops.0.push(("reloader", Arc::clone(&reloader_beat), LOOK_EVERY + STALLED));
         }
         let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
+        let gauges = Gauges {
+            successful: telemetry.web_config_successful.clone(),
+            failures: telemetry.web_config_failures.clone(),
+        };
+        let web_config = Arc::new(Kept::new(web_config, gauges, clock.clone()));
+        let failures = telemetry.web_auth_failures.clone();
         let site = Arc::new(Site {
+            door: Door::new(Arc::clone(&web_config), failures, web.health_without_login, clock.clone()),
             telemetry_path: web.telemetry_path.clone(),
             store: Arc::clone(&store),
             exposition: Exposition::new(Arc::clone(&store)),
             telemetry: Arc::clone(&telemetry),
-            loops,
+            loops: loops.clone(),
             reload: web.enable_lifecycle.then_some(reload),
             clock: clock.clone(),
         });
         let mut app = Self::empty();
-        let open = telemetry.web_connections().clone();
-        let connections = Connections::new(web.max_connections as usize, open, clock.clone());
+        let room = web::room(web.max_connections, config.poll.max_in_flight);
+        let connections = Connections::new(room, telemetry.web_connections.clone(), clock.clone());
         for listener in listeners {
             info!(address = listener.address(), "listening");
             let name = format!("web server on {}", listener.address());
             let (service, connections) = (web::service(Arc::clone(&site)), connections.clone());
+            let web_config = Some(Arc::clone(&web_config));
             app.add(name, |stop| async move {
-                listener::serve(listener, service, connections, stop).await;
+                listener::serve(listener, web_config, service, connections, stop).await;
                 Ok(())
             });
         }
+        let beats = clock.clone();
+        app.add("supervisor".to_owned(), |stop| async move {
+            systemd::report(loops, progress, beats, stop).await;
+            Ok(())
+        });
         let (poller, handovers) = mpsc::channel(1);
         let listeners = Arc::new(Listeners { store, telemetry: Arc::clone(&telemetry) });
         app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, handovers, stop).await?) });
@@ -179,6 +214,7 @@ impl App {
     pub async fn run(mut self, asked_to_stop: impl Future<Output = &'static str>) -> Result<(), Died> {
         info!(version = VERSION, revision = REVISION, "started");
         self.start.cancel();
+        systemd::ready();
         let result = tokio::select! {
             why = asked_to_stop => {
                 info!(why, "stopping");
@@ -186,6 +222,7 @@ impl App {
             }
             Some(ended) = self.tasks.join_next_with_id() => Err(self.died(ended)),
         };
+        systemd::stopping();
         self.stop.cancel();
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, all_ended).await.is_err() {

@@ -138,6 +138,10 @@ families! {
         "Client connections that are open.";
     WEB_AUTH_FAILURES: Counter "cognitosync_exporter_web_auth_failures_total" []
         "Requests refused for want of a good login.";
+    WEB_CONFIG_SUCCESSFUL: Gauge "cognitosync_exporter_web_config_last_reload_successful" []
+        "Whether the web configuration was good when it was last read; 1 without one.";
+    WEB_CONFIG_FAILURES: Counter "cognitosync_exporter_web_config_reload_failures_total" []
+        "Times that the web configuration was read and was not good, so that the one before stayed in force.";
 }
 
 /// The README's table of metrics, in Markdown.

@@ -119,7 +119,7 @@ impl Simulator {
             let simulator = self.clone();
             async move { simulator.answer(request.method(), request.uri(), request.headers()).await }
         });
-        listener::serve(listener, service, connections, stop).await;
+        listener::serve(listener, None, service, connections, stop).await;
     }
 
     /// Looks at the world or changes it.

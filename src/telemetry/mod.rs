@@ -18,7 +18,7 @@ use crate::exposition::Format;
 use crate::exposition::families::{
     API_CREDENTIALS_GOOD, API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family,
     POLL_FAILURES, POLL_LAG, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP,
-    WEB_AUTH_FAILURES, WEB_CONNECTIONS,
+    WEB_AUTH_FAILURES, WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL, WEB_CONNECTIONS,
 };
 use crate::poll::Progress;
 use crate::usage::{Failure, Observation, Operation, Outcome};
@@ -43,7 +43,14 @@ pub struct Telemetry {
     sweep: Gauge,
     scrapes: IntCounter,
     scrape_render: Histogram,
-    web_connections: IntGauge,
+    /// For those who open and close client connections.
+    pub web_connections: IntGauge,
+    /// For those who refuse requests for want of a good login.
+    pub web_auth_failures: IntCounter,
+    /// For those who read the web configuration.
+    pub web_config_successful: IntGauge,
+    /// For them as well.
+    pub web_config_failures: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: Gauge,
     progress: Arc<Progress>,
@@ -79,6 +86,9 @@ impl Telemetry {
             scrapes: add(&registry, IntCounter::with_opts(opts(&SCRAPES)))?,
             scrape_render: add(&registry, Histogram::with_opts(histogram_opts(&SCRAPE_RENDER, &RENDER_BUCKETS)))?,
             web_connections: add(&registry, IntGauge::with_opts(opts(&WEB_CONNECTIONS)))?,
+            web_auth_failures: add(&registry, IntCounter::with_opts(opts(&WEB_AUTH_FAILURES)))?,
+            web_config_successful: add(&registry, IntGauge::with_opts(opts(&WEB_CONFIG_SUCCESSFUL)))?,
+            web_config_failures: add(&registry, IntCounter::with_opts(opts(&WEB_CONFIG_FAILURES)))?,
             reload_successful: add(&registry, IntGauge::with_opts(opts(&RELOAD_SUCCESSFUL)))?,
             reload_success_time: add(&registry, Gauge::with_opts(opts(&RELOAD_SUCCESS_TIME)))?,
             registry: registry.clone(),
@@ -88,7 +98,6 @@ impl Telemetry {
         let build_info = add(&registry, IntGaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels))?;
         build_info.with_label_values(&[VERSION, REVISION, RUSTC]).set(1);
         telemetry.reloaded(Some(config_read));
-        add(&registry, IntCounter::with_opts(opts(&WEB_AUTH_FAILURES)))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         for operation in Operation::ALL.map(Operation::as_str) {
             telemetry.api_requests.with_label_values(&[operation]);
@@ -133,12 +142,6 @@ impl Telemetry {
     pub fn scraped(&self, took: Duration) {
         self.scrapes.inc();
         self.scrape_render.observe(took.as_secs_f64());
-    }
-
-    /// The number of open client connections, for those who open and close them.
-    #[must_use]
-    pub fn web_connections(&self) -> &IntGauge {
-        &self.web_connections
     }
 
     /// All of it as it is now, in a format.

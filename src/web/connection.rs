@@ -1,161 +1,161 @@
-//! One connection: HTTP/1.1, and a deadline for whatever it is doing.
+//! One connection: HTTP/1.1 or HTTP/2, and a deadline for whatever it is doing. Whether it is encrypted is `handshake`'s business.
 
 use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
+use hyper::rt::Executor;
+use hyper::service::Service;
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use thiserror::Error as ThisError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::clock::{Clock, Mono};
+use super::handshake::Stream;
+use super::login::Peer;
+use super::watch::{Asked, Stage, Watch};
 
 /// How much of a body waits for its client, in bytes, and how long a request's head may be.
 const BUFFER: usize = 64 << 10;
-/// What requests under way get when the process is to end; with the poller's stop it stays well below 5 s.
-const DRAIN: Duration = Duration::from_secs(3);
+/// The same for a head of HTTP/2, where names and values are unpacked.
+const HEADERS: u32 = 16 << 10;
+/// Requests that a client may have under way in one connection of HTTP/2; Prometheus has one.
+const STREAMS: u32 = 16;
 
-/// How long a connection may be idle between requests. Prometheus keeps idle ones for five minutes (prometheus/common,
-/// `IdleConnTimeout`); it, not we, should be the one to close them.
-const IDLE: Duration = Duration::from_secs(330);
-/// From a request's first byte to the end of its head.
-const HEAD: Duration = Duration::from_secs(10);
-/// From there until the client has the last byte of its answer. Prometheus gives a scrape 10 s unless told otherwise, and this is more
-/// than one of a million identities takes.
-const ANSWER: Duration = Duration::from_secs(60);
-
-/// What a connection does, seen from its socket, its requests and its answers.
-#[derive(Debug)]
-pub(super) struct Watch {
-    clock: Clock,
-    stage: Mutex<(Stage, Mono)>,
-    /// Somebody else needs its place.
-    pub(super) evicted: CancellationToken,
-}
-
-/// What a connection is at.
+/// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Nothing: no byte of a request has come since the last answer.
-    Idle,
-    /// A request has begun to come.
-    Head,
-    /// It is being answered.
-    Answer,
-    /// The answer is made; the client may not have all of it.
-    Made,
+pub(super) enum Protocol {
+    /// HTTP/1.1 or 1.0.
+    Http1,
+    /// HTTP/2, which only TLS can agree on.
+    Http2,
 }
 
-impl Watch {
-    pub(super) fn new(clock: Clock) -> Self {
-        let stage = Mutex::new((Stage::Idle, clock.now().mono));
-        Self { clock, stage, evicted: CancellationToken::new() }
-    }
+/// Why work on a connection ended before it was done.
+#[derive(Debug, ThisError)]
+pub(super) enum Cut {
+    /// What it was at took too long.
+    #[error("too long at {0:?}")]
+    Late(Stage),
+    /// Somebody else needed its place.
+    #[error("idle, and its place was needed")]
+    Evicted,
+    /// The process is to end, and there is little time left for the rest.
+    #[error("the process is to end")]
+    Stopping,
+}
 
-    fn stage(&self) -> MutexGuard<'_, (Stage, Mono)> {
-        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+/// Does some work for a connection, to its end, its deadline or its eviction, or until `stop` is told.
+pub(super) fn guard<'w, F: Future<Output: Send> + Send>(
+    mut work: Pin<&'w mut F>,
+    watch: Arc<Watch>,
+    stop: CancellationToken,
+) -> impl Future<Output = Result<F::Output, Cut>> + Send + 'w {
+    async move {
+        let mut stopping = pin!(stop.cancelled());
+        let mut evicted = pin!(watch.evicted.cancelled());
+        let mut until = watch.deadline().1;
+        let mut deadline = pin!(watch.clock.sleep_until(until));
+        poll_fn(|context| {
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Ok(done));
+            }
+            // What it is at changes only while it is polled, so this is the time to look.
+            let (stage, at) = watch.deadline();
+            if at != until {
+                until = at;
+                deadline.set(watch.clock.sleep_until(until));
+            }
+            if deadline.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Cut::Late(stage)));
+            }
+            if evicted.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Cut::Evicted));
+            }
+            stopping.as_mut().poll(context).map(|()| Err(Cut::Stopping))
+        })
+        .await
     }
+}
 
-    /// Goes from one stage to another, unless it is in neither.
-    fn goes(&self, from: &[Stage], to: Stage) {
-        let mut stage = self.stage();
-        if from.contains(&stage.0) {
-            // An answer's deadline does not begin anew when it is made.
-            let since = if to == Stage::Made { stage.1 } else { self.clock.now().mono };
-            *stage = (to, since);
-        }
-    }
+/// A service whose requests and answers are watched.
+struct Watched<S> {
+    service: S,
+    peer: Peer,
+    watch: Arc<Watch>,
+}
 
-    /// Since when it does nothing, if so.
-    pub(super) fn idle_since(&self) -> Option<Mono> {
-        let (stage, since) = *self.stage();
-        (stage == Stage::Idle).then_some(since)
-    }
+impl<S, B> Service<Request<Incoming>> for Watched<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Future: Send + 'static> + Send + 'static,
+{
+    type Response = Response<Answer<B>>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
-    /// What it must have ended, and when.
-    fn deadline(&self) -> (Stage, Mono) {
-        let (stage, since) = *self.stage();
-        let longest = match stage {
-            Stage::Idle => IDLE,
-            Stage::Head => HEAD,
-            Stage::Answer | Stage::Made => ANSWER,
-        };
-        (stage, since + longest)
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        let (asked, watch) = (self.watch.asked(), Arc::clone(&self.watch));
+        let answer = self.service.call(request);
+        Box::pin(async move { Ok(answer.await?.map(|body| Answer { body, asked, watch })) })
     }
 }
 
 /// Serves a connection to its end, its deadline, its eviction, or `stop`.
 pub(super) async fn serve<S, B>(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    stream: Box<dyn Stream>,
+    protocol: Protocol,
+    peer: Peer,
     service: S,
     watch: Arc<Watch>,
     stop: CancellationToken,
 ) where
-    S: Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Future: Send + 'static> + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    let seen = Arc::clone(&watch);
-    let watched = service_fn(move |request| {
-        seen.goes(&[Stage::Idle, Stage::Head], Stage::Answer);
-        let (answer, watch) = (service.call(request), Arc::clone(&seen));
-        async { Ok::<_, S::Error>(answer.await?.map(|body| Answer { body, watch })) }
-    });
+    let watched = Watched { service, peer, watch: Arc::clone(&watch) };
+    let tasks = Tasks::default();
+    let mut builder = auto::Builder::new(tasks);
+    builder.http1().max_buf_size(BUFFER);
+    builder.http2().max_send_buf_size(BUFFER).max_header_list_size(HEADERS).max_concurrent_streams(STREAMS);
+    let builder = match protocol {
+        Protocol::Http1 => builder.http1_only(),
+        Protocol::Http2 => builder.http2_only(),
+    };
     let stream = Socket { stream, watch: Arc::clone(&watch) };
-    let connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(TokioIo::new(stream), watched);
-    let mut connection = pin!(connection);
-    let mut stopping = pin!(stop.cancelled());
-    let mut evicted = pin!(watch.evicted.cancelled());
-    let mut until = watch.deadline().1;
-    let mut deadline = pin!(watch.clock.sleep_until(until));
-    let ended = poll_fn(|context| {
-        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-            return Poll::Ready(Ended::Itself(ended));
-        }
-        // Its stage changes only while it is polled, so this is the time to look.
-        if watch.deadline().1 != until {
-            until = watch.deadline().1;
-            deadline.set(watch.clock.sleep_until(until));
-        }
-        if deadline.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Ended::Late(watch.deadline().0));
-        }
-        if evicted.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Ended::Evicted);
-        }
-        stopping.as_mut().poll(context).map(|()| Ended::Stopping)
-    })
-    .await;
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), watched).into_owned());
+    let mut ended = guard(connection.as_mut(), Arc::clone(&watch), stop).await;
+    if let Err(Cut::Stopping) = ended {
+        watch.stopping();
+        connection.as_mut().graceful_shutdown();
+        ended = guard(connection, watch, CancellationToken::new()).await;
+    }
     match ended {
-        Ended::Itself(Ok(())) => {}
-        Ended::Itself(Err(error)) => debug!(%error, "a connection broke"),
-        Ended::Late(stage) => debug!(?stage, "a connection was cut off, it took too long"),
-        Ended::Evicted => debug!("an idle connection was closed, because there were too many"),
-        Ended::Stopping => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(DRAIN, connection).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!(%error, "a connection broke"),
-                Err(_) => debug!("a connection was cut off, its request was not done in time"),
-            }
-        }
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!(%error, "a connection broke"),
+        Err(why) => debug!(%why, "a connection was cut off"),
     }
 }
 
-enum Ended {
-    Itself(hyper::Result<()>),
-    Late(Stage),
-    Evicted,
-    Stopping,
+/// The tasks of a connection's streams, which end with it.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
+    fn execute(&self, stream: F) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(stream);
+    }
 }
 
 /// A socket that tells when a request begins to come, and when an answer has gone.
@@ -173,7 +173,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         if buffer.filled().len() > before {
-            self.watch.goes(&[Stage::Idle], Stage::Head);
+            self.watch.heard();
         }
         Poll::Ready(Ok(()))
     }
@@ -199,7 +199,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     /// hyper flushes when it has written all it has.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
-        self.watch.goes(&[Stage::Made], Stage::Idle);
+        self.watch.flushed();
         Poll::Ready(Ok(()))
     }
 
@@ -211,6 +211,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
 /// An answer's body, which tells when it is made.
 struct Answer<B> {
     body: B,
+    asked: Asked,
     watch: Arc<Watch>,
 }
 
@@ -236,18 +237,20 @@ impl<B: Body + Unpin> Body for Answer<B> {
 
 impl<B> Drop for Answer<B> {
     fn drop(&mut self) {
-        self.watch.goes(&[Stage::Answer], Stage::Made);
+        self.watch.made(self.asked);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::{Clock, Mono};
     use bytes::Bytes;
     use http_body_util::Full;
+    use hyper::service::service_fn;
     use std::convert::Infallible;
+    use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::task::JoinSet;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     const BODY: &[u8] = &[b'x'; 100_000];
@@ -256,8 +259,11 @@ mod tests {
     fn client(tasks: &mut JoinSet<()>, clock: &Clock) -> DuplexStream {
         let (ours, theirs) = duplex(10);
         let watch = Arc::new(Watch::new(clock.clone()));
+        let peer = Peer::new(None);
         let answer = |_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(BODY)))) };
-        tasks.spawn(async move { serve(theirs, service_fn(answer), watch, CancellationToken::new()).await });
+        tasks.spawn(async move {
+            serve(Box::new(theirs), Protocol::Http1, peer, service_fn(answer), watch, CancellationToken::new()).await
+        });
         ours
     }
 

@@ -10,6 +10,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,16 +18,20 @@ use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
+use listenfd::ListenFd;
 use prometheus::IntGauge;
 use thiserror::Error as ThisError;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
-use super::connection::{self, Watch};
+use super::connection::{self, Cut, Protocol, guard};
+use super::handshake::{self, Stream};
+use super::login::Peer;
+use super::watch::Watch;
+use super::web_config::Kept;
 use crate::clock::Clock;
 
 /// How soon to look again for a connection that is idle, while there is no place.
@@ -86,8 +91,8 @@ pub struct CannotListen {
 pub enum Listener {
     /// A port.
     Tcp(TcpListener),
-    /// A socket in the file system, removed with this.
-    Unix(UnixListener, SocketFile),
+    /// A socket in the file system, removed with this unless it is somebody else's.
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 /// Removes its file when it goes.
@@ -98,6 +103,39 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         // Nobody is left to tell.
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A listening socket that was open before the process was.
+#[derive(Debug)]
+pub enum Socket {
+    /// A port.
+    Tcp(std::net::TcpListener),
+    /// A socket in the file system.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Socket {
+    /// All that systemd passes on (`LISTEN_FDS`, sd_listen_fds(3)). To be called before there are threads, for it writes the environment.
+    ///
+    /// # Errors
+    /// When there are none, or one is neither TCP nor a stream in the file system.
+    pub fn from_systemd() -> io::Result<Vec<Self>> {
+        let mut passed = ListenFd::from_env();
+        if passed.len() == 0 {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no socket activation file descriptors found"));
+        }
+        let taken = (0..passed.len()).filter_map(|number| Self::take(&mut passed, number).transpose());
+        taken.collect()
+    }
+
+    fn take(passed: &mut ListenFd, number: usize) -> io::Result<Option<Self>> {
+        // What is no TCP is left in its place.
+        if let Ok(tcp) = passed.take_tcp_listener(number) {
+            return tcp.map(|socket| socket.set_nonblocking(true).map(|()| Self::Tcp(socket))).transpose();
+        }
+        let unix = passed.take_unix_listener(number)?;
+        unix.map(|socket| socket.set_nonblocking(true).map(|()| Self::Unix(socket))).transpose()
     }
 }
 
@@ -121,12 +159,38 @@ impl Listener {
         bound.map_err(|error| CannotListen { address: address.clone(), error })
     }
 
+    /// Listens on a socket that was passed on.
+    ///
+    /// # Errors
+    /// When the runtime cannot take it.
+    pub fn adopt(socket: Socket) -> io::Result<Self> {
+        match socket {
+            Socket::Tcp(socket) => TcpListener::from_std(socket).map(Self::Tcp),
+            Socket::Unix(socket) => Ok(Self::Unix(UnixListener::from_std(socket)?, None)),
+        }
+    }
+
     /// The address it got: the port, when it was asked for any.
     #[must_use]
     pub fn address(&self) -> String {
+        let unknown = |error: io::Error| error.to_string();
         match self {
-            Self::Tcp(listener) => listener.local_addr().map_or_else(|error| error.to_string(), |at| at.to_string()),
-            Self::Unix(_, SocketFile(path)) => format!("unix:{}", path.display()),
+            Self::Tcp(listener) => listener.local_addr().map_or_else(unknown, |at| at.to_string()),
+            Self::Unix(listener, _) => listener.local_addr().map_or_else(unknown, |at| {
+                at.as_pathname().map_or_else(|| "unix:".to_owned(), |path| format!("unix:{}", path.display()))
+            }),
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                // Only a delay if it fails, and it fails only when the other side has gone already.
+                let _ = stream.set_nodelay(true);
+                Ok((Box::new(stream), Peer::new(Some(from.ip()))))
+            }
+            Self::Unix(listener, _) => Ok((Box::new(listener.accept().await?.0), Peer::new(None))),
         }
     }
 }
@@ -138,7 +202,7 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
     {
         fs::remove_file(path)?;
     }
-    Ok(Listener::Unix(UnixListener::bind(path)?, SocketFile(path.to_owned())))
+    Ok(Listener::Unix(UnixListener::bind(path)?, Some(SocketFile(path.to_owned()))))
 }
 
 /// The connections that are open, all listeners together, and how many may be.
@@ -174,8 +238,7 @@ impl Connections {
         self.0.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more. If there is none, the connection that has been idle for longest has to go; while none is idle, this
-    /// waits.
+    /// A place for one more. If there is none, an idle connection has to go; while none is idle, this waits.
     async fn place(&self) -> Place {
         let permit = loop {
             self.make_place();
@@ -191,13 +254,14 @@ impl Connections {
         Place { connections: self.clone(), number, watch, _permit: permit }
     }
 
-    /// Has the oldest idle connection closed, if there is no place.
+    /// Has an idle connection closed, if there is no place: first those that never asked anything, so that no crowd of them pushes
+    /// out who did; of them the one that has been idle for longest.
     fn make_place(&self) {
         if self.0.places.available_permits() == 0 {
             let watches = self.watches();
-            let idle = watches.values().filter(|watch| !watch.evicted.is_cancelled());
-            let oldest = idle.filter_map(|watch| Some((watch.idle_since()?, watch))).min_by_key(|(since, _)| *since);
-            if let Some((_, watch)) = oldest {
+            let here = watches.values().filter(|watch| !watch.evicted.is_cancelled());
+            let first = here.filter_map(|watch| Some((watch.idle()?, watch))).min_by_key(|(idle, _)| *idle);
+            if let Some((_, watch)) = first {
                 watch.evicted.cancel();
             }
         }
@@ -211,32 +275,36 @@ impl Drop for Place {
     }
 }
 
-/// Serves all who connect until `stop`, then drains: requests under way are given three seconds, idle connections none.
-pub async fn serve<S, B>(listener: Listener, service: S, connections: Connections, stop: CancellationToken)
-where
-    S: Service<http::Request<Incoming>, Response = http::Response<B>, Future: Send> + Clone + Send + 'static,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
+/// Serves all who connect until `stop`, then drains: requests under way are given three seconds, idle connections none. With a web
+/// configuration TLS is spoken when it says so.
+pub async fn serve<S, B>(
+    listener: Listener,
+    config: Option<Arc<Kept>>,
+    service: S,
+    connections: Connections,
+    stop: CancellationToken,
+) where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>, Future: Send + 'static> + Clone + Send + 'static,
+    S::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     let mut tasks = JoinSet::new();
     loop {
         let accepting = async {
-            let stream = match &listener {
-                Listener::Tcp(listener) => Stream::Tcp(listener.accept().await?.0),
-                Listener::Unix(listener, _) => Stream::Unix(listener.accept().await?.0),
-            };
-            Ok((stream, connections.place().await))
+            let (stream, peer) = listener.accept().await?;
+            Ok((stream, peer, connections.place().await))
         };
         tokio::select! {
             () = stop.cancelled() => break,
             accepted = accepting => match accepted {
-                Ok((Stream::Tcp(stream), place)) => {
-                    // Only a delay if it fails, and it fails only when the other side has gone already.
-                    let _ = stream.set_nodelay(true);
-                    tasks.spawn(connect(stream, service.clone(), place, stop.clone()));
-                }
-                Ok((Stream::Unix(stream), place)) => {
-                    tasks.spawn(connect(stream, service.clone(), place, stop.clone()));
+                Ok((stream, peer, place)) => {
+                    let (config, service, stop) = (config.clone(), service.clone(), stop.clone());
+                    tasks.spawn(async move {
+                        let watch = Arc::clone(&place.watch);
+                        if let Some((stream, protocol)) = greet(stream, config, &watch, stop.clone()).await {
+                            connection::serve(stream, protocol, peer, service, watch, stop).await;
+                        }
+                    });
                 }
                 Err(error) => refused(error).await,
             },
@@ -251,22 +319,34 @@ where
     }
 }
 
-enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-async fn connect<S, B>(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-    service: S,
-    place: Place,
+/// TLS, if it is to be spoken; `None` if the client is to be left.
+async fn greet(
+    stream: Box<dyn Stream>,
+    config: Option<Arc<Kept>>,
+    watch: &Arc<Watch>,
     stop: CancellationToken,
-) where
-    S: Service<http::Request<Incoming>, Response = http::Response<B>>,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + 'static,
-{
-    connection::serve(stream, service, Arc::clone(&place.watch), stop).await;
+) -> Option<(Box<dyn Stream>, Protocol)> {
+    let Some(config) = config else { return Some((stream, Protocol::Http1)) };
+    if config.current().await.tls.is_none() {
+        return Some((stream, Protocol::Http1));
+    }
+    watch.shaking_hands();
+    let mut handshake = pin!(handshake::tls(stream, config));
+    let mut done = guard(handshake.as_mut(), Arc::clone(watch), stop).await;
+    if let Err(Cut::Stopping) = done {
+        watch.stopping();
+        done = guard(handshake, Arc::clone(watch), CancellationToken::new()).await;
+    }
+    match done {
+        Ok(greeted) => {
+            watch.shaken_hands(greeted.as_ref().is_some_and(|(_, protocol)| *protocol == Protocol::Http2));
+            greeted
+        }
+        Err(why) => {
+            debug!(%why, "a TLS handshake was cut off");
+            None
+        }
+    }
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

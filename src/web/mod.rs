@@ -1,13 +1,19 @@
 //! What is answered over HTTP. Sockets are `listener`'s business, this room knows only requests.
 
 mod connection;
+mod door;
+mod handshake;
 pub mod listener;
+mod login;
 pub mod negotiation;
+mod open_files;
 mod scrape;
+mod users;
+mod watch;
+pub mod web_config;
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
@@ -18,7 +24,11 @@ use warp::path::FullPath;
 use warp::reply::Response;
 use warp::{Filter, Reply};
 
-use crate::clock::{Beat, Clock};
+pub use self::door::Door;
+pub use self::login::Credentials;
+use self::login::Peer;
+pub use self::open_files::room;
+use crate::clock::{Clock, Loops};
 use crate::exposition::Exposition;
 use crate::reload;
 use crate::store::Store;
@@ -30,6 +40,8 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// Everything that pages are made from.
 pub struct Site {
+    /// What every request passes first.
+    pub door: Door,
     /// Where the metrics are: an absolute path.
     pub telemetry_path: String,
     /// What is known of the identities.
@@ -38,8 +50,8 @@ pub struct Site {
     pub exposition: Exposition,
     /// What the exporter knows of itself.
     pub telemetry: Arc<Telemetry>,
-    /// The loops that have to go round, and how long each may be silent.
-    pub loops: Vec<(&'static str, Arc<Beat>, Duration)>,
+    /// The loops that have to go round.
+    pub loops: Loops,
     /// Where to ask for the configuration to be read again, if that is allowed.
     pub reload: Option<mpsc::Sender<reload::Request>>,
     /// The time.
@@ -53,10 +65,14 @@ pub fn service<B>(
 where
     B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
 {
-    let routes = warp::method().and(warp::path::full()).and(warp::header::headers_cloned()).and(warp::ext::get()).then(
-        move |method: Method, path: FullPath, headers: HeaderMap, version: Version| {
+    let request = warp::method().and(warp::path::full()).and(warp::header::headers_cloned());
+    let routes = request.and(warp::ext::get()).and(warp::ext::get()).then(
+        move |method: Method, path: FullPath, headers: HeaderMap, version: Version, peer: Peer| {
             let site = Arc::clone(&site);
-            async move { answer(&site, &method, path.as_str(), &headers, version).await }
+            async move {
+                let inside = answer(&site, &method, path.as_str(), &headers, version);
+                site.door.answer(path.as_str(), &headers, peer, inside).await
+            }
         },
     );
     let routes = TowerToHyperService::new(warp::service(routes));
@@ -120,11 +136,10 @@ fn status(site: &Site) -> Response {
 }
 
 fn healthy(site: &Site) -> Response {
-    let now = site.clock.now().mono;
-    match site.loops.iter().find(|(_, beat, longest)| beat.silent_for(now) > *longest) {
+    match site.loops.silent(site.clock.now().mono) {
         None => text(StatusCode::OK, "healthy\n"),
-        Some((name, beat, _)) => {
-            let silent = beat.silent_for(now).as_secs();
+        Some((name, silent)) => {
+            let silent = silent.as_secs();
             text(StatusCode::INTERNAL_SERVER_ERROR, format!("the {name} has been silent for {silent} s\n"))
         }
     }

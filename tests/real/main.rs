@@ -7,6 +7,8 @@ mod support;
 
 #[path = "../support/filled.rs"]
 mod filled;
+#[path = "../support/pki.rs"]
+mod pki;
 #[path = "../support/stores.rs"]
 mod stores;
 
@@ -14,6 +16,7 @@ mod aws_clients;
 mod codings;
 mod exposition;
 mod prometheus;
+mod tls;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use cognitosync_exporter::clock::{Clock, Moment, Mono};
+use cognitosync_exporter::clock::{Clock, Loops, Moment, Mono};
 use cognitosync_exporter::config::{self, Config};
 use cognitosync_exporter::exposition::Exposition;
 use cognitosync_exporter::identity::{IdentityId, PoolId};
@@ -20,7 +20,8 @@ use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::telemetry::Telemetry;
 use cognitosync_exporter::usage::{Failure, Observation, Outcome, PoolUsage, Usage, UsageSource};
 use cognitosync_exporter::web::listener::{self, Connections, Listener};
-use cognitosync_exporter::web::{self, Site};
+use cognitosync_exporter::web::web_config::{Gauges, Kept};
+use cognitosync_exporter::web::{self, Door, Site};
 use http::header::{ACCEPT, HeaderValue};
 use hyper::service::{Service, service_fn};
 use tokio_util::sync::CancellationToken;
@@ -98,14 +99,19 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
             let (config, targets) = load(0);
             let progress = Poller::new(Arc::new(Nobody), Arc::new(targets), config.poll, clock.clone()).progress();
             let telemetry = Arc::new(Telemetry::new(progress, now().unix).unwrap());
-            let open = telemetry.web_connections().clone();
-            let connections = Connections::new(1_024, open, clock.clone());
+            let connections = Connections::new(1_024, telemetry.web_connections.clone(), clock.clone());
+            let gauges = Gauges {
+                successful: telemetry.web_config_successful.clone(),
+                failures: telemetry.web_config_failures.clone(),
+            };
+            let web_config = Arc::new(Kept::new(None, gauges, clock.clone()));
             let site = Arc::new(Site {
+                door: Door::new(web_config, telemetry.web_auth_failures.clone(), false, clock.clone()),
                 telemetry_path: "/metrics".to_owned(),
                 exposition: Exposition::new(Arc::clone(&store)),
                 store,
                 telemetry,
-                loops: Vec::new(),
+                loops: Loops::default(),
                 reload: None,
                 clock,
             });
@@ -118,7 +124,7 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
             });
             let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
             ready.send(listener.address()).unwrap();
-            listener::serve(listener, service, connections, CancellationToken::new()).await;
+            listener::serve(listener, None, service, connections, CancellationToken::new()).await;
         });
     });
     is_ready.recv().unwrap()

@@ -1,0 +1,1 @@
+//! The web configuration's meaning.
