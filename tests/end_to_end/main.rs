@@ -2,12 +2,15 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that these are some")]
 
+#[path = "../support/pki.rs"]
+mod pki;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod cognito;
 mod configuration;
 mod credentials;
+mod front_door;
 mod lifecycle;
 mod logs;
 mod polling;

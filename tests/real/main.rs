@@ -17,6 +17,7 @@ mod codings;
 mod exposition;
 mod prometheus;
 mod tls;
+mod web_config;
 
 use std::io::Write;
 use std::path::PathBuf;

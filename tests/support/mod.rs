@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_cognitosync_exporter");
 pub const ACCESS_KEY: &str = "AKIDCANARYENVIRONMENT";
+/// Of those who log in.
+pub const PASSWORD: &str = "canary-password-0123456789";
 pub const SECRET_KEY: &str = "canary-secret-key-0123456789";
 
 /// How often to look whether something has happened, and how often at most: a minute, for slow machines.

@@ -98,8 +98,17 @@ fn given<'a>(inline: &'a Option<String>, file: &'a Option<String>) -> Option<Giv
 fn pair(certificate: &[u8], key: &[u8]) -> Result<CertifiedKey, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
     let chain = chain.map_err(|error| format!("failed to parse certificate PEM: {error}"))?;
-    let leaf = chain.first().ok_or("failed to find any PEM data in certificate input")?;
+    let leaf = chain.first().ok_or_else(|| match PrivateKeyDer::from_pem_slice(certificate) {
+        Ok(_) => {
+            "failed to find certificate PEM data in certificate input, but did find a private key; \
+             PEM inputs may have been switched"
+        }
+        Err(_) => "failed to find any PEM data in certificate input",
+    })?;
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
+        pem::Error::NoItemsFound if CertificateDer::from_pem_slice(key).is_ok() => {
+            "found a certificate rather than a key in the PEM for the private key".to_owned()
+        }
         pem::Error::NoItemsFound => "failed to find any PEM data in key input".to_owned(),
         error => format!("failed to parse private key PEM: {error}"),
     })?;
