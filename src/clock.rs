@@ -144,3 +144,23 @@ impl Clock {
         tokio::time::sleep_until(self.start + at.since(Mono::START))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_is_silent_for_too_long_is_named() {
+        let at = |seconds| Mono::START + Duration::from_secs(seconds);
+        let (quick, slow) = (Arc::new(Beat::new(at(0))), Arc::new(Beat::new(at(0))));
+        let (most, more) = (Duration::from_secs(10), Duration::from_secs(60));
+        let loops = Loops(vec![("quick", Arc::clone(&quick), most), ("slow", Arc::clone(&slow), more)]);
+        assert_eq!(loops.silent(at(10)), None);
+        assert_eq!(loops.silent(at(11)), Some(("quick", Duration::from_secs(11))));
+        quick.beat(at(11));
+        assert_eq!(loops.silent(at(12)), None);
+        quick.beat(at(60));
+        assert_eq!(loops.silent(at(61)), Some(("slow", Duration::from_secs(61))));
+        assert_eq!(Loops::default().silent(at(1_000)), None);
+    }
+}

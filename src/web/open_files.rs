@@ -11,7 +11,9 @@ const FEWEST: u64 = 4;
 /// more than `asked`, so that no crowd of clients can keep the poller from connecting.
 #[must_use]
 pub fn room(asked: u32, calls: usize) -> usize {
-    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1_024);
+    let raised = rlimit::increase_nofile_limit(u64::MAX);
+    // A sandbox may forbid that, not to look.
+    let limit = raised.or_else(|_| rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(soft, _)| soft)).unwrap_or(FEWEST);
     let room = limit.saturating_sub(OWN + calls as u64).max(FEWEST);
     if room < u64::from(asked) {
         warn!(limit, asked, room, "the limit of open files has room for fewer connections than are allowed");

@@ -17,4 +17,5 @@ mod polling;
 mod reload;
 mod scrapes;
 mod sockets;
+mod systemd;
 mod web;

@@ -23,6 +23,9 @@ pub const ACCESS_KEY: &str = "AKIDCANARYENVIRONMENT";
 pub const PASSWORD: &str = "canary-password-0123456789";
 pub const SECRET_KEY: &str = "canary-secret-key-0123456789";
 
+/// In the environment it makes the binary run under the system-call rules of the unit; `tests/run` does that too.
+pub const CONFINED: &str = "EXPORTER_CONFINED";
+
 /// How often to look whether something has happened, and how often at most: a minute, for slow machines.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS: u32 = 1_200;
@@ -238,7 +241,14 @@ impl Drop for Exporter {
 
 /// The binary, with credentials of its own and nothing else of AWS in its environment.
 pub fn command() -> Command {
-    let mut command = Command::new(BINARY);
+    let mut command = match std::env::var_os(CONFINED) {
+        Some(_) => {
+            let mut command = Command::new(repository().join("tests/real/confined"));
+            command.arg(repository().join("systemd/cognitosync_exporter.service")).arg(BINARY);
+            command
+        }
+        None => Command::new(BINARY),
+    };
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") || name == "RUST_LOG" {
             command.env_remove(name);
