@@ -175,7 +175,7 @@ fn log_change(pool: &targets::Pool, (before, after): (Health, Health), failure: 
         _ => {}
     }
     match (before.missing, after.missing) {
-        (0, 1..) => warn!(pool = %id, identities, "identities are missing"),
+        (0, 1..) => warn!(pool = %id, identities, "identities begin to be missing"),
         (1.., 0) => info!(pool = %id, identities, "no identity is missing any more"),
         _ => {}
     }

@@ -75,6 +75,7 @@ pub(super) fn guard<'w, F: Future<Output: Send> + Send>(
                 deadline.set(watch.clock.sleep_until(until));
             }
             if deadline.as_mut().poll(context).is_ready() {
+                watch.late(stage);
                 return Poll::Ready(Err(Cut::Late(stage)));
             }
             if evicted.as_mut().poll(context).is_ready() {

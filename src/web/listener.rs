@@ -20,8 +20,9 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use listenfd::ListenFd;
 use prometheus::IntGauge;
+use socket2::SockRef;
 use thiserror::Error as ThisError;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -30,10 +31,13 @@ use tracing::{debug, error, warn};
 use super::connection::{self, Cut, Protocol, guard};
 use super::handshake::{self, Stream};
 use super::login::Peer;
+use super::tcp::Tcp;
 use super::watch::Watch;
 use super::web_config::Kept;
 use crate::clock::Clock;
 
+/// Bytes that the system takes over for a client before it has room for them; else it would be megabytes, which no deadline sees.
+const UNSENT: u32 = 128 << 10;
 /// How soon to look again for a connection that is idle, while there is no place.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// How long to wait when the system has no more sockets to give.
@@ -182,15 +186,31 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
+    async fn accept(&self) -> io::Result<(Accepted, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
-                // Only a delay if it fails, and it fails only when the other side has gone already.
+                // Both fail only when the other side has gone already.
                 let _ = stream.set_nodelay(true);
-                Ok((Box::new(stream), Peer::new(Some(from.ip()))))
+                let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+                Ok((Accepted::Tcp(stream), Peer::new(Some(from.ip()))))
             }
-            Self::Unix(listener, _) => Ok((Box::new(listener.accept().await?.0), Peer::new(None))),
+            Self::Unix(listener, _) => Ok((Accepted::Unix(listener.accept().await?.0), Peer::new(None))),
+        }
+    }
+}
+
+/// A socket of a client.
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    fn watched(self, watch: &Arc<Watch>) -> Box<dyn Stream> {
+        match self {
+            Self::Tcp(stream) => Box::new(Tcp { stream, watch: Arc::clone(watch) }),
+            Self::Unix(stream) => Box::new(stream),
         }
     }
 }
@@ -301,6 +321,7 @@ pub async fn serve<S, B>(
                     let (config, service, stop) = (config.clone(), service.clone(), stop.clone());
                     tasks.spawn(async move {
                         let watch = Arc::clone(&place.watch);
+                        let stream = stream.watched(&watch);
                         if let Some((stream, protocol)) = greet(stream, config, &watch, stop.clone()).await {
                             connection::serve(stream, protocol, peer, service, watch, stop).await;
                         }

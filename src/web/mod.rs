@@ -8,6 +8,7 @@ mod login;
 pub mod negotiation;
 mod open_files;
 mod scrape;
+mod tcp;
 mod users;
 mod watch;
 pub mod web_config;

@@ -1,5 +1,6 @@
 //! What a connection is at, seen from its socket, its requests and its answers, and until when.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(super) struct Watch {
     state: Mutex<State>,
     /// Somebody else needs its place.
     pub(super) evicted: CancellationToken,
+    /// It took too long, and is to be reset: the system would go on sending what it still has for a client that hardly reads.
+    reset: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Watch {
         let idle_since = clock.now().mono;
         let state =
             State { head: None, requests: Vec::new(), idle_since, served: false, framed: false, stopping: None };
-        Self { clock, state: Mutex::new(state), evicted: CancellationToken::new() }
+        Self { clock, state: Mutex::new(state), evicted: CancellationToken::new(), reset: AtomicBool::new(false) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -130,6 +133,16 @@ impl Watch {
     pub(super) fn idle(&self) -> Option<(bool, Mono)> {
         let state = self.state();
         state.requests.is_empty().then_some((state.served, state.idle_since))
+    }
+
+    /// Its deadline is over, at this stage.
+    pub(super) fn late(&self, stage: Stage) {
+        self.reset.store(matches!(stage, Stage::Head | Stage::Answer), Ordering::Relaxed);
+    }
+
+    /// Whether it is to be reset instead of closed.
+    pub(super) fn is_to_reset(&self) -> bool {
+        self.reset.load(Ordering::Relaxed)
     }
 
     /// What it must have ended, and when.

@@ -12,7 +12,7 @@ use crate::support::{Exporter, command, eventually, get};
 
 const GAUGES: [&str; 3] = ["datasets", "storage_bytes", "last_modified_timestamp_seconds"];
 
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     port: u16,
     _directory: tempfile::TempDir,
@@ -24,10 +24,15 @@ impl Prometheus {
     }
 
     fn scraping_every(address: &str, interval: &str) -> Self {
+        Self::scraping_with(address, interval, "")
+    }
+
+    /// With one more line of the job's configuration.
+    pub(crate) fn scraping_with(address: &str, interval: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let configuration = format!(
-            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n"
+            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n  {more}\n"
         );
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
@@ -44,6 +49,11 @@ impl Prometheus {
             TcpListener::bind(("127.0.0.1", port)).is_err().then(up)?.first().cloned()
         });
         prometheus
+    }
+
+    /// An instant query that gives one value, or none.
+    pub(crate) fn value(&self, query: &str) -> Option<f64> {
+        self.query(query).first().map(|(_, value)| *value)
     }
 
     /// An instant query: the labels and the value of each series.

@@ -1,0 +1,104 @@
+"""Besieges an exporter: siege.py ADDRESS LOGIN SECONDS, with as many clients of each kind as CROWD says. Prints as JSON what became of them.
+
+All ask at once: some drip a request's head by the byte, some read an answer by the byte, some log in with wrong passwords.
+"""
+
+import asyncio
+import base64
+import collections
+import json
+import random
+import socket
+import sys
+import time
+
+TCP_CLOSE = 7
+CROWD = {"drips": 1_000, "readers": 200, "logins_a_second": 100}
+
+
+def basic(login):
+    return b"Authorization: Basic " + base64.b64encode(login.encode()) + b"\r\n"
+
+
+async def connect(host, port, buffer=None):
+    client = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    client.setblocking(False)
+    if buffer:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    await asyncio.get_running_loop().sock_connect(client, (host, port))
+    return client
+
+
+async def drip(host, port, lives):
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    client = await connect(host, port)
+    head = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Drip: " + b"x" * 10_000
+    try:
+        for byte in head:
+            await loop.sock_sendall(client, bytes([byte]))
+            try:
+                if not await asyncio.wait_for(loop.sock_recv(client, 1), 1):
+                    break
+            except asyncio.TimeoutError:
+                pass
+    except OSError:
+        pass
+    finally:
+        client.close()
+        lives.append(time.monotonic() - began)
+
+
+async def read_slowly(host, port, login, lives):
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    client = await connect(host, port, 4_096)
+    try:
+        await loop.sock_sendall(client, b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + basic(login) + b"\r\n")
+        # What has come can still be read after a reset, so that reading does not tell.
+        while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
+            await loop.sock_recv(client, 1)
+            await asyncio.sleep(1)
+    except OSError:
+        pass
+    finally:
+        client.close()
+        lives.append(time.monotonic() - began)
+
+
+async def log_in(host, port, login, statuses):
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    try:
+        client = await connect(host, port)
+        await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + basic(login) + b"\r\n")
+        answer = await asyncio.wait_for(loop.sock_recv(client, 4_096), 90)
+        statuses[answer.split(b" ")[1].decode() if answer else "closed"] += 1
+        client.close()
+    except (OSError, asyncio.TimeoutError) as error:
+        statuses[type(error).__name__] += 1
+
+
+async def main():
+    address, login, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    host, port = address.rsplit(":", 1)
+    host, port = host.strip("[]"), int(port)
+    user = login.split(":")[0]
+    drips, readers, statuses, tasks = [], [], collections.Counter(), []
+    began = time.monotonic()
+    # The readers first: what follows would take their places before they have asked.
+    tasks += [asyncio.create_task(read_slowly(host, port, login, readers)) for _ in range(CROWD["readers"])]
+    await asyncio.sleep(2)
+    tasks += [asyncio.create_task(drip(host, port, drips)) for _ in range(CROWD["drips"])]
+    logins = 0
+    while time.monotonic() - began < seconds:
+        while logins < (time.monotonic() - began) * CROWD["logins_a_second"]:
+            wrong = f"{random.choice([user, 'nobody'])}:{random.random()}"
+            tasks.append(asyncio.create_task(log_in(host, port, wrong, statuses)))
+            logins += 1
+        await asyncio.sleep(0.01)
+    still = {"drips": CROWD["drips"] - len(drips), "readers": CROWD["readers"] - len(readers)}
+    for task in tasks:
+        task.cancel()
+    json.dump({"still_there": still, "longest": {"drips": max(drips), "readers": max(readers)}, "shortest_reader": min(readers),
+               "logins": logins, "statuses": statuses}, sys.stdout)
+
+
+asyncio.run(main())
