@@ -3,7 +3,12 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that this is one")]
 
+mod answer;
+mod authorization;
+mod configuration;
 mod negotiation;
 mod render;
 #[path = "../tests/support/stores.rs"]
 mod stores;
+mod web_config;
+mod words;

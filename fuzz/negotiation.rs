@@ -3,6 +3,8 @@
 use cognitosync_exporter::exposition::Format;
 use cognitosync_exporter::web::negotiation;
 
+use crate::words::text;
+
 /// What headers are made of, so that chance finds more than nonsense.
 const WORDS: [&str; 32] = [
     "application/openmetrics-text",
@@ -39,17 +41,10 @@ const WORDS: [&str; 32] = [
     " ",
 ];
 
-fn header(input: &[u8]) -> String {
-    let word = |byte: &u8| {
-        WORDS.get(usize::from(*byte)).map_or_else(|| char::from(*byte).to_string(), |word| (*word).to_owned())
-    };
-    input.iter().map(word).collect()
-}
-
 #[test]
 fn accept() {
     bolero::check!().with_iterations(20_000).for_each(|input: &[u8]| {
-        let header = header(input);
+        let header = text(&WORDS, input);
         let (format, content_type) = negotiation::format(&header);
         let begins = match format {
             Format::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -69,7 +64,7 @@ fn accept() {
 #[test]
 fn accept_encoding() {
     bolero::check!().with_iterations(20_000).for_each(|input: &[u8]| {
-        let header = header(input);
+        let header = text(&WORDS, input);
         let coding = negotiation::coding(&header);
         let name = format!("{coding:?}").to_ascii_lowercase();
         // Nobody gets a coding that was not named.

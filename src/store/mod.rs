@@ -120,8 +120,8 @@ impl Store {
         };
         let target = &targets.pools[pool];
         if before != after {
-            let (id, reason) = (target.identities.id(identity).as_str(), reason(after));
-            debug!(pool = %target.id, identity = id, reason, "identity changed");
+            // Not by its id, which no log holds: by its place among the pool's, in their order.
+            debug!(pool = %target.id, identity = identity + 1, reason = reason(after), "identity changed");
         }
         log_change(target, healths, after);
     }

@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
-    /// Every failed call and every change of an identity, with ids.
+    /// Every failed call, every change of an identity and every connection that was cut off.
     Debug,
     /// Every change of a pool, every start and stop.
     Info,

@@ -54,6 +54,7 @@ pub(super) enum Cut {
 }
 
 /// Does some work for a connection, to its end, its deadline or its eviction, or until `stop` is told.
+#[allow(clippy::manual_async_fn, reason = "the compiler does not see that an async fn's future can be sent")]
 pub(super) fn guard<'w, F: Future<Output: Send> + Send>(
     mut work: Pin<&'w mut F>,
     watch: Arc<Watch>,
@@ -263,7 +264,7 @@ mod tests {
         let peer = Peer::new(None);
         let answer = |_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(BODY)))) };
         tasks.spawn(async move {
-            serve(Box::new(theirs), Protocol::Http1, peer, service_fn(answer), watch, CancellationToken::new()).await
+            serve(Box::new(theirs), Protocol::Http1, peer, service_fn(answer), watch, CancellationToken::new()).await;
         });
         ours
     }

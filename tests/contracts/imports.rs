@@ -46,7 +46,11 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Crates that stay in some rooms: a path's beginning, and where it may stand.
 const CRATES: &[(&str, &[&str])] = &[
-    ("aws_", &["cognito/"]),
+    ("aws_config", &["cognito/"]),
+    ("aws_credential_types", &["cognito/"]),
+    ("aws_lc_rs", &["web/login.rs", "web/web_config/"]),
+    ("aws_sdk_", &["cognito/"]),
+    ("aws_smithy_", &["cognito/"]),
     ("warp", &["web/"]),
     ("hyper", &["cognito/classify.rs", "simulator/", "web/"]),
     ("bcrypt", &["web/users.rs"]),

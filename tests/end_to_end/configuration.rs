@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::support::{fixture, repository};
+use crate::support::{fixture, output, repository};
 
 fn check(directory: &Path, file: &str) -> Output {
     let mut command = Command::new(crate::support::BINARY);
-    command.args(["--config.check", "--config.file", file]).current_dir(directory).output().unwrap()
+    output(command.args(["--config.check", "--config.file", file]).current_dir(directory))
 }
 
 fn stderr(output: &Output) -> String {
@@ -51,7 +51,7 @@ fn five_mistakes_are_five_lines_with_their_keys() {
 #[test]
 fn a_wrong_configuration_keeps_the_daemon_from_starting() {
     let mut command = Command::new(crate::support::BINARY);
-    let output = command.args(["--config.file", "attempts-zero.yaml"]).current_dir(fixture("wrong")).output().unwrap();
+    let output = output(command.args(["--config.file", "attempts-zero.yaml"]).current_dir(fixture("wrong")));
     assert_eq!(output.status.code(), Some(78));
     assert_eq!(stderr(&output), "attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10\n");
 }

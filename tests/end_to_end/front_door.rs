@@ -160,9 +160,9 @@ fn what_changes_holds_from_the_next_request_on() {
         let headers = format!("http_server_config: {{headers: {{Content-Security-Policy: round-{round}}}}}\n");
         let text = config(new, &headers);
         if round % 3 == 0 {
-            pki.replace("web.yaml", &text)
+            pki.replace("web.yaml", &text);
         } else {
-            pki.write("web.yaml", &text)
+            pki.write("web.yaml", &text);
         }
         assert_eq!(ask(&format!("alice:{old}")).0.status(), 401, "round {round}");
         let (answer, _) = ask(&format!("alice:{new}"));

@@ -5,12 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 use std::time::Duration;
 
-use crate::support::{Exporter, Server, command, configuration, eventually, identity_id, still_world};
+use crate::support::{Exporter, Server, command, configuration, eventually, identity_id, output, still_world};
 use cognitosync_exporter::simulator::Fault;
 
 /// Runs until it ends by itself.
 fn run(arguments: &[&str]) -> Output {
-    command().args(arguments).output().unwrap()
+    output(command().args(arguments))
 }
 
 #[test]

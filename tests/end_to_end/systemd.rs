@@ -4,7 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::{Exporter, Server, command, configuration, eventually, still_world};
+use crate::support::{Exporter, Server, command, configuration, eventually, output, still_world};
 
 /// Hears what is told, line by line.
 struct Manager {
@@ -67,7 +67,7 @@ fn a_service_manager_hears_how_it_goes() {
 
 #[test]
 fn no_socket_was_passed() {
-    let output = command().args(["demo", "--web.systemd-socket"]).output().unwrap();
+    let output = output(command().args(["demo", "--web.systemd-socket"]));
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("no socket activation file descriptors found"), "{told}");

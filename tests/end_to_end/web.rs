@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use crate::support::{Exporter, Server, configuration, eventually, identity_id, still_world};
+use crate::support::{Exporter, Server, configuration, eventually, identity_id, output, still_world};
 use cognitosync_exporter::simulator::Fault;
 
 fn exchange(mut stream: impl Read + Write, request: &str) -> String {
@@ -93,7 +93,7 @@ fn a_socket_that_somebody_serves_is_taken() {
     let _served = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let mut command = crate::support::command();
     command.args(["demo", "--identities=1"]).arg(format!("--web.listen-address=unix:{}", socket.display()));
-    let output = command.output().unwrap();
+    let output = output(&mut command);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().contains("Address already in use"));
     assert!(socket.exists(), "somebody else's socket stays");

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -22,6 +22,19 @@ pub const ACCESS_KEY: &str = "AKIDCANARYENVIRONMENT";
 /// Of those who log in.
 pub const PASSWORD: &str = "canary-password-0123456789";
 pub const SECRET_KEY: &str = "canary-secret-key-0123456789";
+
+pub const SESSION_TOKEN: &str = "canary-session-token-0123456789";
+/// With which all identities of [`still_world`] begin.
+const IDENTITIES: &str = "us-east-1:11111111-1111-4111-8111-";
+
+/// What no log, no error and no page may hold. An identity's id may stand in a label of its own on `/metrics`.
+pub fn assert_no_secret(text: &str) {
+    let labels = text.matches(&format!("identity_id=\"{IDENTITIES}")).count();
+    assert_eq!(text.matches(IDENTITIES).count(), labels, "an identity's id is told: {text}");
+    for secret in [ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, PASSWORD] {
+        assert!(!text.contains(secret), "a secret is told: {text}");
+    }
+}
 
 /// In the environment it makes the binary run under the system-call rules of the unit; `tests/run` does that too.
 pub const CONFINED: &str = "EXPORTER_CONFINED";
@@ -160,6 +173,9 @@ impl Exporter {
         if !command.get_args().any(|argument| argument.to_string_lossy().starts_with("--web.listen-address")) {
             command.arg("--web.listen-address=127.0.0.1:0");
         }
+        if !command.get_args().any(|argument| argument.to_string_lossy().starts_with("--log.level")) {
+            command.arg("--log.level=debug");
+        }
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (log, lines) = (Arc::new(Mutex::new(Vec::new())), BufReader::new(child.stderr.take().unwrap()).lines());
         let kept = Arc::clone(&log);
@@ -189,7 +205,9 @@ impl Exporter {
     }
 
     pub fn get(&self, path: &str) -> (u16, String) {
-        get(&self.url(path))
+        let answer = get(&self.url(path));
+        assert_no_secret(&answer.1);
+        answer
     }
 
     /// All samples on `/metrics`, by series.
@@ -233,10 +251,21 @@ impl Drop for Exporter {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = self.log().join("\n");
         if thread::panicking() {
-            eprintln!("the exporter's log:\n{}", self.log().join("\n"));
+            eprintln!("the exporter's log:\n{log}");
+        } else {
+            assert_no_secret(&log);
         }
     }
+}
+
+/// Runs a command to its end.
+pub fn output(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert_no_secret(&String::from_utf8_lossy(&output.stdout));
+    assert_no_secret(&String::from_utf8_lossy(&output.stderr));
+    output
 }
 
 /// The binary, with credentials of its own and nothing else of AWS in its environment.
@@ -255,6 +284,7 @@ pub fn command() -> Command {
         }
     }
     command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    command.env("AWS_SESSION_TOKEN", SESSION_TOKEN);
     command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nonexistent");
     command
 }

@@ -31,11 +31,11 @@ impl Pki {
         pki.write("ca.crt", &pki.authority.pem());
         pki.write("ca.key", &pki.authority.key().serialize_pem());
         pki.rotate();
-        pki.client("right", client(), &pki.authority);
-        pki.client("wrong", client(), &self::authority());
+        pki.client("right", &client(), &pki.authority);
+        pki.client("wrong", &client(), &self::authority());
         let mut expired = client();
         (expired.not_before, expired.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
-        pki.client("expired", expired, &pki.authority);
+        pki.client("expired", &expired, &pki.authority);
         let mut own = client();
         own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         own.distinguished_name.push(DnType::CommonName, "own");
@@ -62,7 +62,7 @@ impl Pki {
         (server.signed_by(&key, &self.authority).unwrap().pem(), key.serialize_pem())
     }
 
-    fn client(&self, name: &str, client: CertificateParams, authority: &CertifiedIssuer<'static, KeyPair>) {
+    fn client(&self, name: &str, client: &CertificateParams, authority: &CertifiedIssuer<'static, KeyPair>) {
         let key = KeyPair::generate().unwrap();
         self.write(&format!("{name}.crt"), &client.signed_by(&key, authority).unwrap().pem());
         self.write(&format!("{name}.key"), &key.serialize_pem());

@@ -85,6 +85,7 @@ pub(super) fn offer(tls: &Tls, http2: bool, files: &mut Reader) -> Result<Offer,
 }
 
 /// A text of the configuration, or the file that it is in, which goes first.
+#[derive(Clone, Copy)]
 pub(super) enum Given<'a> {
     Inline(&'a str),
     File(&'a Path),
@@ -167,7 +168,7 @@ fn protocol(tls: &Tls, warnings: &mut Vec<String>) -> Result<Protocol, String> {
 fn choose_suites(provider: &mut CryptoProvider, asked: &[CipherSuite], warnings: &mut Vec<String>) {
     let find = |name: &str| SUITES.iter().find(|(known, _)| *known == name).map(|(_, suite)| *suite);
     provider.cipher_suites.retain(|suite| suite.tls13().is_some());
-    let of_tls13: Vec<_> = provider.cipher_suites.iter().map(|suite| suite.suite()).collect();
+    let of_tls13: Vec<_> = provider.cipher_suites.iter().map(SupportedCipherSuite::suite).collect();
     for CipherSuite(name) in asked {
         match find(name) {
             Some(suite) => provider.cipher_suites.push(suite),
