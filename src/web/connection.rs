@@ -138,6 +138,10 @@ pub(super) async fn serve<S, B>(
     let mut ended = guard(connection.as_mut(), Arc::clone(&watch), stop).await;
     if let Err(Cut::Stopping) = ended {
         watch.stopping();
+        // hyper would close on a client that has just connected and is about to ask.
+        ended = guard(connection.as_mut(), Arc::clone(&watch), watch.first.clone()).await;
+    }
+    if let Err(Cut::Stopping) = ended {
         connection.as_mut().graceful_shutdown();
         ended = guard(connection, watch, CancellationToken::new()).await;
     }

@@ -310,25 +310,28 @@ pub async fn serve<S, B>(
 {
     let mut tasks = JoinSet::new();
     loop {
-        let accepting = async {
-            let (stream, peer) = listener.accept().await?;
-            Ok((stream, peer, connections.place().await))
-        };
-        tokio::select! {
+        let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accepting => match accepted {
-                Ok((stream, peer, place)) => {
-                    let (config, service, stop) = (config.clone(), service.clone(), stop.clone());
-                    tasks.spawn(async move {
-                        let watch = Arc::clone(&place.watch);
-                        let stream = stream.watched(&watch);
-                        if let Some((stream, protocol)) = greet(stream, config, &watch, stop.clone()).await {
-                            connection::serve(stream, protocol, peer, service, watch, stop).await;
-                        }
-                    });
-                }
-                Err(error) => refused(error).await,
-            },
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let place = tokio::select! {
+                    // Who was let in is answered.
+                    biased;
+                    place = connections.place() => place,
+                    () = stop.cancelled() => break,
+                };
+                let (config, service, stop) = (config.clone(), service.clone(), stop.clone());
+                tasks.spawn(async move {
+                    let watch = Arc::clone(&place.watch);
+                    let stream = stream.watched(&watch);
+                    if let Some((stream, protocol)) = greet(stream, config, &watch, stop.clone()).await {
+                        connection::serve(stream, protocol, peer, service, watch, stop).await;
+                    }
+                });
+            }
+            Err(error) => refused(error).await,
         }
         while let Some(ended) = tasks.try_join_next() {
             report(ended);

@@ -18,6 +18,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(60);
 /// What is under way gets this when the process is to end; with the poller's stop it stays well below 5 s.
 const DRAIN: Duration = Duration::from_secs(3);
+/// What has just connected and not asked yet gets this: it was let in, so it is answered if it asks at once.
+const FIRST: Duration = Duration::from_secs(1);
 
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(super) struct Watch {
     state: Mutex<State>,
     /// Somebody else needs its place.
     pub(super) evicted: CancellationToken,
+    /// The first request has come.
+    pub(super) first: CancellationToken,
     /// It took too long, and is to be reset: the system would go on sending what it still has for a client that hardly reads.
     reset: AtomicBool,
 }
@@ -59,6 +63,7 @@ struct State {
     served: bool,
     /// Whether bytes may come that are of no request, as in HTTP/2.
     framed: bool,
+    /// When it was told that the process is to end.
     stopping: Option<Mono>,
 }
 
@@ -67,7 +72,8 @@ impl Watch {
         let idle_since = clock.now().mono;
         let state =
             State { head: None, requests: Vec::new(), idle_since, served: false, framed: false, stopping: None };
-        Self { clock, state: Mutex::new(state), evicted: CancellationToken::new(), reset: AtomicBool::new(false) }
+        let (evicted, first) = (CancellationToken::new(), CancellationToken::new());
+        Self { clock, state: Mutex::new(state), evicted, first, reset: AtomicBool::new(false) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,6 +102,7 @@ impl Watch {
 
     /// A request has come.
     pub(super) fn asked(&self) -> Asked {
+        self.first.cancel();
         let asked = Asked(self.clock.now().mono);
         let mut state = self.state();
         state.head = None;
@@ -125,8 +132,8 @@ impl Watch {
 
     /// The process is to end.
     pub(super) fn stopping(&self) {
-        let until = self.clock.now().mono + DRAIN;
-        self.state().stopping.get_or_insert(until);
+        let now = self.clock.now().mono;
+        self.state().stopping.get_or_insert(now);
     }
 
     /// If no request is under way, who has to go first of all such, the least: who was never answered, then who has been idle for longest.
@@ -153,7 +160,8 @@ impl Watch {
             (None, Some(since)) => (Stage::Head, since + HEAD),
             (None, None) => (Stage::Idle, state.idle_since + IDLE),
         };
-        match state.stopping {
+        let left = if stage == Stage::Idle { FIRST } else { DRAIN };
+        match state.stopping.map(|since| since + left) {
             Some(end) if end < until => (Stage::Stopping, end),
             _ => (stage, until),
         }

@@ -16,6 +16,7 @@ mod aws_clients;
 mod codings;
 mod exposition;
 mod prometheus;
+mod service;
 mod siege;
 mod tls;
 mod web_config;
