@@ -22,6 +22,10 @@ const WRONG_CONFIGURATION: u8 = 78;
 /// Name look-ups cannot be cancelled; they are left behind after this long.
 const LEFT_BEHIND: Duration = Duration::from_millis(200);
 
+/// Threads for what blocks: files, passwords, and name look-ups, of which there may be one for each call under way. With the unit's
+/// `TasksMax=` in mind.
+const BLOCKING_THREADS: usize = 96;
+
 /// What to run.
 enum Work {
     Daemon(Loaded),
@@ -39,8 +43,9 @@ fn main() -> ExitCode {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let ended =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Into::into).and_then(|runtime| {
+        runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build().map_err(Into::into).and_then(|runtime| {
             let ended = runtime.block_on(run(work, front));
             runtime.shutdown_timeout(LEFT_BEHIND);
             ended
