@@ -215,7 +215,7 @@ async fn polls(url: &str, identities: u64) -> (f64, f64) {
     let stop = CancellationToken::new();
     let count = Count { store: Store::new(Arc::clone(&targets)), polls: AtomicU64::new(0), stop: stop.clone() };
     let poller = Poller::new(Arc::new(source), targets, config.poll, clock);
-    measured(async { poller.run(Arc::new(count), mpsc::channel(1).1, stop).await.unwrap() }).await
+    measured(async { poller.run(Arc::new(count), mpsc::channel(1).1, mpsc::channel(1).1, stop).await.unwrap() }).await
 }
 
 /// What so many identities take: a row of the table.

@@ -106,8 +106,8 @@ fn telemetry_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') || !text.chars().all(plain) {
         return Err("expected a path such as /metrics, of letters, digits and /-._~".to_owned());
     }
-    if text.starts_with("/-/") {
-        return Err("paths that begin with /-/ are taken".to_owned());
+    if text.starts_with("/-/") || text.starts_with("/api/") {
+        return Err("paths that begin with /-/ and /api/ are taken".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -146,9 +146,15 @@ mod tests {
 
     #[test]
     fn telemetry_paths() {
-        for (path, good) in
-            [("/metrics", true), ("/", true), ("/a/b.c", true), ("metrics", false), ("/<", false), ("/-/ready", false)]
-        {
+        for (path, good) in [
+            ("/metrics", true),
+            ("/", true),
+            ("/a/b.c", true),
+            ("metrics", false),
+            ("/<", false),
+            ("/-/ready", false),
+            ("/api/v1/status", false),
+        ] {
             assert_eq!(telemetry_path(path).is_ok(), good, "{path}");
         }
     }

@@ -85,6 +85,22 @@ impl Failure {
         }
     }
 
+    /// What it means, for people.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Throttled => "AWS's quota of calls is used up, by this exporter or by the app",
+            Self::AccessDenied => "the credentials are good, but their policy does not allow this call",
+            Self::NotFound => "AWS says that there is no such identity or pool",
+            Self::InvalidParameter => "AWS does not take these ids",
+            Self::ServiceError => "AWS failed",
+            Self::Timeout => "there was no whole answer within poll.timeout",
+            Self::Unreachable => "there was no connection, or it broke",
+            Self::Malformed => "the answer is not Cognito Sync's, or holds a number that cannot be",
+            Self::Credentials => "no credentials could be had, or AWS refuses them",
+        }
+    }
+
     /// Whether AWS took the credentials and answered, if with an error.
     #[must_use]
     pub fn is_answer(self) -> bool {

@@ -28,7 +28,7 @@ use crate::telemetry::{REVISION, Telemetry, VERSION};
 use crate::usage::{Failure, Observation, Operation};
 use crate::web::listener::{self, Connections, Listener, Socket};
 use crate::web::web_config::{self, Gauges, Kept};
-use crate::web::{self, Door, Site};
+use crate::web::{self, Door, KeptStatus, Site};
 
 /// All tasks must have ended this long after a stop is asked for; what has not is cut off. Listeners drain in 3 s.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -37,6 +37,8 @@ const DRAIN: Duration = Duration::from_secs(4);
 const STALLED: Duration = Duration::from_secs(30);
 /// Requests to reload that may wait while one is being done.
 const RELOADS_QUEUED: usize = 4;
+/// Inquiries that may wait for the poller.
+const INQUIRIES_QUEUED: usize = 4;
 
 type TaskResult = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -141,6 +143,7 @@ impl App {
             loops.0.push(("reloader", Arc::clone(&reloader_beat), LOOK_EVERY + STALLED));
         }
         let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
+        let (inquire, inquiries) = mpsc::channel(INQUIRIES_QUEUED);
         let gauges = Gauges {
             successful: telemetry.web_config_successful.clone(),
             failures: telemetry.web_config_failures.clone(),
@@ -153,6 +156,10 @@ impl App {
             store: Arc::clone(&store),
             exposition: Exposition::new(Arc::clone(&store)),
             telemetry: Arc::clone(&telemetry),
+            progress: Arc::clone(&progress),
+            poller: inquire,
+            config_file: hangups.is_some().then(|| config.file.clone()),
+            status: KeptStatus::default(),
             loops: loops.clone(),
             reload: web.enable_lifecycle.then_some(reload),
             clock: clock.clone(),
@@ -177,7 +184,7 @@ impl App {
         });
         let (poller, handovers) = mpsc::channel(1);
         let listeners = Arc::new(Listeners { store, telemetry: Arc::clone(&telemetry) });
-        app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, handovers, stop).await?) });
+        app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, handovers, inquiries, stop).await?) });
         if let Some(hangups) = hangups {
             let reloader = Reloader { config, connector, poller, beat: reloader_beat, telemetry, clock };
             app.add("reloader".to_owned(), |stop| async move { Ok(reloader.run(hangups, requests, stop).await?) });

@@ -93,6 +93,8 @@ families! {
         "Sum of datasets over the identities polled whose usage is current. Absent while there is none.";
     POOL_STORAGE_USED: GaugeHistogram "cognitosync_pool_identity_storage_used_ratio" ["identity_pool_id"]
         "Identities polled whose usage is current, by the part of their storage limit that they use. It counts what is there now, so rate() makes no sense on it.";
+    POOL_DATASETS_USED: GaugeHistogram "cognitosync_pool_identity_datasets_used_ratio" ["identity_pool_id"]
+        "Identities polled whose usage is current, by the part of their limit of datasets that they have. It counts what is there now, so rate() makes no sense on it.";
     POOL_IDLE: GaugeHistogram "cognitosync_pool_identity_idle_seconds" ["identity_pool_id"]
         "Identities polled whose usage is current, by the time since they were last modified. It counts what is there now, so rate() makes no sense on it.";
     POOL_WITHOUT_SERIES: Gauge "cognitosync_pool_identities_without_series" ["identity_pool_id"]

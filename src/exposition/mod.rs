@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use blocks::{Blocks, Coding};
 pub use scrape::Scrape;
+pub use summary::{Spread, Summary, Used, nearest_limits};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::Moment;
@@ -25,7 +26,6 @@ use crate::store::{Snapshot, Store};
 use crate::targets::{Pool, Targets};
 use identity_series::Column;
 use selection::Selection;
-use summary::Summary;
 
 /// More samples than this in one scrape are seldom meant: Prometheus needs some 4 KB of memory for each series.
 const MANY_SAMPLES: usize = 1_000_000;

@@ -1,9 +1,9 @@
 //! Series of pools.
 
 use super::families::{
-    Family, POOL_DATASETS_LIMIT, POOL_IDENTITIES, POOL_IDLE, POOL_INFO, POOL_LAST_MODIFIED, POOL_STORAGE,
-    POOL_STORAGE_LIMIT, POOL_STORAGE_USED, POOL_SYNC_SESSIONS, POOL_WATCHED_DATASETS, POOL_WATCHED_STORAGE,
-    POOL_WITHOUT_SERIES,
+    Family, POOL_DATASETS_LIMIT, POOL_DATASETS_USED, POOL_IDENTITIES, POOL_IDLE, POOL_INFO, POOL_LAST_MODIFIED,
+    POOL_STORAGE, POOL_STORAGE_LIMIT, POOL_STORAGE_USED, POOL_SYNC_SESSIONS, POOL_WATCHED_DATASETS,
+    POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
 };
 use super::summary::Summary;
 use super::text::{Buckets, FamilyWriter};
@@ -23,7 +23,7 @@ pub(super) struct Told<'a> {
 type Write = fn(&'static Family, &Told<'_>, &mut FamilyWriter<'_>);
 
 /// The families, in the order in which they are written.
-pub(super) const FAMILIES: [(&Family, Write); 12] = [
+pub(super) const FAMILIES: [(&Family, Write); 13] = [
     (&POOL_INFO, |family, told, out| {
         let name = told.pool.target.settings.name.as_deref().unwrap_or_default();
         out.sample(family.labelled([told.id(), name]), Number::whole(1));
@@ -44,6 +44,7 @@ pub(super) const FAMILIES: [(&Family, Write); 12] = [
     }),
     (&POOL_WATCHED_DATASETS, |family, told, out| told.one(family, told.summary.datasets.map(Number::whole), out)),
     (&POOL_STORAGE_USED, |family, told, out| told.spread(family, &told.summary.storage_used.buckets(), out)),
+    (&POOL_DATASETS_USED, |family, told, out| told.spread(family, &told.summary.datasets_used.buckets(), out)),
     (&POOL_IDLE, |family, told, out| told.spread(family, &told.summary.idle.buckets(), out)),
     (&POOL_WITHOUT_SERIES, |family, told, out| {
         let hidden = told.pool.records.len() - told.summary.selection.len(told.pool.records);

@@ -10,24 +10,30 @@ use crate::usage::Usage;
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
 
+/// Parts of a limit.
+const PARTS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
+
 /// What is told of a pool's identities together.
 #[derive(Clone, Debug)]
-pub(super) struct Summary {
-    /// In the order of [`State::ALL`].
-    pub(super) states: [u64; State::ALL.len()],
+pub struct Summary {
+    /// How many are in each state, in the order of [`State::ALL`].
+    pub states: [u64; State::ALL.len()],
     /// Over those whose usage is current; `None` while there is none.
-    pub(super) storage_bytes: Option<u64>,
-    pub(super) datasets: Option<u64>,
-    /// Of the storage limit.
-    pub(super) storage_used: Spread<8>,
+    pub storage_bytes: Option<u64>,
+    /// Likewise.
+    pub datasets: Option<u64>,
+    /// Parts of the storage limit.
+    pub storage_used: Spread<8>,
+    /// Parts of the limit of datasets.
+    pub datasets_used: Spread<8>,
     /// Seconds since identities were last modified.
-    pub(super) idle: Spread<7>,
+    pub idle: Spread<7>,
     pub(super) selection: Selection,
 }
 
 /// How many there are of each size.
 #[derive(Clone, Debug)]
-pub(super) struct Spread<const N: usize> {
+pub struct Spread<const N: usize> {
     bounds: [f64; N],
     /// Up to each bound but not to the one before.
     counts: [u64; N],
@@ -49,7 +55,9 @@ impl<const N: usize> Spread<N> {
         self.sum += size;
     }
 
-    pub(super) fn buckets(&self) -> Buckets {
+    /// How many there are up to each bound.
+    #[must_use]
+    pub fn buckets(&self) -> Buckets {
         let running = self.counts.iter().scan(0, |sum, count| {
             *sum += count;
             Some(*sum)
@@ -61,13 +69,15 @@ impl<const N: usize> Spread<N> {
 
 impl Summary {
     /// Of a pool whose identities `had_series` before, in order.
-    pub(super) fn of(pool: &PoolView<'_>, now: Moment, had_series: &[u32]) -> Self {
+    #[must_use]
+    pub fn of(pool: &PoolView<'_>, now: Moment, had_series: &[u32]) -> Self {
         let limits = pool.target.settings.limits;
         let mut summary = Self {
             states: [0; State::ALL.len()],
             storage_bytes: None,
             datasets: None,
-            storage_used: Spread::new([0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0]),
+            storage_used: Spread::new(PARTS),
+            datasets_used: Spread::new(PARTS),
             idle: Spread::new([HOUR, DAY, 7.0 * DAY, 30.0 * DAY, 90.0 * DAY, 180.0 * DAY, 365.0 * DAY]),
             selection: Selection::All,
         };
@@ -84,7 +94,7 @@ impl Summary {
                 summary.add(usage, limits, now);
             }
             if let Some(nearest) = &mut nearest {
-                nearest.offer(index, usage.map(|usage| part_used(usage, limits)));
+                nearest.offer(index, usage.map(|usage| Used::of(usage, limits).larger()));
             }
         }
         if let Some(nearest) = nearest {
@@ -96,8 +106,12 @@ impl Summary {
     fn add(&mut self, usage: &Usage, limits: Limits, now: Moment) {
         add(&mut self.datasets, usage.datasets.map(u64::from));
         add(&mut self.storage_bytes, usage.storage_bytes);
-        if let Some(bytes) = usage.storage_bytes {
-            self.storage_used.add(bytes as f64 / limits.storage_bytes as f64);
+        let used = Used::of(usage, limits);
+        if let Some(part) = used.storage {
+            self.storage_used.add(part);
+        }
+        if let Some(part) = used.datasets {
+            self.datasets_used.add(part);
         }
         if let Some(then) = usage.last_modified {
             self.idle.add((now.unix - then).max(0.0));
@@ -111,9 +125,43 @@ fn add(sum: &mut Option<u64>, number: Option<u64>) {
     }
 }
 
-/// The larger of the used parts of storage and datasets.
-fn part_used(usage: &Usage, limits: Limits) -> f64 {
-    let storage = usage.storage_bytes.unwrap_or(0) as f64 / limits.storage_bytes as f64;
-    let datasets = f64::from(usage.datasets.unwrap_or(0)) / f64::from(limits.datasets);
-    storage.max(datasets)
+/// Which parts of its limits an identity uses; more than 1 is beyond the limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Used {
+    /// Of the storage limit, where AWS tells.
+    pub storage: Option<f64>,
+    /// Of the limit of datasets, where AWS tells.
+    pub datasets: Option<f64>,
+}
+
+impl Used {
+    /// By a usage and the limits for it.
+    #[must_use]
+    pub fn of(usage: &Usage, limits: Limits) -> Self {
+        Self {
+            storage: usage.storage_bytes.map(|bytes| bytes as f64 / limits.storage_bytes as f64),
+            datasets: usage.datasets.map(|datasets| f64::from(datasets) / f64::from(limits.datasets)),
+        }
+    }
+
+    /// The larger of the two: how near a limit the identity is.
+    #[must_use]
+    pub fn larger(self) -> f64 {
+        self.storage.unwrap_or(0.0).max(self.datasets.unwrap_or(0.0))
+    }
+}
+
+/// The identities of a pool nearest a limit, at most so many, the nearest first: by position, with their usage.
+#[must_use]
+pub fn nearest_limits(pool: &PoolView<'_>, now: Moment, most: usize) -> Vec<(usize, Usage)> {
+    let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
+    let mut nearest = Nearest::new(most, &[]);
+    for (index, record) in pool.records.chunks().flatten().enumerate() {
+        nearest.offer(index, record.usage(oldest_shown).map(|usage| Used::of(usage, limits).larger()));
+    }
+    let chosen = nearest.chosen().into_iter().map(|index| index as usize);
+    let mut chosen: Vec<_> =
+        chosen.filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?))).collect();
+    chosen.sort_by(|(_, a), (_, b)| Used::of(b, limits).larger().total_cmp(&Used::of(a, limits).larger()));
+    chosen
 }

@@ -73,6 +73,11 @@ impl Lane {
         self.probe.is_none()
     }
 
+    /// While its credentials are no good, when the next probe may go out.
+    pub(super) fn probe_at(&self) -> Option<Mono> {
+        self.probe.as_ref().map(Probe::ready_at)
+    }
+
     /// The target to ask now, and whether as a probe; or when to look again. At most `share` calls are under way at once.
     pub(super) fn next(&mut self, share: usize, now: Mono) -> Result<(u32, bool), Mono> {
         if self.out >= share {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::lane::Change;
+use super::outlook::{Next, Why};
 use super::progress::Progress;
 use super::retry::Retry;
 use super::schedule::{Schedule, Step, Ticket};
@@ -52,6 +53,16 @@ pub struct Handover<S> {
     pub settings: config::Poll,
     /// Is told, when it is done, what was carried over.
     pub done: oneshot::Sender<Carry>,
+}
+
+/// Asks when targets will be asked next.
+pub struct Inquiry {
+    /// Whose positions `about` tells.
+    pub targets: Arc<Targets>,
+    /// About whom.
+    pub about: Vec<Target>,
+    /// Is told, for each of them; nothing of any, when others are polled by now.
+    pub answer: oneshot::Sender<Vec<Option<Next>>>,
 }
 
 /// Polls all targets until it is stopped.
@@ -104,7 +115,7 @@ impl<S: UsageSource> Poller<S> {
     }
 
     /// Polls until `stop`, telling `listener`; calls under way are then dropped. Goes on with other targets when they are
-    /// handed over.
+    /// handed over, and answers inquiries.
     ///
     /// # Errors
     /// When a call panics.
@@ -112,6 +123,7 @@ impl<S: UsageSource> Poller<S> {
         mut self,
         listener: Arc<impl Listener>,
         mut handovers: mpsc::Receiver<Handover<S>>,
+        mut inquiries: mpsc::Receiver<Inquiry>,
         stop: CancellationToken,
     ) -> Result<(), Died> {
         loop {
@@ -131,6 +143,7 @@ impl<S: UsageSource> Poller<S> {
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = self.calls.join_next() => self.ended(ended?, &*listener),
                 Some(handover) = handovers.recv() => self.retarget(handover, &*listener),
+                Some(inquiry) = inquiries.recv() => self.answer(inquiry),
                 () = self.clock.sleep_until(wake) => {}
             }
         }
@@ -192,6 +205,21 @@ impl<S: UsageSource> Poller<S> {
         listener.retargeted(&self.targets, &carry);
         // Whoever handed over may have gone.
         let _ = done.send(carry);
+    }
+
+    fn answer(&self, Inquiry { targets, mut about, answer }: Inquiry) {
+        let now = self.clock.now().mono;
+        if !Arc::ptr_eq(&targets, &self.targets) {
+            about.clear();
+        }
+        let mut outlook = self.schedule.outlook(&about, now);
+        for ticket in self.under_way.values() {
+            for (_, next) in about.iter().zip(&mut outlook).filter(|(target, _)| **target == ticket.target) {
+                *next = Some(Next { at: ticket.set_out, why: Why::UnderWay(ticket.attempt) });
+            }
+        }
+        // Whoever asked may have gone.
+        let _ = answer.send(outlook);
     }
 
     /// A number in 0..1 that differs between targets, attempts and polls, but is the same when all is played again.
@@ -305,7 +333,8 @@ mod tests {
             clock.sleep_until(Mono::START + Duration::from_secs(seconds)).await;
             stop.cancel();
         };
-        let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), mpsc::channel(1).1, stop.clone()), stopped);
+        let (ended, ()) =
+            tokio::join!(poller.run(Arc::clone(&heard), mpsc::channel(1).1, mpsc::channel(1).1, stop.clone()), stopped);
         ended.unwrap();
         (source, heard, progress)
     }

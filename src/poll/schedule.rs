@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::lane::{Change, Lane};
+use super::outlook::Why;
 use crate::clock::Mono;
 use crate::identity::phase;
 use crate::targets::{Budget, Carry, Targets};
@@ -164,10 +165,7 @@ impl Schedule {
 
     /// The index that one of ours has in `next`, if its target stays.
     fn moved(&self, index: u32, carry: &Carry, next: &Self) -> Option<u32> {
-        Some(match carry.target(self.target(index))? {
-            Target::Identity { pool, identity } => next.pools[pool].first + identity as u32,
-            Target::Pool { pool } => next.identities() + pool as u32,
-        })
+        Some(next.index(carry.target(self.target(index))?))
     }
 
     /// What to do now. Hands out at most one ticket; ask again for more. Of the `max_in_flight` calls that may be under way at
@@ -254,6 +252,27 @@ impl Schedule {
             is_probe,
             index,
             lane,
+        }
+    }
+
+    /// The budgets' lanes.
+    pub(super) fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// Why a target that waits is due when it is.
+    pub(super) fn why(&self, index: u32) -> Why {
+        match (self.retrying.get(&index), self.slowed.get(&index)) {
+            (Some(retrying), _) => Why::Retry(retrying.attempts_made),
+            (None, Some(intervals @ 2..)) => Why::Slowed(*intervals),
+            (None, _) => Why::Turn,
+        }
+    }
+
+    pub(super) fn index(&self, target: Target) -> u32 {
+        match target {
+            Target::Identity { pool, identity } => self.pools[pool].first + identity as u32,
+            Target::Pool { pool } => self.identities() + pool as u32,
         }
     }
 

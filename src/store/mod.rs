@@ -1,5 +1,6 @@
 //! What is known of all identities and pools: one door to write, snapshots to read.
 
+mod journal;
 mod record;
 mod records;
 
@@ -8,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{debug, info, warn};
 
+pub use journal::{Journal, Poll};
 pub use record::{Answer, Record, State};
 pub use records::{CHUNK, Records};
 
-use crate::clock::{Moment, Mono};
+use crate::clock::Mono;
 use crate::targets::{self, Carry, Targets};
 use crate::usage::{Failure, Observation, Outcome, PoolUsage, Target, Usage};
 
@@ -28,6 +30,7 @@ struct Known {
     targets: Arc<Targets>,
     /// In the order of `targets`.
     pools: Vec<Pool>,
+    journal: Journal,
 }
 
 #[derive(Debug)]
@@ -69,7 +72,10 @@ impl Store {
     #[must_use]
     pub fn new(targets: Arc<Targets>) -> Self {
         let pools = targets.pools.iter().map(Pool::new).collect();
-        Self { known: Mutex::new(Known { targets, pools }), any_answer: AtomicBool::new(false) }
+        Self {
+            known: Mutex::new(Known { targets, pools, journal: Journal::default() }),
+            any_answer: AtomicBool::new(false),
+        }
     }
 
     /// Goes on with other targets; what is known of those that stay is kept.
@@ -90,30 +96,33 @@ impl Store {
                 }
             }
         }
-        *known = Known { targets: Arc::clone(targets), pools };
+        let mut journal = std::mem::take(&mut known.journal);
+        journal.retarget(carry);
+        *known = Known { targets: Arc::clone(targets), pools, journal };
     }
 
     /// Takes in what a poll brought. The only way in.
     pub fn record(&self, observation: &Observation) {
         match observation.outcome {
             Outcome::Identity { pool, identity, result } => {
-                self.record_identity(pool, identity, result, observation.asked);
+                self.record_identity(pool, identity, result, observation);
             }
-            Outcome::Pool { pool, result } => self.record_pool(pool, result, observation.asked),
+            Outcome::Pool { pool, result } => self.record_pool(pool, result, observation),
         }
     }
 
-    fn record_identity(&self, pool: usize, identity: usize, result: Result<Usage, Failure>, asked: Moment) {
+    fn record_identity(&self, pool: usize, identity: usize, result: Result<Usage, Failure>, observation: &Observation) {
         if matches!(result, Ok(_) | Err(Failure::NotFound)) {
             self.any_answer.store(true, Ordering::Relaxed);
         }
         let (targets, before, after, healths) = {
             let mut known = self.known();
+            known.journal.note(observation);
             let targets = Arc::clone(&known.targets);
             let Pool { records, health, .. } = &mut known.pools[pool];
             let record = records.get_mut(identity);
             let (before, health_before) = (record.failure(), *health);
-            record.apply(result, asked);
+            record.apply(result, observation.asked);
             health.count(before, |count| count - 1);
             health.count(record.failure(), |count| count + 1);
             (targets, before, record.failure(), (health_before, *health))
@@ -126,15 +135,16 @@ impl Store {
         log_change(target, healths, after);
     }
 
-    fn record_pool(&self, pool: usize, result: Result<PoolUsage, Failure>, asked: Moment) {
+    fn record_pool(&self, pool: usize, result: Result<PoolUsage, Failure>, observation: &Observation) {
         let (targets, healths) = {
             let mut known = self.known();
+            known.journal.note(observation);
             let targets = Arc::clone(&known.targets);
             let Pool { health, usage, .. } = &mut known.pools[pool];
             let before = *health;
             health.own = result.err();
             match result {
-                Ok(answer) => *usage = Some(Answer { usage: answer, asked }),
+                Ok(answer) => *usage = Some(Answer { usage: answer, asked: observation.asked }),
                 // Refused, for good as far as AWS can tell: what was once allowed to be seen is not shown on.
                 Err(failure) if !failure.is_transient() => *usage = None,
                 Err(_) => {}
@@ -153,7 +163,17 @@ impl Store {
     /// Everything as it is now, for as long as the snapshot lives. It delays nobody; see [`Records`] for what it costs.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        Self::snapshot_of(&self.known())
+    }
+
+    /// The same, and the last polls, of the same moment.
+    #[must_use]
+    pub fn snapshot_and_journal(&self) -> (Snapshot, Journal) {
         let known = self.known();
+        (Self::snapshot_of(&known), known.journal.clone())
+    }
+
+    fn snapshot_of(known: &Known) -> Snapshot {
         let pool = |pool: &Pool| PoolSnapshot { records: pool.records.clone(), usage: pool.usage };
         Snapshot { targets: Arc::clone(&known.targets), pools: known.pools.iter().map(pool).collect() }
     }

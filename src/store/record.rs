@@ -33,6 +33,18 @@ impl State {
             Self::Missing => "missing",
         }
     }
+
+    /// What it means, for people.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Pending => "no poll has ended yet",
+            Self::Fresh => "the last poll succeeded",
+            Self::Failing => "the last poll failed; usage known from before is still shown",
+            Self::Stale => "the last success is longer ago than stale_after, so its usage is not shown",
+            Self::Missing => "AWS says that there is no such identity",
+        }
+    }
 }
 
 /// A usage and when it was true.
@@ -58,6 +70,10 @@ pub struct Record {
     success: Option<Answer<Usage>>,
     failure: Option<Failure>,
     missing: bool,
+    /// Polls that failed since the last success; as many as fit.
+    failures: u16,
+    /// When the last of them asked, in whole seconds since 1970, which fit until 2106: a record has no room for more.
+    failed: u32,
 }
 
 impl Record {
@@ -68,9 +84,11 @@ impl Record {
             return;
         }
         match result {
-            Ok(usage) => *self = Self { success: Some(Answer { usage, asked }), failure: None, missing: false },
+            Ok(usage) => *self = Self { success: Some(Answer { usage, asked }), ..Self::default() },
             Err(failure) => {
                 self.failure = Some(failure);
+                self.failures = self.failures.saturating_add(1);
+                self.failed = asked.unix as u32;
                 self.missing |= failure == Failure::NotFound;
             }
         }
@@ -110,6 +128,13 @@ impl Record {
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         self.failure
+    }
+
+    /// How many polls have failed since the last success, 65,535 at most, and when the last of them asked, in whole seconds since
+    /// 1970; `None` when none has.
+    #[must_use]
+    pub fn failures(&self) -> Option<(u16, f64)> {
+        self.failure.map(|_| (self.failures, f64::from(self.failed)))
     }
 
     /// When the poll that last succeeded asked, in seconds since 1970.
@@ -175,5 +200,7 @@ mod tests {
         }
         assert_eq!(missing.last_success(), Some(1_000.0), "what was true stays told");
         assert_eq!(never_up.last_success(), None);
+        assert_eq!(after(missing, Err(Timeout), 1_301).failures(), Some((2, 1_301.0)));
+        assert_eq!(after(missing, Ok(USAGE), 1_302).failures(), None);
     }
 }

@@ -138,6 +138,12 @@ impl Telemetry {
         }
     }
 
+    /// Whether the configuration was good when it was last read, and when a good one was, in seconds since 1970.
+    #[must_use]
+    pub fn last_reload(&self) -> (bool, f64) {
+        (self.reload_successful.get() == 1, self.reload_success_time.get())
+    }
+
     /// One scrape was answered, after writing for this long.
     pub fn scraped(&self, took: Duration) {
         self.scrapes.inc();

@@ -8,12 +8,14 @@ mod login;
 pub mod negotiation;
 mod open_files;
 mod scrape;
+mod status;
 mod tcp;
 mod users;
 mod watch;
 pub mod web_config;
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
@@ -29,11 +31,13 @@ pub use self::door::Door;
 pub use self::login::Credentials;
 use self::login::Peer;
 pub use self::open_files::room;
+pub use self::status::Kept as KeptStatus;
 use crate::clock::{Clock, Loops};
 use crate::exposition::Exposition;
+use crate::poll::{Inquiry, Progress};
 use crate::reload;
 use crate::store::Store;
-use crate::telemetry::{REVISION, Telemetry, VERSION};
+use crate::telemetry::Telemetry;
 
 const NOT_READY_RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -51,6 +55,14 @@ pub struct Site {
     pub exposition: Exposition,
     /// What the exporter knows of itself.
     pub telemetry: Arc<Telemetry>,
+    /// How polling goes.
+    pub progress: Arc<Progress>,
+    /// Where to ask when somebody will be polled next.
+    pub poller: mpsc::Sender<Inquiry>,
+    /// The configuration's file, if it has one.
+    pub config_file: Option<PathBuf>,
+    /// The status that was put together last.
+    pub status: KeptStatus,
     /// The loops that have to go round.
     pub loops: Loops,
     /// Where to ask for the configuration to be read again, if that is allowed.
@@ -90,7 +102,12 @@ async fn answer(site: &Arc<Site>, method: &Method, path: &str, headers: &HeaderM
     let page: fn(&Site) -> Response = match path {
         path if path == site.telemetry_path && is_get => return scrape::answer(site, headers, version),
         path if path == site.telemetry_path => return not_allowed("GET, HEAD"),
-        "/" => status,
+        "/" if is_get => return status::page(site).await,
+        "/api/v1/status" if is_get => return status::json(site).await,
+        "/" | "/api/v1/status" => return not_allowed("GET, HEAD"),
+        path if let Some(id) = path.strip_prefix("/api/v1/identities/") => {
+            return if is_get { status::identity(site, id).await } else { not_allowed("GET, HEAD") };
+        }
         "/-/healthy" => healthy,
         "/-/ready" => ready,
         "/-/reload" if method == Method::POST || method == Method::PUT => return reload(site).await,
@@ -123,17 +140,6 @@ async fn reload(site: &Site) -> Response {
             "there is no configuration file to read, or the exporter is stopping\n",
         ),
     }
-}
-
-fn status(site: &Site) -> Response {
-    let body = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>cognitosync_exporter</title></head>\n<body>\n\
-         <h1>cognitosync_exporter</h1>\n<p>Version {VERSION}, revision {REVISION}.</p>\n\
-         <ul>\n<li><a href=\"{}\">Metrics</a></li>\n<li><a href=\"/-/healthy\">Healthy?</a></li>\n\
-         <li><a href=\"/-/ready\">Ready?</a></li>\n</ul>\n</body>\n</html>\n",
-        site.telemetry_path
-    );
-    page(StatusCode::OK, HTML, body)
 }
 
 fn healthy(site: &Site) -> Response {

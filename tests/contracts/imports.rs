@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telemetry", &["clock", "deflate", "exposition", "poll", "usage"]),
     ("systemd", &["clock", "poll"]),
     ("reload", &["clock", "cognito", "config", "exposition", "poll", "systemd", "targets", "telemetry"]),
-    ("web", &["clock", "config", "exposition", "reload", "store", "telemetry"]),
+    ("web", &["clock", "config", "exposition", "identity", "poll", "reload", "store", "targets", "telemetry", "usage"]),
     ("simulator", &["clock", "config", "identity", "usage", "web"]),
     ("cli", &["telemetry", "web"]),
     (
@@ -48,7 +48,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("aws_config", &["cognito/"]),
     ("aws_credential_types", &["cognito/"]),
-    ("aws_lc_rs", &["web/login.rs", "web/web_config/"]),
+    ("aws_lc_rs", &["web/login.rs", "web/status/page.rs", "web/web_config/"]),
+    ("askama", &["web/status/page.rs"]),
     ("aws_sdk_", &["cognito/"]),
     ("aws_smithy_", &["cognito/"]),
     ("warp", &["web/"]),

@@ -17,5 +17,6 @@ mod polling;
 mod reload;
 mod scrapes;
 mod sockets;
+mod status;
 mod systemd;
 mod web;

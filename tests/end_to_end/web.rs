@@ -23,7 +23,10 @@ fn routes() {
     let server = Server::start(still_world(1, 1));
     let exporter = Exporter::start(&configuration("interval: 1s", &server.url, 1, 1));
     for (line, status, in_answer) in [
-        ("GET /", 200, "<a href=\"/metrics\">"),
+        ("GET /", 200, "<a href=\"metrics\">"),
+        ("GET /api/v1/status", 200, "content-type: application/json"),
+        ("GET /api/v1/identities/x", 400, "expected an identity id"),
+        ("POST /api/v1/status", 405, "allow: GET, HEAD"),
         ("GET /metrics", 200, "content-type: text/plain; version=0.0.4; charset=utf-8"),
         ("GET /metrics?x=1", 200, "cognitosync_exporter_build_info"),
         ("GET /-/healthy", 200, "healthy"),

@@ -18,6 +18,7 @@ mod exposition;
 mod prometheus;
 mod service;
 mod siege;
+mod status_page;
 mod tls;
 mod web_config;
 

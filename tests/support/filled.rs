@@ -21,7 +21,7 @@ use cognitosync_exporter::telemetry::Telemetry;
 use cognitosync_exporter::usage::{Failure, Observation, Outcome, PoolUsage, Usage, UsageSource};
 use cognitosync_exporter::web::listener::{self, Connections, Listener};
 use cognitosync_exporter::web::web_config::{Gauges, Kept};
-use cognitosync_exporter::web::{self, Door, Site};
+use cognitosync_exporter::web::{self, Door, KeptStatus, Site};
 use http::header::{ACCEPT, HeaderValue};
 use hyper::service::{Service, service_fn};
 use tokio_util::sync::CancellationToken;
@@ -98,7 +98,7 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
             let clock = Clock::system();
             let (config, targets) = load(0);
             let progress = Poller::new(Arc::new(Nobody), Arc::new(targets), config.poll, clock.clone()).progress();
-            let telemetry = Arc::new(Telemetry::new(progress, now().unix).unwrap());
+            let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), now().unix).unwrap());
             let connections = Connections::new(1_024, telemetry.web_connections.clone(), clock.clone());
             let gauges = Gauges {
                 successful: telemetry.web_config_successful.clone(),
@@ -111,6 +111,10 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
                 exposition: Exposition::new(Arc::clone(&store)),
                 store,
                 telemetry,
+                progress,
+                poller: tokio::sync::mpsc::channel(1).0,
+                config_file: None,
+                status: KeptStatus::default(),
                 loops: Loops::default(),
                 reload: None,
                 clock,

@@ -1,0 +1,119 @@
+//! `/api/v1/identities/<id>`: what is known of one identity, and why it is asked when it is.
+
+use serde::Serialize;
+
+use super::model::{Limits, Who};
+use super::words::{NextCall, Time};
+use crate::clock::Moment;
+use crate::exposition::Used;
+use crate::identity::IdentityId;
+use crate::poll::Next;
+use crate::store::{Journal, Snapshot};
+use crate::targets::Targets;
+use crate::usage::{Failure, Target};
+
+/// One identity in one pool.
+#[derive(Debug, Serialize)]
+pub(super) struct Explained {
+    #[serde(flatten)]
+    who: Who,
+    state: &'static str,
+    meaning: &'static str,
+    /// Absent when it is not to be shown: too old, or of an identity that is missing.
+    usage: Option<Usage>,
+    limits: Limits,
+    interval_seconds: f64,
+    stale_after_seconds: f64,
+    last_success: Option<Time>,
+    /// Absent when the last poll succeeded.
+    failing: Option<Failing>,
+    next: NextCall,
+    /// Those that are remembered, the latest first.
+    last_polls: Vec<Polled>,
+}
+
+#[derive(Debug, Serialize)]
+struct Usage {
+    datasets: Option<u32>,
+    datasets_used_ratio: Option<f64>,
+    storage_bytes: Option<u64>,
+    storage_used_ratio: Option<f64>,
+    last_modified: Option<Time>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failing {
+    reason: &'static str,
+    meaning: &'static str,
+    /// Since the last success; no more than 65,535 are counted.
+    polls_in_a_row: u16,
+    last: Time,
+}
+
+#[derive(Debug, Serialize)]
+struct Polled {
+    at: Time,
+    took_seconds: f64,
+    /// API calls made.
+    attempts: u32,
+    /// Why it failed, if it did.
+    reason: Option<&'static str>,
+}
+
+/// Where an identity is polled: in one pool, unless it is listed in several.
+pub(super) fn find(id: IdentityId<'_>, targets: &Targets) -> Vec<Target> {
+    let pools = targets.pools.iter().enumerate();
+    let place = pools.filter_map(|(pool, of)| Some(Target::Identity { pool, identity: of.identities.position(id)? }));
+    place.collect()
+}
+
+impl Explained {
+    /// `None` for a pool.
+    pub(super) fn of(
+        target: Target,
+        next: Option<Next>,
+        (snapshot, journal): &(Snapshot, Journal),
+        now: Moment,
+    ) -> Option<Self> {
+        let Target::Identity { pool, identity } = target else { return None };
+        let view = snapshot.pool(pool);
+        let (settings, oldest_shown) = (&view.target.settings, view.oldest_shown(now.mono));
+        let record = &view.records[identity];
+        let state = record.state(oldest_shown);
+        let usage = record.usage(oldest_shown).map(|usage| {
+            let used = Used::of(usage, settings.limits);
+            Usage {
+                datasets: usage.datasets,
+                datasets_used_ratio: used.datasets,
+                storage_bytes: usage.storage_bytes,
+                storage_used_ratio: used.storage,
+                last_modified: usage.last_modified.map(Time),
+            }
+        });
+        let failing = record.failure().zip(record.failures()).map(|(failure, (polls_in_a_row, last))| Failing {
+            reason: failure.as_str(),
+            meaning: failure.meaning(),
+            polls_in_a_row,
+            last: Time(last),
+        });
+        let polls = journal.about(target).into_iter().map(|poll| Polled {
+            at: Time(poll.asked.unix),
+            took_seconds: poll.took.as_secs_f64(),
+            attempts: poll.attempts,
+            reason: poll.failure.map(Failure::as_str),
+        });
+        Some(Self {
+            who: Who::of(target, &snapshot.targets),
+            state: state.as_str(),
+            meaning: state.meaning(),
+            usage,
+            limits: Limits { storage_bytes: settings.limits.storage_bytes, datasets: settings.limits.datasets },
+            interval_seconds: settings.interval.as_secs_f64(),
+            stale_after_seconds: settings.stale_after.as_secs_f64(),
+            last_success: record.last_success().map(Time),
+            failing,
+            next: NextCall::of(next, target, &snapshot.targets, now),
+            last_polls: polls.collect(),
+        })
+    }
+}

@@ -1,0 +1,365 @@
+//! Everything that the status page and `/api/v1/status` tell, put together from one snapshot.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+use super::words::{NextCall, Time, coarse};
+use crate::clock::Moment;
+use crate::config::{Series, show_duration};
+use crate::exposition::{Spread, Summary, Used, nearest_limits};
+use crate::poll::{BudgetProgress, Next};
+use crate::store::{Journal, Poll, PoolView, Record, Snapshot, State};
+use crate::targets::Targets;
+use crate::telemetry::{REVISION, RUSTC, VERSION};
+use crate::usage::{Target, Usage};
+
+/// As many of the fullest identities are shown.
+pub(super) const FULLEST: usize = 20;
+/// As many of the last failures are shown.
+pub(super) const FAILURES: usize = 20;
+/// Parts of a limit between which identities are counted, as alert rules have them.
+const PARTS: [f64; 3] = [0.5, 0.8, 0.95];
+/// Polls that are later than this mean that the budget does not suffice.
+const LATE_SECONDS: f64 = 60.0;
+
+/// The exporter at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Status {
+    pub(super) now: Time,
+    pub(super) version: &'static str,
+    pub(super) revision: &'static str,
+    pub(super) rustc: &'static str,
+    pub(super) up_seconds: f64,
+    /// Whether anything was answered about any identity.
+    pub(super) ready: bool,
+    /// What somebody should look at, in words; nothing in good times.
+    pub(super) attention: Vec<String>,
+    pub(super) configuration: Configuration,
+    pub(super) polling: Polling,
+    pub(super) pools: Vec<Pool>,
+    /// Of all pools, the fullest first.
+    pub(super) fullest_identities: Vec<Full>,
+    /// One for each target that failed, the latest first.
+    pub(super) recent_failures: Vec<Failed>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Configuration {
+    /// Absent for `demo`.
+    pub(super) file: Option<String>,
+    pub(super) last_reload_successful: bool,
+    pub(super) last_reload_success: Time,
+    pub(super) web_config_last_reload_successful: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Polling {
+    /// How late the most overdue poll is.
+    pub(super) late_seconds: f64,
+    /// What polling every identity once takes at the present rate.
+    pub(super) sweep_seconds: f64,
+    pub(super) budgets: Vec<Budget>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Budget {
+    pub(super) budget: String,
+    pub(super) identities: usize,
+    /// Calls per second.
+    pub(super) ceiling: f64,
+    pub(super) rate: f64,
+    /// What keeping all intervals takes.
+    pub(super) needed: f64,
+    pub(super) sweep_seconds: f64,
+    pub(super) credentials_good: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Pool {
+    pub(super) identity_pool_id: String,
+    pub(super) name: Option<String>,
+    pub(super) interval_seconds: f64,
+    pub(super) stale_after_seconds: f64,
+    /// `each`, `top N` or `none`.
+    pub(super) series: String,
+    pub(super) identities: usize,
+    pub(super) states: Counts,
+    /// Why identities' last polls failed.
+    pub(super) reasons: BTreeMap<&'static str, usize>,
+    pub(super) limits: Limits,
+    pub(super) watched_storage_bytes: Option<u64>,
+    pub(super) watched_datasets: Option<u64>,
+    /// Identities by the part of the storage limit that they use.
+    pub(super) storage_used: Counts,
+    pub(super) datasets_used: Counts,
+    /// Identities that were modified within a day, and those that were not within 90 days.
+    pub(super) modified_within_day: u64,
+    pub(super) idle_for_90_days: u64,
+}
+
+/// How many identities there are of each kind, in an order that means something.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Counts(pub(super) Vec<(&'static str, u64)>);
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Limits {
+    pub(super) storage_bytes: u64,
+    pub(super) datasets: u32,
+}
+
+/// Which identity it is.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Who {
+    pub(super) identity_pool_id: String,
+    /// Absent when it is the pool itself.
+    pub(super) identity_id: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Full {
+    #[serde(flatten)]
+    pub(super) who: Who,
+    pub(super) storage_bytes: Option<u64>,
+    pub(super) storage_used_ratio: Option<f64>,
+    pub(super) datasets: Option<u32>,
+    pub(super) datasets_used_ratio: Option<f64>,
+    pub(super) last_modified: Option<Time>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Failed {
+    #[serde(flatten)]
+    pub(super) who: Who,
+    pub(super) at: Time,
+    pub(super) reason: &'static str,
+    pub(super) meaning: &'static str,
+    /// API calls made.
+    pub(super) attempts: u32,
+    pub(super) next: NextCall,
+}
+
+/// Where everything comes from.
+pub(super) struct Sources<'a> {
+    pub(super) now: Moment,
+    pub(super) snapshot: &'a Snapshot,
+    /// The last failures, with when their targets are asked next.
+    pub(super) failures: &'a [(Poll, Option<Next>)],
+    pub(super) budgets: Vec<BudgetProgress>,
+    pub(super) late_seconds: f64,
+    pub(super) sweep_seconds: f64,
+    pub(super) ready: bool,
+    /// A loop that has died or hangs, in words.
+    pub(super) stalled: Option<String>,
+    pub(super) config_file: Option<&'a Path>,
+    pub(super) last_reload: (bool, f64),
+    pub(super) web_config_good: bool,
+}
+
+impl Status {
+    pub(super) fn of(sources: Sources<'_>) -> Self {
+        let Sources { now, snapshot, .. } = sources;
+        let targets = &*snapshot.targets;
+        let failed = |(poll, next): &(Poll, Option<Next>)| Failed::of(poll, *next, targets, now);
+        let mut fullest: Vec<_> = snapshot.pools().flat_map(|pool| Full::of_pool(&pool, now)).collect();
+        fullest.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        fullest.truncate(FULLEST);
+        let mut status = Self {
+            now: Time(now.unix),
+            version: VERSION,
+            revision: REVISION,
+            rustc: RUSTC,
+            up_seconds: now.mono.since(crate::clock::Mono::START).as_secs_f64(),
+            ready: sources.ready,
+            attention: sources.stalled.into_iter().collect(),
+            configuration: Configuration {
+                file: sources.config_file.map(|file| file.display().to_string()),
+                last_reload_successful: sources.last_reload.0,
+                last_reload_success: Time(sources.last_reload.1),
+                web_config_last_reload_successful: sources.web_config_good,
+            },
+            polling: Polling {
+                late_seconds: sources.late_seconds,
+                sweep_seconds: sources.sweep_seconds,
+                budgets: sources.budgets.into_iter().map(|budget| Budget::of(budget, targets)).collect(),
+            },
+            pools: snapshot.pools().map(|pool| Pool::of(&pool, now)).collect(),
+            fullest_identities: fullest.into_iter().map(|(_, full)| full).collect(),
+            recent_failures: sources.failures.iter().filter_map(failed).collect(),
+        };
+        status.look_around();
+        status
+    }
+
+    /// Says what somebody should look at.
+    fn look_around(&mut self) {
+        let mut say = |what: String| self.attention.push(what);
+        if !self.configuration.last_reload_successful {
+            say("The configuration on disk is wrong; the one before stays in force.".to_owned());
+        }
+        if !self.configuration.web_config_last_reload_successful {
+            say("The web configuration on disk, or a certificate, is wrong; the one before stays in force.".to_owned());
+        }
+        for Budget { budget, credentials_good, .. } in &self.polling.budgets {
+            if !credentials_good {
+                say(format!("The credentials of budget {budget} are no good; nothing but a probe asks."));
+            }
+        }
+        if self.polling.late_seconds > LATE_SECONDS {
+            let late = coarse(self.polling.late_seconds);
+            say(format!("Polls are late, up to {late}: the budget does not suffice, or calls fail."));
+        }
+        for pool in &self.pools {
+            let name = pool.name.as_ref().unwrap_or(&pool.identity_pool_id);
+            for (used, limit) in [(&pool.storage_used, "storage"), (&pool.datasets_used, "datasets")] {
+                if let Some((_, near @ 1..)) = used.0.last() {
+                    say(format!("{name}: identities above 95 % of their {limit} limit: {near}."));
+                }
+            }
+            for state in [State::Failing, State::Stale, State::Missing] {
+                if let (what, identities @ 1..) = pool.states.0[state as usize] {
+                    say(format!("{name}: identities that are {what}: {identities}."));
+                }
+            }
+        }
+    }
+}
+
+impl Budget {
+    fn of(progress: BudgetProgress, targets: &Targets) -> Self {
+        let BudgetProgress { label, identities, limit, rate, credentials_good } = progress;
+        // None of that name when others are polled since the snapshot.
+        let index = targets.budgets.iter().position(|budget| budget.label == label);
+        Self {
+            budget: label,
+            identities,
+            ceiling: limit,
+            rate,
+            needed: index.map_or(0.0, |index| targets.calls_per_second(index)),
+            sweep_seconds: identities as f64 / rate,
+            credentials_good,
+        }
+    }
+}
+
+impl Pool {
+    fn of(pool: &PoolView<'_>, now: Moment) -> Self {
+        let settings = &pool.target.settings;
+        let summary = Summary::of(pool, now, &[]);
+        let mut reasons = BTreeMap::new();
+        for failure in pool.records.chunks().flatten().filter_map(Record::failure) {
+            *reasons.entry(failure.as_str()).or_default() += 1;
+        }
+        let states = State::ALL.into_iter().zip(summary.states);
+        let idle = summary.idle.buckets();
+        Self {
+            identity_pool_id: pool.target.id.as_str().to_owned(),
+            name: settings.name.clone(),
+            interval_seconds: settings.interval.as_secs_f64(),
+            stale_after_seconds: settings.stale_after.as_secs_f64(),
+            series: match settings.series {
+                Series::Each => "each".to_owned(),
+                Series::Top(most) => format!("top {most}"),
+                Series::None => "none".to_owned(),
+            },
+            identities: pool.records.len(),
+            states: Counts(states.map(|(state, identities)| (state.as_str(), identities)).collect()),
+            reasons,
+            limits: Limits { storage_bytes: settings.limits.storage_bytes, datasets: settings.limits.datasets },
+            watched_storage_bytes: summary.storage_bytes,
+            watched_datasets: summary.datasets,
+            storage_used: parts(&summary.storage_used),
+            datasets_used: parts(&summary.datasets_used),
+            modified_within_day: idle.cumulative[1].1,
+            idle_for_90_days: idle.count - idle.cumulative[4].1,
+        }
+    }
+
+    pub(super) fn interval(&self) -> String {
+        show_duration(std::time::Duration::from_secs_f64(self.interval_seconds))
+    }
+}
+
+/// Counts between the [`PARTS`] of a limit.
+fn parts(used: &Spread<8>) -> Counts {
+    let buckets = used.buckets();
+    let up_to = |part: f64| buckets.cumulative.iter().find(|(bound, _)| *bound == part).map_or(0, |(_, count)| *count);
+    let [half, high, near] = PARTS.map(up_to);
+    let counts = [half, high - half, near - high, buckets.count - near];
+    let names = ["up to 50 %", "to 80 %", "to 95 %", "above 95 %"];
+    Counts(names.into_iter().zip(counts).collect())
+}
+
+impl Who {
+    pub(super) fn of(target: Target, targets: &Targets) -> Self {
+        let pool = targets.pool(target);
+        let (identity_id, name) = match target {
+            Target::Identity { identity, .. } => {
+                (Some(pool.identities.id(identity).as_str().to_owned()), pool.identities.name(identity))
+            }
+            Target::Pool { .. } => (None, pool.settings.name.as_deref()),
+        };
+        Self { identity_pool_id: pool.id.as_str().to_owned(), identity_id, name: name.map(str::to_owned) }
+    }
+}
+
+impl Full {
+    /// The fullest of one pool, and how full they are.
+    fn of_pool(view: &PoolView<'_>, now: Moment) -> Vec<(f64, Self)> {
+        let pool = view.target;
+        let full = |(index, usage): (usize, Usage)| {
+            let used = Used::of(&usage, pool.settings.limits);
+            let who = Who {
+                identity_pool_id: pool.id.as_str().to_owned(),
+                identity_id: Some(pool.identities.id(index).as_str().to_owned()),
+                name: pool.identities.name(index).map(str::to_owned),
+            };
+            let full = Self {
+                who,
+                storage_bytes: usage.storage_bytes,
+                storage_used_ratio: used.storage,
+                datasets: usage.datasets,
+                datasets_used_ratio: used.datasets,
+                last_modified: usage.last_modified.map(Time),
+            };
+            (used.larger(), full)
+        };
+        nearest_limits(view, now, FULLEST).into_iter().map(full).collect()
+    }
+}
+
+impl Failed {
+    fn of(poll: &Poll, next: Option<Next>, targets: &Targets, now: Moment) -> Option<Self> {
+        let failure = poll.failure?;
+        Some(Self {
+            who: Who::of(poll.target, targets),
+            at: Time(poll.asked.unix),
+            reason: failure.as_str(),
+            meaning: failure.meaning(),
+            attempts: poll.attempts,
+            next: NextCall::of(next, poll.target, targets, now),
+        })
+    }
+}
+
+/// The last polls that failed, one for each target, the latest first: at most [`FAILURES`].
+pub(super) fn recent_failures(journal: &Journal) -> Vec<Poll> {
+    let mut recent: Vec<Poll> = Vec::new();
+    for poll in journal.failures() {
+        if recent.len() == FAILURES {
+            break;
+        }
+        if !recent.iter().any(|seen| seen.target == poll.target) {
+            recent.push(*poll);
+        }
+    }
+    recent
+}

@@ -1,0 +1,30 @@
+//! The status page in Chromium: in light, in dark and on a phone, with few identities and with many.
+
+use serde_json::{Value, json};
+
+use crate::python;
+use crate::support::{Exporter, command, eventually, get};
+
+#[test]
+#[ignore = "needs Chromium and selenium; tests/run installs them and runs it"]
+fn readable_everywhere() {
+    let pictures = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("status");
+    for identities in [3, 200, 100_000] {
+        let mut command = command();
+        command.args(["demo", "--faults", &format!("--identities={identities}")]);
+        let exporter = Exporter::run(command);
+        // Failures are a part of the page.
+        eventually("a failure", || {
+            let status: Value = serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
+            let failures = status["recent_failures"].as_array().unwrap().len();
+            (failures > 0 || (identities < 200 && status["ready"] == true)).then_some(())
+        });
+        let picture = format!("{}-{identities}", pictures.display());
+        let looks = python("browser.py", &[&exporter.url("/"), &picture], "");
+        for (look, found) in looks.as_object().unwrap() {
+            assert_eq!(found["title"], "cognitosync_exporter");
+            assert_eq!((&found["flaws"], &found["console"]), (&json!([]), &json!([])), "{identities} in {look}");
+        }
+        assert_ne!(looks["light"]["background"], looks["dark"]["background"]);
+    }
+}
