@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that these are some")]
 
+mod dashboards;
 mod documents;
 mod example;
 mod imports;
