@@ -69,13 +69,15 @@ def targets(panel, queries):
     return panel
 
 
-def chart(title, description, unit, *queries, width=12, stacked=False, steps=None, least=0, most=None):
+def chart(title, description, unit, *queries, width=12, stacked=False, steps=None, least=0, most=None, colours=()):
     panel = timeseries.Panel().title(title).description(description).unit(unit).datasource(SOURCE).span(width).height(8)
     panel = panel.fill_opacity(60 if stacked else 8).line_width(1).show_points(commons.VisibilityMode.NEVER)
     panel = panel.legend(common.VizLegendOptions().display_mode(commons.LegendDisplayMode.LIST).placement(commons.LegendPlacement.BOTTOM).show_legend(True))
     panel = panel.tooltip(common.VizTooltipOptions().mode(commons.TooltipDisplayMode.MULTI).sort(commons.SortOrder.DESCENDING))
     if stacked:
         panel = panel.stacking(common.StackingConfig().mode(commons.StackingMode.NORMAL))
+    for name, color in colours:
+        panel = panel.override_by_name(name, [models.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": color})])
     if least is not None:
         panel = panel.min(least)
     if most is not None:
@@ -104,8 +106,8 @@ def bars(title, description, unit, expr, legend, steps, width=12, most=1):
 def rows(title, description, unit, value, expr, width=12, steps=None, height=8, no_value=None):
     """A table of one instant; its value column is named and has a unit."""
     panel = table.Panel().title(title).description(description).datasource(SOURCE).span(width).height(height)
-    hidden = {name: True for name in ["Time", "__name__", "job", "instance"]}
-    renamed = {"Value": value, "identity_pool_id": "Pool", "identity_id": "Identity", "name": "Name"}
+    hidden = {name: True for name in ["Time", "__name__", "alertstate", "job", "instance"]}
+    renamed = {"Value": value, "identity_pool_id": "Pool", "identity_id": "Identity", "name": "Name", "alertname": "Alert", "severity": "Severity"}
     panel = panel.with_transformation(models.DataTransformerConfig("organize", options={"excludeByName": hidden, "renameByName": renamed}))
     properties = [models.DynamicConfigValue("unit", unit)]
     if steps:
@@ -167,7 +169,8 @@ def fleet():
                ("above 95 %", f'{storage_bucket("+Inf")} - ignoring (le) {storage_bucket("0.95")}')]
     for panel in [
         chart("Identities by storage used", "How many identities use which part of their storage limit; all of them, with series or without.", "short",
-              *[query(f"sum({expr})", name) for name, expr in between], stacked=True),
+              *[query(f"sum({expr})", name) for name, expr in between], stacked=True,
+              colours=zip([name for name, _ in between], [GREEN, BLUE, ORANGE, RED])),
         chart("Storage that 99 % stay below", "As a part of the limit, by pool: the fullest hundredth is above.", "percentunit",
               query(named(f"histogram_quantile(0.99, cognitosync_pool_identity_storage_used_ratio_bucket{{{P}}})"), "{{name}} {{identity_pool_id}}"),
               steps=NEAR_LIMIT, most=1),
@@ -243,7 +246,8 @@ def migration():
                f"({weekly}) / -(sum(deriv({idle_bucket(WEEK)}[4w])) < 0) / {WEEK}", [(None, BLUE)], decimals=1),
         chart("Identities by time since they wrote", "What moves down and to the bottom is the migration.", "short",
               query(written % DAY, "within a day"), query(kept % (WEEK, DAY), "1 to 7 days"), query(kept % (MONTH, WEEK), "7 to 30 days"),
-              query(kept % (QUARTER, MONTH), "30 to 90 days"), query(f"sum({infinite}) - {written % QUARTER}", "over 90 days"), width=24, stacked=True),
+              query(kept % (QUARTER, MONTH), "30 to 90 days"), query(f"sum({infinite}) - {written % QUARTER}", "over 90 days"), width=24, stacked=True,
+              colours=[("within a day", RED), ("1 to 7 days", ORANGE), ("7 to 30 days", YELLOW), ("30 to 90 days", BLUE), ("over 90 days", GREEN)]),
         chart("Drain", "Identities that wrote within a week, by pool, and where four weeks of it lead.", "short",
               query(named(idle_bucket(WEEK)), "{{name}} {{identity_pool_id}}"),
               query(f"clamp_min(sum(predict_linear({idle_bucket(WEEK)}[4w], {4 * WEEK})), 0)", "all, in four weeks")),
@@ -286,11 +290,12 @@ def exporter():
               query(f"1 - sum({rate % ('api_requests_total{' + by_job + '}')}) / sum(cognitosync_exporter_api_rate_limit{{{by_job}}})", "not used"), most=1),
         chart("Polls", "Per second, and those that failed after all attempts.", "reqps",
               query(f"sum({rate % ('polls_total{' + by_job + '}')})", "polls"),
-              query(f"sum by (reason) ({rate % ('poll_failures_total{' + by_job + '}')}) > 0 or sum({rate % ('poll_failures_total{' + by_job + '}')})", "failed {{reason}}")),
+              query(f"sum by (reason) ({rate % ('poll_failures_total{' + by_job + '}')})", "failed: {{reason}}")),
         chart("Lag and sweep", "How late the most overdue poll is, and what polling every identity once takes.", "s",
               query(f"cognitosync_exporter_poll_lag_seconds{{{by_job}}}", "lag {{instance}}"), query(f"cognitosync_exporter_sweep_seconds{{{by_job}}}", "sweep {{instance}}")),
         chart("Identities by state", "Usage of fresh and failing ones is shown; of stale and missing ones it is not.", "short",
-              query(f"sum by (state) (cognitosync_pool_identities{{{by_job}}})", "{{state}}"), stacked=True),
+              query(f"sum by (state) (cognitosync_pool_identities{{{by_job}}})", "{{state}}"), stacked=True,
+              colours=[("fresh", GREEN), ("failing", ORANGE), ("stale", YELLOW), ("missing", RED), ("pending", BLUE)]),
         chart("Age of what is known", "Time since AWS last answered for an identity: the oldest, and the mean. Only of those with series.", "s",
               query(f"time() - min(cognitosync_identity_last_success_timestamp_seconds{{{by_job}}})", "oldest"),
               query(f"time() - avg(cognitosync_identity_last_success_timestamp_seconds{{{by_job}}})", "mean")),

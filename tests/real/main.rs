@@ -13,8 +13,10 @@ mod pki;
 mod stores;
 
 mod aws_clients;
+mod chain;
 mod codings;
 mod exposition;
+mod panels;
 mod prometheus;
 mod service;
 mod siege;

@@ -29,17 +29,21 @@ impl Prometheus {
 
     /// With one more line of the job's configuration.
     pub(crate) fn scraping_with(address: &str, interval: &str, more: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let configuration = format!(
-            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\nscrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n  {more}\n"
-        );
+        let configuration =
+            format!("global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n{}  {more}\n", job(address));
+        Self::run(&configuration, tempfile::tempdir().unwrap(), &[])
+    }
+
+    /// With this configuration, its storage in `data` of the directory, and more flags.
+    pub(crate) fn run(configuration: &str, directory: tempfile::TempDir, flags: &[&str]) -> Self {
+        let port = free_port();
         let file = directory.path().join("prometheus.yml");
         std::fs::write(&file, configuration).unwrap();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(flags)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -57,13 +61,34 @@ impl Prometheus {
     }
 
     /// An instant query: the labels and the value of each series.
-    fn query(&self, query: &str) -> Vec<(Value, f64)> {
-        let query = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
-        let (_, body) = get(&format!("http://127.0.0.1:{}/api/v1/query?query={query}", self.port));
-        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+    pub(crate) fn query(&self, query: &str) -> Vec<(Value, f64)> {
+        let answer = self.api("query", &[("query", query)]);
         let series = answer["data"]["result"].as_array().cloned().unwrap_or_default();
         series.iter().map(|one| (one["metric"].clone(), one["value"][1].as_str().unwrap().parse().unwrap())).collect()
     }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What its API says.
+    pub(crate) fn api(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        let escape =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+        let (_, body) = get(&format!("{}/api/v1/{path}?{}", self.url(), parameters.join("&")));
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+}
+
+/// A port that nobody listens on at this moment.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The part of a configuration that has an exporter scraped.
+pub(crate) fn job(address: &str) -> String {
+    format!("scrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n")
 }
 
 impl Drop for Prometheus {

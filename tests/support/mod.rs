@@ -44,8 +44,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS: u32 = 1_200;
 
 /// Looks until there is something to see.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..LOOKS {
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    patiently(1, what, look)
+}
+
+/// The same, for so many times as long.
+pub fn patiently<T>(times: u32, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..times * LOOKS {
         if let Some(seen) = look() {
             return seen;
         }

@@ -1,0 +1,236 @@
+"""Draws a dashboard: pictures.py PROMETHEUS IDENTITY BOARD UPLOT PICTURE
+
+A stand-in for Grafana, which is not at hand: reads the dashboard's JSON, asks the Prometheus at that URL what each panel asks, and draws with uPlot in
+Chromium, as the JSON says: kinds of panels, places, units, thresholds, legends. UPLOT is the directory with uPlot's files. Prints as JSON what is
+wrong with the picture, as browser.py does, and which panels are empty.
+"""
+
+import html
+import json
+import math
+import pathlib
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+import browser
+
+WIDTH, CELL, GAP = 1600, 34, 8
+SCRAPE_INTERVAL = 15
+POINTS = 240
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+COLOURS = {"green": "#73bf69", "yellow": "#fade2a", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2"}
+PALETTE = ["#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#6ccf8e", "#fce2de", "#fa6400"]
+
+STYLE = """
+body { margin: 0; padding: 12px; background: #111217; color: #d8d9da; font: 13px/1.35 system-ui, sans-serif; }
+h1 { margin: 0; font-size: 20px; } .note { margin: 2px 0 10px; color: #f2cc0c; }
+.grid { position: relative; }
+.panel { position: absolute; box-sizing: border-box; padding: 6px 10px; background: #181b1f; border: 1px solid #2c3235; border-radius: 3px; overflow: hidden; }
+.row { position: absolute; font-size: 15px; font-weight: 600; }
+.title { font-weight: 600; white-space: nowrap; }
+.number { margin-top: 14px; font-size: 38px; text-align: center; }
+table { width: 100%; border-collapse: collapse; margin-top: 6px; font-size: 12px; } td, th { padding: 2px 6px; text-align: left; border-top: 1px solid #2c3235; white-space: nowrap; }
+.bar { display: grid; grid-template-columns: 330px 1fr 70px; gap: 8px; margin: 2px 0; font-size: 12px; } .track { background: #22252b; height: 14px; } .track div { height: 14px; }
+.legend { font-size: 11px; max-height: 32px; overflow: hidden; } .legend span { margin-right: 12px; white-space: nowrap; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
+.u-legend { display: none; }
+"""
+
+
+def ask(prometheus, path, **parameters):
+    url = f"{prometheus}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return json.load(answer)["data"]["result"]
+
+
+def shown(value, unit):
+    """A number as Grafana shows it."""
+    if value is None or math.isnan(value):
+        return "none"
+    if unit == "percentunit":
+        return f"{value * 100:.1f}".removesuffix(".0") + " %"
+    if unit == "bytes":
+        for name in ["B", "KiB", "MiB", "GiB"]:
+            if abs(value) < 1024 or name == "GiB":
+                return f"{value:.3g} {name}"
+            value /= 1024
+    if unit in ("s", "d"):
+        seconds = value * (UNITS["d"] if unit == "d" else 1)
+        for name, size in [("weeks", 604_800), ("days", 86_400), ("hours", 3_600), ("min", 60)]:
+            if abs(seconds) >= size * 1.5:
+                return f"{seconds / size:.3g} {name}"
+        return f"{seconds:.3g} s"
+    text = f"{value:.4g}" if abs(value) < 10_000 else f"{value / 1000:.4g} K"
+    return text + (" req/s" if unit == "reqps" else "")
+
+
+def colour(value, steps):
+    reached = [step["color"] for step in steps if step.get("value") is None or value >= step["value"]]
+    return COLOURS[reached[-1] if reached else "green"]
+
+
+def legend(target, labels):
+    text = target.get("legendFormat") or ", ".join(f"{name}={value}" for name, value in labels.items())
+    for name, value in labels.items():
+        text = text.replace("{{" + name + "}}", value)
+    return text
+
+
+class Board:
+    def __init__(self, prometheus, identity, board):
+        self.prometheus, self.identity, self.board = prometheus, identity, board
+        self.end = int(time.time())
+        since = board["time"]["from"].removeprefix("now-")
+        self.since = self.end - int(since[:-1]) * UNITS[since[-1]]
+        self.empty, self.charts = [], []
+
+    def query(self, expr):
+        step = (self.end - self.since) / POINTS
+        rate = max(4 * SCRAPE_INTERVAL, int(step) + SCRAPE_INTERVAL)
+        for name, value in [("$__rate_interval", f"{rate}s"), ("$job", ".*"), ("$pool", ".*"), ("$identity", self.identity)]:
+            expr = expr.replace(name, value)
+        return expr
+
+    def instant(self, target):
+        return ask(self.prometheus, "query", query=self.query(target["expr"]))
+
+    def panel(self, panel):
+        place = panel["gridPos"]
+        wide = (WIDTH - 24) / 24
+        box = f'left:{place["x"] * wide:.0f}px;top:{place["y"] * CELL}px;width:{place["w"] * wide - GAP:.0f}px;height:{place["h"] * CELL - GAP}px'
+        if panel["type"] == "row":
+            return f'<div class="row" style="{box}">{html.escape(panel["title"])}</div>'
+        defaults = panel["fieldConfig"]["defaults"]
+        inside = getattr(self, panel["type"])(panel, defaults, place)
+        return f'<div class="panel" style="{box}"><div class="title">{html.escape(panel["title"])}</div>{inside}</div>'
+
+    def stat(self, panel, defaults, place):
+        found = self.instant(panel["targets"][0])
+        if not found:
+            self.empty.append(panel["title"])
+        value = float(found[0]["value"][1]) if found else None
+        painted = colour(value, defaults["thresholds"]["steps"]) if found else "#888888"
+        return f'<div class="number" style="color:{painted}">{shown(value, defaults["unit"])}</div>'
+
+    def bargauge(self, panel, defaults, place):
+        target = panel["targets"][0]
+        found = sorted(self.instant(target), key=lambda one: -float(one["value"][1]))
+        if not found:
+            self.empty.append(panel["title"])
+        bars = []
+        for one in found[: int((place["h"] * CELL - GAP - 40) / 19)]:
+            value, name = float(one["value"][1]), html.escape(legend(target, one["metric"]))
+            part = min(value / defaults.get("max", 1), 1) * 100
+            painted = colour(value, defaults["thresholds"]["steps"])
+            bars.append(f'<div class="bar"><span>{name}</span><div class="track"><div style="width:{part:.1f}%;background:{painted}"></div></div>'
+                        f'<span style="color:{painted}">{shown(value, defaults["unit"])}</span></div>')
+        return "".join(bars)
+
+    def table(self, panel, defaults, place):
+        found = self.instant(panel["targets"][0])
+        if not found:
+            self.empty.append(panel["title"])
+            return panel["fieldConfig"]["defaults"].get("noValue", "none")
+        organised = panel["transformations"][0]["options"]
+        renamed, hidden = organised["renameByName"], organised["excludeByName"]
+        rules = {rule["matcher"]["options"]: {one["id"]: one["value"] for one in rule["properties"]} for rule in panel["fieldConfig"]["overrides"]}
+        columns = sorted({name for one in found for name in one["metric"] if name not in hidden})
+        value_rule = rules.get(renamed["Value"], {})
+        head = "".join(f"<th>{html.escape(renamed.get(name, name))}</th>" for name in [*columns, "Value"])
+        body = []
+        for one in found[: int((place["h"] * CELL - GAP - 50) / 22)]:
+            value = float(one["value"][1])
+            steps = value_rule.get("thresholds", {}).get("steps")
+            painted = f' style="color:{colour(value, steps)}"' if steps else ""
+            cells = "".join(f'<td>{html.escape(one["metric"].get(name, ""))}</td>' for name in columns)
+            body.append(f"<tr>{cells}<td{painted}>{shown(value, value_rule['unit'])}</td></tr>")
+        return f"<table><tr>{head}</tr>{''.join(body)}</table>"
+
+    def timeseries(self, panel, defaults, place):
+        step = max((self.end - self.since) // POINTS, 1)
+        end = self.end // step * step
+        times = list(range(end - step * POINTS, end + 1, step))
+        names, lines = [], []
+        fixed = {rule["matcher"]["options"]: one["value"]["fixedColor"] for rule in panel["fieldConfig"]["overrides"]
+                 for one in rule["properties"] if one["id"] == "color"}
+        for target in panel["targets"]:
+            for one in ask(self.prometheus, "query_range", query=self.query(target["expr"]), start=times[0], end=times[-1], step=step):
+                values = {int(float(at)): float(value) for at, value in one["values"]}
+                names.append(legend(target, one["metric"]))
+                lines.append([None if math.isnan(values.get(at, math.nan)) else values[at] for at in times])
+        if not lines:
+            self.empty.append(panel["title"])
+        stacked = defaults["custom"].get("stacking", {}).get("mode") == "normal"
+        dashed = [step for step in defaults.get("thresholds", {}).get("steps", []) if step.get("value") is not None]
+        painted = [COLOURS[fixed[name]] if name in fixed else PALETTE[index % len(PALETTE)] for index, name in enumerate(names)]
+        keys = "".join(f'<span><i style="background:{painted[index]}"></i>{html.escape(name)}</span>' for index, name in enumerate(names[:12]))
+        place_id = f"chart{len(self.charts)}"
+        self.charts.append({
+            "id": place_id, "width": int(place["w"] * (WIDTH - 24) / 24 - GAP - 24), "height": int(place["h"] * CELL - GAP - 70), "times": times,
+            "lines": lines, "names": names, "painted": painted, "stacked": stacked, "unit": defaults["unit"], "min": defaults.get("min"), "max": defaults.get("max"),
+            "dashed": [[step["value"], COLOURS[step["color"]]] for step in dashed],
+        })
+        return f'<div id="{place_id}"></div><div class="legend">{keys}</div>'
+
+
+DRAW = """
+const shown = (value, unit) => {
+  if (unit == "percentunit") return `${+(value * 100).toFixed(1)} %`;
+  const scale = (sizes) => { for (const [size, name] of sizes) if (Math.abs(value) >= size) return `${+(value / size).toPrecision(3)} ${name}`; return `${+value.toPrecision(3)}`; };
+  if (unit == "bytes") return scale([[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]);
+  if (unit == "s") return scale([[86400, "d"], [3600, "h"], [60, "min"]]);
+  return scale([[1e6, "M"], [1e3, "K"]]);
+};
+for (const chart of charts) {
+  let lines = chart.lines;
+  if (chart.stacked) {
+    const sums = chart.times.map(() => 0);
+    lines = lines.map(line => line.map((value, at) => value == null ? null : sums[at] += value));
+  }
+  const series = lines.map((_, index) => {
+    const stroke = chart.painted[index];
+    return { label: chart.names[index], stroke, width: 1.5, points: { show: false }, spanGaps: true, fill: stroke + (chart.stacked ? "b0" : "14") };
+  });
+  // What is stacked higher is drawn first, so that it does not cover what is below.
+  if (chart.stacked) { lines.reverse(); series.reverse(); }
+  const axis = { stroke: "#a0a4ab", grid: { stroke: "#23272d", width: 1 }, ticks: { stroke: "#23272d" }, font: "11px sans-serif" };
+  const range = (_, low, high) => [chart.min ?? Math.min(low, 0), chart.max ?? (Math.max(high, ...chart.dashed.map(([at]) => at)) * 1.08 || 1)];
+  const dashes = plot => { for (const [at, colour] of chart.dashed) {
+    const y = plot.valToPos(at, "y", true), { ctx, bbox } = plot;
+    ctx.save(); ctx.strokeStyle = colour; ctx.setLineDash([8, 6]); ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke(); ctx.restore();
+  } };
+  new uPlot({ width: chart.width, height: chart.height, cursor: { show: false }, legend: { show: false }, scales: { y: { range } },
+    axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map(value => shown(value, chart.unit)) }], series: [{}, ...series], hooks: { draw: [dashes] } },
+    [chart.times, ...lines], document.getElementById(chart.id));
+}
+"""
+
+
+def main(prometheus, identity, file, uplot, picture):
+    board = Board(prometheus, identity, json.loads(pathlib.Path(file).read_text()))
+    panels = "".join(board.panel(panel) for panel in board.board["panels"])
+    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board.board["panels"]) * CELL
+    library = {name: (pathlib.Path(uplot) / name).read_text() for name in ["uPlot.iife.min.js", "uPlot.min.css"]}
+    page = f"""<!doctype html><meta charset="utf-8"><title>{html.escape(board.board["title"])}</title><style>{library["uPlot.min.css"]}{STYLE}</style>
+<h1>{html.escape(board.board["title"])}</h1><p class="note">Drawn by a stand-in (uPlot, from the dashboard's JSON and a real Prometheus), not by Grafana. The world is the demo's; most of its past is made up.</p>
+<div class="grid" style="width:{WIDTH - 24}px;height:{height}px">{panels}</div>
+<script>{library["uPlot.iife.min.js"]}</script><script>const charts = {json.dumps(board.charts)};{DRAW}</script>"""
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = pathlib.Path(folder) / "board.html"
+        drawn.write_text(page)
+        chromium = browser.browser(pathlib.Path(folder) / "profile")
+        try:
+            chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+            chromium.get(drawn.as_uri())
+            flaws = chromium.execute_script(browser.FLAWS, 3)
+            browser.picture(chromium, picture)
+            said = [line["message"] for line in chromium.get_log("browser")]
+        finally:
+            chromium.quit()
+    json.dump({"flaws": sorted(set(flaws)), "console": said, "empty": board.empty, "charts": len(board.charts)}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
