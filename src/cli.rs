@@ -1,8 +1,9 @@
 //! Flags and subcommands, spelled as Prometheus spells them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::telemetry::logging::{Format, Level};
 use crate::web::listener::Address;
@@ -15,9 +16,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// The configuration file.
-    #[arg(long = "config.file", value_name = "PATH", default_value = "config.yaml")]
-    pub config_file: PathBuf,
+    /// The configuration file [default: config.yaml]
+    #[arg(long = "config.file", value_name = "PATH", global = true)]
+    pub config_file: Option<PathBuf>,
 
     /// Read and validate everything, print what would be polled, and exit: 0 if all is well, 78 after printing every problem.
     #[arg(long = "config.check")]
@@ -37,6 +38,18 @@ pub struct Cli {
 pub enum Command {
     /// Run against the built-in Cognito Sync simulator: no AWS account, no configuration.
     Demo(Demo),
+    /// Print what polling the configuration will cost, and which knob to turn where it does not fit. Calls nobody.
+    Plan,
+    /// Print the least IAM policy with which the configuration can be polled. Calls nobody.
+    IamPolicy(IamPolicy),
+}
+
+/// Whose policy.
+#[derive(Args, Clone, Debug)]
+pub struct IamPolicy {
+    /// The AWS account of pools that name no role, 12 digits; any account, if not given.
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub account: Option<String>,
 }
 
 /// The simulated world.
@@ -100,6 +113,31 @@ pub struct Log {
     pub format: Format,
 }
 
+impl Cli {
+    /// Parses the process's arguments; ends it with exit code 2 when they are wrong.
+    #[must_use]
+    pub fn parse_or_exit() -> Self {
+        let cli = Self::parse();
+        if let (Some(Command::Demo(_)), Some(_)) = (&cli.command, &cli.config_file) {
+            let message = "demo makes its own configuration and takes no --config.file";
+            Self::command().error(ErrorKind::ArgumentConflict, message).exit();
+        }
+        cli
+    }
+
+    /// Where the configuration is.
+    #[must_use]
+    pub fn config_file(&self) -> &Path {
+        self.config_file.as_deref().unwrap_or(Path::new("config.yaml"))
+    }
+}
+
+/// Twelve digits.
+fn account(text: &str) -> Result<String, String> {
+    let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    good.then(|| text.to_owned()).ok_or_else(|| "expected the 12 digits of an AWS account".to_owned())
+}
+
 /// An absolute path without characters that a URL or a page would have to escape, and not one of the other routes.
 fn telemetry_path(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
@@ -115,7 +153,6 @@ fn telemetry_path(text: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_sound() {

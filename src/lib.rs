@@ -9,6 +9,8 @@ pub mod cli;
 
 pub mod check;
 pub mod config;
+pub mod plan;
+pub mod policy;
 pub mod reload;
 pub mod targets;
 

@@ -4,12 +4,13 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use cognitosync_exporter::app::{App, Front, demo};
 use cognitosync_exporter::check::Summary;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::cognito::Credentials;
+use cognitosync_exporter::plan::Plan;
+use cognitosync_exporter::policy;
 use cognitosync_exporter::reload::{self, Loaded};
 use cognitosync_exporter::telemetry::logging;
 use cognitosync_exporter::web::listener::Socket;
@@ -33,7 +34,7 @@ enum Work {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_or_exit();
     let finer = std::env::var("RUST_LOG").ok().filter(|finer| !finer.is_empty());
     if let Err(error) = logging::init(cli.log.level, cli.log.format, finer.as_deref(), std::io::stderr) {
         eprintln!("cannot log: {error}");
@@ -65,32 +66,47 @@ fn prepare(cli: Cli) -> Result<(Work, Front), ExitCode> {
     let wrong = web_config.as_ref().err().cloned();
     let work = match cli.command {
         Some(Command::Demo(demo)) => Ok(Work::Demo(demo)),
-        None => reload::load(&cli.config_file).map(Work::Daemon),
+        _ => reload::load(cli.config_file()).map(Work::Daemon),
     };
     let problems: Vec<_> = work.as_ref().err().into_iter().flatten().chain(&wrong).collect();
     problems.iter().for_each(|problem| eprintln!("{problem}"));
     let (Ok(work), Ok(config)) = (work, web_config) else { return Err(WRONG_CONFIGURATION.into()) };
-    let warnings = config.iter().flat_map(|web| &web.config.warnings);
-    match &work {
-        Work::Daemon(Loaded { config: polled, targets, warnings: more }) if cli.config_check => {
-            more.iter().chain(warnings).for_each(|warning| eprintln!("warning: {warning}"));
-            print!("{}", Summary { config: polled, targets });
-            if let (Some(web), Some(file)) = (&config, &cli.web.config_file) {
-                println!("{} is good: {}", file.display(), web.config);
-            }
-            return Err(ExitCode::SUCCESS);
-        }
-        Work::Daemon(Loaded { warnings: more, .. }) => {
-            more.iter().chain(warnings).for_each(|warning| warn!("{warning}"));
-        }
-        Work::Demo(_) => warnings.for_each(|warning| warn!("{warning}")),
+    let loaded = match &work {
+        Work::Daemon(loaded) => Some(loaded),
+        Work::Demo(_) => None,
+    };
+    let warnings = loaded.into_iter().flat_map(|loaded| loaded.warnings.iter().map(ToString::to_string));
+    let mut warnings =
+        warnings.chain(config.iter().flat_map(|web| web.config.warnings.iter().map(ToString::to_string)));
+    if let Some(report) = loaded.and_then(|loaded| report(&cli, loaded, config.as_ref())) {
+        warnings.for_each(|warning| eprintln!("warning: {warning}"));
+        print!("{report}");
+        return Err(ExitCode::SUCCESS);
     }
+    warnings.by_ref().for_each(|warning| warn!("{warning}"));
+    drop(warnings);
     let sockets = if cli.web.systemd_socket { Socket::from_systemd() } else { Ok(Vec::new()) };
     let sockets = sockets.map_err(|error| {
         error!(%error, "cannot listen");
         ExitCode::FAILURE
     })?;
     Ok((work, Front { flags: cli.web, config, sockets }))
+}
+
+/// What is to be printed instead of running, if that was asked for.
+fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&web_config::Loaded>) -> Option<String> {
+    match &cli.command {
+        Some(Command::Plan) => Some(Plan::of(&loaded.config, &loaded.targets).to_string()),
+        Some(Command::IamPolicy(asked)) => Some(policy::text(&loaded.targets, asked.account.as_deref())),
+        _ if cli.config_check => {
+            let mut summary = Summary { config: &loaded.config, targets: &loaded.targets }.to_string();
+            if let (Some(web), Some(file)) = (web_config, &cli.web.config_file) {
+                summary += &format!("{} is good: {}\n", file.display(), web.config);
+            }
+            Some(summary)
+        }
+        _ => None,
+    }
 }
 
 async fn run(work: Work, front: Front) -> Result<(), Box<dyn Error>> {

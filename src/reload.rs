@@ -29,7 +29,7 @@ pub struct Loaded {
     /// The configuration.
     pub config: Config,
     /// Who is polled.
-    pub targets: Targets,
+    pub targets: Arc<Targets>,
     /// What is probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -54,7 +54,9 @@ pub fn assemble(read: impl FnOnce(&mut Findings) -> Result<Config, Problem>) -> 
         findings.warnings.push(Problem::key(&config.file, "pools", message));
     }
     match findings.problems {
-        problems if problems.is_empty() => Ok(Loaded { config, targets, warnings: findings.warnings }),
+        problems if problems.is_empty() => {
+            Ok(Loaded { config, targets: Arc::new(targets), warnings: findings.warnings })
+        }
         problems => Err(problems),
     }
 }
@@ -139,7 +141,6 @@ impl Reloader {
             }
         };
         warnings.iter().for_each(|warning| warn!("{warning}"));
-        let targets = Arc::new(targets);
         let source = Arc::new(self.connector.connect(&targets, &config.poll).await);
         let (done, carried) = oneshot::channel();
         let handover = Handover { targets, source, settings: config.poll.clone(), done };

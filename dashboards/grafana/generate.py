@@ -301,9 +301,9 @@ def exporter():
               query(f"time() - avg(cognitosync_identity_last_success_timestamp_seconds{{{by_job}}})", "mean")),
         chart("API latency", "Of calls, failed ones included.", "s",
               *[query(f"histogram_quantile({q}, sum by (le) ({rate % ('api_request_duration_seconds_bucket{' + by_job + '}')}))", f"p{int(q * 100)}") for q in (0.5, 0.99)]),
-        chart("Scrapes", "Per second, and the time that writing one takes.", "s",
-              query(f"sum({rate % ('scrapes_total{' + by_job + '}')})", "scrapes per second"),
-              query(f"histogram_quantile(0.99, sum by (le) ({rate % ('scrape_render_seconds_bucket{' + by_job + '}')}))", "p99 of writing")),
+        chart("Time to write a scrape", "Without waiting for the client.", "s",
+              *[query(f"histogram_quantile({q}, sum by (le) ({rate % ('scrape_render_seconds_bucket{' + by_job + '}')}))", f"p{int(q * 100)}") for q in (0.5, 0.99)]),
+        chart("Scrapes", "Per second, by whomever.", "reqps", query(f"{rate % ('scrapes_total{' + by_job + '}')}", "{{instance}}")),
         chart("Clients", "Open connections, and refused logins per second.", "short",
               query(f"cognitosync_exporter_web_connections{{{by_job}}}", "connections {{instance}}"),
               query(f"{rate % ('web_auth_failures_total{' + by_job + '}')}", "refused logins per second {{instance}}")),
@@ -314,6 +314,8 @@ def exporter():
         chart("Open files", "With the limit.", "short",
               query(f"process_open_fds{{{by_job}}} and on (job, instance) cognitosync_exporter_build_info", "open {{instance}}"),
               query(f"process_max_fds{{{by_job}}} and on (job, instance) cognitosync_exporter_build_info", "limit {{instance}}")),
+        chart("Samples in a scrape", "What Prometheus has to store: some six for each identity with series.", "short",
+              query(f"scrape_samples_scraped{{{by_job}}} and on (job, instance) cognitosync_exporter_build_info", "{{instance}}")),
         rows("Builds", "What runs.", "short", "Value", f"cognitosync_exporter_build_info{{{by_job}}}", width=24, height=4),
     ]:
         made = made.with_panel(panel)

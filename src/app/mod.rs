@@ -128,7 +128,6 @@ impl App {
         clock: Clock,
     ) -> Result<Self, Box<dyn Error>> {
         let config_read = clock.now().unix;
-        let targets = Arc::new(targets);
         let Front { flags: web, config: web_config, sockets } = front;
         let listeners = listen(&web, sockets).await?;
         let mut connector = Connector::new(credentials, clock.clone());

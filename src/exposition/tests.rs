@@ -67,7 +67,7 @@ fn store(series: &str) -> Store {
 
 fn parsed(configuration: &str) -> Store {
     let loaded = reload::assemble(|findings| config::parse(Path::new("test"), configuration, findings));
-    Store::new(Arc::new(loaded.unwrap().targets))
+    Store::new(loaded.unwrap().targets)
 }
 
 fn observation(ago: u64, outcome: Outcome) -> Observation {

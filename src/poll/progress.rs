@@ -31,7 +31,9 @@ pub struct BudgetProgress {
 }
 
 impl Progress {
-    pub(super) fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
+    /// That nothing has been polled yet.
+    #[must_use]
+    pub fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
             beat: Arc::new(Beat::new(now)),
             oldest_due: AtomicU64::new(Mono::NEVER.as_nanos()),

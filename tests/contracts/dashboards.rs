@@ -17,6 +17,7 @@ const FOREIGN: &[&str] = &[
     "up",
     "ALERTS",
     "scrape_duration_seconds",
+    "scrape_samples_scraped",
     "process_cpu_seconds_total",
     "process_max_fds",
     "process_open_fds",

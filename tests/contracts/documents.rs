@@ -27,8 +27,8 @@ fn the_flag_table_is_the_flags() {
         .map(|line| line.split(['`', '=', ' ']).next().unwrap().to_owned())
         .collect();
     let command = Cli::command();
-    let demo = command.find_subcommand("demo").unwrap();
-    let flags = command.get_arguments().chain(demo.get_arguments()).filter_map(|argument| argument.get_long());
+    let of_subcommands = command.get_subcommands().flat_map(clap::Command::get_arguments);
+    let flags = command.get_arguments().chain(of_subcommands).filter_map(|argument| argument.get_long());
     let known: BTreeSet<_> = flags.map(str::to_owned).collect();
     assert_eq!(shown, known);
 }

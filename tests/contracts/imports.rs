@@ -13,6 +13,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("config", &["identity"]),
     ("targets", &["config", "deflate", "identity", "usage"]),
     ("check", &["config", "targets"]),
+    ("plan", &["clock", "config", "exposition", "poll", "store", "targets", "telemetry", "usage"]),
+    ("policy", &["targets"]),
     ("poll", &["clock", "config", "identity", "targets", "usage"]),
     ("cognito", &["clock", "config", "identity", "targets", "usage"]),
     ("store", &["clock", "targets", "usage"]),

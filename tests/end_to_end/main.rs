@@ -7,6 +7,7 @@ mod pki;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod before_running;
 mod cognito;
 mod configuration;
 mod credentials;

@@ -44,7 +44,7 @@ fn identity(random: &mut fastrand::Rng) -> String {
 
 /// So many identities, all polled within the last five minutes.
 pub(crate) fn store(identities: usize) -> Arc<Store> {
-    let store = Arc::new(Store::new(Arc::new(load(identities).1)));
+    let store = Arc::new(Store::new(load(identities).1));
     let mut random = fastrand::Rng::with_seed(1);
     (0..identities).for_each(|identity| store.record(&answer(identity, now(), &mut random)));
     store
@@ -64,7 +64,7 @@ pub(crate) fn answer(identity: usize, now: Moment, random: &mut fastrand::Rng) -
     Observation { asked, took: Duration::ZERO, attempts: 1, outcome }
 }
 
-fn load(identities: usize) -> (Config, Targets) {
+fn load(identities: usize) -> (Config, Arc<Targets>) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("ids.txt");
     let mut out = std::io::BufWriter::new(std::fs::File::create(&file).unwrap());
@@ -97,7 +97,7 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
         runtime.block_on(async {
             let clock = Clock::system();
             let (config, targets) = load(0);
-            let progress = Poller::new(Arc::new(Nobody), Arc::new(targets), config.poll, clock.clone()).progress();
+            let progress = Poller::new(Arc::new(Nobody), targets, config.poll, clock.clone()).progress();
             let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), now().unix).unwrap());
             let connections = Connections::new(1_024, telemetry.web_connections.clone(), clock.clone());
             let gauges = Gauges {

@@ -1,0 +1,170 @@
+//! `iam-policy`: the least that whoever asks must be allowed, for one configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::targets::{Pool, Targets};
+
+/// Stands for an account that nobody told.
+const ANY_ACCOUNT: &str = "*";
+
+/// Whom a policy is for, and the policy.
+#[derive(Debug, PartialEq, Eq)]
+struct Grant {
+    /// A role's ARN, or words for credentials that have no name here.
+    principal: String,
+    /// What to attach to it.
+    policy: Policy,
+}
+
+/// An IAM policy document.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    action: &'static str,
+    resource: BTreeSet<String>,
+}
+
+impl Statement {
+    fn of(sid: &'static str, action: &'static str, resource: BTreeSet<String>) -> Option<Self> {
+        (!resource.is_empty()).then_some(Self { sid, effect: "Allow", action, resource })
+    }
+}
+
+/// All of them as JSON: the policy, if there is but one principal, or else each one's by its name.
+#[must_use]
+pub fn text(targets: &Targets, account: Option<&str>) -> String {
+    let grants = grants(targets, account);
+    let text = match &grants[..] {
+        [only] => serde_json::to_string_pretty(&only.policy),
+        all => serde_json::to_string_pretty(
+            &all.iter().map(|grant| (&grant.principal, &grant.policy)).collect::<BTreeMap<_, _>>(),
+        ),
+    };
+    text.expect("texts and lists of them are JSON") + "\n"
+}
+
+/// One for each principal, in the order of their first pools. Pools without a role are in `account`, 12 digits; in any, when that is not known.
+fn grants(targets: &Targets, account: Option<&str>) -> Vec<Grant> {
+    let mut principals: Vec<String> = Vec::new();
+    for pool in &targets.pools {
+        for principal in [Some(base(pool)), role(pool).map(str::to_owned)].into_iter().flatten() {
+            if !principals.contains(&principal) {
+                principals.push(principal);
+            }
+        }
+    }
+    principals.into_iter().map(|principal| grant(principal, targets, account)).collect()
+}
+
+fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
+    let asked_by = |pool: &&Pool| role(pool).map_or_else(|| base(pool), str::to_owned) == principal;
+    let pools: Vec<_> = targets.pools.iter().filter(asked_by).collect();
+    let arns = |end: &str| pools.iter().map(|pool| format!("{}{end}", arn(pool, account))).collect();
+    let assumed = targets.pools.iter().filter(|pool| base(pool) == principal).filter_map(role).map(str::to_owned);
+    let statement = [
+        Statement::of("PollIdentities", "cognito-sync:DescribeIdentityUsage", arns("/identity/*")),
+        // Without this one the pools' own gauges are absent, and nothing else.
+        Statement::of("PollPools", "cognito-sync:DescribeIdentityPoolUsage", arns("")),
+        Statement::of("AssumeRoles", "sts:AssumeRole", assumed.collect()),
+    ];
+    Grant { principal, policy: Policy { version: "2012-10-17", statement: statement.into_iter().flatten().collect() } }
+}
+
+/// Whose credentials the exporter begins with.
+fn base(pool: &Pool) -> String {
+    match &pool.settings.account.profile {
+        Some(profile) => format!("the credentials of profile {profile}"),
+        None => "the exporter's own credentials".to_owned(),
+    }
+}
+
+fn role(pool: &Pool) -> Option<&str> {
+    pool.settings.account.role_arn.as_deref()
+}
+
+/// As the service authorization reference of Cognito Sync has it.
+fn arn(pool: &Pool, account: Option<&str>) -> String {
+    let region = pool.id.region();
+    let partition = match region {
+        china if china.starts_with("cn-") => "aws-cn",
+        government if government.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    // arn:aws:iam::123456789012:role/name
+    let of_role = role(pool).and_then(|role| role.split(':').nth(4));
+    let account = of_role.or(account).unwrap_or(ANY_ACCOUNT);
+    format!("arn:{partition}:cognito-sync:{region}:{account}:identitypool/{}", pool.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Findings};
+    use serde_json::{Value, json};
+    use std::path::Path;
+
+    fn policies(pools: &str, account: Option<&str>) -> Vec<(String, Value)> {
+        let mut findings = Findings::default();
+        let config = config::parse(Path::new("file"), &format!("pools: [{pools}]"), &mut findings).unwrap();
+        let targets = Targets::load(&config, &mut findings);
+        assert_eq!(findings.problems, []);
+        let grants = grants(&targets, account).into_iter();
+        grants.map(|grant| (grant.principal, serde_json::to_value(grant.policy).unwrap())).collect()
+    }
+
+    fn allow(sid: &str, action: &str, resource: &Value) -> Value {
+        json!({"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource})
+    }
+
+    #[test]
+    fn no_more_than_the_pools_that_are_polled() {
+        let pools = "{id: 'us-east-1:0', identities: ['us-east-1:1']}, {id: 'cn-north-1:2', identities: []}";
+        let statements = |account: &str| {
+            let [east, china] = [
+                format!("arn:aws:cognito-sync:us-east-1:{account}:identitypool/us-east-1:0"),
+                format!("arn:aws-cn:cognito-sync:cn-north-1:{account}:identitypool/cn-north-1:2"),
+            ];
+            json!([
+                allow(
+                    "PollIdentities",
+                    "cognito-sync:DescribeIdentityUsage",
+                    &json!([format!("{china}/identity/*"), format!("{east}/identity/*")])
+                ),
+                allow("PollPools", "cognito-sync:DescribeIdentityPoolUsage", &json!([china, east])),
+            ])
+        };
+        for (account, told) in [("*", None), ("123456789012", Some("123456789012"))] {
+            let policy = json!({"Version": "2012-10-17", "Statement": statements(account)});
+            assert_eq!(policies(pools, told), [("the exporter's own credentials".to_owned(), policy)]);
+        }
+    }
+
+    #[test]
+    fn a_role_polls_and_the_exporter_may_assume_it() {
+        let role = "arn:aws:iam::210987654321:role/sync";
+        let policies = policies(
+            &format!("{{id: 'r:0', identities: ['r:1'], role_arn: '{role}', profile: p}}"),
+            Some("123456789012"),
+        );
+        let assume = json!([allow("AssumeRoles", "sts:AssumeRole", &json!([role]))]);
+        assert_eq!(
+            policies[0],
+            ("the credentials of profile p".to_owned(), json!({"Version": "2012-10-17", "Statement": assume}))
+        );
+        assert_eq!(policies[1].0, role);
+        let resource = &policies[1].1["Statement"][0]["Resource"][0];
+        assert_eq!(resource, "arn:aws:cognito-sync:r:210987654321:identitypool/r:0/identity/*");
+        assert_eq!(policies.len(), 2);
+    }
+}
