@@ -191,6 +191,23 @@ fn every_alert_is_explained_tested_and_complete() {
 }
 
 #[test]
+fn the_readme_lists_every_alert() {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("<!-- alerts -->\n").unwrap();
+    let mut rows = rest.split_once("<!-- /alerts -->").unwrap().0.lines().skip(2);
+    let alerts = alerts();
+    for same in alerts.chunk_by(|a, b| a["alert"] == b["alert"]) {
+        let all = |words: Vec<&str>| words.join(", ");
+        let severities = all(same.iter().map(|alert| text(&alert["labels"], "severity")).collect());
+        let patience = all(same.iter().map(|alert| text(alert, "for")).collect());
+        let name = text(&same[0], "alert");
+        let row = format!("| [`{name}`](dashboards/runbooks/{name}.md) | {severities} | {patience} | ");
+        assert!(rows.next().is_some_and(|found| found.starts_with(&row)), "README lacks: {row}");
+    }
+    assert_eq!(rows.next(), None);
+}
+
+#[test]
 fn every_test_has_a_case_that_rings_and_one_that_does_not() {
     for alert in alerts() {
         let name = text(&alert, "alert");

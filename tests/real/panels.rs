@@ -132,6 +132,8 @@ fn rules_and_their_tests_are_good() {
         "",
     );
     assert!(told.status.success(), "{told:?}");
+    let told = run(Command::new("promtool").args(["check", "config"]).arg(alerts.join("prometheus.example.yaml")), "");
+    assert!(told.status.success(), "{told:?}");
     let tests = files(&alerts.join("tests"));
     assert!(tests.len() >= 20);
     let told = run(Command::new("promtool").args(["test", "rules"]).args(tests), "");
