@@ -130,7 +130,7 @@ def variable(name, label, values, several=True, description=""):
 
 
 def board(name, title, description, since, pools=True, identity=False):
-    made = dashboard.Dashboard(title).uid(UID + name).description(description).tags(["cognitosync"]).readonly()
+    made = dashboard.Dashboard(title).uid(UID + name).description(description).tags(["cognitosync"]).editable()
     made = made.time(since, "now").refresh("1m").timezone("browser").tooltip(models.DashboardCursorSync.CROSSHAIR)
     made = made.with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
     made = made.with_variable(variable("job", "Job", "label_values(cognitosync_exporter_build_info, job)"))

@@ -140,9 +140,11 @@ impl<S: UsageSource> Poller<S> {
             }
             self.progress.beat(now, self.schedule.oldest_due(), self.schedule.budgets());
             tokio::select! {
+                // What has ended goes before questions about it, however many are asked: each takes a pass over all that wait.
+                biased;
                 () = stop.cancelled() => return Ok(()),
-                Some(ended) = self.calls.join_next() => self.ended(ended?, &*listener),
                 Some(handover) = handovers.recv() => self.retarget(handover, &*listener),
+                Some(ended) = self.calls.join_next() => self.ended(ended?, &*listener),
                 Some(inquiry) = inquiries.recv() => self.answer(inquiry),
                 () = self.clock.sleep_until(wake) => {}
             }

@@ -61,6 +61,9 @@ def main(url, instance, directory):
                 for at in times:
                     out.write(f"{name}{{{inside}}} {past(name, value, identities, uptime, end - at)} {at}\n")
                     written += 1
+            # What Prometheus adds to each scrape.
+            for at in times:
+                out.write(f'scrape_samples_scraped{{job="cognitosync",instance="{instance}"}} {len(lines)} {at}\n')
             out.write("# EOF\n")
         subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1000h", file, directory],
                        check=True, stdout=subprocess.DEVNULL)

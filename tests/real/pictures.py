@@ -191,7 +191,8 @@ for (const chart of charts) {
   }
   const series = lines.map((_, index) => {
     const stroke = chart.painted[index];
-    return { label: chart.names[index], stroke, width: 1.5, points: { show: false }, spanGaps: true, fill: stroke + (chart.stacked ? "ff" : "14") };
+    const few = lines[index].filter(value => value != null).length < 3;
+    return { label: chart.names[index], stroke, width: 1.5, points: { show: few, fill: stroke }, spanGaps: true, fill: stroke + (chart.stacked ? "ff" : "14") };
   });
   // What is stacked higher is drawn first, so that it does not cover what is below.
   if (chart.stacked) { lines.reverse(); series.reverse(); }
