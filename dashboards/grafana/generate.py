@@ -221,8 +221,8 @@ def identity():
         chart("Freshness", "How old what is known was, and whether polls succeed.", "s",
               query(f"time() - cognitosync_identity_last_success_timestamp_seconds{{{I}}}", "last answer"), width=12),
         chart("Polls", "1: the last poll succeeded. 0: it failed.", "short", query(f"cognitosync_identity_up{{{I}}}", "up"), width=12, most=1),
-        rows("Its names", "As given in the exporter's configuration, if any, and by pool.", "short", "Value",
-             f"cognitosync_pool_info{{{P}}} and on (job, instance, identity_pool_id) cognitosync_identity_up{{{I}}}", width=24, height=4),
+        rows("Its names", "The names that the exporter's configuration gives to the pool and, if any, to the identity.", "short", "Value",
+             f"cognitosync_identity_info{{{I}}} or cognitosync_pool_info{{{P}}} and on (job, instance, identity_pool_id) cognitosync_identity_up{{{I}}}", width=24, height=4),
     ]:
         made = made.with_panel(panel)
     return made

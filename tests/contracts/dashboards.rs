@@ -23,8 +23,8 @@ const FOREIGN: &[&str] = &[
     "process_open_fds",
     "process_resident_memory_bytes",
 ];
-/// Names for people, and what the age tells as well.
-const NOBODY_READS: &[&str] = &["cognitosync_identity_info", "cognitosync_identity_last_modified_timestamp_seconds"];
+/// What the age tells as well.
+const NOBODY_READS: &[&str] = &["cognitosync_identity_last_modified_timestamp_seconds"];
 const SEVERITIES: &[&str] = &["critical", "warning", "info"];
 const BOARDS: [&str; 4] = ["exporter", "fleet", "identity", "migration"];
 
