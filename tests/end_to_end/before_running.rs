@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::support::{Exporter, Server, command, configuration, eventually, output, pool_id, still_world};
+use crate::support::{Exporter, Server, command, configuration, eventually, output, pool_id, repository, still_world};
 
 fn print(file: &Path, arguments: &[&str]) -> Output {
     output(command().args(arguments).arg("--config.file").arg(file))
@@ -54,6 +54,16 @@ fn a_policy_allows_the_pools_and_nothing_else() {
     assert_eq!(identities, serde_json::json!([format!("{}/identity/*", arn(0)), format!("{}/identity/*", arn(1))]));
     assert_eq!(pools, serde_json::json!([arn(0), arn(1)]));
     assert_eq!(print(file.path(), &["iam-policy", "--account=1"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_readme_shows_the_policy_that_is_printed() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let shown = readme.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+    let pool = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
+    let file = written(&format!("pools: [{{id: '{pool}', identities: ['us-east-1:0']}}]"));
+    let told = print(file.path(), &["iam-policy", "--account", "123456789012"]);
+    assert_eq!(String::from_utf8(told.stdout).unwrap(), shown);
 }
 
 #[test]

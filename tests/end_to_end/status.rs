@@ -44,7 +44,7 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         json!({"pending": 0, "fresh": 29, "failing": 0, "stale": 0, "missing": 1})
     );
     assert_eq!(status["pools"][0]["reasons"], json!({"not_found": 1}));
-    assert_eq!(status["pools"][1]["storage_used"]["above 95 %"], 1);
+    assert_eq!(status["pools"][1]["storage_used"]["above_95_percent"], 1);
     let fullest = &status["fullest_identities"];
     assert_eq!(fullest.as_array().unwrap().len(), 20);
     assert_eq!((&fullest[0]["identity_id"], &fullest[0]["storage_used_ratio"]), (&json!(identity_id(41)), &json!(1.0)));
@@ -63,7 +63,10 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
 
     let (code, html) = page(&exporter, "/");
     assert_eq!(code, 200);
-    assert!(html.contains(&identity_id(41)) && html.contains("not_found"), "{html}");
+    assert!(
+        html.contains(&identity_id(41)) && html.contains("not_found") && html.contains("above 95 % <b>1</b>"),
+        "{html}"
+    );
     assert!(!html.contains("<script") && html.contains("&#60;script&#62;alert"), "names are escaped: {html}");
     let agent = ureq::get(exporter.url("/")).call().unwrap();
     let policy = agent.headers()["content-security-policy"].to_str().unwrap();

@@ -294,7 +294,7 @@ fn parts(used: &Spread<8>) -> Counts {
     let up_to = |part: f64| buckets.cumulative.iter().find(|(bound, _)| *bound == part).map_or(0, |(_, count)| *count);
     let [half, high, near] = PARTS.map(up_to);
     let counts = [half, high - half, near - high, buckets.count - near];
-    let names = ["up to 50 %", "to 80 %", "to 95 %", "above 95 %"];
+    let names = ["up_to_50_percent", "to_80_percent", "to_95_percent", "above_95_percent"];
     Counts(names.into_iter().zip(counts).collect())
 }
 

@@ -67,6 +67,11 @@ fn parts(counts: &Counts) -> Vec<Part> {
     parts.filter(|part| part.width > 0.0).collect()
 }
 
+/// A key of the JSON, as people write it.
+fn spelled(key: &str) -> String {
+    key.replace("_percent", " %").replace('_', " ")
+}
+
 /// A bar's class, by the part of a limit that it shows, as alert rules have it.
 fn severity(part: f64) -> &'static str {
     match part {
