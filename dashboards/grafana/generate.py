@@ -151,10 +151,11 @@ def fleet():
         number("Storage above 80 %", "Identities that store more than 80 % of what they may.", "short", above % "0.8", [(None, GREEN), (1, ORANGE)]),
         number("Datasets above 80 %", "Identities that have more than 80 % of the datasets that they may.", "short",
                f'sum({datasets_bucket("+Inf")}) - sum({datasets_bucket("0.8")})', [(None, GREEN), (1, ORANGE)]),
-        number("Full within a week", "Identities that are more than half full and will be full in seven days, as they grew over the last day. Only of those with series.",
+        number("Full within a week", "Identities that are more than half full, not full yet, and will be full in seven days, as they grew over the last day. Only of those with series.",
                "short", f"""count(
   predict_linear(cognitosync_identity_storage_bytes{{{P}}}[1d], 7 * 86400) >= {TO_POOL} cognitosync_pool_identity_storage_limit_bytes
   and cognitosync_identity_storage_bytes{{{P}}} >= {TO_POOL} (0.5 * cognitosync_pool_identity_storage_limit_bytes)
+  unless cognitosync_identity_storage_bytes{{{P}}} >= {TO_POOL} cognitosync_pool_identity_storage_limit_bytes
 ) or vector(0)""", [(None, GREEN), (1, ORANGE)]),
         number("Not known", "Identities without current usage: pending, stale or missing. Nobody watches their limits.", "short",
                f'sum(cognitosync_pool_identities{{{P}, state=~"pending|stale|missing"}})', [(None, GREEN), (1, ORANGE)]),

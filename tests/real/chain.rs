@@ -10,7 +10,7 @@ use cognitosync_exporter::simulator::{Fault, Life};
 use cognitosync_exporter::usage::Usage;
 use serde_json::{Value, json};
 
-use crate::prometheus::{Prometheus, free_port, job};
+use crate::prometheus::{Prometheus, free_port, job, shipped_rules};
 use crate::support::{
     Exporter, Server, configuration, eventually, identity_id, patiently, pool_id, repository, still_world,
 };
@@ -102,14 +102,12 @@ fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
     let exporter = Exporter::start(&configuration("interval: 1s, rate_limit: 50, attempts: 1", &server.url, 1, 5));
     let webhook = Webhook::start();
     let alertmanager = Alertmanager::telling(&webhook);
-    let rules = repository().join("dashboards/alerts");
     let prometheus = format!(
         "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n\
-         rule_files: ['{rules}/recording.yaml', '{rules}/alerts.yaml']\n\
-         alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n{}",
+         alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n{}{}",
         alertmanager.port,
-        job(&exporter.address),
-        rules = rules.display(),
+        shipped_rules(),
+        job(&[&exporter.address]),
     );
     let prometheus = Prometheus::run(&prometheus, tempfile::tempdir().unwrap(), &[]);
     let of = |storage_bytes| Usage { datasets: Some(3), storage_bytes: Some(storage_bytes), last_modified: Some(1e9) };

@@ -22,6 +22,7 @@ mod service;
 mod siege;
 mod status_page;
 mod tls;
+mod troubles;
 mod web_config;
 
 use std::io::Write;

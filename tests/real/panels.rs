@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::prometheus::{Prometheus, job};
+use crate::prometheus::{Prometheus, job, shipped_rules};
 use crate::support::{Exporter, command, eventually, patiently, repository};
 use crate::{python, run};
 use std::path::Path;
@@ -26,12 +26,10 @@ pub(crate) fn demo() -> (Exporter, Prometheus) {
     let data = directory.path().join("data");
     let past = python("history.py", &[&demo.url(""), &demo.address, &data.display().to_string()], "");
     assert!(past["samples"].as_u64().unwrap() > 100_000, "{past}");
-    let rules = repository().join("dashboards/alerts");
     let configuration = format!(
-        "global: {{scrape_interval: 5s, scrape_timeout: 5s, evaluation_interval: 5s}}\n\
-         rule_files: ['{rules}/recording.yaml', '{rules}/alerts.yaml']\n{}",
-        job(&demo.address),
-        rules = rules.display(),
+        "global: {{scrape_interval: 5s, scrape_timeout: 5s, evaluation_interval: 5s}}\n{}{}",
+        shipped_rules(),
+        job(&[&demo.address]),
     );
     let prometheus = Prometheus::run(&configuration, directory, &[LOOKBACK, "--storage.tsdb.retention.time=60d"]);
     (demo, prometheus)

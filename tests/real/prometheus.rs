@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::filled::{Served, serve, store};
-use crate::support::{Exporter, command, eventually, get};
+use crate::support::{Exporter, command, eventually, get, repository};
 
 const GAUGES: [&str; 3] = ["datasets", "storage_bytes", "last_modified_timestamp_seconds"];
 
@@ -29,8 +29,10 @@ impl Prometheus {
 
     /// With one more line of the job's configuration.
     pub(crate) fn scraping_with(address: &str, interval: &str, more: &str) -> Self {
-        let configuration =
-            format!("global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n{}  {more}\n", job(address));
+        let configuration = format!(
+            "global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n{}  {more}\n",
+            job(&[address])
+        );
         Self::run(&configuration, tempfile::tempdir().unwrap(), &[])
     }
 
@@ -86,9 +88,16 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The part of a configuration that has an exporter scraped.
-pub(crate) fn job(address: &str) -> String {
-    format!("scrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: ['{address}']}}]\n")
+/// The part of a configuration that has exporters scraped.
+pub(crate) fn job(addresses: &[&str]) -> String {
+    format!("scrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: {addresses:?}}}]\n")
+}
+
+/// The line of a configuration that loads the shipped rules.
+pub(crate) fn shipped_rules() -> String {
+    let rules = repository().join("dashboards/alerts");
+    let files = ["recording.yaml", "alerts.yaml"].map(|file| rules.join(file));
+    format!("rule_files: {files:?}\n")
 }
 
 impl Drop for Prometheus {
