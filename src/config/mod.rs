@@ -16,6 +16,8 @@ pub use problem::{Findings, Place, Problem};
 pub(crate) use units::show as show_duration;
 pub(crate) use validate::is_loopback;
 
+use serde::Serialize;
+
 use crate::identity::PoolId;
 
 /// A whole configuration.
@@ -77,7 +79,7 @@ pub struct PoolSettings {
 }
 
 /// What Cognito Sync allows one identity.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Limits {
     /// Bytes in all datasets of an identity.
     pub storage_bytes: u64,

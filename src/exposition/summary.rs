@@ -151,7 +151,7 @@ impl Used {
     }
 }
 
-/// The identities of a pool nearest a limit, at most so many, the nearest first: by position, with their usage.
+/// The identities of a pool nearest a limit, at most so many: by position, in its order, with their usage.
 #[must_use]
 pub fn nearest_limits(pool: &PoolView<'_>, now: Moment, most: usize) -> Vec<(usize, Usage)> {
     let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
@@ -160,8 +160,5 @@ pub fn nearest_limits(pool: &PoolView<'_>, now: Moment, most: usize) -> Vec<(usi
         nearest.offer(index, record.usage(oldest_shown).map(|usage| Used::of(usage, limits).larger()));
     }
     let chosen = nearest.chosen().into_iter().map(|index| index as usize);
-    let mut chosen: Vec<_> =
-        chosen.filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?))).collect();
-    chosen.sort_by(|(_, a), (_, b)| Used::of(b, limits).larger().total_cmp(&Used::of(a, limits).larger()));
-    chosen
+    chosen.filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?))).collect()
 }

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::model::{Limits, Who};
+use super::model::{ShownUsage, Who};
 use super::words::{NextCall, Time};
 use crate::clock::Moment;
-use crate::exposition::Used;
+use crate::config::Limits;
 use crate::identity::IdentityId;
 use crate::poll::Next;
 use crate::store::{Journal, Snapshot};
@@ -20,7 +20,7 @@ pub(super) struct Explained {
     state: &'static str,
     meaning: &'static str,
     /// Absent when it is not to be shown: too old, or of an identity that is missing.
-    usage: Option<Usage>,
+    usage: Option<ShownUsage>,
     limits: Limits,
     interval_seconds: f64,
     stale_after_seconds: f64,
@@ -30,15 +30,6 @@ pub(super) struct Explained {
     next: NextCall,
     /// Those that are remembered, the latest first.
     last_polls: Vec<Polled>,
-}
-
-#[derive(Debug, Serialize)]
-struct Usage {
-    datasets: Option<u32>,
-    datasets_used_ratio: Option<f64>,
-    storage_bytes: Option<u64>,
-    storage_used_ratio: Option<f64>,
-    last_modified: Option<Time>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,16 +71,7 @@ impl Explained {
         let (settings, oldest_shown) = (&view.target.settings, view.oldest_shown(now.mono));
         let record = &view.records[identity];
         let state = record.state(oldest_shown);
-        let usage = record.usage(oldest_shown).map(|usage| {
-            let used = Used::of(usage, settings.limits);
-            Usage {
-                datasets: usage.datasets,
-                datasets_used_ratio: used.datasets,
-                storage_bytes: usage.storage_bytes,
-                storage_used_ratio: used.storage,
-                last_modified: usage.last_modified.map(Time),
-            }
-        });
+        let usage = record.usage(oldest_shown).map(|usage| ShownUsage::of(usage, settings.limits));
         let failing = record.failure().zip(record.failures()).map(|(failure, (polls_in_a_row, last))| Failing {
             reason: failure.as_str(),
             meaning: failure.meaning(),
@@ -107,7 +89,7 @@ impl Explained {
             state: state.as_str(),
             meaning: state.meaning(),
             usage,
-            limits: Limits { storage_bytes: settings.limits.storage_bytes, datasets: settings.limits.datasets },
+            limits: settings.limits,
             interval_seconds: settings.interval.as_secs_f64(),
             stale_after_seconds: settings.stale_after.as_secs_f64(),
             last_success: record.last_success().map(Time),

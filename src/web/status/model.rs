@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::words::{NextCall, Time, coarse};
 use crate::clock::Moment;
-use crate::config::{Series, show_duration};
+use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{Spread, Summary, Used, nearest_limits};
 use crate::poll::{BudgetProgress, Next};
 use crate::store::{Journal, Poll, PoolView, Record, Snapshot, State};
@@ -109,12 +109,6 @@ impl Serialize for Counts {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Limits {
-    pub(super) storage_bytes: u64,
-    pub(super) datasets: u32,
-}
-
 /// Which identity it is.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Who {
@@ -128,11 +122,31 @@ pub(super) struct Who {
 pub(super) struct Full {
     #[serde(flatten)]
     pub(super) who: Who,
+    #[serde(flatten)]
+    pub(super) usage: ShownUsage,
+}
+
+/// What an identity uses, and which parts of its limits that is.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ShownUsage {
     pub(super) storage_bytes: Option<u64>,
     pub(super) storage_used_ratio: Option<f64>,
     pub(super) datasets: Option<u32>,
     pub(super) datasets_used_ratio: Option<f64>,
     pub(super) last_modified: Option<Time>,
+}
+
+impl ShownUsage {
+    pub(super) fn of(usage: &Usage, limits: Limits) -> Self {
+        let used = Used::of(usage, limits);
+        Self {
+            storage_bytes: usage.storage_bytes,
+            storage_used_ratio: used.storage,
+            datasets: usage.datasets,
+            datasets_used_ratio: used.datasets,
+            last_modified: usage.last_modified.map(Time),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -169,7 +183,8 @@ impl Status {
         let Sources { now, snapshot, .. } = sources;
         let targets = &*snapshot.targets;
         let failed = |(poll, next): &(Poll, Option<Next>)| Failed::of(poll, *next, targets, now);
-        let mut fullest: Vec<_> = snapshot.pools().flat_map(|pool| Full::of_pool(&pool, now)).collect();
+        let mut fullest: Vec<_> =
+            (0..targets.pools.len()).flat_map(|pool| Full::of_pool(pool, snapshot, now)).collect();
         fullest.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         fullest.truncate(FULLEST);
         let mut status = Self {
@@ -273,7 +288,7 @@ impl Pool {
             identities: pool.records.len(),
             states: Counts(states.map(|(state, identities)| (state.as_str(), identities)).collect()),
             reasons,
-            limits: Limits { storage_bytes: settings.limits.storage_bytes, datasets: settings.limits.datasets },
+            limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
             storage_used: parts(&summary.storage_used),
@@ -312,27 +327,14 @@ impl Who {
 }
 
 impl Full {
-    /// The fullest of one pool, and how full they are.
-    fn of_pool(view: &PoolView<'_>, now: Moment) -> Vec<(f64, Self)> {
-        let pool = view.target;
-        let full = |(index, usage): (usize, Usage)| {
-            let used = Used::of(&usage, pool.settings.limits);
-            let who = Who {
-                identity_pool_id: pool.id.as_str().to_owned(),
-                identity_id: Some(pool.identities.id(index).as_str().to_owned()),
-                name: pool.identities.name(index).map(str::to_owned),
-            };
-            let full = Self {
-                who,
-                storage_bytes: usage.storage_bytes,
-                storage_used_ratio: used.storage,
-                datasets: usage.datasets,
-                datasets_used_ratio: used.datasets,
-                last_modified: usage.last_modified.map(Time),
-            };
-            (used.larger(), full)
+    /// The fullest of one pool, and how full they are, in no order.
+    fn of_pool(pool: usize, snapshot: &Snapshot, now: Moment) -> Vec<(f64, Self)> {
+        let (view, limits) = (snapshot.pool(pool), snapshot.targets.pools[pool].settings.limits);
+        let full = |(identity, usage): (usize, Usage)| {
+            let who = Who::of(Target::Identity { pool, identity }, &snapshot.targets);
+            (Used::of(&usage, limits).larger(), Self { who, usage: ShownUsage::of(&usage, limits) })
         };
-        nearest_limits(view, now, FULLEST).into_iter().map(full).collect()
+        nearest_limits(&view, now, FULLEST).into_iter().map(full).collect()
     }
 }
 
