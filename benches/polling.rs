@@ -1,10 +1,14 @@
 //! What polling costs: `cargo bench --bench polling`.
 //!
-//! The simulator runs in a process of its own; everything else here runs on one thread. CPU is user and system time of this
-//! process; machines are noisy, so read the ratios, which come from interleaved rounds of one run. boto3 is measured beside it
-//! when `tests/run` has installed it.
+//! The simulator runs in a process of its own; everything else here runs on one thread. CPU is user
+//! and system time of this process; machines are noisy, so read the ratios, which come from
+//! interleaved rounds of one run. boto3 is measured beside it when `tests/run` has installed it.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a bench may, and clippy does not see that this is one")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a bench may, and clippy does not see that this is one"
+)]
 
 #[allow(dead_code, reason = "the other bench uses all of it")]
 #[path = "exposition/measure.rs"]
@@ -59,27 +63,56 @@ fn bench() {
         }
     }
     let bare = median(bare);
-    println!("| one call, {AT_ONCE} at once, on one thread | CPU, us | calls/s | ratio |\n|---|---|---|---|");
+    println!(
+        "| one call, {AT_ONCE} at once, on one thread | CPU, us | calls/s | ratio |\n|---|---|---|---|"
+    );
     println!("| bare SDK | {:.0} | {:.0} | 1 |", bare.0, bare.1);
     for (identities, polled) in SIZES.into_iter().zip(polled) {
         let polled = median(polled);
-        println!("| poll, one of {identities} | {:.0} | {:.0} | {:.2} |", polled.0, polled.1, polled.0 / bare.0);
+        println!(
+            "| poll, one of {identities} | {:.0} | {:.0} | {:.2} |",
+            polled.0,
+            polled.1,
+            polled.0 / bare.0
+        );
     }
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/boto3_client.py");
     for threads in ["1", "32"].into_iter().filter(|_| python.exists()) {
-        let output = Command::new(&python).arg(&script).args([&url, threads, "3000"]).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new(&python)
+            .arg(&script)
+            .args([&url, threads, "3000"])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let told = String::from_utf8(output.stdout).unwrap();
-        let numbers: Vec<f64> = told.split_whitespace().map(|number| number.parse().unwrap()).collect();
-        println!("| boto3, {threads} threads | {:.0} | {:.0} | {:.2} |", numbers[0], numbers[1], numbers[0] / bare.0);
+        let numbers: Vec<f64> = told
+            .split_whitespace()
+            .map(|number| number.parse().unwrap())
+            .collect();
+        println!(
+            "| boto3, {threads} threads | {:.0} | {:.0} | {:.2} |",
+            numbers[0],
+            numbers[1],
+            numbers[0] / bare.0
+        );
     }
     server.kill().unwrap();
     server.wait().unwrap();
-    println!("\n| identities | resident, MB | bytes a waiting poll | bytes a stored identity |\n|---|---|---|---|");
+    println!(
+        "\n| identities | resident, MB | bytes a waiting poll | bytes a stored identity |\n|---|---|---|---|"
+    );
     for identities in ["1000", "10000", "100000", "1000000"] {
         let own = std::env::current_exe().unwrap();
-        let output = Command::new(own).args(["--memory", identities]).stderr(Stdio::inherit()).output().unwrap();
+        let output = Command::new(own)
+            .args(["--memory", identities])
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
         print!("{}", String::from_utf8(output.stdout).unwrap());
     }
 }
@@ -87,16 +120,26 @@ fn bench() {
 /// The simulator, in a process of its own, and its address.
 fn server() -> (Child, String) {
     let own = std::env::current_exe().unwrap();
-    let mut child = Command::new(own).arg("--serve").stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(own)
+        .arg("--serve")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut url = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut url)
+        .unwrap();
     (child, url.trim().to_owned())
 }
 
 fn serve() {
     block_on(async {
         let mut world = World::default();
-        let usage = Usage { datasets: Some(3), storage_bytes: Some(12_345), last_modified: Some(1.7e9) };
+        let usage = Usage {
+            datasets: Some(3),
+            storage_bytes: Some(12_345),
+            last_modified: Some(1.7e9),
+        };
         (0..SIZES[2]).for_each(|number| world.insert(POOL, &identity(number), Life::Still(usage)));
         let (simulator, listener) = Simulator::bind(world, Clock::system()).await.unwrap();
         println!("{}", endpoint_url(&listener).unwrap());
@@ -110,7 +153,11 @@ fn identity(number: u64) -> String {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// CPU microseconds a call, and calls a second, of what makes `CALLS` calls.
@@ -118,7 +165,10 @@ async fn measured(act: impl Future<Output = ()>) -> (f64, f64) {
     let (cpu, clock) = (cpu_seconds(), Clock::system());
     act.await;
     let wall = clock.now().mono.since(Mono::START).as_secs_f64();
-    ((cpu_seconds() - cpu) * 1e6 / CALLS as f64, CALLS as f64 / wall)
+    (
+        (cpu_seconds() - cpu) * 1e6 / CALLS as f64,
+        CALLS as f64 / wall,
+    )
 }
 
 fn median(mut rounds: Vec<(f64, f64)>) -> (f64, f64) {
@@ -129,8 +179,16 @@ fn median(mut rounds: Vec<(f64, f64)>) -> (f64, f64) {
 /// User and system time of this process; the kernel counts hundredths of a second.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+    let fields: Vec<_> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: f64 = fields[11..13]
+        .iter()
+        .map(|field| field.parse::<f64>().unwrap())
+        .sum();
     ticks / 100.0
 }
 
@@ -150,9 +208,15 @@ async fn bare_calls(url: &str) -> (f64, f64) {
             let client = client.clone();
             tasks.spawn(async move {
                 for number in (task..CALLS).step_by(AT_ONCE) {
-                    let call = client.describe_identity_usage().identity_pool_id(POOL).identity_id(identity(number));
+                    let call = client
+                        .describe_identity_usage()
+                        .identity_pool_id(POOL)
+                        .identity_id(identity(number));
                     let answer = call.send().await.unwrap();
-                    assert_eq!(answer.identity_usage().unwrap().data_storage(), Some(12_345));
+                    assert_eq!(
+                        answer.identity_usage().unwrap().data_storage(),
+                        Some(12_345)
+                    );
                 }
             });
         }
@@ -205,17 +269,37 @@ fn listed(directory: &Path, identities: u64) -> String {
 /// The exporter's own way, from the schedule to the store, with always enough to do.
 async fn polls(url: &str, identities: u64) -> (f64, f64) {
     let directory = tempfile::tempdir().unwrap();
-    let pool = format!("  endpoint_url: {url}\n{}", listed(directory.path(), identities));
+    let pool = format!(
+        "  endpoint_url: {url}\n{}",
+        listed(directory.path(), identities)
+    );
     let poll = format!("interval: 1s, timeout: 60s, rate_limit: 100000, max_in_flight: {AT_ONCE}");
     let (config, mut targets) = targets(&poll, &pool);
     // Shorter than a configuration may say, so that even a thousand are always due.
     targets.pools[0].settings.interval = Duration::from_millis(10);
     let (targets, clock) = (Arc::new(targets), Clock::system());
-    let source = Connector::new(Credentials::Simulator, clock.clone()).connect(&targets, &config.poll).await;
+    let source = Connector::new(Credentials::Simulator, clock.clone())
+        .connect(&targets, &config.poll)
+        .await;
     let stop = CancellationToken::new();
-    let count = Count { store: Store::new(Arc::clone(&targets)), polls: AtomicU64::new(0), stop: stop.clone() };
+    let count = Count {
+        store: Store::new(Arc::clone(&targets)),
+        polls: AtomicU64::new(0),
+        stop: stop.clone(),
+    };
     let poller = Poller::new(Arc::new(source), targets, config.poll, clock);
-    measured(async { poller.run(Arc::new(count), mpsc::channel(1).1, mpsc::channel(1).1, stop).await.unwrap() }).await
+    measured(async {
+        poller
+            .run(
+                Arc::new(count),
+                mpsc::channel(1).1,
+                mpsc::channel(1).1,
+                stop,
+            )
+            .await
+            .unwrap()
+    })
+    .await
 }
 
 /// What so many identities take: a row of the table.
@@ -231,6 +315,9 @@ fn memory(identities: u64) {
     let stored = resident_bytes();
     let each = |from: f64, to: f64| (to - from) / identities as f64;
     let (poll, record) = (each(before, waiting), each(waiting, stored));
-    println!("| {identities} | {:.1} | {poll:.0} | {record:.0} |", stored / 1e6);
+    println!(
+        "| {identities} | {:.1} | {poll:.0} | {record:.0} |",
+        stored / 1e6
+    );
     drop((schedule, store));
 }

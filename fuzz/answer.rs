@@ -14,8 +14,14 @@ use crate::words::text;
 
 const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
 const IDENTITY: &str = "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
-const FIELDS: [&str; 6] =
-    ["DatasetCount", "DataStorage", "LastModifiedDate", "IdentityId", "IdentityPoolId", "Unknown"];
+const FIELDS: [&str; 6] = [
+    "DatasetCount",
+    "DataStorage",
+    "LastModifiedDate",
+    "IdentityId",
+    "IdentityPoolId",
+    "Unknown",
+];
 const VALUES: [&str; 20] = [
     "0",
     "7",
@@ -60,7 +66,10 @@ const WORDS: [&str; 16] = [
 /// A whole answer, of fields and values that fit or do not.
 fn fields(input: &[u8]) -> String {
     let field = |pair: &[u8]| {
-        let (name, value) = (FIELDS[usize::from(pair[0]) % FIELDS.len()], VALUES[usize::from(pair[1]) % VALUES.len()]);
+        let (name, value) = (
+            FIELDS[usize::from(pair[0]) % FIELDS.len()],
+            VALUES[usize::from(pair[1]) % VALUES.len()],
+        );
         format!("\"{name}\":{value}")
     };
     let fields: Vec<_> = input.chunks_exact(2).take(4).map(field).collect();
@@ -69,44 +78,64 @@ fn fields(input: &[u8]) -> String {
 
 #[test]
 fn answer() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let (mut good, mut malformed) = (0, 0);
     let clock = Clock::system();
     let mut world = World::default();
     world.insert(POOL, IDENTITY, Life::Still(Usage::default()));
-    let (simulator, listener) = runtime.block_on(Simulator::bind(world, clock.clone())).unwrap();
+    let (simulator, listener) = runtime
+        .block_on(Simulator::bind(world, clock.clone()))
+        .unwrap();
     let configuration = format!(
         "pools: [{{id: '{POOL}', endpoint_url: '{}', identities: ['{IDENTITY}']}}]",
         endpoint_url(&listener).unwrap()
     );
     let (stop, serving) = (CancellationToken::new(), simulator.clone());
     let serving = runtime.spawn(serving.run(listener, stop.clone()));
-    let loaded = reload::assemble(|findings| config::parse(Path::new("fuzz"), &configuration, findings)).unwrap();
+    let loaded =
+        reload::assemble(|findings| config::parse(Path::new("fuzz"), &configuration, findings))
+            .unwrap();
     let (pool, now) = (&loaded.targets.pools[0], clock.now().unix);
     let mut connector = Connector::new(Credentials::Simulator, clock.clone());
     // It says nothing of panics, and after one it is not used again.
-    let cognito = AssertUnwindSafe(runtime.block_on(connector.connect(&loaded.targets, &loaded.config.poll)));
-    bolero::check!().with_iterations(1_500).for_each(|input: &[u8]| {
-        let cognito = &cognito;
-        for body in [fields(input), text(&WORDS, input)] {
-            simulator.set_fault(IDENTITY, Some(Fault::Body(body.clone())));
-            match runtime.block_on(cognito.identity_usage(&pool.id, pool.identities.id(0))) {
-                Ok(usage) => {
-                    good += 1;
-                    assert_ne!(usage, Usage::default(), "{body}");
-                    assert!(usage.storage_bytes.is_none_or(|bytes| bytes <= 1 << 53), "{body}");
-                    let is_date = |seconds: f64| (0.0..=now + 2.0 * 86_400.0).contains(&seconds);
-                    assert!(usage.last_modified.is_none_or(is_date), "{body}");
-                    // Of a field that stands there twice, the last one counts.
-                    let about = body.rsplit_once("\"IdentityId\":").map_or("", |(_, about)| about);
-                    assert!(!about.starts_with("\"us-east-1:somebody-else\""), "{body}");
+    let cognito =
+        AssertUnwindSafe(runtime.block_on(connector.connect(&loaded.targets, &loaded.config.poll)));
+    bolero::check!()
+        .with_iterations(1_500)
+        .for_each(|input: &[u8]| {
+            let cognito = &cognito;
+            for body in [fields(input), text(&WORDS, input)] {
+                simulator.set_fault(IDENTITY, Some(Fault::Body(body.clone())));
+                match runtime.block_on(cognito.identity_usage(&pool.id, pool.identities.id(0))) {
+                    Ok(usage) => {
+                        good += 1;
+                        assert_ne!(usage, Usage::default(), "{body}");
+                        assert!(
+                            usage.storage_bytes.is_none_or(|bytes| bytes <= 1 << 53),
+                            "{body}"
+                        );
+                        let is_date =
+                            |seconds: f64| (0.0..=now + 2.0 * 86_400.0).contains(&seconds);
+                        assert!(usage.last_modified.is_none_or(is_date), "{body}");
+                        // Of a field that stands there twice, the last one counts.
+                        let about = body
+                            .rsplit_once("\"IdentityId\":")
+                            .map_or("", |(_, about)| about);
+                        assert!(!about.starts_with("\"us-east-1:somebody-else\""), "{body}");
+                    }
+                    Err(Failure::Malformed) => malformed += 1,
+                    Err(failure) => panic!("{failure:?} for {body}"),
                 }
-                Err(Failure::Malformed) => malformed += 1,
-                Err(failure) => panic!("{failure:?} for {body}"),
             }
-        }
-    });
+        });
     stop.cancel();
     runtime.block_on(serving).unwrap();
-    assert!(good > 0 && malformed > good, "{good} good answers, {malformed} malformed");
+    assert!(
+        good > 0 && malformed > good,
+        "{good} good answers, {malformed} malformed"
+    );
 }

@@ -6,17 +6,19 @@ use cognitosync_exporter::web::Credentials;
 
 #[test]
 fn authorization() {
-    bolero::check!().with_iterations(20_000).for_each(|input: &[u8]| {
-        // As it is, and as what a client would make of it.
-        let sent = [b"basic ", STANDARD.encode(input).as_bytes()].concat();
-        let (raw, sent) = (Credentials::parse(input), Credentials::parse(&sent));
-        assert_eq!(sent.is_some(), input.contains(&b':'));
-        if let Some(parsed) = sent {
-            assert_eq!([parsed.name(), b":", parsed.password()].concat(), input);
-            assert!(!parsed.name().contains(&b':'));
-        }
-        if raw.is_some() {
-            assert!(input[..6].eq_ignore_ascii_case(b"Basic "));
-        }
-    });
+    bolero::check!()
+        .with_iterations(20_000)
+        .for_each(|input: &[u8]| {
+            // As it is, and as what a client would make of it.
+            let sent = [b"basic ", STANDARD.encode(input).as_bytes()].concat();
+            let (raw, sent) = (Credentials::parse(input), Credentials::parse(&sent));
+            assert_eq!(sent.is_some(), input.contains(&b':'));
+            if let Some(parsed) = sent {
+                assert_eq!([parsed.name(), b":", parsed.password()].concat(), input);
+                assert!(!parsed.name().contains(&b':'));
+            }
+            if raw.is_some() {
+                assert!(input[..6].eq_ignore_ascii_case(b"Basic "));
+            }
+        });
 }

@@ -62,7 +62,10 @@ const WORDS: [&str; 48] = [
 fn mutated(input: &[u8]) -> String {
     let example = include_str!("../config.example.yaml").as_bytes();
     let (at, length) = match input {
-        [high, low, length, ..] => (usize::from(*high) * 256 + usize::from(*low), usize::from(*length)),
+        [high, low, length, ..] => (
+            usize::from(*high) * 256 + usize::from(*low),
+            usize::from(*length),
+        ),
         _ => (0, 0),
     };
     let at = at % example.len();
@@ -74,22 +77,33 @@ fn mutated(input: &[u8]) -> String {
 #[test]
 fn configuration() {
     let mut good = 0;
-    bolero::check!().with_iterations(4_000).for_each(|input: &[u8]| {
-        for text in [text(&WORDS, input), mutated(input)] {
-            match reload::assemble(|findings| config::parse(Path::new("config.yaml"), &text, findings)) {
-                Ok(loaded) => {
-                    good += 1;
-                    assert!(!loaded.targets.pools.is_empty());
-                    assert!(loaded.config.poll.rate_limit > 0.0 && loaded.config.poll.attempts > 0);
-                }
-                Err(problems) => {
-                    assert!(!problems.is_empty());
-                    let told = problems.iter().map(ToString::to_string);
-                    told.for_each(|told| assert!(told.starts_with("config.yaml:") && told.len() > 14, "{told}"));
+    bolero::check!()
+        .with_iterations(4_000)
+        .for_each(|input: &[u8]| {
+            for text in [text(&WORDS, input), mutated(input)] {
+                match reload::assemble(|findings| {
+                    config::parse(Path::new("config.yaml"), &text, findings)
+                }) {
+                    Ok(loaded) => {
+                        good += 1;
+                        assert!(!loaded.targets.pools.is_empty());
+                        assert!(
+                            loaded.config.poll.rate_limit > 0.0 && loaded.config.poll.attempts > 0
+                        );
+                    }
+                    Err(problems) => {
+                        assert!(!problems.is_empty());
+                        let told = problems.iter().map(ToString::to_string);
+                        told.for_each(|told| {
+                            assert!(
+                                told.starts_with("config.yaml:") && told.len() > 14,
+                                "{told}"
+                            )
+                        });
+                    }
                 }
             }
-        }
-    });
+        });
     // Without a fuzzing engine there are enough; with one the process ends elsewhere.
     assert!(good > 0, "no good configuration was tried");
 }

@@ -43,31 +43,49 @@ const WORDS: [&str; 32] = [
 
 #[test]
 fn accept() {
-    bolero::check!().with_iterations(20_000).for_each(|input: &[u8]| {
-        let header = text(&WORDS, input);
-        let (format, content_type) = negotiation::format(&header);
-        let begins = match format {
-            Format::Text => "text/plain; version=0.0.4; charset=utf-8",
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        };
-        let rest = content_type.strip_prefix(begins).unwrap();
-        assert!(
-            ["", "; escaping=allow-utf-8", "; escaping=underscores", "; escaping=dots", "; escaping=values"]
+    bolero::check!()
+        .with_iterations(20_000)
+        .for_each(|input: &[u8]| {
+            let header = text(&WORDS, input);
+            let (format, content_type) = negotiation::format(&header);
+            let begins = match format {
+                Format::Text => "text/plain; version=0.0.4; charset=utf-8",
+                Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            };
+            let rest = content_type.strip_prefix(begins).unwrap();
+            assert!(
+                [
+                    "",
+                    "; escaping=allow-utf-8",
+                    "; escaping=underscores",
+                    "; escaping=dots",
+                    "; escaping=values"
+                ]
                 .contains(&rest)
-        );
-        // Whoever names neither format nor a range of them gets text.
-        let lower = header.to_ascii_lowercase();
-        assert!(format == Format::Text || lower.contains("openmetrics") || lower.contains('*'), "{header}");
-    });
+            );
+            // Whoever names neither format nor a range of them gets text.
+            let lower = header.to_ascii_lowercase();
+            assert!(
+                format == Format::Text || lower.contains("openmetrics") || lower.contains('*'),
+                "{header}"
+            );
+        });
 }
 
 #[test]
 fn accept_encoding() {
-    bolero::check!().with_iterations(20_000).for_each(|input: &[u8]| {
-        let header = text(&WORDS, input);
-        let coding = negotiation::coding(&header);
-        let name = format!("{coding:?}").to_ascii_lowercase();
-        // Nobody gets a coding that was not named.
-        assert!(name == "identity" || header.to_ascii_lowercase().contains(&name) || header.contains('*'), "{header}");
-    });
+    bolero::check!()
+        .with_iterations(20_000)
+        .for_each(|input: &[u8]| {
+            let header = text(&WORDS, input);
+            let coding = negotiation::coding(&header);
+            let name = format!("{coding:?}").to_ascii_lowercase();
+            // Nobody gets a coding that was not named.
+            assert!(
+                name == "identity"
+                    || header.to_ascii_lowercase().contains(&name)
+                    || header.contains('*'),
+                "{header}"
+            );
+        });
 }

@@ -62,33 +62,46 @@ fn web_config() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let certificate = rcgen::CertificateParams::new(["localhost".to_owned()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
     let whole = certificate.pem() + &key.serialize_pem();
     let (mut good, mut encrypted) = (0, 0);
-    bolero::check!().with_iterations(2_000).for_each(|input: &[u8]| {
-        // A file with a certificate and a key, of which a piece is missing, or none.
-        let cut = input.first().map_or(0, |byte| usize::from(*byte) * whole.len() / 128);
-        fs::write(path("piece.pem"), &whole[..cut.min(whole.len())]).unwrap();
-        let tls = "tls_server_config: {cert_file: piece.pem, key_file: piece.pem}\n";
-        for text in
-            [text(&WORDS, input), format!("{tls}{}", text(&WORDS, input.get(1..).unwrap_or_default())), tls.to_owned()]
-        {
-            fs::write(path("web.yaml"), text).unwrap();
-            match web_config::load(&path("web.yaml")) {
-                Ok(loaded) => {
-                    good += 1;
-                    encrypted += usize::from(loaded.config.to_string().starts_with("TLS"));
-                }
-                Err(problem) => {
-                    let told = problem.to_string();
-                    assert!(told.contains("web.yaml:"), "{told}");
-                    assert!(
-                        !told.contains("PRIVATE KEY") && !told.contains(&whole[whole.len() - 80..]),
-                        "a key is told"
-                    );
+    bolero::check!()
+        .with_iterations(2_000)
+        .for_each(|input: &[u8]| {
+            // A file with a certificate and a key, of which a piece is missing, or none.
+            let cut = input
+                .first()
+                .map_or(0, |byte| usize::from(*byte) * whole.len() / 128);
+            fs::write(path("piece.pem"), &whole[..cut.min(whole.len())]).unwrap();
+            let tls = "tls_server_config: {cert_file: piece.pem, key_file: piece.pem}\n";
+            for text in [
+                text(&WORDS, input),
+                format!("{tls}{}", text(&WORDS, input.get(1..).unwrap_or_default())),
+                tls.to_owned(),
+            ] {
+                fs::write(path("web.yaml"), text).unwrap();
+                match web_config::load(&path("web.yaml")) {
+                    Ok(loaded) => {
+                        good += 1;
+                        encrypted += usize::from(loaded.config.to_string().starts_with("TLS"));
+                    }
+                    Err(problem) => {
+                        let told = problem.to_string();
+                        assert!(told.contains("web.yaml:"), "{told}");
+                        assert!(
+                            !told.contains("PRIVATE KEY")
+                                && !told.contains(&whole[whole.len() - 80..]),
+                            "a key is told"
+                        );
+                    }
                 }
             }
-        }
-    });
-    assert!(good > 0 && encrypted > 0, "{good} good web configurations were tried, {encrypted} with TLS");
+        });
+    assert!(
+        good > 0 && encrypted > 0,
+        "{good} good web configurations were tried, {encrypted} with TLS"
+    );
 }

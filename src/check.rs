@@ -48,7 +48,11 @@ impl Display for Summary<'_> {
         }
         for (index, budget) in targets.budgets.iter().enumerate() {
             let needed = targets.calls_per_second(index);
-            writeln!(f, "budget {}: needs {needed:.3} of {} calls per second", budget.label, config.poll.rate_limit)?;
+            writeln!(
+                f,
+                "budget {}: needs {needed:.3} of {} calls per second",
+                budget.label, config.poll.rate_limit
+            )?;
         }
         Ok(())
     }

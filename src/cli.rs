@@ -20,7 +20,8 @@ pub struct Cli {
     #[arg(long = "config.file", value_name = "PATH", global = true)]
     pub config_file: Option<PathBuf>,
 
-    /// Read and validate everything, print what would be polled, and exit: 0 if all is well, 78 after printing every problem.
+    /// Read and validate everything, print what would be polled, and exit: 0 if all is well, 78
+    /// after printing every problem.
     #[arg(long = "config.check")]
     pub config_check: bool,
 
@@ -38,7 +39,8 @@ pub struct Cli {
 pub enum Command {
     /// Run against the built-in Cognito Sync simulator: no AWS account, no configuration.
     Demo(Demo),
-    /// Print what polling the configuration will cost, and which knob to turn where it does not fit. Calls nobody.
+    /// Print what polling the configuration will cost, and which knob to turn where it does not
+    /// fit. Calls nobody.
     Plan,
     /// Print the least IAM policy with which the configuration can be polled. Calls nobody.
     IamPolicy(IamPolicy),
@@ -71,8 +73,14 @@ pub struct Demo {
 /// What is served, and where.
 #[derive(Args, Clone, Debug)]
 pub struct Web {
-    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, an IPv6 address in brackets. May be given more than once.
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10520", global = true)]
+    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, an IPv6 address in brackets. May be
+    /// given more than once.
+    #[arg(
+        long = "web.listen-address",
+        value_name = "ADDRESS",
+        default_value = ":10520",
+        global = true
+    )]
     pub listen_address: Vec<Address>,
 
     /// Path of the metrics.
@@ -80,7 +88,12 @@ pub struct Web {
     pub telemetry_path: String,
 
     /// The web configuration: TLS, logins, headers, a rate limit, in the exporter-toolkit's format.
-    #[arg(id = "web.config.file", long = "web.config.file", value_name = "PATH", global = true)]
+    #[arg(
+        id = "web.config.file",
+        long = "web.config.file",
+        value_name = "PATH",
+        global = true
+    )]
     pub config_file: Option<PathBuf>,
 
     /// Listen on the sockets that systemd passes on, and on no address.
@@ -120,7 +133,9 @@ impl Cli {
         let cli = Self::parse();
         if let (Some(Command::Demo(_)), Some(_)) = (&cli.command, &cli.config_file) {
             let message = "demo makes its own configuration and takes no --config.file";
-            Self::command().error(ErrorKind::ArgumentConflict, message).exit();
+            Self::command()
+                .error(ErrorKind::ArgumentConflict, message)
+                .exit();
         }
         cli
     }
@@ -128,17 +143,21 @@ impl Cli {
     /// Where the configuration is.
     #[must_use]
     pub fn config_file(&self) -> &Path {
-        self.config_file.as_deref().unwrap_or(Path::new("config.yaml"))
+        self.config_file
+            .as_deref()
+            .unwrap_or(Path::new("config.yaml"))
     }
 }
 
 /// Twelve digits.
 fn account(text: &str) -> Result<String, String> {
     let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    good.then(|| text.to_owned()).ok_or_else(|| "expected the 12 digits of an AWS account".to_owned())
+    good.then(|| text.to_owned())
+        .ok_or_else(|| "expected the 12 digits of an AWS account".to_owned())
 }
 
-/// An absolute path without characters that a URL or a page would have to escape, and not one of the other routes.
+/// An absolute path without characters that a URL or a page would have to escape, and not one of
+/// the other routes.
 fn telemetry_path(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
     if !text.starts_with('/') || !text.chars().all(plain) {
@@ -161,11 +180,23 @@ mod tests {
 
     #[test]
     fn flags_come_with_and_without_an_equals_sign() {
-        let joined =
-            Cli::try_parse_from(["x", "--config.file=a", "--web.listen-address=:1", "--log.level=debug"]).unwrap();
-        let apart =
-            Cli::try_parse_from(["x", "--config.file", "a", "--web.listen-address", ":1", "--log.level", "debug"])
-                .unwrap();
+        let joined = Cli::try_parse_from([
+            "x",
+            "--config.file=a",
+            "--web.listen-address=:1",
+            "--log.level=debug",
+        ])
+        .unwrap();
+        let apart = Cli::try_parse_from([
+            "x",
+            "--config.file",
+            "a",
+            "--web.listen-address",
+            ":1",
+            "--log.level",
+            "debug",
+        ])
+        .unwrap();
         assert_eq!(format!("{joined:?}"), format!("{apart:?}"));
     }
 
@@ -177,7 +208,14 @@ mod tests {
         ] {
             let cli = Cli::try_parse_from(arguments).unwrap();
             assert_eq!(cli.web.listen_address, [Address::Tcp(None, 1)]);
-            assert!(matches!(cli.command, Some(Command::Demo(Demo { identities: 3, pools: 2, faults: false }))));
+            assert!(matches!(
+                cli.command,
+                Some(Command::Demo(Demo {
+                    identities: 3,
+                    pools: 2,
+                    faults: false
+                }))
+            ));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The one place that reads a clock.
 //!
-//! Everything that decides takes a [`Moment`] as an argument. Scheduling and staleness use its monotonic half, which no
-//! step of the wall clock moves; the wall half is only ever shown.
+//! Everything that decides takes a [`Moment`] as an argument. Scheduling and staleness use its
+//! monotonic half, which no step of the wall clock moves; the wall half is only ever shown.
 
 use std::ops::Add;
 use std::sync::Arc;
@@ -27,7 +27,10 @@ impl Mono {
     /// So long before; no earlier than [`Mono::START`].
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 
     /// This moment as nanoseconds since [`Mono::START`].
@@ -47,7 +50,10 @@ impl Add<Duration> for Mono {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(
+            self.0
+                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+        )
     }
 }
 
@@ -60,7 +66,8 @@ pub struct Moment {
     pub unix: f64,
 }
 
-/// When a loop went round last, written by it alone: a loop that is silent for long has died or hangs.
+/// When a loop went round last, written by it alone: a loop that is silent for long has died or
+/// hangs.
 #[derive(Debug)]
 pub struct Beat(AtomicU64);
 
@@ -91,8 +98,14 @@ impl Loops {
     /// One that has died or hangs, if there is one, and how long it has been silent.
     #[must_use]
     pub fn silent(&self, now: Mono) -> Option<(&'static str, Duration)> {
-        let silences = self.0.iter().map(|(name, beat, longest)| (*name, beat.silent_for(now), *longest));
-        silences.filter(|(_, silent, longest)| silent > longest).map(|(name, silent, _)| (name, silent)).next()
+        let silences = self
+            .0
+            .iter()
+            .map(|(name, beat, longest)| (*name, beat.silent_for(now), *longest));
+        silences
+            .filter(|(_, silent, longest)| silent > longest)
+            .map(|(name, silent, _)| (name, silent))
+            .next()
     }
 }
 
@@ -116,7 +129,8 @@ impl Clock {
         Self::starting_now(Wall::System)
     }
 
-    /// Tokio's clock, paused or not, with the wall time reckoned from it: `unix` is what it shows now. For tests.
+    /// Tokio's clock, paused or not, with the wall time reckoned from it: `unix` is what it shows
+    /// now. For tests.
     #[must_use]
     pub fn anchored(unix: f64) -> Self {
         Self::starting_now(Wall::Anchored(unix))
@@ -124,7 +138,10 @@ impl Clock {
 
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     fn starting_now(wall: Wall) -> Self {
-        Self { start: tokio::time::Instant::now(), wall }
+        Self {
+            start: tokio::time::Instant::now(),
+            wall,
+        }
     }
 
     /// Now, on both clocks.
@@ -133,10 +150,16 @@ impl Clock {
     pub fn now(&self) -> Moment {
         let running = tokio::time::Instant::now().saturating_duration_since(self.start);
         let unix = match self.wall {
-            Wall::System => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+            Wall::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs_f64(),
             Wall::Anchored(unix) => unix + running.as_secs_f64(),
         };
-        Moment { mono: Mono::START + running, unix: (unix * 1e3).round() / 1e3 }
+        Moment {
+            mono: Mono::START + running,
+            unix: (unix * 1e3).round() / 1e3,
+        }
     }
 
     /// Sleeps until `at`; returns at once when that is past.
@@ -154,13 +177,22 @@ mod tests {
         let at = |seconds| Mono::START + Duration::from_secs(seconds);
         let (quick, slow) = (Arc::new(Beat::new(at(0))), Arc::new(Beat::new(at(0))));
         let (most, more) = (Duration::from_secs(10), Duration::from_secs(60));
-        let loops = Loops(vec![("quick", Arc::clone(&quick), most), ("slow", Arc::clone(&slow), more)]);
+        let loops = Loops(vec![
+            ("quick", Arc::clone(&quick), most),
+            ("slow", Arc::clone(&slow), more),
+        ]);
         assert_eq!(loops.silent(at(10)), None);
-        assert_eq!(loops.silent(at(11)), Some(("quick", Duration::from_secs(11))));
+        assert_eq!(
+            loops.silent(at(11)),
+            Some(("quick", Duration::from_secs(11)))
+        );
         quick.beat(at(11));
         assert_eq!(loops.silent(at(12)), None);
         quick.beat(at(60));
-        assert_eq!(loops.silent(at(61)), Some(("slow", Duration::from_secs(61))));
+        assert_eq!(
+            loops.silent(at(61)),
+            Some(("slow", Duration::from_secs(61)))
+        );
         assert_eq!(Loops::default().silent(at(1_000)), None);
     }
 }

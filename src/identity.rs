@@ -1,7 +1,8 @@
 //! Ids of identity pools and identities, parsed once where they enter.
 //!
-//! An id is `REGION:HEX`, as Cognito's API model has it: 1 to 55 characters of the pattern `[\w-]+:[0-9a-f-]+`. Parsing
-//! never repeats the text in its errors: an identity id is a person's, and errors end up in logs.
+//! An id is `REGION:HEX`, as Cognito's API model has it: 1 to 55 characters of the pattern
+//! `[\w-]+:[0-9a-f-]+`. Parsing never repeats the text in its errors: an identity id is a person's,
+//! and errors end up in logs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,14 +12,16 @@ use std::sync::Arc;
 use siphasher::sip::SipHasher13;
 use thiserror::Error;
 
-/// The longest id, in characters (botocore's service model of Cognito Sync: `IdentityId`, `IdentityPoolId`, max 55).
+/// The longest id, in characters (botocore's service model of Cognito Sync: `IdentityId`,
+/// `IdentityPoolId`, max 55).
 pub const MAX_LEN: usize = 55;
 
 /// The id of an identity pool. Cheap to clone: every call under way holds one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolId(Arc<str>);
 
-/// The id of an identity, borrowed from whoever keeps the text (a million of them live in one arena).
+/// The id of an identity, borrowed from whoever keeps the text (a million of them live in one
+/// arena).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdentityId<'a>(&'a str);
 
@@ -41,7 +44,9 @@ pub enum InvalidId {
     #[error("ends at its colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     NoHex,
     /// A character that no region has.
-    #[error("has {found:?} at character {at}, expected a letter, digit, '_' or '-' before the colon")]
+    #[error(
+        "has {found:?} at character {at}, expected a letter, digit, '_' or '-' before the colon"
+    )]
     Region {
         /// Which character, from 1.
         at: usize,
@@ -123,7 +128,8 @@ impl fmt::Debug for IdentityId<'_> {
     }
 }
 
-/// Lowers the hex digits behind the colon: AWS's own examples are upper case, its API takes lower case only.
+/// Lowers the hex digits behind the colon: AWS's own examples are upper case, its API takes lower
+/// case only.
 #[must_use]
 pub fn lower(text: &str) -> Cow<'_, str> {
     match text.split_once(':') {
@@ -134,8 +140,9 @@ pub fn lower(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where in its interval an identity (or, without one, the pool itself) is polled: 0 is the start, `u32::MAX` just before
-/// the end. Equal in every process and release, so that a restart moves nobody's turn.
+/// Where in its interval an identity (or, without one, the pool itself) is polled: 0 is the start,
+/// `u32::MAX` just before the end. Equal in every process and release, so that a restart moves
+/// nobody's turn.
 #[must_use]
 pub fn phase(pool: &PoolId, identity: Option<IdentityId<'_>>) -> u32 {
     (hash(&[pool.as_str(), identity.map_or("", IdentityId::as_str)]) >> 32) as u32
@@ -161,13 +168,20 @@ fn check(text: &str) -> Result<(), InvalidId> {
     }
     let (region, hex) = text.split_once(':').ok_or(InvalidId::NoColon)?;
     let wrong = |part: &str, ok: fn(char) -> bool| {
-        part.chars().enumerate().find_map(|(at, found)| (!ok(found)).then_some((at + 1, found)))
+        part.chars()
+            .enumerate()
+            .find_map(|(at, found)| (!ok(found)).then_some((at + 1, found)))
     };
-    if let Some((at, found)) = wrong(region, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
+    if let Some((at, found)) = wrong(region, |c| {
+        c.is_ascii_alphanumeric() || c == '_' || c == '-'
+    }) {
         return Err(InvalidId::Region { at, found });
     }
     if let Some((at, found)) = wrong(hex, |c| matches!(c, '0'..='9' | 'a'..='f' | '-')) {
-        return Err(InvalidId::Hex { at: region.len() + 1 + at, found });
+        return Err(InvalidId::Hex {
+            at: region.len() + 1 + at,
+            found,
+        });
     }
     match (region.len(), hex.len(), text.len()) {
         (0, ..) => Err(InvalidId::NoRegion),
@@ -194,7 +208,10 @@ mod tests {
             ("us-east-1", Err(InvalidId::NoColon)),
             (":abc", Err(InvalidId::NoRegion)),
             ("us-east-1:", Err(InvalidId::NoHex)),
-            ("us east-1:abc", Err(InvalidId::Region { at: 3, found: ' ' })),
+            (
+                "us east-1:abc",
+                Err(InvalidId::Region { at: 3, found: ' ' }),
+            ),
             ("us-east-1:2a1g", Err(InvalidId::Hex { at: 14, found: 'g' })),
             ("us-east-1:2A", Err(InvalidId::Hex { at: 12, found: 'A' })),
             ("us-east-1:a:b", Err(InvalidId::Hex { at: 12, found: ':' })),
@@ -222,6 +239,9 @@ mod tests {
     fn the_phase_is_the_same_in_every_release() {
         let pool = PoolId::parse("us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11").unwrap();
         let identity = IdentityId::parse("us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10").unwrap();
-        assert_eq!((phase(&pool, Some(identity)), phase(&pool, None)), (891_585_328, 2_114_765_552));
+        assert_eq!(
+            (phase(&pool, Some(identity)), phase(&pool, None)),
+            (891_585_328, 2_114_765_552)
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! A Prometheus exporter for Amazon Cognito Sync.
 //!
-//! The way data goes: [`config`] reads what is wanted, [`targets`] lists who is polled, [`poll`] decides when to ask whom,
-//! [`cognito`] asks. What comes back is an [`usage::Observation`], which the [`store`] and [`telemetry`] read;
-//! [`exposition`] turns the store into text, or by way of [`deflate`] into gzip, and [`web`] serves it. [`systemd`] hears how it goes. [`app`] puts it all together.
+//! The way data goes: [`config`] reads what is wanted, [`targets`] lists who is polled, [`poll`]
+//! decides when to ask whom, [`cognito`] asks. What comes back is an [`usage::Observation`], which
+//! the [`store`] and [`telemetry`] read; [`exposition`] turns the store into text, or by way of
+//! [`deflate`] into gzip, and [`web`] serves it. [`systemd`] hears how it goes. [`app`] puts it all
+//! together.
 
 pub mod app;
 pub mod cli;

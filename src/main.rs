@@ -23,8 +23,8 @@ const WRONG_CONFIGURATION: u8 = 78;
 /// Name look-ups cannot be cancelled; they are left behind after this long.
 const LEFT_BEHIND: Duration = Duration::from_millis(200);
 
-/// Threads for what blocks: files, passwords, and name look-ups, of which there may be one for each call under way. With the unit's
-/// `TasksMax=` in mind.
+/// Threads for what blocks: files, passwords, and name look-ups, of which there may be one for each
+/// call under way. With the unit's `TasksMax=` in mind.
 const BLOCKING_THREADS: usize = 96;
 
 /// What to run.
@@ -35,8 +35,15 @@ enum Work {
 
 fn main() -> ExitCode {
     let cli = Cli::parse_or_exit();
-    let finer = std::env::var("RUST_LOG").ok().filter(|finer| !finer.is_empty());
-    if let Err(error) = logging::init(cli.log.level, cli.log.format, finer.as_deref(), std::io::stderr) {
+    let finer = std::env::var("RUST_LOG")
+        .ok()
+        .filter(|finer| !finer.is_empty());
+    if let Err(error) = logging::init(
+        cli.log.level,
+        cli.log.format,
+        finer.as_deref(),
+        std::io::stderr,
+    ) {
         eprintln!("cannot log: {error}");
         return ExitCode::FAILURE;
     }
@@ -45,8 +52,12 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let ended =
-        runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build().map_err(Into::into).and_then(|runtime| {
+    let ended = runtime
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(Into::into)
+        .and_then(|runtime| {
             let ended = runtime.block_on(run(work, front));
             runtime.shutdown_timeout(LEFT_BEHIND);
             ended
@@ -60,24 +71,43 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whatever can be read before there are threads; or, when that is all that was asked for or nothing can be done, the exit code.
+/// Whatever can be read before there are threads; or, when that is all that was asked for or
+/// nothing can be done, the exit code.
 fn prepare(cli: Cli) -> Result<(Work, Front), ExitCode> {
-    let web_config = cli.web.config_file.as_deref().map(web_config::load).transpose();
+    let web_config = cli
+        .web
+        .config_file
+        .as_deref()
+        .map(web_config::load)
+        .transpose();
     let wrong = web_config.as_ref().err().cloned();
     let work = match cli.command {
         Some(Command::Demo(demo)) => Ok(Work::Demo(demo)),
         _ => reload::load(cli.config_file()).map(Work::Daemon),
     };
-    let problems: Vec<_> = work.as_ref().err().into_iter().flatten().chain(&wrong).collect();
+    let problems: Vec<_> = work
+        .as_ref()
+        .err()
+        .into_iter()
+        .flatten()
+        .chain(&wrong)
+        .collect();
     problems.iter().for_each(|problem| eprintln!("{problem}"));
-    let (Ok(work), Ok(config)) = (work, web_config) else { return Err(WRONG_CONFIGURATION.into()) };
+    let (Ok(work), Ok(config)) = (work, web_config) else {
+        return Err(WRONG_CONFIGURATION.into());
+    };
     let loaded = match &work {
         Work::Daemon(loaded) => Some(loaded),
         Work::Demo(_) => None,
     };
-    let warnings = loaded.into_iter().flat_map(|loaded| loaded.warnings.iter().map(ToString::to_string));
-    let mut warnings =
-        warnings.chain(config.iter().flat_map(|web| web.config.warnings.iter().map(ToString::to_string)));
+    let warnings = loaded
+        .into_iter()
+        .flat_map(|loaded| loaded.warnings.iter().map(ToString::to_string));
+    let mut warnings = warnings.chain(
+        config
+            .iter()
+            .flat_map(|web| web.config.warnings.iter().map(ToString::to_string)),
+    );
     if let Some(report) = loaded.and_then(|loaded| report(&cli, loaded, config.as_ref())) {
         warnings.for_each(|warning| eprintln!("warning: {warning}"));
         print!("{report}");
@@ -85,21 +115,38 @@ fn prepare(cli: Cli) -> Result<(Work, Front), ExitCode> {
     }
     warnings.by_ref().for_each(|warning| warn!("{warning}"));
     drop(warnings);
-    let sockets = if cli.web.systemd_socket { Socket::from_systemd() } else { Ok(Vec::new()) };
+    let sockets = if cli.web.systemd_socket {
+        Socket::from_systemd()
+    } else {
+        Ok(Vec::new())
+    };
     let sockets = sockets.map_err(|error| {
         error!(%error, "cannot listen");
         ExitCode::FAILURE
     })?;
-    Ok((work, Front { flags: cli.web, config, sockets }))
+    Ok((
+        work,
+        Front {
+            flags: cli.web,
+            config,
+            sockets,
+        },
+    ))
 }
 
 /// What is to be printed instead of running, if that was asked for.
 fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&web_config::Loaded>) -> Option<String> {
     match &cli.command {
         Some(Command::Plan) => Some(Plan::of(&loaded.config, &loaded.targets).to_string()),
-        Some(Command::IamPolicy(asked)) => Some(policy::text(&loaded.targets, asked.account.as_deref())),
+        Some(Command::IamPolicy(asked)) => {
+            Some(policy::text(&loaded.targets, asked.account.as_deref()))
+        }
         _ if cli.config_check => {
-            let mut summary = Summary { config: &loaded.config, targets: &loaded.targets }.to_string();
+            let mut summary = Summary {
+                config: &loaded.config,
+                targets: &loaded.targets,
+            }
+            .to_string();
             if let (Some(web), Some(file)) = (web_config, &cli.web.config_file) {
                 summary += &format!("{} is good: {}\n", file.display(), web.config);
             }
@@ -110,7 +157,10 @@ fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&web_config::Loaded>) -
 }
 
 async fn run(work: Work, front: Front) -> Result<(), Box<dyn Error>> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let clock = Clock::system();
     let app = match work {
         Work::Daemon(loaded) => {

@@ -1,4 +1,5 @@
-//! `plan`: what a configuration will cost, before one call is made, and which knob to turn where it does not fit.
+//! `plan`: what a configuration will cost, before one call is made, and which knob to turn where it
+//! does not fit.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use crate::targets::{Budget, Pool, Targets};
 use crate::telemetry::Telemetry;
 use crate::usage::{Observation, Outcome, PoolUsage, Usage};
 
-/// What the exporter takes without identities, and for each; `benches/polling.rs` measures it, README shows the figures.
+/// What the exporter takes without identities, and for each; `benches/polling.rs` measures it,
+/// README shows the figures.
 const MEMORY: u64 = 6_000_000;
 const MEMORY_OF_IDENTITY: u64 = 170;
 /// What a Prometheus takes for each series: 3.7 to 4.5 KB were measured with 2.42.
@@ -38,37 +40,63 @@ struct Scraped {
 }
 
 impl<'a> Plan<'a> {
-    /// Of targets, as `config` has them polled. Writes a scrape of them, of usage that it makes up, to see how large it is.
+    /// Of targets, as `config` has them polled. Writes a scrape of them, of usage that it makes up,
+    /// to see how large it is.
     #[must_use]
     pub fn of(config: &'a Config, targets: &'a Arc<Targets>) -> Self {
-        Self { config, targets, scrape: Scraped::of(config, targets) }
+        Self {
+            config,
+            targets,
+            scrape: Scraped::of(config, targets),
+        }
     }
 }
 
 impl Scraped {
     fn of(config: &Config, targets: &Arc<Targets>) -> Self {
-        let now = Moment { mono: Mono::START, unix: NOW };
+        let now = Moment {
+            mono: Mono::START,
+            unix: NOW,
+        };
         let store = Arc::new(Store::new(Arc::clone(targets)));
         for (pool, of) in targets.pools.iter().enumerate() {
             let half = of.settings.limits.storage_bytes / 2;
-            // Numbers of the usual lengths that differ as such numbers do: gzip makes less of equal ones.
+            // Numbers of the usual lengths that differ as such numbers do: gzip makes less of equal
+            // ones.
             let usage = |identity: u64| Usage {
                 datasets: Some((identity % 20) as u32),
                 storage_bytes: Some(half + identity * 7_919 % half.max(1)),
                 last_modified: Some(NOW - (identity * 104_729 % 9_999_991) as f64 / 1e3),
             };
-            let known = |identity| Outcome::Identity { pool, identity, result: Ok(usage(identity as u64)) };
+            let known = |identity| Outcome::Identity {
+                pool,
+                identity,
+                result: Ok(usage(identity as u64)),
+            };
             let identities = (0..of.identities.len()).map(known);
-            let own =
-                PoolUsage { storage_bytes: Some(half), sync_sessions: Some(1_000), last_modified: Some(NOW - 60.5) };
-            for outcome in identities.chain([Outcome::Pool { pool, result: Ok(own) }]) {
-                store.record(&Observation { asked: now, took: Duration::ZERO, attempts: 1, outcome });
+            let own = PoolUsage {
+                storage_bytes: Some(half),
+                sync_sessions: Some(1_000),
+                last_modified: Some(NOW - 60.5),
+            };
+            for outcome in identities.chain([Outcome::Pool {
+                pool,
+                result: Ok(own),
+            }]) {
+                store.record(&Observation {
+                    asked: now,
+                    took: Duration::ZERO,
+                    attempts: 1,
+                    outcome,
+                });
             }
         }
         let progress = Arc::new(Progress::new(now.mono, targets, config.poll.rate_limit));
-        let telemetry = Telemetry::new(progress, NOW).expect("the families are the same at every start");
+        let telemetry =
+            Telemetry::new(progress, NOW).expect("the families are the same at every start");
         let exposition = Exposition::new(store);
-        let scrape = || exposition.scrape(now, Format::Text, telemetry.write(now.mono, Format::Text));
+        let scrape =
+            || exposition.scrape(now, Format::Text, telemetry.write(now.mono, Format::Text));
         let (mut samples, mut text) = (0, 0);
         let mut at_line_start = true;
         for block in Blocks::new(scrape(), Coding::Identity) {
@@ -78,16 +106,28 @@ impl Scraped {
                 at_line_start = *byte == b'\n';
             }
         }
-        let gzip = Blocks::new(scrape(), Coding::Gzip).map(|block| block.len() as u64).sum();
-        Self { samples, text, gzip }
+        let gzip = Blocks::new(scrape(), Coding::Gzip)
+            .map(|block| block.len() as u64)
+            .sum();
+        Self {
+            samples,
+            text,
+            gzip,
+        }
     }
 }
 
 impl Display for Plan<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { config, targets, scrape } = self;
+        let Self {
+            config,
+            targets,
+            scrape,
+        } = self;
         let identities = targets.identities() as u64;
-        let needed: f64 = (0..targets.budgets.len()).map(|budget| targets.calls_per_second(budget)).sum();
+        let needed: f64 = (0..targets.budgets.len())
+            .map(|budget| targets.calls_per_second(budget))
+            .sum();
         writeln!(
             f,
             "{}: {} identities in {} pools\n",
@@ -102,7 +142,9 @@ impl Display for Plan<'_> {
             short(needed)
         )?;
         let limit = config.poll.rate_limit;
-        let possible: f64 = (0..targets.budgets.len()).map(|budget| targets.calls_per_second(budget).min(limit)).sum();
+        let possible: f64 = (0..targets.budgets.len())
+            .map(|budget| targets.calls_per_second(budget).min(limit))
+            .sum();
         let enough = config.poll.max_in_flight as f64 / possible;
         writeln!(
             f,
@@ -115,7 +157,12 @@ impl Display for Plan<'_> {
         }
         let size = |bytes: u64| ByteSize::b(bytes).display().si().to_string();
         writeln!(f, "series       {} in each scrape", grouped(scrape.samples))?;
-        writeln!(f, "a scrape     {} of text, {} in gzip", size(scrape.text), size(scrape.gzip))?;
+        writeln!(
+            f,
+            "a scrape     {} of text, {} in gzip",
+            size(scrape.text),
+            size(scrape.gzip)
+        )?;
         let memory = MEMORY + MEMORY_OF_IDENTITY * identities;
         writeln!(
             f,
@@ -133,11 +180,22 @@ impl Display for Plan<'_> {
 impl Plan<'_> {
     /// Whether a budget's calls fit under its ceiling, and how to make them fit.
     fn budget(&self, index: usize, budget: &Budget, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { config, targets, .. } = self;
+        let Self {
+            config, targets, ..
+        } = self;
         let limit = config.poll.rate_limit;
-        let pools: Vec<_> = targets.pools.iter().filter(|pool| pool.budget == index).collect();
-        let (needed, asked) =
-            (targets.calls_per_second(index), pools.iter().map(|pool| pool.identities.len() + 1).sum::<usize>());
+        let pools: Vec<_> = targets
+            .pools
+            .iter()
+            .filter(|pool| pool.budget == index)
+            .collect();
+        let (needed, asked) = (
+            targets.calls_per_second(index),
+            pools
+                .iter()
+                .map(|pool| pool.identities.len() + 1)
+                .sum::<usize>(),
+        );
         writeln!(
             f,
             "budget       {}: {} of {} calls a second; one sweep takes {} at the ceiling",
@@ -150,7 +208,9 @@ impl Plan<'_> {
             return Ok(());
         }
         let longer = needed / limit;
-        let interval = |pool: &&Pool| show_duration(whole_minutes(pool.settings.interval.as_secs_f64() * longer));
+        let interval = |pool: &&Pool| {
+            show_duration(whole_minutes(pool.settings.interval.as_secs_f64() * longer))
+        };
         let mut intervals: Vec<_> = pools.iter().map(interval).collect();
         intervals.dedup();
         writeln!(
@@ -158,12 +218,20 @@ impl Plan<'_> {
             "             DOES NOT FIT: every identity waits for its turn, {} times as long as it should. Either",
             short(longer)
         )?;
-        writeln!(f, "             poll.rate_limit: {}, if your app can spare so much of its quota, or", needed.ceil())?;
+        writeln!(
+            f,
+            "             poll.rate_limit: {}, if your app can spare so much of its quota, or",
+            needed.ceil()
+        )?;
         writeln!(
             f,
             "             interval: {}{}",
             intervals.join(", "),
-            if pools.len() > 1 { " for its pools, in their order" } else { "" }
+            if pools.len() > 1 {
+                " for its pools, in their order"
+            } else {
+                ""
+            }
         )
     }
 }
@@ -171,7 +239,12 @@ impl Plan<'_> {
 /// `1,234,567`
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
+    let groups: Vec<_> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| String::from_utf8_lossy(group))
+        .collect();
     groups.join(",")
 }
 
@@ -185,7 +258,11 @@ fn short(number: f64) -> String {
 }
 
 fn lasting(seconds: f64) -> String {
-    if seconds < 120.0 { format!("{seconds:.0}s") } else { show_duration(whole_minutes(seconds)) }
+    if seconds < 120.0 {
+        format!("{seconds:.0}s")
+    } else {
+        show_duration(whole_minutes(seconds))
+    }
 }
 
 fn whole_minutes(seconds: f64) -> Duration {
@@ -199,8 +276,9 @@ mod tests {
     use std::path::Path;
 
     fn plan(poll: &str, pool: &str, identities: usize) -> String {
-        let ids: Vec<_> =
-            (0..identities).map(|number| format!("'us-east-1:00000000-0000-4000-8000-{number:012x}'")).collect();
+        let ids: Vec<_> = (0..identities)
+            .map(|number| format!("'us-east-1:00000000-0000-4000-8000-{number:012x}'"))
+            .collect();
         let text = format!(
             "poll: {{{poll}}}\npools: [{{id: 'us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11', {pool} identities: [{}]}}]",
             ids.join(",")
@@ -219,14 +297,19 @@ mod tests {
             plan.starts_with("config.yaml: 1,000 identities in 1 pools\n\ncalls        288,288 a day, 3.3 a second"),
             "{plan}"
         );
-        assert!(plan.contains("suffices while answers take less than 9.6 s\n"), "{plan}");
+        assert!(
+            plan.contains("suffices while answers take less than 9.6 s\n"),
+            "{plan}"
+        );
         assert!(
             plan.contains("budget       us-east-1: 3.3 of 10.0 calls a second; one sweep takes 100s at the ceiling\n"),
             "{plan}"
         );
         assert!(!plan.contains("DOES NOT FIT"), "{plan}");
         // Six for each, and those of the pool and the exporter.
-        let series: u64 = plan.split("series       6,").nth(1).unwrap()[..3].parse().unwrap();
+        let series: u64 = plan.split("series       6,").nth(1).unwrap()[..3]
+            .parse()
+            .unwrap();
         assert!((100..300).contains(&series), "{plan}");
         assert!(plan.contains("memory       some 6.2 MB here"), "{plan}");
     }
@@ -235,10 +318,15 @@ mod tests {
     fn what_does_not_is_told_with_the_knob_to_turn() {
         let plan = plan("interval: 1m, rate_limit: 2", "series: none,", 599);
         assert!(
-            plan.contains("DOES NOT FIT: every identity waits for its turn, 5.0 times as long as it should"),
+            plan.contains(
+                "DOES NOT FIT: every identity waits for its turn, 5.0 times as long as it should"
+            ),
             "{plan}"
         );
-        assert!(plan.contains("poll.rate_limit: 10, if") && plan.contains("interval: 5m\n"), "{plan}");
+        assert!(
+            plan.contains("poll.rate_limit: 10, if") && plan.contains("interval: 5m\n"),
+            "{plan}"
+        );
         assert!(plan.contains("one sweep takes 5m at the ceiling"), "{plan}");
     }
 }

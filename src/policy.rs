@@ -37,7 +37,12 @@ struct Statement {
 
 impl Statement {
     fn of(sid: &'static str, action: &'static str, resource: BTreeSet<String>) -> Option<Self> {
-        (!resource.is_empty()).then_some(Self { sid, effect: "Allow", action, resource })
+        (!resource.is_empty()).then_some(Self {
+            sid,
+            effect: "Allow",
+            action,
+            resource,
+        })
     }
 }
 
@@ -48,37 +53,70 @@ pub fn text(targets: &Targets, account: Option<&str>) -> String {
     let text = match &grants[..] {
         [only] => serde_json::to_string_pretty(&only.policy),
         all => serde_json::to_string_pretty(
-            &all.iter().map(|grant| (&grant.principal, &grant.policy)).collect::<BTreeMap<_, _>>(),
+            &all.iter()
+                .map(|grant| (&grant.principal, &grant.policy))
+                .collect::<BTreeMap<_, _>>(),
         ),
     };
     text.expect("texts and lists of them are JSON") + "\n"
 }
 
-/// One for each principal, in the order of their first pools. Pools without a role are in `account`, 12 digits; in any, when that is not known.
+/// One for each principal, in the order of their first pools. Pools without a role are in
+/// `account`, 12 digits; in any, when that is not known.
 fn grants(targets: &Targets, account: Option<&str>) -> Vec<Grant> {
     let mut principals: Vec<String> = Vec::new();
     for pool in &targets.pools {
-        for principal in [Some(base(pool)), role(pool).map(str::to_owned)].into_iter().flatten() {
+        for principal in [Some(base(pool)), role(pool).map(str::to_owned)]
+            .into_iter()
+            .flatten()
+        {
             if !principals.contains(&principal) {
                 principals.push(principal);
             }
         }
     }
-    principals.into_iter().map(|principal| grant(principal, targets, account)).collect()
+    principals
+        .into_iter()
+        .map(|principal| grant(principal, targets, account))
+        .collect()
 }
 
 fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
     let asked_by = |pool: &&Pool| role(pool).map_or_else(|| base(pool), str::to_owned) == principal;
     let pools: Vec<_> = targets.pools.iter().filter(asked_by).collect();
-    let arns = |end: &str| pools.iter().map(|pool| format!("{}{end}", arn(pool, account))).collect();
-    let assumed = targets.pools.iter().filter(|pool| base(pool) == principal).filter_map(role).map(str::to_owned);
+    let arns = |end: &str| {
+        pools
+            .iter()
+            .map(|pool| format!("{}{end}", arn(pool, account)))
+            .collect()
+    };
+    let assumed = targets
+        .pools
+        .iter()
+        .filter(|pool| base(pool) == principal)
+        .filter_map(role)
+        .map(str::to_owned);
     let statement = [
-        Statement::of("PollIdentities", "cognito-sync:DescribeIdentityUsage", arns("/identity/*")),
+        Statement::of(
+            "PollIdentities",
+            "cognito-sync:DescribeIdentityUsage",
+            arns("/identity/*"),
+        ),
         // Without this one the pools' own gauges are absent, and nothing else.
-        Statement::of("PollPools", "cognito-sync:DescribeIdentityPoolUsage", arns("")),
+        Statement::of(
+            "PollPools",
+            "cognito-sync:DescribeIdentityPoolUsage",
+            arns(""),
+        ),
         Statement::of("AssumeRoles", "sts:AssumeRole", assumed.collect()),
     ];
-    Grant { principal, policy: Policy { version: "2012-10-17", statement: statement.into_iter().flatten().collect() } }
+    Grant {
+        principal,
+        policy: Policy {
+            version: "2012-10-17",
+            statement: statement.into_iter().flatten().collect(),
+        },
+    }
 }
 
 /// Whose credentials the exporter begins with.
@@ -104,7 +142,10 @@ fn arn(pool: &Pool, account: Option<&str>) -> String {
     // arn:aws:iam::123456789012:role/name
     let of_role = role(pool).and_then(|role| role.split(':').nth(4));
     let account = of_role.or(account).unwrap_or(ANY_ACCOUNT);
-    format!("arn:{partition}:cognito-sync:{region}:{account}:identitypool/{}", pool.id)
+    format!(
+        "arn:{partition}:cognito-sync:{region}:{account}:identitypool/{}",
+        pool.id
+    )
 }
 
 #[cfg(test)]
@@ -116,11 +157,18 @@ mod tests {
 
     fn policies(pools: &str, account: Option<&str>) -> Vec<(String, Value)> {
         let mut findings = Findings::default();
-        let config = config::parse(Path::new("file"), &format!("pools: [{pools}]"), &mut findings).unwrap();
+        let config = config::parse(
+            Path::new("file"),
+            &format!("pools: [{pools}]"),
+            &mut findings,
+        )
+        .unwrap();
         let targets = Targets::load(&config, &mut findings);
         assert_eq!(findings.problems, []);
         let grants = grants(&targets, account).into_iter();
-        grants.map(|grant| (grant.principal, serde_json::to_value(grant.policy).unwrap())).collect()
+        grants
+            .map(|grant| (grant.principal, serde_json::to_value(grant.policy).unwrap()))
+            .collect()
     }
 
     fn allow(sid: &str, action: &str, resource: &Value) -> Value {
@@ -141,12 +189,19 @@ mod tests {
                     "cognito-sync:DescribeIdentityUsage",
                     &json!([format!("{china}/identity/*"), format!("{east}/identity/*")])
                 ),
-                allow("PollPools", "cognito-sync:DescribeIdentityPoolUsage", &json!([china, east])),
+                allow(
+                    "PollPools",
+                    "cognito-sync:DescribeIdentityPoolUsage",
+                    &json!([china, east])
+                ),
             ])
         };
         for (account, told) in [("*", None), ("123456789012", Some("123456789012"))] {
             let policy = json!({"Version": "2012-10-17", "Statement": statements(account)});
-            assert_eq!(policies(pools, told), [("the exporter's own credentials".to_owned(), policy)]);
+            assert_eq!(
+                policies(pools, told),
+                [("the exporter's own credentials".to_owned(), policy)]
+            );
         }
     }
 
@@ -160,11 +215,17 @@ mod tests {
         let assume = json!([allow("AssumeRoles", "sts:AssumeRole", &json!([role]))]);
         assert_eq!(
             policies[0],
-            ("the credentials of profile p".to_owned(), json!({"Version": "2012-10-17", "Statement": assume}))
+            (
+                "the credentials of profile p".to_owned(),
+                json!({"Version": "2012-10-17", "Statement": assume})
+            )
         );
         assert_eq!(policies[1].0, role);
         let resource = &policies[1].1["Statement"][0]["Resource"][0];
-        assert_eq!(resource, "arn:aws:cognito-sync:r:210987654321:identitypool/r:0/identity/*");
+        assert_eq!(
+            resource,
+            "arn:aws:cognito-sync:r:210987654321:identitypool/r:0/identity/*"
+        );
         assert_eq!(policies.len(), 2);
     }
 }

@@ -1,5 +1,5 @@
-//! The configuration while the daemon runs: read again on SIGHUP, on request, and when a file's content changed; taken over
-//! whole or not at all.
+//! The configuration while the daemon runs: read again on SIGHUP, on request, and when a file's
+//! content changed; taken over whole or not at all.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,17 +46,23 @@ pub fn load(file: &Path) -> Result<Loaded, Vec<Problem>> {
 ///
 /// # Errors
 /// Every problem there is.
-pub fn assemble(read: impl FnOnce(&mut Findings) -> Result<Config, Problem>) -> Result<Loaded, Vec<Problem>> {
+pub fn assemble(
+    read: impl FnOnce(&mut Findings) -> Result<Config, Problem>,
+) -> Result<Loaded, Vec<Problem>> {
     let mut findings = Findings::default();
     let config = read(&mut findings).map_err(|problem| vec![problem])?;
     let targets = Targets::load(&config, &mut findings);
     if let Some(message) = exposition::too_many_samples(&targets) {
-        findings.warnings.push(Problem::key(&config.file, "pools", message));
+        findings
+            .warnings
+            .push(Problem::key(&config.file, "pools", message));
     }
     match findings.problems {
-        problems if problems.is_empty() => {
-            Ok(Loaded { config, targets: Arc::new(targets), warnings: findings.warnings })
-        }
+        problems if problems.is_empty() => Ok(Loaded {
+            config,
+            targets: Arc::new(targets),
+            warnings: findings.warnings,
+        }),
         problems => Err(problems),
     }
 }
@@ -130,12 +136,22 @@ impl Reloader {
 
     async fn reload(&mut self, why: &'static str) -> Result<Outcome, PollerGone> {
         let file = self.config.file.clone();
-        let loaded = tokio::task::spawn_blocking(move || load(&file)).await.map_err(|_| PollerGone)?;
-        let Loaded { config, targets, warnings } = match loaded {
+        let loaded = tokio::task::spawn_blocking(move || load(&file))
+            .await
+            .map_err(|_| PollerGone)?;
+        let Loaded {
+            config,
+            targets,
+            warnings,
+        } = match loaded {
             Ok(loaded) => loaded,
             Err(problems) => {
                 self.telemetry.reloaded(None);
-                warn!(why, problems = problems.len(), "the configuration is wrong, the old one stays in force");
+                warn!(
+                    why,
+                    problems = problems.len(),
+                    "the configuration is wrong, the old one stays in force"
+                );
                 problems.iter().for_each(|problem| warn!("{problem}"));
                 return Ok(Err(problems));
             }
@@ -143,19 +159,29 @@ impl Reloader {
         warnings.iter().for_each(|warning| warn!("{warning}"));
         let source = Arc::new(self.connector.connect(&targets, &config.poll).await);
         let (done, carried) = oneshot::channel();
-        let handover = Handover { targets, source, settings: config.poll.clone(), done };
+        let handover = Handover {
+            targets,
+            source,
+            settings: config.poll.clone(),
+            done,
+        };
         self.poller.send(handover).await.map_err(|_| PollerGone)?;
         let carry = carried.await.map_err(|_| PollerGone)?;
         self.config = config;
         self.telemetry.reloaded(Some(self.clock.now().unix));
         let (added, removed, kept) = (carry.added, carry.removed, carry.kept);
         info!(why, added, removed, kept, "the configuration is in force");
-        Ok(Ok(format!("reloaded: {added} identities added, {removed} removed, {kept} kept")))
+        Ok(Ok(format!(
+            "reloaded: {added} identities added, {removed} removed, {kept} kept"
+        )))
     }
 
     async fn fingerprint(&self) -> u64 {
         let config = self.config.clone();
-        // Reading may block, and hashing a million ids takes a moment; 0 if that panics, which is a change.
-        tokio::task::spawn_blocking(move || targets::fingerprint(&config)).await.unwrap_or_default()
+        // Reading may block, and hashing a million ids takes a moment; 0 if that panics, which is a
+        // change.
+        tokio::task::spawn_blocking(move || targets::fingerprint(&config))
+            .await
+            .unwrap_or_default()
     }
 }

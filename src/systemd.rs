@@ -1,5 +1,5 @@
-//! What a service manager is told, by sd_notify(3): ready, reloading, stopping, how it goes, and that the loops go round. Without
-//! `NOTIFY_SOCKET` nobody is told anything.
+//! What a service manager is told, by sd_notify(3): ready, reloading, stopping, how it goes, and
+//! that the loops go round. Without `NOTIFY_SOCKET` nobody is told anything.
 
 use std::io;
 use std::sync::Arc;
@@ -51,11 +51,15 @@ pub async fn report(loops: Loops, progress: Arc<Progress>, clock: Clock, stop: C
         let now = clock.now().mono;
         match loops.silent(now) {
             Some((name, silent)) => {
-                tell(&[NotifyState::Status(&format!("the {name} has been silent for {} s", silent.as_secs()))]);
+                tell(&[NotifyState::Status(&format!(
+                    "the {name} has been silent for {} s",
+                    silent.as_secs()
+                ))]);
             }
             None => {
                 let (lag, sweep) = (progress.lag(now).as_secs_f64(), progress.sweep_seconds());
-                let status = format!("polling; {lag:.1} s late at most, a sweep takes {sweep:.1} s");
+                let status =
+                    format!("polling; {lag:.1} s late at most, a sweep takes {sweep:.1} s");
                 tell(&[NotifyState::Status(&status), NotifyState::Watchdog]);
             }
         }

@@ -1,7 +1,8 @@
 //! What is asked of Cognito Sync, what comes back, and every way in which it can fail.
 //!
-//! [`Observation`] is the hinge of the program: the poller makes one for each poll, and whoever wants to know of polls
-//! reads it. [`Failure`] is closed; its words are the metric label, the log field and the word on the status page.
+//! [`Observation`] is the hinge of the program: the poller makes one for each poll, and whoever
+//! wants to know of polls reads it. [`Failure`] is closed; its words are the metric label, the log
+//! field and the word on the status page.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::identity::{IdentityId, PoolId};
 
-/// What `DescribeIdentityUsage` says of one identity. AWS marks none of the fields as required: `None` is "not said".
+/// What `DescribeIdentityUsage` says of one identity. AWS marks none of the fields as required:
+/// `None` is "not said".
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// Datasets of the identity.
@@ -20,7 +22,8 @@ pub struct Usage {
     pub last_modified: Option<f64>,
 }
 
-/// What `DescribeIdentityPoolUsage` says of one pool. AWS marks none of the fields as required: `None` is "not said".
+/// What `DescribeIdentityPoolUsage` says of one pool. AWS marks none of the fields as required:
+/// `None` is "not said".
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PoolUsage {
     /// Bytes in all datasets of the pool, at most 2^53.
@@ -90,7 +93,9 @@ impl Failure {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Throttled => "AWS's quota of calls is used up, by this exporter or by the app",
-            Self::AccessDenied => "the credentials are good, but their policy does not allow this call",
+            Self::AccessDenied => {
+                "the credentials are good, but their policy does not allow this call"
+            }
             Self::NotFound => "AWS says that there is no such identity or pool",
             Self::InvalidParameter => "AWS does not take these ids",
             Self::ServiceError => "AWS failed",
@@ -104,21 +109,34 @@ impl Failure {
     /// Whether AWS took the credentials and answered, if with an error.
     #[must_use]
     pub fn is_answer(self) -> bool {
-        !matches!(self, Self::Timeout | Self::Unreachable | Self::Malformed | Self::Credentials)
+        !matches!(
+            self,
+            Self::Timeout | Self::Unreachable | Self::Malformed | Self::Credentials
+        )
     }
 
-    /// Whether AWS has answered, and asking again about the same target will bring the same until somebody changes something.
+    /// Whether AWS has answered, and asking again about the same target will bring the same until
+    /// somebody changes something.
     #[must_use]
     pub fn is_about_target(self) -> bool {
-        matches!(self, Self::AccessDenied | Self::NotFound | Self::InvalidParameter)
+        matches!(
+            self,
+            Self::AccessDenied | Self::NotFound | Self::InvalidParameter
+        )
     }
 
     /// Whether asking again soon may go better.
     #[must_use]
     pub fn is_transient(self) -> bool {
         match self {
-            Self::Throttled | Self::ServiceError | Self::Timeout | Self::Unreachable | Self::Malformed => true,
-            Self::AccessDenied | Self::NotFound | Self::InvalidParameter | Self::Credentials => false,
+            Self::Throttled
+            | Self::ServiceError
+            | Self::Timeout
+            | Self::Unreachable
+            | Self::Malformed => true,
+            Self::AccessDenied | Self::NotFound | Self::InvalidParameter | Self::Credentials => {
+                false
+            }
         }
     }
 }
@@ -200,8 +218,15 @@ impl Outcome {
     #[must_use]
     pub fn failed(target: Target, failure: Failure) -> Self {
         match target {
-            Target::Identity { pool, identity } => Self::Identity { pool, identity, result: Err(failure) },
-            Target::Pool { pool } => Self::Pool { pool, result: Err(failure) },
+            Target::Identity { pool, identity } => Self::Identity {
+                pool,
+                identity,
+                result: Err(failure),
+            },
+            Target::Pool { pool } => Self::Pool {
+                pool,
+                result: Err(failure),
+            },
         }
     }
 
@@ -210,7 +235,11 @@ impl Outcome {
     pub fn moved_to(self, target: Target) -> Self {
         match (self, target) {
             (Self::Identity { result, .. }, Target::Identity { pool, identity }) => {
-                Self::Identity { pool, identity, result }
+                Self::Identity {
+                    pool,
+                    identity,
+                    result,
+                }
             }
             (Self::Pool { result, .. }, Target::Pool { pool }) => Self::Pool { pool, result },
             (unmoved, _) => unmoved,

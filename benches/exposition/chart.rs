@@ -15,9 +15,12 @@ const LEAST: f64 = 1.0;
 
 pub(crate) fn draw(costs: &[(&str, Cost)]) {
     let memcpy = ("memcpy of the text", costs[0].1.memcpy);
-    let bars: Vec<_> = std::iter::once(memcpy).chain(costs.iter().map(|(way, cost)| (*way, cost.cpu))).collect();
+    let bars: Vec<_> = std::iter::once(memcpy)
+        .chain(costs.iter().map(|(way, cost)| (*way, cost.cpu)))
+        .collect();
     let most = bars.iter().map(|(_, cpu)| cpu * 1e3).fold(LEAST, f64::max);
-    let length = |ms: f64| (ms / LEAST).ln().max(0.02) / (most / LEAST).ln() * (WIDTH - LABELS - 90.0);
+    let length =
+        |ms: f64| (ms / LEAST).ln().max(0.02) / (most / LEAST).ln() * (WIDTH - LABELS - 90.0);
     let height = TOP + ROW * bars.len() as f64 + 24.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" font-size=\"14\">\n\
@@ -28,7 +31,11 @@ pub(crate) fn draw(costs: &[(&str, Cost)]) {
     let mut tick = LEAST;
     while tick <= most {
         let (x, bottom) = (LABELS + length(tick), height - 24.0);
-        writeln!(svg, "<line x1=\"{x:.0}\" y1=\"{TOP}\" x2=\"{x:.0}\" y2=\"{bottom}\" stroke=\"#ddd\"/>").unwrap();
+        writeln!(
+            svg,
+            "<line x1=\"{x:.0}\" y1=\"{TOP}\" x2=\"{x:.0}\" y2=\"{bottom}\" stroke=\"#ddd\"/>"
+        )
+        .unwrap();
         writeln!(
             svg,
             "<text x=\"{x:.0}\" y=\"{}\" text-anchor=\"middle\" font-size=\"12\" fill=\"#666\">{tick} ms</text>",
@@ -41,7 +48,11 @@ pub(crate) fn draw(costs: &[(&str, Cost)]) {
         let (y, ms) = (TOP + ROW * row as f64, cpu * 1e3);
         let ours = (1..=4).contains(&row);
         let colour = if ours { "#2a7f62" } else { "#9aa5b1" };
-        let name = if ours { format!("ours, {way}") } else { (*way).to_owned() };
+        let name = if ours {
+            format!("ours, {way}")
+        } else {
+            (*way).to_owned()
+        };
         writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#222\">{name}</text>",
@@ -55,9 +66,18 @@ pub(crate) fn draw(costs: &[(&str, Cost)]) {
             length(ms)
         )
         .unwrap();
-        let text = if ms < 100.0 { format!("{ms:.1} ms") } else { format!("{ms:.0} ms") };
-        writeln!(svg, "<text x=\"{:.0}\" y=\"{}\" fill=\"#222\">{text}</text>", LABELS + length(ms) + 8.0, y + 16.0)
-            .unwrap();
+        let text = if ms < 100.0 {
+            format!("{ms:.1} ms")
+        } else {
+            format!("{ms:.0} ms")
+        };
+        writeln!(
+            svg,
+            "<text x=\"{:.0}\" y=\"{}\" fill=\"#222\">{text}</text>",
+            LABELS + length(ms) + 8.0,
+            y + 16.0
+        )
+        .unwrap();
     }
     svg += "</svg>\n";
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scrape.svg");

@@ -31,7 +31,8 @@ pub(crate) struct Crowd {
     pub(crate) growth: f64,
 }
 
-/// A server of so many identities, of which so many are polled in a second: their answers are stored, nobody is asked.
+/// A server of so many identities, of which so many are polled in a second: their answers are
+/// stored, nobody is asked.
 pub(crate) fn serve(identities: usize, polls_per_second: u32) {
     let store = filled::store(identities);
     println!("{}", filled::serve(Arc::clone(&store), Served::AsAsked));
@@ -42,7 +43,11 @@ pub(crate) fn serve(identities: usize, polls_per_second: u32) {
             thread::park();
         } else {
             thread::sleep(Duration::from_secs(1) / polls_per_second);
-            store.record(&filled::answer(random.usize(..identities), filled::now(), &mut random));
+            store.record(&filled::answer(
+                random.usize(..identities),
+                filled::now(),
+                &mut random,
+            ));
         }
     }
 }
@@ -54,15 +59,30 @@ struct Server {
 
 impl Server {
     fn start(identities: usize, polls_per_second: u32) -> Self {
-        let mut child = child(&["--serve", &identities.to_string(), &polls_per_second.to_string()]).spawn().unwrap();
+        let mut child = child(&[
+            "--serve",
+            &identities.to_string(),
+            &polls_per_second.to_string(),
+        ])
+        .spawn()
+        .unwrap();
         let mut address = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { child, url: format!("http://{}/metrics", address.trim()) }
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut address)
+            .unwrap();
+        Self {
+            child,
+            url: format!("http://{}/metrics", address.trim()),
+        }
     }
 
     /// Scrapes once; says how many bytes came.
     fn scrape(&self, agent: &ureq::Agent, coding: &str) -> usize {
-        let mut response = agent.get(&self.url).header("accept-encoding", coding).call().unwrap();
+        let mut response = agent
+            .get(&self.url)
+            .header("accept-encoding", coding)
+            .call()
+            .unwrap();
         let mut reader = response.body_mut().with_config().limit(1 << 40).reader();
         let (mut buffer, mut bytes) = (vec![0; 1 << 16], 0);
         loop {
@@ -100,11 +120,18 @@ pub(crate) fn measure(identities: usize, polls_per_second: u32, coding: &str) ->
         let start = clock.now().mono;
         let bytes = server.scrape(&agent, coding);
         times.push(clock.now().mono.since(start).as_secs_f64());
-        assert!(bytes.abs_diff(whole) < whole / 10, "{bytes} bytes instead of some {whole}");
+        assert!(
+            bytes.abs_diff(whole) < whole / 10,
+            "{bytes} bytes instead of some {whole}"
+        );
     }
     times.sort_unstable_by(f64::total_cmp);
     let at = |part: f64| times[((times.len() - 1) as f64 * part).round() as usize];
-    Latency { p50: at(0.5), p99: at(0.99), growth: server.memory("VmHWM") - before }
+    Latency {
+        p50: at(0.5),
+        p99: at(0.99),
+        growth: server.memory("VmHWM") - before,
+    }
 }
 
 /// Many scrapers at the same time, each of which counts the samples that it gets.
@@ -119,13 +146,25 @@ pub(crate) fn crowd(identities: usize, scrapers: usize) -> Crowd {
         let scrape = |_| {
             scope.spawn(|| {
                 let mut response = ureq::get(&server.url).call().unwrap();
-                let body = response.body_mut().with_config().limit(1 << 40).read_to_string().unwrap();
+                let body = response
+                    .body_mut()
+                    .with_config()
+                    .limit(1 << 40)
+                    .read_to_string()
+                    .unwrap();
                 body.matches("\ncognitosync_identity_").count()
             })
         };
         let all: Vec<_> = (0..scrapers).map(scrape).collect();
-        all.into_iter().map(|one| one.join().unwrap()).filter(|lines| *lines == 6 * identities).count()
+        all.into_iter()
+            .map(|one| one.join().unwrap())
+            .filter(|lines| *lines == 6 * identities)
+            .count()
     });
     let seconds = clock.now().mono.since(Mono::START).as_secs_f64();
-    Crowd { whole, seconds, growth: server.memory("VmHWM") - before }
+    Crowd {
+        whole,
+        seconds,
+        growth: server.memory("VmHWM") - before,
+    }
 }

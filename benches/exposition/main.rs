@@ -1,9 +1,15 @@
-//! What a scrape costs: `cargo bench --bench exposition`. Prints the README's tables and draws its chart, docs/scrape.svg.
+//! What a scrape costs: `cargo bench --bench exposition`. Prints the README's tables and draws its
+//! chart, docs/scrape.svg.
 //!
-//! Each way to write a body is measured in a process of its own, in turns with a copy of as many bytes; machines are noisy, so read
-//! the ratios. `-- 1000 10000` measures only these numbers of identities, and draws nothing.
+//! Each way to write a body is measured in a process of its own, in turns with a copy of as many
+//! bytes; machines are noisy, so read the ratios. `-- 1000 10000` measures only these numbers of
+//! identities, and draws nothing.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a bench may, and clippy does not see that this is one")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a bench may, and clippy does not see that this is one"
+)]
 
 mod chart;
 #[path = "../../tests/support/filled.rs"]
@@ -21,13 +27,21 @@ const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const ROUNDS: [&str; 4] = ["5", "5", "5", "1"];
 
 fn main() {
-    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["--way", way, identities, rounds] => {
-            println!("{}", render::cost(way, identities.parse().unwrap(), rounds.parse().unwrap()).to_line());
+            println!(
+                "{}",
+                render::cost(way, identities.parse().unwrap(), rounds.parse().unwrap()).to_line()
+            );
         }
-        ["--serve", identities, polls] => latency::serve(identities.parse().unwrap(), polls.parse().unwrap()),
+        ["--serve", identities, polls] => {
+            latency::serve(identities.parse().unwrap(), polls.parse().unwrap())
+        }
         [] => {
             let costs = bodies(&SIZES);
             chart::draw(&costs[2]);
@@ -57,13 +71,22 @@ fn bodies(sizes: &[usize]) -> Vec<Vec<(&'static str, Cost)>> {
         );
         let mut costs = Vec::new();
         for way in WAYS {
-            let output = child(&["--way", way, &size.to_string(), rounds]).stderr(Stdio::inherit()).output().unwrap();
+            let output = child(&["--way", way, &size.to_string(), rounds])
+                .stderr(Stdio::inherit())
+                .output()
+                .unwrap();
             assert!(output.status.success(), "{way} ended early");
             let cost = Cost::from_line(std::str::from_utf8(&output.stdout).unwrap());
             // That of the smallest process is the one that nothing disturbed.
-            let memcpy = costs.first().map_or(cost.memcpy, |(_, first): &(_, Cost)| first.memcpy);
+            let memcpy = costs
+                .first()
+                .map_or(cost.memcpy, |(_, first): &(_, Cost)| first.memcpy);
             if costs.is_empty() {
-                println!("| memcpy of the text | {:.2} | 1 | {:.1} | | |", memcpy * 1e3, per_sample(memcpy, *size));
+                println!(
+                    "| memcpy of the text | {:.2} | 1 | {:.1} | | |",
+                    memcpy * 1e3,
+                    per_sample(memcpy, *size)
+                );
             }
             println!(
                 "| {way} | {:.2} | {:.1} | {:.1} | {:.2} | {:.0}, {:.2} |",
@@ -78,7 +101,11 @@ fn bodies(sizes: &[usize]) -> Vec<Vec<(&'static str, Cost)>> {
         }
         costs
     };
-    sizes.iter().zip(ROUNDS.iter().cycle()).map(of_size).collect()
+    sizes
+        .iter()
+        .zip(ROUNDS.iter().cycle())
+        .map(of_size)
+        .collect()
 }
 
 fn per_sample(seconds: f64, identities: usize) -> f64 {
@@ -116,6 +143,11 @@ fn latencies(sizes: &[usize]) {
 /// With commas.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    let groups: Vec<_> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap())
+        .collect();
     groups.join(",")
 }

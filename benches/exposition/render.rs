@@ -19,10 +19,18 @@ use crate::measure::{cpu_seconds, forget_peak, peak_bytes, resident_bytes};
 const LONG_ENOUGH: f64 = 0.3;
 
 /// The ways, by name.
-pub(crate) const WAYS: [&str; 7] =
-    ["plain", "gzip", "zstd", "OpenMetrics, gzip", "prometheus-client", "prometheus", "prometheus + flate2 1"];
+pub(crate) const WAYS: [&str; 7] = [
+    "plain",
+    "gzip",
+    "zstd",
+    "OpenMetrics, gzip",
+    "prometheus-client",
+    "prometheus",
+    "prometheus + flate2 1",
+];
 
-/// What one way took. CPU is of one body, the least of several rounds, beside a copy of the same text.
+/// What one way took. CPU is of one body, the least of several rounds, beside a copy of the same
+/// text.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Cost {
     pub(crate) cpu: f64,
@@ -36,13 +44,27 @@ pub(crate) struct Cost {
 
 impl Cost {
     pub(crate) fn to_line(self) -> String {
-        format!("{} {} {} {} {}", self.cpu, self.memcpy, self.bytes, self.growth, self.peak)
+        format!(
+            "{} {} {} {} {}",
+            self.cpu, self.memcpy, self.bytes, self.growth, self.peak
+        )
     }
 
     pub(crate) fn from_line(line: &str) -> Self {
-        let numbers: Vec<f64> = line.split_whitespace().map(|number| number.parse().unwrap()).collect();
-        let [cpu, memcpy, bytes, growth, peak] = numbers[..] else { panic!("{line}") };
-        Self { cpu, memcpy, bytes, growth, peak }
+        let numbers: Vec<f64> = line
+            .split_whitespace()
+            .map(|number| number.parse().unwrap())
+            .collect();
+        let [cpu, memcpy, bytes, growth, peak] = numbers[..] else {
+            panic!("{line}")
+        };
+        Self {
+            cpu,
+            memcpy,
+            bytes,
+            growth,
+            peak,
+        }
     }
 }
 
@@ -55,7 +77,9 @@ pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
             let registry = prometheus(&exposition);
             let with_gzip = way != "prometheus";
             measured(text_len, rounds, || {
-                let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+                let text = TextEncoder::new()
+                    .encode_to_string(&registry.gather())
+                    .unwrap();
                 if !with_gzip {
                     return text.len();
                 }
@@ -81,7 +105,9 @@ pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
                 _ => (Format::OpenMetrics, Coding::Gzip),
             };
             measured(text_len, rounds, || {
-                Blocks::new(scrape(&exposition, format), coding).map(|block| black_box(block).len()).sum()
+                Blocks::new(scrape(&exposition, format), coding)
+                    .map(|block| black_box(block).len())
+                    .sum()
             })
         }
     }
@@ -91,9 +117,14 @@ fn scrape(exposition: &Exposition, format: Format) -> Scrape {
     exposition.scrape(filled::now(), format, Vec::new())
 }
 
-/// Writes a body once to warm up, then a few times more, in turns with a copy of as many bytes into memory that is in use already.
+/// Writes a body once to warm up, then a few times more, in turns with a copy of as many bytes into
+/// memory that is in use already.
 fn measured(text_len: usize, rounds: usize, mut write: impl FnMut() -> usize) -> Cost {
-    let mut cost = Cost { cpu: f64::MAX, memcpy: f64::MAX, ..Cost::default() };
+    let mut cost = Cost {
+        cpu: f64::MAX,
+        memcpy: f64::MAX,
+        ..Cost::default()
+    };
     write();
     let before = resident_bytes();
     forget_peak();
@@ -133,15 +164,25 @@ struct Family {
 
 /// The identities' families, read back from our own text.
 fn families(exposition: &Exposition) -> Vec<Family> {
-    let text: Vec<u8> = Blocks::new(scrape(exposition, Format::Text), Coding::Identity).flatten().collect();
+    let text: Vec<u8> = Blocks::new(scrape(exposition, Format::Text), Coding::Identity)
+        .flatten()
+        .collect();
     let mut families: Vec<Family> = Vec::new();
     for line in std::str::from_utf8(&text).unwrap().lines() {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let (name, help) = help.split_once(' ').unwrap();
-            families.push(Family { name: name.to_owned(), help: help.to_owned(), samples: Vec::new() });
+            families.push(Family {
+                name: name.to_owned(),
+                help: help.to_owned(),
+                samples: Vec::new(),
+            });
         } else if let Some((_, sample)) = line.split_once(",identity_id=\"") {
             let (identity, value) = sample.split_once("\"} ").unwrap();
-            families.last_mut().unwrap().samples.push((identity.to_owned(), value.parse().unwrap()));
+            families
+                .last_mut()
+                .unwrap()
+                .samples
+                .push((identity.to_owned(), value.parse().unwrap()));
         }
     }
     families.retain(|family| !family.samples.is_empty());
@@ -150,10 +191,18 @@ fn families(exposition: &Exposition) -> Vec<Family> {
 
 fn prometheus(exposition: &Exposition) -> Registry {
     let registry = Registry::new();
-    for Family { name, help, samples } in families(exposition) {
-        let gauges = GaugeVec::new(Opts::new(name, help), &["identity_pool_id", "identity_id"]).unwrap();
+    for Family {
+        name,
+        help,
+        samples,
+    } in families(exposition)
+    {
+        let gauges =
+            GaugeVec::new(Opts::new(name, help), &["identity_pool_id", "identity_id"]).unwrap();
         for (identity, value) in samples {
-            gauges.with_label_values(&[filled::POOL, &identity]).set(value);
+            gauges
+                .with_label_values(&[filled::POOL, &identity])
+                .set(value);
         }
         registry.register(Box::new(gauges)).unwrap();
     }
@@ -171,10 +220,18 @@ impl std::fmt::Debug for Samples {
 
 impl Collector for Samples {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        for Family { name, help, samples } in &self.0 {
+        for Family {
+            name,
+            help,
+            samples,
+        } in &self.0
+        {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (identity, value) in samples {
-                let labels = [("identity_pool_id", filled::POOL), ("identity_id", identity.as_str())];
+                let labels = [
+                    ("identity_pool_id", filled::POOL),
+                    ("identity_id", identity.as_str()),
+                ];
                 ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
             }
         }

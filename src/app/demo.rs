@@ -1,7 +1,7 @@
 //! `demo`: the ordinary exporter against a simulated Cognito Sync on loopback.
 //!
-//! The simulator's world is written down as a configuration and read back like any other, so that everything past this
-//! file is the daemon.
+//! The simulator's world is written down as a configuration and read back like any other, so that
+//! everything past this file is the daemon.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -52,15 +52,28 @@ pub async fn build(demo: &cli::Demo, front: Front, clock: Clock) -> Result<App, 
 
 /// The configuration file that polls everyone in the world.
 fn configuration(world: &World, endpoint_url: &str) -> Result<String, std::fmt::Error> {
-    let identities: usize = world.pools().map(|(_, identities)| identities.count()).sum();
-    let interval = SHORTEST_INTERVAL.as_secs_f64().max(identities as f64 / COMFORTABLE_RATE).ceil();
+    let identities: usize = world
+        .pools()
+        .map(|(_, identities)| identities.count())
+        .sum();
+    let interval = SHORTEST_INTERVAL
+        .as_secs_f64()
+        .max(identities as f64 / COMFORTABLE_RATE)
+        .ceil();
     // Room for retries and for the pools' own calls.
     let rate_limit = (identities as f64 / interval * 2.0).ceil().max(10.0);
     let mut text = String::new();
-    writeln!(text, "poll: {{interval: {interval}s, rate_limit: {rate_limit}, max_in_flight: 64}}")?;
+    writeln!(
+        text,
+        "poll: {{interval: {interval}s, rate_limit: {rate_limit}, max_in_flight: 64}}"
+    )?;
     writeln!(text, "pools:")?;
     for (index, (pool, identities)) in world.pools().enumerate() {
-        writeln!(text, "- id: {pool}\n  name: {}", POOL_NAMES.get(index).copied().unwrap_or("more"))?;
+        writeln!(
+            text,
+            "- id: {pool}\n  name: {}",
+            POOL_NAMES.get(index).copied().unwrap_or("more")
+        )?;
         writeln!(text, "  endpoint_url: {endpoint_url}\n  identities:")?;
         for (index, identity) in identities.enumerate() {
             match index {

@@ -30,7 +30,8 @@ use crate::web::listener::{self, Connections, Listener, Socket};
 use crate::web::web_config::{self, Gauges, Kept};
 use crate::web::{self, Door, KeptStatus, Site};
 
-/// All tasks must have ended this long after a stop is asked for; what has not is cut off. Listeners drain in 3 s.
+/// All tasks must have ended this long after a stop is asked for; what has not is cut off.
+/// Listeners drain in 3 s.
 const DRAIN: Duration = Duration::from_secs(4);
 
 /// A loop that is silent for this long beyond its time has died or hangs.
@@ -84,7 +85,10 @@ pub struct Front {
 /// Listens on what was passed on, or else on addresses.
 async fn listen(web: &cli::Web, sockets: Vec<Socket>) -> Result<Vec<Listener>, Box<dyn Error>> {
     if web.systemd_socket {
-        return Ok(sockets.into_iter().map(Listener::adopt).collect::<Result<_, _>>()?);
+        return Ok(sockets
+            .into_iter()
+            .map(Listener::adopt)
+            .collect::<Result<_, _>>()?);
     }
     let mut listeners = Vec::with_capacity(web.listen_address.len());
     for address in &web.listen_address {
@@ -115,20 +119,26 @@ impl PollListener for Listeners {
 }
 
 impl App {
-    /// Builds everything and begins to listen, so that a taken port is found before the first call to AWS. `hangups` make it
-    /// read the configuration again; without them nothing does.
+    /// Builds everything and begins to listen, so that a taken port is found before the first call
+    /// to AWS. `hangups` make it read the configuration again; without them nothing does.
     ///
     /// # Errors
     /// When an address cannot be listened on.
     pub async fn build(
-        Loaded { config, targets, .. }: Loaded,
+        Loaded {
+            config, targets, ..
+        }: Loaded,
         front: Front,
         credentials: Credentials,
         hangups: Option<Signal>,
         clock: Clock,
     ) -> Result<Self, Box<dyn Error>> {
         let config_read = clock.now().unix;
-        let Front { flags: web, config: web_config, sockets } = front;
+        let Front {
+            flags: web,
+            config: web_config,
+            sockets,
+        } = front;
         let listeners = listen(&web, sockets).await?;
         let mut connector = Connector::new(credentials, clock.clone());
         let source = Arc::new(connector.connect(&targets, &config.poll).await);
@@ -139,7 +149,9 @@ impl App {
         let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
         let reloader_beat = Arc::new(Beat::new(clock.now().mono));
         if hangups.is_some() {
-            loops.0.push(("reloader", Arc::clone(&reloader_beat), LOOK_EVERY + STALLED));
+            loops
+                .0
+                .push(("reloader", Arc::clone(&reloader_beat), LOOK_EVERY + STALLED));
         }
         let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
         let (inquire, inquiries) = mpsc::channel(INQUIRIES_QUEUED);
@@ -150,7 +162,12 @@ impl App {
         let web_config = Arc::new(Kept::new(web_config, gauges, clock.clone()));
         let failures = telemetry.web_auth_failures.clone();
         let site = Arc::new(Site {
-            door: Door::new(Arc::clone(&web_config), failures, web.health_without_login, clock.clone()),
+            door: Door::new(
+                Arc::clone(&web_config),
+                failures,
+                web.health_without_login,
+                clock.clone(),
+            ),
             telemetry_path: web.telemetry_path.clone(),
             store: Arc::clone(&store),
             exposition: Exposition::new(Arc::clone(&store)),
@@ -182,11 +199,25 @@ impl App {
             Ok(())
         });
         let (poller, handovers) = mpsc::channel(1);
-        let listeners = Arc::new(Listeners { store, telemetry: Arc::clone(&telemetry) });
-        app.add("poller".to_owned(), |stop| async move { Ok(polls.run(listeners, handovers, inquiries, stop).await?) });
+        let listeners = Arc::new(Listeners {
+            store,
+            telemetry: Arc::clone(&telemetry),
+        });
+        app.add("poller".to_owned(), |stop| async move {
+            Ok(polls.run(listeners, handovers, inquiries, stop).await?)
+        });
         if let Some(hangups) = hangups {
-            let reloader = Reloader { config, connector, poller, beat: reloader_beat, telemetry, clock };
-            app.add("reloader".to_owned(), |stop| async move { Ok(reloader.run(hangups, requests, stop).await?) });
+            let reloader = Reloader {
+                config,
+                connector,
+                poller,
+                beat: reloader_beat,
+                telemetry,
+                clock,
+            };
+            app.add("reloader".to_owned(), |stop| async move {
+                Ok(reloader.run(hangups, requests, stop).await?)
+            });
         }
         Ok(app)
     }
@@ -217,7 +248,10 @@ impl App {
     ///
     /// # Errors
     /// When a task ends by itself; all others are then stopped too.
-    pub async fn run(mut self, asked_to_stop: impl Future<Output = &'static str>) -> Result<(), Died> {
+    pub async fn run(
+        mut self,
+        asked_to_stop: impl Future<Output = &'static str>,
+    ) -> Result<(), Died> {
         info!(version = VERSION, revision = REVISION, "started");
         self.start.cancel();
         systemd::ready();
@@ -240,8 +274,14 @@ impl App {
     fn died(&self, ended: Result<(Id, TaskResult), JoinError>) -> Died {
         let name = |id: Id| self.names.get(&id).cloned().unwrap_or_default();
         match ended {
-            Ok((id, result)) => Died::Ended { name: name(id), error: result.err() },
-            Err(error) => Died::Panicked { name: name(error.id()), error },
+            Ok((id, result)) => Died::Ended {
+                name: name(id),
+                error: result.err(),
+            },
+            Err(error) => Died::Panicked {
+                name: name(error.id()),
+                error,
+            },
         }
     }
 }
@@ -261,7 +301,10 @@ mod tests {
         app.add("good".to_owned(), well_behaved);
         app.add("bad".to_owned(), |_| async { panic!("on purpose") });
         let died = app.run(std::future::pending()).await.unwrap_err();
-        assert!(matches!(&died, Died::Panicked { name, .. } if name == "bad"), "{died}");
+        assert!(
+            matches!(&died, Died::Panicked { name, .. } if name == "bad"),
+            "{died}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

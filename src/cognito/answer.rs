@@ -1,5 +1,5 @@
-//! From the SDK's answers to ours. A number that cannot be makes the whole answer [`Failure::Malformed`]; one that is not
-//! given stays not given.
+//! From the SDK's answers to ours. A number that cannot be makes the whole answer
+//! [`Failure::Malformed`]; one that is not given stays not given.
 
 use aws_sdk_cognitosync::operation::describe_identity_pool_usage::DescribeIdentityPoolUsageOutput;
 use aws_sdk_cognitosync::operation::describe_identity_usage::DescribeIdentityUsageOutput;
@@ -10,7 +10,8 @@ use crate::usage::{Failure, PoolUsage, Usage};
 
 /// The largest number that a Prometheus sample holds exactly.
 const LARGEST: i64 = 1 << 53;
-/// A date may be ahead of our clock by this many seconds, a day: clocks differ, and ages are cut off at 0.
+/// A date may be ahead of our clock by this many seconds, a day: clocks differ, and ages are cut
+/// off at 0.
 const AHEAD: f64 = 86_400.0;
 
 /// The usage of `identity`, if that is what the answer is about. `now` is in seconds since 1970.
@@ -30,11 +31,19 @@ pub(super) fn identity(
         storage_bytes: count(usage.data_storage)?,
         last_modified: date(usage.last_modified_date, now)?,
     };
-    if usage == Usage::default() { Err(Failure::Malformed) } else { Ok(usage) }
+    if usage == Usage::default() {
+        Err(Failure::Malformed)
+    } else {
+        Ok(usage)
+    }
 }
 
 /// The usage of `pool`, if that is what the answer is about. `now` is in seconds since 1970.
-pub(super) fn pool(output: DescribeIdentityPoolUsageOutput, pool: &PoolId, now: f64) -> Result<PoolUsage, Failure> {
+pub(super) fn pool(
+    output: DescribeIdentityPoolUsageOutput,
+    pool: &PoolId,
+    now: f64,
+) -> Result<PoolUsage, Failure> {
     let usage = output.identity_pool_usage.ok_or(Failure::Malformed)?;
     about(usage.identity_pool_id.as_deref(), pool.as_str())?;
     let usage = PoolUsage {
@@ -42,7 +51,11 @@ pub(super) fn pool(output: DescribeIdentityPoolUsageOutput, pool: &PoolId, now: 
         sync_sessions: count(usage.sync_sessions_count)?,
         last_modified: date(usage.last_modified_date, now)?,
     };
-    if usage == PoolUsage::default() { Err(Failure::Malformed) } else { Ok(usage) }
+    if usage == PoolUsage::default() {
+        Err(Failure::Malformed)
+    } else {
+        Ok(usage)
+    }
 }
 
 fn about(told: Option<&str>, asked: &str) -> Result<(), Failure> {
@@ -53,8 +66,12 @@ fn about(told: Option<&str>, asked: &str) -> Result<(), Failure> {
 }
 
 fn count(number: Option<i64>) -> Result<Option<u64>, Failure> {
-    let checked =
-        number.map(|number| u64::try_from(number).ok().filter(|_| number <= LARGEST).ok_or(Failure::Malformed));
+    let checked = number.map(|number| {
+        u64::try_from(number)
+            .ok()
+            .filter(|_| number <= LARGEST)
+            .ok_or(Failure::Malformed)
+    });
     checked.transpose()
 }
 

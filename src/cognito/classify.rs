@@ -17,7 +17,10 @@ where
         SdkError::TimeoutError(_) => Failure::Timeout,
         SdkError::ServiceError(context) => {
             let response = context.raw();
-            let code = context.err().code().or_else(|| response.headers().get("x-amzn-errortype").map(bare_code));
+            let code = context
+                .err()
+                .code()
+                .or_else(|| response.headers().get("x-amzn-errortype").map(bare_code));
             answered(response.status().as_u16(), code)
         }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Failure::Timeout,
@@ -33,18 +36,22 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     causes.join(": ")
 }
 
-/// AWS, or something in its place, answered with an error, or with a success that could not be read.
+/// AWS, or something in its place, answered with an error, or with a success that could not be
+/// read.
 fn answered(status: u16, code: Option<&str>) -> Failure {
     match (code, status) {
         (Some(code), _) if is_throttling(code) => Failure::Throttled,
         (Some(code), _) if is_about_credentials(code) => Failure::Credentials,
         (Some(code), _) if is_denial(code) => Failure::AccessDenied,
         (Some("ResourceNotFoundException"), _) => Failure::NotFound,
-        (Some("InvalidParameterException" | "ValidationException" | "ValidationError"), _) => Failure::InvalidParameter,
+        (Some("InvalidParameterException" | "ValidationException" | "ValidationError"), _) => {
+            Failure::InvalidParameter
+        }
         (_, 429) => Failure::Throttled,
         (_, 403) => Failure::AccessDenied,
         (_, 500..) | (Some(_), 400..) => Failure::ServiceError,
-        // Cognito Sync names every error; what does not is a proxy, a captive portal, a wrong endpoint.
+        // Cognito Sync names every error; what does not is a proxy, a captive portal, a wrong
+        // endpoint.
         _ => Failure::Malformed,
     }
 }
@@ -53,10 +60,14 @@ fn answered(status: u16, code: Option<&str>) -> Failure {
 fn undelivered(error: &(dyn Error + 'static)) -> Failure {
     for cause in causes(error) {
         // The identity cache's own timeout has no public type.
-        if cause.is::<CredentialsError>() || cause.to_string().starts_with("identity resolver timed out") {
+        if cause.is::<CredentialsError>()
+            || cause.to_string().starts_with("identity resolver timed out")
+        {
             return Failure::Credentials;
         }
-        if cause.is::<LengthLimitError>() || cause.downcast_ref().is_some_and(hyper::Error::is_parse) {
+        if cause.is::<LengthLimitError>()
+            || cause.downcast_ref().is_some_and(hyper::Error::is_parse)
+        {
             return Failure::Malformed;
         }
     }
@@ -115,7 +126,8 @@ fn is_about_credentials(code: &str) -> bool {
     )
 }
 
-/// The credentials are good, but may not do this (the API's own exception, and AWS, "Common errors").
+/// The credentials are good, but may not do this (the API's own exception, and AWS, "Common
+/// errors").
 fn is_denial(code: &str) -> bool {
     matches!(
         code,
@@ -136,8 +148,14 @@ mod tests {
     fn codes_come_bare() {
         for (errortype, code) in [
             ("TooManyRequestsException", "TooManyRequestsException"),
-            ("TooManyRequestsException:http://internal.amazon.com/coral/", "TooManyRequestsException"),
-            ("com.amazonaws.cognito#TooManyRequestsException", "TooManyRequestsException"),
+            (
+                "TooManyRequestsException:http://internal.amazon.com/coral/",
+                "TooManyRequestsException",
+            ),
+            (
+                "com.amazonaws.cognito#TooManyRequestsException",
+                "TooManyRequestsException",
+            ),
             ("", ""),
         ] {
             assert_eq!(bare_code(errortype), code);
@@ -151,7 +169,11 @@ mod tests {
             (403, Some("ExpiredTokenException"), Failure::Credentials),
             (403, Some("NotAuthorizedException"), Failure::AccessDenied),
             (404, Some("ResourceNotFoundException"), Failure::NotFound),
-            (404, Some("UnknownOperationException"), Failure::ServiceError),
+            (
+                404,
+                Some("UnknownOperationException"),
+                Failure::ServiceError,
+            ),
             (500, Some("InternalErrorException"), Failure::ServiceError),
             (429, Some("SomethingNew"), Failure::Throttled),
             (429, None, Failure::Throttled),

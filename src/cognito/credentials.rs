@@ -1,4 +1,5 @@
-//! Whose credentials sign the calls: the SDK's default chain, a profile, a role assumed with either.
+//! Whose credentials sign the calls: the SDK's default chain, a profile, a role assumed with
+//! either.
 
 use std::time::Duration;
 
@@ -25,8 +26,9 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// The SDK configuration of one account in one region. Credentials are fetched by the first call that needs them, never
-    /// here, and in less than `timeout`, so that a provider that hangs is told from a service that does.
+    /// The SDK configuration of one account in one region. Credentials are fetched by the first
+    /// call that needs them, never here, and in less than `timeout`, so that a provider that hangs
+    /// is told from a service that does.
     pub(super) async fn sdk_config(
         &self,
         region: &str,
@@ -39,23 +41,35 @@ impl Credentials {
             .region(region.clone())
             .http_client(http.clone())
             .app_name(AppName::new(APP_NAME).expect("letters and an underscore make an app name"))
-            .identity_cache(IdentityCache::lazy().load_timeout(timeout.mul_f64(0.8)).build());
+            .identity_cache(
+                IdentityCache::lazy()
+                    .load_timeout(timeout.mul_f64(0.8))
+                    .build(),
+            );
         if let Some(profile) = &account.profile {
             // Asked for by name, the profile wins over the environment, as with `aws --profile`.
             let provider = ProviderConfig::default()
                 .with_region(Some(region.clone()))
                 .with_http_client(http.clone())
                 .with_behavior_version(Some(BehaviorVersion::v2026_01_12()));
-            let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build();
+            let provider = ProfileFileCredentialsProvider::builder()
+                .configure(&provider)
+                .profile_name(profile)
+                .build();
             loader = loader.profile_name(profile).credentials_provider(provider);
         }
         if let Self::Simulator = self {
-            let key = aws_credential_types::Credentials::from_keys("AKIDSIMULATOR", "simulator", None);
+            let key =
+                aws_credential_types::Credentials::from_keys("AKIDSIMULATOR", "simulator", None);
             loader = loader.credentials_provider(key);
         }
         let sdk = loader.load().await;
-        let Some(role_arn) = &account.role_arn else { return sdk };
-        let mut role = AssumeRoleProvider::builder(role_arn).session_name(APP_NAME).configure(&sdk);
+        let Some(role_arn) = &account.role_arn else {
+            return sdk;
+        };
+        let mut role = AssumeRoleProvider::builder(role_arn)
+            .session_name(APP_NAME)
+            .configure(&sdk);
         if let Some(external_id) = &account.external_id {
             role = role.external_id(external_id);
         }

@@ -1,7 +1,7 @@
 //! [`UsageSource`] over the AWS SDK: one signed call for each question, and not one more.
 //!
-//! No type of the SDK leaves this room. There are no retries here: the SDK's own are off, so that the schedule, which knows
-//! the ceiling, sees every call.
+//! No type of the SDK leaves this room. There are no retries here: the SDK's own are off, so that
+//! the schedule, which knows the ceiling, sees every call.
 
 mod answer;
 mod classify;
@@ -32,10 +32,12 @@ use crate::usage::{Failure, Operation, PoolUsage, Usage, UsageSource};
 
 /// The SDK's own default; a connection takes no longer anywhere on earth.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
-/// Idle connections are dropped before AWS's front end does it (after about 20 s), so that none is found half-closed.
+/// Idle connections are dropped before AWS's front end does it (after about 20 s), so that none is
+/// found half-closed.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Makes clients: one for each region, account and endpoint, all over one HTTP client, each made once.
+/// Makes clients: one for each region, account and endpoint, all over one HTTP client, each made
+/// once.
 pub struct Connector {
     http: SharedHttpClient,
     credentials: Credentials,
@@ -66,11 +68,16 @@ impl Connector {
             .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .build_https();
-        Self { http, credentials, clock, clients: HashMap::new() }
+        Self {
+            http,
+            credentials,
+            clock,
+            clients: HashMap::new(),
+        }
     }
 
-    /// The clients of all pools, with those made before where nothing changed: their connections and credentials stay. Asks
-    /// nobody for credentials yet.
+    /// The clients of all pools, with those made before where nothing changed: their connections
+    /// and credentials stay. Asks nobody for credentials yet.
     pub async fn connect(&mut self, targets: &Targets, poll: &config::Poll) -> Cognito {
         let mut clients = HashMap::new();
         let mut of_pools = HashMap::new();
@@ -90,18 +97,27 @@ impl Connector {
         }
         // Those that nobody needs any more go.
         self.clients = clients;
-        Cognito { clients: of_pools, clock: self.clock.clone() }
+        Cognito {
+            clients: of_pools,
+            clock: self.clock.clone(),
+        }
     }
 }
 
 impl Cognito {
     fn client(&self, pool: &PoolId) -> &Client {
-        self.clients.get(pool).expect("clients are made for all targets, and only targets are asked about")
+        self.clients
+            .get(pool)
+            .expect("clients are made for all targets, and only targets are asked about")
     }
 }
 
 impl UsageSource for Cognito {
-    async fn identity_usage(&self, pool: &PoolId, identity: IdentityId<'_>) -> Result<Usage, Failure> {
+    async fn identity_usage(
+        &self,
+        pool: &PoolId,
+        identity: IdentityId<'_>,
+    ) -> Result<Usage, Failure> {
         let wire = wire::Witness::default();
         let call = self
             .client(pool)
@@ -111,13 +127,25 @@ impl UsageSource for Cognito {
             .customize()
             .interceptor(wire.clone());
         match call.send().await {
-            Ok(output) => answer::identity(output, pool, identity, wire.dataset_count_given(), self.clock.now().unix),
+            Ok(output) => answer::identity(
+                output,
+                pool,
+                identity,
+                wire.dataset_count_given(),
+                self.clock.now().unix,
+            ),
             Err(error) => Err(failure(Operation::DescribeIdentityUsage, pool, &error)),
         }
     }
 
     async fn pool_usage(&self, pool: &PoolId) -> Result<PoolUsage, Failure> {
-        match self.client(pool).describe_identity_pool_usage().identity_pool_id(pool.as_str()).send().await {
+        match self
+            .client(pool)
+            .describe_identity_pool_usage()
+            .identity_pool_id(pool.as_str())
+            .send()
+            .await
+        {
             Ok(output) => answer::pool(output, pool, self.clock.now().unix),
             Err(error) => Err(failure(Operation::DescribeIdentityPoolUsage, pool, &error)),
         }
@@ -125,7 +153,9 @@ impl UsageSource for Cognito {
 }
 
 async fn client(key: &Key, credentials: &Credentials, http: &SharedHttpClient) -> Client {
-    let sdk = credentials.sdk_config(&key.region, &key.account, key.timeout, http).await;
+    let sdk = credentials
+        .sdk_config(&key.region, &key.account, key.timeout, http)
+        .await;
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT.min(key.timeout))
         .read_timeout(key.timeout)
@@ -144,8 +174,8 @@ async fn client(key: &Key, credentials: &Credentials, http: &SharedHttpClient) -
     Client::from_conf(config.build())
 }
 
-/// Names the failure. AWS's own message stays out of the log: of a bad signature it repeats the signed headers, session
-/// token included.
+/// Names the failure. AWS's own message stays out of the log: of a bad signature it repeats the
+/// signed headers, session token included.
 fn failure<E>(operation: Operation, pool: &PoolId, error: &SdkError<E, Response>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,

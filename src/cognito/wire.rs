@@ -1,4 +1,5 @@
-//! What has to be seen on the wire itself: where a request goes, how long an answer is, and whether it says a number at all.
+//! What has to be seen on the wire itself: where a request goes, how long an answer is, and whether
+//! it says a number at all.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +29,8 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 #[error("the endpoint is plain http to another machine; https is needed, whoever set it")]
 pub(super) struct PlainHttp;
 
-/// Keeps signed requests on TLS, wherever the endpoint came from (environment and profiles can set it too), and answers
-/// short.
+/// Keeps signed requests on TLS, wherever the endpoint came from (environment and profiles can set
+/// it too), and answers short.
 #[derive(Debug)]
 pub(super) struct Guard;
 
@@ -63,7 +64,8 @@ impl Intercept for Guard {
     }
 }
 
-/// Sees whether an answer says `DatasetCount`: the SDK turns an absent or null one into 0. One witness for each call.
+/// Sees whether an answer says `DatasetCount`: the SDK turns an absent or null one into 0. One
+/// witness for each call.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Witness(Arc<AtomicBool>);
 
@@ -100,7 +102,9 @@ impl Intercept for Witness {
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().unwrap_or_default();
         let answer: Option<Answer> = serde_json::from_slice(body).ok();
-        let given = answer.and_then(|answer| answer.usage).is_some_and(|usage| usage.dataset_count.is_some());
+        let given = answer
+            .and_then(|answer| answer.usage)
+            .is_some_and(|usage| usage.dataset_count.is_some());
         self.0.store(given, Ordering::Relaxed);
         Ok(())
     }

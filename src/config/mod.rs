@@ -1,7 +1,8 @@
 //! The configuration file: its text in, a [`Config`] or every problem out.
 //!
-//! `schema` is the file's shape, `units` its durations and sizes, `validate` its meaning. Identity files are not read
-//! here but in [`crate::targets`], and nothing about credentials stands in the file.
+//! `schema` is the file's shape, `units` its durations and sizes, `validate` its meaning. Identity
+//! files are not read here but in [`crate::targets`], and nothing about credentials stands in the
+//! file.
 
 mod problem;
 mod schema;
@@ -120,13 +121,14 @@ pub struct Listed {
     pub name: Option<String>,
 }
 
-/// Reads a configuration file. Problems of meaning are noted in `findings`, and the configuration is what could be made of
-/// the rest, so that the identity files can be searched for problems too.
+/// Reads a configuration file. Problems of meaning are noted in `findings`, and the configuration
+/// is what could be made of the rest, so that the identity files can be searched for problems too.
 ///
 /// # Errors
 /// When the file cannot be read, or is not of the right shape.
 pub fn read(file: &Path, findings: &mut Findings) -> Result<Config, Problem> {
-    let text = fs::read_to_string(file).map_err(|error| Problem::whole(file, format!("cannot be read: {error}")))?;
+    let text = fs::read_to_string(file)
+        .map_err(|error| Problem::whole(file, format!("cannot be read: {error}")))?;
     parse(file, &text, findings)
 }
 

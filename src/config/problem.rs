@@ -36,15 +36,27 @@ pub enum Place {
 
 impl Problem {
     pub(crate) fn whole(file: &Path, message: impl Into<String>) -> Self {
-        Self { file: file.into(), place: Place::Whole, message: message.into() }
+        Self {
+            file: file.into(),
+            place: Place::Whole,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn line(file: &Path, line: usize, message: impl Into<String>) -> Self {
-        Self { file: file.into(), place: Place::Line(line, None), message: message.into() }
+        Self {
+            file: file.into(),
+            place: Place::Line(line, None),
+            message: message.into(),
+        }
     }
 
     pub(crate) fn key(file: &Path, key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { file: file.into(), place: Place::Key(key.into()), message: message.into() }
+        Self {
+            file: file.into(),
+            place: Place::Key(key.into()),
+            message: message.into(),
+        }
     }
 
     /// A problem of syntax or shape, as the YAML parser tells it.
@@ -53,11 +65,18 @@ impl Problem {
         let (place, message) = match error.location() {
             Some(at) => {
                 let suffix = format!(" at line {} column {}", at.line(), at.column());
-                (Place::Line(at.line(), Some(at.column())), told.replacen(&suffix, "", 1))
+                (
+                    Place::Line(at.line(), Some(at.column())),
+                    told.replacen(&suffix, "", 1),
+                )
             }
             None => (Place::Whole, told),
         };
-        Self { file: file.into(), place, message: without_ids(&message) }
+        Self {
+            file: file.into(),
+            place,
+            message: without_ids(&message),
+        }
     }
 }
 
@@ -76,14 +95,20 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Serde repeats what it did not expect; a string, or a key with a colon, may be an identity id, which no log may hold.
+/// Serde repeats what it did not expect; a string, or a key with a colon, may be an identity id,
+/// which no log may hold.
 fn without_ids(message: &str) -> String {
     if let Some((before, rest)) = message.split_once("string \"") {
         let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
         return format!("{before}a string{after}");
     }
-    match message.split_once("unknown field `").and_then(|(before, rest)| Some((before, rest.split_once('`')?))) {
-        Some((before, (key, after))) if key.contains(':') => format!("{before}unknown field{after}"),
+    match message
+        .split_once("unknown field `")
+        .and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
+    {
+        Some((before, (key, after))) if key.contains(':') => {
+            format!("{before}unknown field{after}")
+        }
         _ => message.to_owned(),
     }
 }
@@ -99,8 +124,14 @@ mod tests {
                 "invalid type: string \"us-east-1:2a\", expected a sequence",
                 "invalid type: a string, expected a sequence",
             ),
-            ("unknown field `us-east-1:2a`, expected `id` or `name`", "unknown field, expected `id` or `name`"),
-            ("unknown field `regoin`, expected one of `id`", "unknown field `regoin`, expected one of `id`"),
+            (
+                "unknown field `us-east-1:2a`, expected `id` or `name`",
+                "unknown field, expected `id` or `name`",
+            ),
+            (
+                "unknown field `regoin`, expected one of `id`",
+                "unknown field `regoin`, expected one of `id`",
+            ),
             ("missing field `id`", "missing field `id`"),
         ] {
             assert_eq!(without_ids(told), kept);

@@ -1,5 +1,5 @@
-//! The shape of the configuration file, as serde reads it: unknown and duplicate keys are refused, every value that has a
-//! meaning beyond its type stays text for `validate`.
+//! The shape of the configuration file, as serde reads it: unknown and duplicate keys are refused,
+//! every value that has a meaning beyond its type stays text for `validate`.
 
 use std::fmt;
 
@@ -8,7 +8,10 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map of `poll`, `limits` and `pools`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `poll`, `limits` and `pools`"
+)]
 pub(super) struct File {
     pub(super) poll: Option<Poll>,
     pub(super) limits: Option<Limits>,
@@ -16,7 +19,10 @@ pub(super) struct File {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map of `interval`, `rate_limit` and so on")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `interval`, `rate_limit` and so on"
+)]
 pub(super) struct Poll {
     pub(super) interval: Option<Scalar>,
     pub(super) timeout: Option<Scalar>,
@@ -34,7 +40,10 @@ pub(super) struct Limits {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map of `id`, `identities` and so on")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `id`, `identities` and so on"
+)]
 pub(super) struct Pool {
     pub(super) id: String,
     pub(super) name: Option<String>,
@@ -85,7 +94,10 @@ impl<'de> Deserialize<'de> for Identity {
             }
 
             fn visit_str<E>(self, id: &str) -> Result<Identity, E> {
-                Ok(Identity { id: id.to_owned(), name: None })
+                Ok(Identity {
+                    id: id.to_owned(),
+                    name: None,
+                })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Identity, A::Error> {

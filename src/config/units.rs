@@ -6,18 +6,23 @@ use bytesize::ByteSize;
 
 /// `90s`, `5m`, `12h`, `7d`, `1h30m`. The error names what was found and what was expected.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration such as 90s, 5m or 1h30m"))
+    humantime::parse_duration(text)
+        .map_err(|_| format!("`{text}` is not a duration such as 90s, 5m or 1h30m"))
 }
 
 /// A duration the way it is written in a configuration.
 pub(crate) fn show(duration: Duration) -> String {
-    humantime::format_duration(duration).to_string().replace("days", "d").replace("day", "d")
+    humantime::format_duration(duration)
+        .to_string()
+        .replace("days", "d")
+        .replace("day", "d")
 }
 
 /// `512KiB`, `20MiB`, `1MB`, or plain bytes. The error names what was found and what was expected.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let size: Result<ByteSize, _> = text.parse();
-    size.map(|size| size.as_u64()).map_err(|_| format!("`{text}` is not a size such as 512KiB, 20MiB or 1MB"))
+    size.map(|size| size.as_u64())
+        .map_err(|_| format!("`{text}` is not a size such as 512KiB, 20MiB or 1MB"))
 }
 
 #[cfg(test)]
@@ -26,11 +31,26 @@ mod tests {
 
     #[test]
     fn durations_as_prometheus_writes_them() {
-        for (text, seconds) in [("90s", 90), ("5m", 300), ("12h", 43_200), ("7d", 604_800), ("1h30m", 5_400)] {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("5m", 300),
+            ("12h", 43_200),
+            ("7d", 604_800),
+            ("1h30m", 5_400),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        for text in ["", "5", "300", "-5m", "5 parsecs", "m5", "5m5", "99999999999999999999d"] {
+        for text in [
+            "",
+            "5",
+            "300",
+            "-5m",
+            "5 parsecs",
+            "m5",
+            "5m5",
+            "99999999999999999999d",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }
@@ -46,8 +66,12 @@ mod tests {
 
     #[test]
     fn sizes_in_both_kinds_of_units() {
-        for (text, bytes) in [("20971520", 20_971_520), ("512KiB", 524_288), ("20MiB", 20_971_520), ("1MB", 1_000_000)]
-        {
+        for (text, bytes) in [
+            ("20971520", 20_971_520),
+            ("512KiB", 524_288),
+            ("20MiB", 20_971_520),
+            ("1MB", 1_000_000),
+        ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in ["", "-1", "20 parsecs", "MiB"] {

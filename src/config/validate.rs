@@ -1,4 +1,5 @@
-//! From the file's shape to its meaning: defaults filled in, ranges checked, every problem noted and none the last.
+//! From the file's shape to its meaning: defaults filled in, ranges checked, every problem noted
+//! and none the last.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::schema::{self, Scalar};
-use super::{Account, Config, Findings, Limits, Listed, Poll, Pool, PoolSettings, Problem, Series, units};
+use super::{
+    Account, Config, Findings, Limits, Listed, Poll, Pool, PoolSettings, Problem, Series, units,
+};
 use crate::identity::{PoolId, lower};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,26 +25,46 @@ const RATE_LIMIT: f64 = 10.0;
 const MAX_IN_FLIGHT: usize = 32;
 /// Without `stale_after`, usage is shown for this many intervals.
 const STALE_AFTER_INTERVALS: u32 = 3;
-/// What Cognito Sync allows without a raised quota: 20 datasets of 1 MB (AWS developer guide, "Limits"), the megabyte as
-/// 2^20.
-const LIMITS: Limits = Limits { storage_bytes: 20 << 20, datasets: 20 };
+/// What Cognito Sync allows without a raised quota: 20 datasets of 1 MB (AWS developer guide,
+/// "Limits"), the megabyte as 2^20.
+const LIMITS: Limits = Limits {
+    storage_bytes: 20 << 20,
+    datasets: 20,
+};
 const TOP: usize = 100;
 
 pub(super) fn validate(file: &Path, schema: schema::File, findings: &mut Findings) -> Config {
     let mut check = Check { file, findings };
     let poll = schema.poll.unwrap_or_default();
-    let interval = check.duration("poll.interval", poll.interval, INTERVALS).unwrap_or(INTERVAL);
+    let interval = check
+        .duration("poll.interval", poll.interval, INTERVALS)
+        .unwrap_or(INTERVAL);
     let stale_after = check.duration("poll.stale_after", poll.stale_after, SECOND..=365 * DAY);
     if stale_after.is_some_and(|stale_after| stale_after < interval) {
-        check.problem("poll.stale_after", "is shorter than poll.interval, so that usage would come and go");
+        check.problem(
+            "poll.stale_after",
+            "is shorter than poll.interval, so that usage would come and go",
+        );
     }
     let settings = Poll {
-        timeout: check.duration("poll.timeout", poll.timeout, TIMEOUTS).unwrap_or(TIMEOUT),
-        attempts: check.number("poll.attempts", poll.attempts, 1..=10).unwrap_or(ATTEMPTS),
-        rate_limit: check.number("poll.rate_limit", poll.rate_limit, 0.001..=100_000.0).unwrap_or(RATE_LIMIT),
-        max_in_flight: check.number("poll.max_in_flight", poll.max_in_flight, 1..=10_000).unwrap_or(MAX_IN_FLIGHT),
+        timeout: check
+            .duration("poll.timeout", poll.timeout, TIMEOUTS)
+            .unwrap_or(TIMEOUT),
+        attempts: check
+            .number("poll.attempts", poll.attempts, 1..=10)
+            .unwrap_or(ATTEMPTS),
+        rate_limit: check
+            .number("poll.rate_limit", poll.rate_limit, 0.001..=100_000.0)
+            .unwrap_or(RATE_LIMIT),
+        max_in_flight: check
+            .number("poll.max_in_flight", poll.max_in_flight, 1..=10_000)
+            .unwrap_or(MAX_IN_FLIGHT),
     };
-    let defaults = Defaults { interval, stale_after, limits: check.limits("limits", schema.limits, LIMITS) };
+    let defaults = Defaults {
+        interval,
+        stale_after,
+        limits: check.limits("limits", schema.limits, LIMITS),
+    };
     let pools = schema.pools.unwrap_or_default();
     if pools.is_empty() {
         check.problem("pools", "has no pool, expected at least one");
@@ -55,12 +78,19 @@ pub(super) fn validate(file: &Path, schema: schema::File, findings: &mut Finding
             if let Some(id) = &pool.id
                 && let Some(first) = seen.insert(id.clone(), index)
             {
-                check.problem(&format!("{}.id", pool.key), format!("is the pool of pools[{first}] once more"));
+                check.problem(
+                    &format!("{}.id", pool.key),
+                    format!("is the pool of pools[{first}] once more"),
+                );
             }
             pool
         })
         .collect();
-    Config { file: file.into(), poll: settings, pools }
+    Config {
+        file: file.into(),
+        poll: settings,
+        pools,
+    }
 }
 
 /// What a pool gets where it says nothing.
@@ -77,11 +107,15 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn problem(&mut self, key: &str, message: impl Into<String>) {
-        self.findings.problems.push(Problem::key(self.file, key, message));
+        self.findings
+            .problems
+            .push(Problem::key(self.file, key, message));
     }
 
     fn warning(&mut self, key: &str, message: impl Into<String>) {
-        self.findings.warnings.push(Problem::key(self.file, key, message));
+        self.findings
+            .warnings
+            .push(Problem::key(self.file, key, message));
     }
 
     fn pool(&mut self, key: String, pool: schema::Pool, defaults: &Defaults) -> Pool {
@@ -90,9 +124,14 @@ impl Check<'_> {
         let interval = own_interval.unwrap_or(defaults.interval);
         let stale_key = format!("{key}.stale_after");
         let own_stale_after = self.duration(&stale_key, pool.stale_after, SECOND..=365 * DAY);
-        let stale_after = own_stale_after.or(defaults.stale_after).unwrap_or(interval * STALE_AFTER_INTERVALS);
+        let stale_after = own_stale_after
+            .or(defaults.stale_after)
+            .unwrap_or(interval * STALE_AFTER_INTERVALS);
         if stale_after < interval && own_stale_after.is_some() {
-            self.problem(&stale_key, "is shorter than the pool's interval, so that usage would come and go");
+            self.problem(
+                &stale_key,
+                "is shorter than the pool's interval, so that usage would come and go",
+            );
         } else if stale_after < interval && own_interval.is_some() {
             self.problem(
                 &format!("{key}.interval"),
@@ -116,27 +155,50 @@ impl Check<'_> {
         for (index, identity) in pool.identities.unwrap_or_default().into_iter().enumerate() {
             let key = format!("{key}.identities[{index}]");
             let name = self.non_empty(&format!("{key}.name"), identity.name);
-            identities.push(Listed { key, id: identity.id, name });
+            identities.push(Listed {
+                key,
+                id: identity.id,
+                name,
+            });
         }
-        Pool { key, id, settings, identities, identity_files: pool.identity_files.unwrap_or_default() }
+        Pool {
+            key,
+            id,
+            settings,
+            identities,
+            identity_files: pool.identity_files.unwrap_or_default(),
+        }
     }
 
     fn pool_id(&mut self, key: &str, text: &str) -> Option<PoolId> {
         let lowered = lower(text);
         if lowered != text {
-            self.warning(key, "has upper-case hex, which Cognito Sync does not take; lowered");
+            self.warning(
+                key,
+                "has upper-case hex, which Cognito Sync does not take; lowered",
+            );
         }
-        PoolId::parse(&lowered).map_err(|error| self.problem(key, error.to_string())).ok()
+        PoolId::parse(&lowered)
+            .map_err(|error| self.problem(key, error.to_string()))
+            .ok()
     }
 
-    fn duration(&mut self, key: &str, text: Option<Scalar>, range: RangeInclusive<Duration>) -> Option<Duration> {
+    fn duration(
+        &mut self,
+        key: &str,
+        text: Option<Scalar>,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
         let Scalar(text) = text?;
         match units::duration(&text) {
             Ok(duration) if range.contains(&duration) => return Some(duration),
             Ok(_) => {
                 let (least, most) = range.into_inner();
                 let (least, most) = (units::show(least), units::show(most));
-                self.problem(key, format!("`{text}` is out of range, expected {least} to {most}"));
+                self.problem(
+                    key,
+                    format!("`{text}` is out of range, expected {least} to {most}"),
+                );
             }
             Err(message) => self.problem(key, message),
         }
@@ -150,7 +212,14 @@ impl Check<'_> {
         let Scalar(text) = text?;
         match text.parse() {
             Ok(number) if range.contains(&number) => return Some(number),
-            _ => self.problem(key, format!("`{text}` is not a number from {} to {}", range.start(), range.end())),
+            _ => self.problem(
+                key,
+                format!(
+                    "`{text}` is not a number from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            ),
         }
         None
     }
@@ -161,7 +230,10 @@ impl Check<'_> {
         let storage_bytes = storage.and_then(|Scalar(text)| match units::size(&text) {
             Ok(bytes) if (1..=1 << 53).contains(&bytes) => Some(bytes),
             Ok(_) => {
-                self.problem(&storage_key, format!("`{text}` is out of range, expected 1 byte to 8PiB"));
+                self.problem(
+                    &storage_key,
+                    format!("`{text}` is out of range, expected 1 byte to 8PiB"),
+                );
                 None
             }
             Err(message) => {
@@ -171,7 +243,9 @@ impl Check<'_> {
         });
         Limits {
             storage_bytes: storage_bytes.unwrap_or(defaults.storage_bytes),
-            datasets: self.number(&format!("{key}.datasets"), datasets, 1..=1_000_000).unwrap_or(defaults.datasets),
+            datasets: self
+                .number(&format!("{key}.datasets"), datasets, 1..=1_000_000)
+                .unwrap_or(defaults.datasets),
         }
     }
 
@@ -193,12 +267,16 @@ impl Check<'_> {
                     && role.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
         };
         if arn.as_deref().is_some_and(|arn| !is_role(arn)) {
-            self.problem(key, "is not the ARN of a role, expected arn:aws:iam::123456789012:role/NAME");
+            self.problem(
+                key,
+                "is not the ARN of a role, expected arn:aws:iam::123456789012:role/NAME",
+            );
         }
         arn
     }
 
-    /// 2 to 1,224 characters of `[\w+=,.@:/-]` (STS API, `AssumeRole`). It is half a secret, so it is not repeated.
+    /// 2 to 1,224 characters of `[\w+=,.@:/-]` (STS API, `AssumeRole`). It is half a secret, so it
+    /// is not repeated.
     fn external_id(&mut self, pool: &str, id: Option<String>, has_role: bool) -> Option<String> {
         let key = format!("{pool}.external_id");
         if let Some(id) = &id {
@@ -207,7 +285,10 @@ impl Check<'_> {
             }
             let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
             if !(2..=1_224).contains(&id.len()) || !id.chars().all(fits) {
-                self.problem(&key, "is not an external id, expected 2 to 1224 letters, digits and _+=,.@:/-");
+                self.problem(
+                    &key,
+                    "is not an external id, expected 2 to 1224 letters, digits and _+=,.@:/-",
+                );
             }
         }
         id
@@ -222,18 +303,26 @@ impl Check<'_> {
 
     fn series(&mut self, pool: &str, series: Option<&str>, top: Option<Scalar>) -> Series {
         let has_top = top.is_some();
-        let top = self.number(&format!("{pool}.top"), top, 1..=1_000_000).unwrap_or(TOP);
+        let top = self
+            .number(&format!("{pool}.top"), top, 1..=1_000_000)
+            .unwrap_or(TOP);
         let series = match series {
             None | Some("each") => Series::Each,
             Some("top") => Series::Top(top),
             Some("none") => Series::None,
             Some(other) => {
-                self.problem(&format!("{pool}.series"), format!("`{other}` is not one of each, top, none"));
+                self.problem(
+                    &format!("{pool}.series"),
+                    format!("`{other}` is not one of each, top, none"),
+                );
                 return Series::Top(top);
             }
         };
         if has_top && !matches!(series, Series::Top(_)) {
-            self.problem(&format!("{pool}.top"), "has no meaning without `series: top`");
+            self.problem(
+                &format!("{pool}.top"),
+                "has no meaning without `series: top`",
+            );
         }
         series
     }
@@ -253,7 +342,9 @@ fn endpoint_problem(url: &str) -> Result<(), &'static str> {
     match uri.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if is_loopback(authority.host()) => Ok(()),
-        Some("http") => Err("is plain http to another machine, expected https (plain http is for loopback only)"),
+        Some("http") => Err(
+            "is plain http to another machine, expected https (plain http is for loopback only)",
+        ),
         _ => Err(EXPECTED),
     }
 }
@@ -261,7 +352,10 @@ fn endpoint_problem(url: &str) -> Result<(), &'static str> {
 /// Whether a URL's host is this machine itself.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

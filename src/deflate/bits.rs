@@ -11,7 +11,10 @@ impl Bits {
     /// These bits with others behind them, 64 together at most.
     #[inline]
     pub(super) const fn then(self, next: Self) -> Self {
-        Self { bits: self.bits | next.bits << self.len, len: self.len + next.len }
+        Self {
+            bits: self.bits | next.bits << self.len,
+            len: self.len + next.len,
+        }
     }
 }
 
@@ -22,8 +25,8 @@ pub(super) const MOST_LONG: u32 = 184;
 
 /// How much room is made at a time, in bytes.
 const ROOM: usize = 8 << 10;
-/// What a line may have, in bytes: two matches before an id and one behind it, an id, and 16 characters; with room for a whole word
-/// behind them.
+/// What a line may have, in bytes: two matches before an id and one behind it, an id, and 16
+/// characters; with room for a whole word behind them.
 const FEW: usize = 64;
 
 /// Bytes that grow by bits.
@@ -51,9 +54,19 @@ impl BitWriter {
         if self.bytes.len() < self.end + FEW {
             self.make_room();
         }
-        let Self { bytes, end, pending } = self;
+        let Self {
+            bytes,
+            end,
+            pending,
+        } = self;
         let place = bytes[*end..].first_chunk_mut().expect("room was made");
-        FewBits { place, written: 0, pending: *pending, end, end_pending: pending }
+        FewBits {
+            place,
+            written: 0,
+            pending: *pending,
+            end,
+            end_pending: pending,
+        }
     }
 
     #[cold]
@@ -72,7 +85,10 @@ impl BitWriter {
     /// Fills the last byte with zero bits.
     pub(super) fn align(&mut self) {
         let filling = (8 - self.pending.len) % 8;
-        self.write(Bits { bits: 0, len: filling });
+        self.write(Bits {
+            bits: 0,
+            len: filling,
+        });
     }
 
     /// How many whole bytes there are.
@@ -92,8 +108,8 @@ impl BitWriter {
     }
 }
 
-/// Bits that are written in registers, without asking each time whether there is room, or a whole word: a branch that nobody can
-/// predict costs as much as a line should.
+/// Bits that are written in registers, without asking each time whether there is room, or a whole
+/// word: a branch that nobody can predict costs as much as a line should.
 pub(super) struct FewBits<'a> {
     place: &'a mut [u8; FEW],
     /// Bytes of it.
@@ -111,7 +127,10 @@ impl FewBits<'_> {
         let Bits { bits, len } = self.pending.then(bits);
         self.put(0, bits);
         self.written += len as usize / 8;
-        self.pending = Bits { bits: bits >> (len & !7), len: len & 7 };
+        self.pending = Bits {
+            bits: bits >> (len & !7),
+            len: len & 7,
+        };
     }
 
     /// Writes [`MOST_LONG`] bits at most.
@@ -125,7 +144,10 @@ impl FewBits<'_> {
         self.put(16, spilled(bits[1]) | bits[2] << used);
         let len = used + len;
         self.written += len as usize / 8;
-        self.pending = Bits { bits: self.place[self.written].into(), len: len & 7 };
+        self.pending = Bits {
+            bits: self.place[self.written].into(),
+            len: len & 7,
+        };
     }
 
     #[inline(always)]

@@ -1,7 +1,8 @@
-//! The Huffman code: how many bits each symbol takes, the bits, and how a block's head tells them (RFC 1951, 3.2).
+//! The Huffman code: how many bits each symbol takes, the bits, and how a block's head tells them
+//! (RFC 1951, 3.2).
 //!
-//! The lengths were weighed for identity lines: of 48 symbols 36 are an id's, some ten a value's digits, two are matches.
-//! Everything else is rare and pays for it.
+//! The lengths were weighed for identity lines: of 48 symbols 36 are an id's, some ten a value's
+//! digits, two are matches. Everything else is rare and pays for it.
 
 use super::bits::{BitWriter, Bits};
 
@@ -17,10 +18,12 @@ pub(super) const MAX_DISTANCE: usize = 1_024;
 /// Bits of each literal, of the end, and of each length symbol.
 const LENGTHS: [u8; SYMBOLS] = {
     let mut lengths = [15; SYMBOLS];
-    // What numbers are written with, all alike, so that 16 characters are 64 bits; and the rest of hex.
+    // What numbers are written with, all alike, so that 16 characters are 64 bits; and the rest of
+    // hex.
     set(&mut lengths, b"-.0123456789", 4);
     set(&mut lengths, b"abcdef", 5);
-    // Matches of what stands before a value, with what it shares with the last one: 3 bytes, 4 to 10, 11 to 18.
+    // Matches of what stands before a value, with what it shares with the last one: 3 bytes, 4 to
+    // 10, 11 to 18.
     lengths[257] = 7;
     set_range(&mut lengths, 258, 264, 9);
     set_range(&mut lengths, 265, 268, 10);
@@ -32,7 +35,8 @@ const LENGTHS: [u8; SYMBOLS] = {
     fill(lengths, 15, 14)
 };
 
-/// Bits of each distance symbol. Lines are 129 to 192 bytes long, or up to 256, or 384; seldom anything else.
+/// Bits of each distance symbol. Lines are 129 to 192 bytes long, or up to 256, or 384; seldom
+/// anything else.
 const DISTANCE_LENGTHS: [u8; DISTANCE_SYMBOLS] = {
     let mut lengths = [9; DISTANCE_SYMBOLS];
     lengths[13] = 5;
@@ -42,10 +46,13 @@ const DISTANCE_LENGTHS: [u8; DISTANCE_SYMBOLS] = {
     fill(lengths, 9, 8)
 };
 
-/// Bits of each symbol in which the lengths are told: the lengths, and 16, "as before, 3 to 6 times".
+/// Bits of each symbol in which the lengths are told: the lengths, and 16, "as before, 3 to 6
+/// times".
 const LENGTH_LENGTHS: [u8; 19] = [0, 5, 5, 5, 4, 4, 0, 4, 4, 3, 5, 0, 0, 0, 3, 3, 2, 0, 0];
 /// The order in which those are told (RFC 1951, 3.2.7).
-const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+const LENGTH_ORDER: [usize; 19] = [
+    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
+];
 
 const fn set(lengths: &mut [u8; SYMBOLS], symbols: &[u8], len: u8) {
     let mut i = 0;
@@ -83,7 +90,8 @@ const fn fill<const N: usize>(mut lengths: [u8; N], longest: u8, shorter: u8) ->
     lengths
 }
 
-/// The canonical code of these lengths, its bits in the order in which they are written (RFC 1951, 3.2.2).
+/// The canonical code of these lengths, its bits in the order in which they are written (RFC 1951,
+/// 3.2.2).
 const fn canonical<const N: usize>(lengths: [u8; N]) -> [Bits; N] {
     let mut codes = [Bits { bits: 0, len: 0 }; N];
     let (mut len, mut next) = (1, 0_u32);
@@ -91,12 +99,18 @@ const fn canonical<const N: usize>(lengths: [u8; N]) -> [Bits; N] {
         let mut symbol = 0;
         while symbol < N {
             if lengths[symbol] as u32 == len {
-                codes[symbol] = Bits { bits: (next.reverse_bits() >> (32 - len)) as u64, len };
+                codes[symbol] = Bits {
+                    bits: (next.reverse_bits() >> (32 - len)) as u64,
+                    len,
+                };
                 next += 1;
             }
             symbol += 1;
         }
-        assert!(len < 15 || next == 1 << 15, "the code does not use up its room");
+        assert!(
+            len < 15 || next == 1 << 15,
+            "the code does not use up its room"
+        );
         len += 1;
         next <<= 1;
     }
@@ -118,15 +132,23 @@ pub(super) static LITERALS: [Bits; 256] = {
     literals
 };
 
-/// The bits that say how many bytes a match has, its extra bits included; from 3 on (RFC 1951, 3.2.5).
+/// The bits that say how many bytes a match has, its extra bits included; from 3 on (RFC 1951,
+/// 3.2.5).
 pub(super) static MATCHES: [Bits; MAX_MATCH + 1] = {
     let mut matches = [Bits { bits: 0, len: 0 }; MAX_MATCH + 1];
     let (mut symbol, mut len) = (257, 3);
     while symbol < SYMBOLS - 1 {
-        let extra = if symbol < 265 { 0 } else { (symbol - 261) as u32 / 4 };
+        let extra = if symbol < 265 {
+            0
+        } else {
+            (symbol - 261) as u32 / 4
+        };
         let mut more = 0;
         while more < 1 << extra && len < MAX_MATCH {
-            matches[len] = CODES[symbol].then(Bits { bits: more, len: extra });
+            matches[len] = CODES[symbol].then(Bits {
+                bits: more,
+                len: extra,
+            });
             len += 1;
             more += 1;
         }
@@ -136,15 +158,23 @@ pub(super) static MATCHES: [Bits; MAX_MATCH + 1] = {
     matches
 };
 
-/// The bits that say how far back a match begins, its extra bits included; from 1 on (RFC 1951, 3.2.5).
+/// The bits that say how far back a match begins, its extra bits included; from 1 on (RFC 1951,
+/// 3.2.5).
 pub(super) static DISTANCES: [Bits; MAX_DISTANCE + 1] = {
     let mut distances = [Bits { bits: 0, len: 0 }; MAX_DISTANCE + 1];
     let (mut symbol, mut distance) = (0, 1);
     while distance <= MAX_DISTANCE {
-        let extra = if symbol < 4 { 0 } else { (symbol - 2) as u32 / 2 };
+        let extra = if symbol < 4 {
+            0
+        } else {
+            (symbol - 2) as u32 / 2
+        };
         let mut more = 0;
         while more < 1 << extra && distance <= MAX_DISTANCE {
-            distances[distance] = DISTANCE_CODES[symbol].then(Bits { bits: more, len: extra });
+            distances[distance] = DISTANCE_CODES[symbol].then(Bits {
+                bits: more,
+                len: extra,
+            });
             distance += 1;
             more += 1;
         }
@@ -153,13 +183,16 @@ pub(super) static DISTANCES: [Bits; MAX_DISTANCE + 1] = {
     distances
 };
 
-/// The bits of eight characters, each one of `-.0123456789`, the first one lowest; four for each. Those of zero bytes behind them
-/// mean nothing.
+/// The bits of eight characters, each one of `-.0123456789`, the first one lowest; four for each.
+/// Those of zero bytes behind them mean nothing.
 #[inline(always)]
 pub(super) fn digits(text: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    // Codes of one length follow each other as their symbols do; '/' has none of these, so digits are one less.
-    let codes = text.wrapping_sub(0x2d * EACH).wrapping_sub(text >> 4 & EACH);
+    // Codes of one length follow each other as their symbols do; '/' has none of these, so digits
+    // are one less.
+    let codes = text
+        .wrapping_sub(0x2d * EACH)
+        .wrapping_sub(text >> 4 & EACH);
     // A code is written with its highest bit first.
     let swapped = ((codes & (0x05 * EACH)) << 1) | ((codes >> 1) & (0x05 * EACH));
     let swapped = ((swapped & (0x03 * EACH)) << 2) | ((swapped >> 2) & (0x03 * EACH));
@@ -184,16 +217,23 @@ pub(super) fn begin_block(out: &mut BitWriter) {
         let mut left = run.len() - 1;
         while left >= 3 {
             let repeated = left.min(6);
-            out.write(LENGTH_CODES[16].then(Bits { bits: repeated as u64 - 3, len: 2 }));
+            out.write(LENGTH_CODES[16].then(Bits {
+                bits: repeated as u64 - 3,
+                len: 2,
+            }));
             left -= repeated;
         }
         (0..left).for_each(|_| out.write(LENGTH_CODES[run[0] as usize]));
     }
 }
 
-/// The end of a block that is not the last, and an empty stored block behind it, which ends with a byte (RFC 1951, 3.2.4).
+/// The end of a block that is not the last, and an empty stored block behind it, which ends with a
+/// byte (RFC 1951, 3.2.4).
 pub(super) fn end_block(out: &mut BitWriter) {
-    out.write(CODES[END].then(Bits { bits: 0b000, len: 3 }));
+    out.write(CODES[END].then(Bits {
+        bits: 0b000,
+        len: 3,
+    }));
     out.align();
     out.write_bytes(&[0x00, 0x00, 0xff, 0xff]);
 }
@@ -207,9 +247,15 @@ mod tests {
         for text in ["1", "20971520", "17638656", "-9.007", "12345.67", "8", "9-"] {
             let mut padded = [0; 8];
             padded[..text.len()].copy_from_slice(text.as_bytes());
-            let all = text.bytes().fold(Bits::default(), |bits, byte| bits.then(LITERALS[byte as usize]));
+            let all = text.bytes().fold(Bits::default(), |bits, byte| {
+                bits.then(LITERALS[byte as usize])
+            });
             assert_eq!(all.len, 4 * text.len() as u32);
-            assert_eq!(digits(u64::from_le_bytes(padded)) << (64 - all.len), all.bits << (64 - all.len), "{text}");
+            assert_eq!(
+                digits(u64::from_le_bytes(padded)) << (64 - all.len),
+                all.bits << (64 - all.len),
+                "{text}"
+            );
         }
     }
 }

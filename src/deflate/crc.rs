@@ -1,7 +1,9 @@
-//! CRC-32 as gzip has it (RFC 1952, 8), by pieces: of a text that is known in parts, and never put together.
+//! CRC-32 as gzip has it (RFC 1952, 8), by pieces: of a text that is known in parts, and never put
+//! together.
 //!
-//! The checksum of `a` followed by `b` is that of `a`, moved past as many zero bytes as `b` has, XOR the share of `b`: what `b` makes
-//! of a checksum that begins at 0. Zero bytes in front change no share.
+//! The checksum of `a` followed by `b` is that of `a`, moved past as many zero bytes as `b` has,
+//! XOR the share of `b`: what `b` makes of a checksum that begins at 0. Zero bytes in front change
+//! no share.
 
 use std::sync::OnceLock;
 
@@ -17,7 +19,11 @@ static PLACE: [[u32; 256]; PLACES] = {
         let mut crc = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ POLYNOMIAL } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                crc >> 1 ^ POLYNOMIAL
+            } else {
+                crc >> 1
+            };
             bit += 1;
         }
         tables[0][byte] = crc;
@@ -41,21 +47,29 @@ pub(super) fn share(text: &[u8]) -> u32 {
     advance(0, text)
 }
 
-/// The share of 1 to 16 bytes, which are the first `len` of `text` from its lowest byte on, with one byte behind them.
+/// The share of 1 to 16 bytes, which are the first `len` of `text` from its lowest byte on, with
+/// one byte behind them.
 #[inline(always)]
 pub(super) fn share_of_short(text: u128, len: u32) -> u32 {
-    // Moved to the end, so that each byte has its table whatever the length; zero bytes in front change nothing.
+    // Moved to the end, so that each byte has its table whatever the length; zero bytes in front
+    // change nothing.
     if len <= 8 {
         let bytes = ((text as u64) << (64 - 8 * len)).to_le_bytes();
-        (0..8).fold(0, |share, index| share ^ PLACE[8 - index][bytes[index] as usize])
+        (0..8).fold(0, |share, index| {
+            share ^ PLACE[8 - index][bytes[index] as usize]
+        })
     } else {
         let bytes = (text << (128 - 8 * len)).to_le_bytes();
-        (0..16).fold(0, |share, index| share ^ PLACE[16 - index][bytes[index] as usize])
+        (0..16).fold(0, |share, index| {
+            share ^ PLACE[16 - index][bytes[index] as usize]
+        })
     }
 }
 
 fn advance(crc: u32, text: &[u8]) -> u32 {
-    text.iter().fold(crc, |crc, byte| crc >> 8 ^ PLACE[0][(crc as u8 ^ byte) as usize])
+    text.iter().fold(crc, |crc, byte| {
+        crc >> 8 ^ PLACE[0][(crc as u8 ^ byte) as usize]
+    })
 }
 
 /// Moves a checksum past a number of zero bytes.
@@ -88,7 +102,10 @@ impl Past {
     #[inline]
     pub(super) fn moved(&self, crc: u32) -> u32 {
         let [a, b, c, d] = crc.to_le_bytes();
-        self.0[0][a as usize] ^ self.0[1][b as usize] ^ self.0[2][c as usize] ^ self.0[3][d as usize]
+        self.0[0][a as usize]
+            ^ self.0[1][b as usize]
+            ^ self.0[2][c as usize]
+            ^ self.0[3][d as usize]
     }
 }
 
@@ -139,7 +156,11 @@ mod tests {
             let mut padded = [0; 16];
             padded[..len].copy_from_slice(&TEXT[..len]);
             let followed = [&TEXT[..len], &[0]].concat();
-            assert_eq!(share_of_short(u128::from_le_bytes(padded), len as u32), share(&followed), "{len}");
+            assert_eq!(
+                share_of_short(u128::from_le_bytes(padded), len as u32),
+                share(&followed),
+                "{len}"
+            );
         }
     }
 }

@@ -28,19 +28,28 @@ pub struct Precoded {
 }
 
 impl Precoded {
-    /// Works out an id of at most 255 bytes. The usual ones, of 32 hex digits and four hyphens, have at most 176 bits; one with more
-    /// than 184 is written byte by byte each time.
+    /// Works out an id of at most 255 bytes. The usual ones, of 32 hex digits and four hyphens,
+    /// have at most 176 bits; one with more than 184 is written byte by byte each time.
     #[must_use]
     pub fn new(id: &str) -> Self {
         assert!(id.len() <= MAX_ID, "ids have 55 characters at most");
-        let mut precoded = Self { bits: [0; 3], share: crc::share(id.as_bytes()), bit_len: 0, len: id.len() as u8 };
+        let mut precoded = Self {
+            bits: [0; 3],
+            share: crc::share(id.as_bytes()),
+            bit_len: 0,
+            len: id.len() as u8,
+        };
         let mut written = BitWriter::default();
-        id.bytes().for_each(|byte| written.write(LITERALS[byte as usize]));
+        id.bytes()
+            .for_each(|byte| written.write(LITERALS[byte as usize]));
         let bit_len = written.bit_len();
         if bit_len <= MOST_LONG as usize {
             written.align();
             for (bits, bytes) in precoded.bits.iter_mut().zip(written.take().chunks(8)) {
-                bytes.iter().rev().for_each(|byte| *bits = *bits << 8 | u64::from(*byte));
+                bytes
+                    .iter()
+                    .rev()
+                    .for_each(|byte| *bits = *bits << 8 | u64::from(*byte));
             }
             precoded.bit_len = bit_len as u8;
         }
@@ -63,7 +72,8 @@ pub struct Lines {
     last: Last,
 }
 
-/// What lines with the present prefix do to a checksum, but for their id's and their value's own shares.
+/// What lines with the present prefix do to a checksum, but for their id's and their value's own
+/// shares.
 #[derive(Clone, Copy, Debug)]
 struct Ends {
     /// The length of their ids.
@@ -99,8 +109,9 @@ struct Line {
     len: usize,
     value: u128,
     value_len: u32,
-    /// That many bytes of its end are still to be written: they equal what is one line back, and so does the next line's prefix, so
-    /// one match may have both. The line break at least, unless all was written byte by byte.
+    /// That many bytes of its end are still to be written: they equal what is one line back, and so
+    /// does the next line's prefix, so one match may have both. The line break at least, unless all
+    /// was written byte by byte.
     owed: usize,
 }
 
@@ -110,7 +121,14 @@ impl Default for Lines {
         let mut out = BitWriter::default();
         out.write_bytes(&GZIP_HEADER);
         code::begin_block(&mut out);
-        Self { out, crc: Crc::default(), len: 0, prefix: Vec::new(), ends: None, last: Last::Other }
+        Self {
+            out,
+            crc: Crc::default(),
+            len: 0,
+            prefix: Vec::new(),
+            ends: None,
+            last: Last::Other,
+        }
     }
 }
 
@@ -126,11 +144,18 @@ impl Lines {
 
     /// Says how lines begin from here on.
     pub fn prefix(&mut self, prefix: &[u8]) {
-        let shared = self.prefix.iter().zip(prefix).take_while(|(a, b)| a == b).count();
+        let shared = self
+            .prefix
+            .iter()
+            .zip(prefix)
+            .take_while(|(a, b)| a == b)
+            .count();
         self.last = match self.last {
             Last::Same(last) if shared >= MIN_MATCH => Last::Similar(last, shared),
             // The prefix in between had no line.
-            Last::Similar(last, before) if shared.min(before) >= MIN_MATCH => Last::Similar(last, shared.min(before)),
+            Last::Similar(last, before) if shared.min(before) >= MIN_MATCH => {
+                Last::Similar(last, shared.min(before))
+            }
             _ => {
                 self.pay();
                 Last::Other
@@ -141,10 +166,17 @@ impl Lines {
         self.ends = None;
     }
 
-    /// Writes a line: prefix, id, `"} ` and a value. The id's text is asked for only if its bits will not do.
+    /// Writes a line: prefix, id, `"} ` and a value. The id's text is asked for only if its bits
+    /// will not do.
     #[inline]
     pub fn line<'a>(&mut self, id: &Precoded, text: impl FnOnce() -> &'a str, value: Number) {
-        let Number::Short { text: characters, len: value_len } = value else { return self.odd_line(text(), value) };
+        let Number::Short {
+            text: characters,
+            len: value_len,
+        } = value
+        else {
+            return self.odd_line(text(), value);
+        };
         let len = self.prefix.len() + usize::from(id.len) + CLOSING.len() + value_len as usize + 1;
         if len > MAX_LINE || id.bit_len == 0 {
             return self.odd_line(text(), value);
@@ -157,7 +189,9 @@ impl Lines {
             }
             Last::Similar(..) | Last::Other => {
                 out.end();
-                let Some(last) = self.first_prefix() else { return self.odd_line(text(), value) };
+                let Some(last) = self.first_prefix() else {
+                    return self.odd_line(text(), value);
+                };
                 out = self.out.few();
                 last
             }
@@ -169,22 +203,36 @@ impl Lines {
             owed += CLOSING.len() + value_len as usize;
         } else {
             let shared = shared.min(value_len).min(last.value_len);
-            copy(&mut out, CLOSING.len() + shared as usize, len - value_len as usize + last.value_len as usize);
+            copy(
+                &mut out,
+                CLOSING.len() + shared as usize,
+                len - value_len as usize + last.value_len as usize,
+            );
             digits(&mut out, characters >> (8 * shared), value_len - shared);
         }
         out.end();
         self.check(id, characters, value_len);
         self.len += len as u64;
-        self.last = Last::Same(Line { len, value: characters, value_len, owed });
+        self.last = Last::Same(Line {
+            len,
+            value: characters,
+            value_len,
+            owed,
+        });
     }
 
-    /// Writes a prefix of which only a part stands in the line before, and returns that; does nothing if there is no such line.
+    /// Writes a prefix of which only a part stands in the line before, and returns that; does
+    /// nothing if there is no such line.
     #[cold]
     fn first_prefix(&mut self) -> Option<Line> {
-        let Last::Similar(last, shared) = self.last else { return None };
+        let Last::Similar(last, shared) = self.last else {
+            return None;
+        };
         self.pay();
         self.copy(shared, last.len);
-        self.prefix[shared..].iter().for_each(|byte| self.out.write(LITERALS[*byte as usize]));
+        self.prefix[shared..]
+            .iter()
+            .for_each(|byte| self.out.write(LITERALS[*byte as usize]));
         Some(last)
     }
 
@@ -197,11 +245,19 @@ impl Lines {
         value.write(&mut line);
         line.push(b'\n');
         self.text(&line);
-        if let Number::Short { text: value, len: value_len } = value
+        if let Number::Short {
+            text: value,
+            len: value_len,
+        } = value
             && line.len() <= MAX_LINE
             && self.prefix.len() >= MIN_MATCH
         {
-            self.last = Last::Same(Line { len: line.len(), value, value_len, owed: 0 });
+            self.last = Last::Same(Line {
+                len: line.len(),
+                value,
+                value_len,
+                owed: 0,
+            });
         }
     }
 
@@ -211,11 +267,17 @@ impl Lines {
         if self.ends.as_ref().is_none_or(|ends| ends.id_len != id.len) {
             self.ends = Some(Ends::of(&self.prefix, id.len));
         }
-        let Some(Ends { by_value_len, .. }) = &self.ends else { return };
-        let End { past_line, past_rest, share } = &by_value_len[value_len as usize];
+        let Some(Ends { by_value_len, .. }) = &self.ends else {
+            return;
+        };
+        let End {
+            past_line,
+            past_rest,
+            share,
+        } = &by_value_len[value_len as usize];
         // Only the first of these waits for the line before.
-        self.crc.0 =
-            past_line.moved(self.crc.0) ^ (past_rest.moved(id.share) ^ share ^ crc::share_of_short(value, value_len));
+        self.crc.0 = past_line.moved(self.crc.0)
+            ^ (past_rest.moved(id.share) ^ share ^ crc::share_of_short(value, value_len));
     }
 
     /// Writes what the last line still owes.
@@ -237,7 +299,8 @@ impl Lines {
     }
 
     fn literals(&mut self, text: &[u8]) {
-        text.iter().for_each(|byte| self.out.write(LITERALS[*byte as usize]));
+        text.iter()
+            .for_each(|byte| self.out.write(LITERALS[*byte as usize]));
     }
 
     /// How many bytes are whole so far.
@@ -251,8 +314,9 @@ impl Lines {
         self.out.take()
     }
 
-    /// Ends the block of lines, with a whole byte; other blocks must follow, the last of them marked so, and behind them what
-    /// [`gzip_trailer`](super::gzip_trailer) makes. Returns the checksum and the length of the text so far.
+    /// Ends the block of lines, with a whole byte; other blocks must follow, the last of them
+    /// marked so, and behind them what [`gzip_trailer`](super::gzip_trailer) makes. Returns the
+    /// checksum and the length of the text so far.
     pub fn end(&mut self) -> (Crc, u64) {
         self.pay();
         self.last = Last::Other;
@@ -275,7 +339,10 @@ impl Ends {
                 share: past_rest.moved(prefix_share) ^ closing,
             }
         };
-        Self { id_len, by_value_len: std::array::from_fn(end) }
+        Self {
+            id_len,
+            by_value_len: std::array::from_fn(end),
+        }
     }
 }
 
@@ -296,7 +363,10 @@ fn copy(out: &mut FewBits<'_>, mut len: usize, distance: usize) {
 #[inline(always)]
 fn digits(out: &mut FewBits<'_>, text: u128, len: u32) {
     let mut write = |text: u64, len: u32| {
-        out.write(Bits { bits: code::digits(text) & ((1 << (4 * len)) - 1), len: 4 * len });
+        out.write(Bits {
+            bits: code::digits(text) & ((1 << (4 * len)) - 1),
+            len: 4 * len,
+        });
     };
     write(text as u64, len.min(8));
     if len > 8 {

@@ -1,9 +1,11 @@
 //! Numbers as text, the short ones in a register: what there are most of in a scrape.
 
-/// A number as the text formats write it: the shortest decimal that reads back as the same number, never in exponents.
+/// A number as the text formats write it: the shortest decimal that reads back as the same number,
+/// never in exponents.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
-    /// Up to 16 characters of `-.0123456789`, the first one in the lowest byte; the bytes behind them are 0.
+    /// Up to 16 characters of `-.0123456789`, the first one in the lowest byte; the bytes behind
+    /// them are 0.
     Short {
         /// The characters.
         text: u128,
@@ -16,7 +18,8 @@ pub enum Number {
     Real(f64),
 }
 
-/// Below this, thousandths have at most 15 digits, so that no two of them are the same `f64`, and none has a shorter decimal.
+/// Below this, thousandths have at most 15 digits, so that no two of them are the same `f64`, and
+/// none has a shorter decimal.
 const EXACT_THOUSANDTHS: f64 = 1e12;
 /// Below this, whole numbers have at most 16 digits.
 const SHORT_WHOLE: u64 = 10_000_000_000_000_000;
@@ -54,10 +57,17 @@ impl Number {
             return Self::Short { text, len };
         }
         let (tenths, hundredths, rest) = (fraction / 100, fraction / 10 % 10, fraction % 10);
-        let places = if rest != 0 { 3 } else { 1 + u32::from(hundredths != 0) };
+        let places = if rest != 0 {
+            3
+        } else {
+            1 + u32::from(hundredths != 0)
+        };
         let point = u32::from_le_bytes(*b".000") + (tenths << 8 | hundredths << 16 | rest << 24);
         let shown = point & u32::MAX >> (24 - 8 * places);
-        Self::Short { text: text | u128::from(shown) << (8 * len), len: len + 1 + places }
+        Self::Short {
+            text: text | u128::from(shown) << (8 * len),
+            len: len + 1 + places,
+        }
     }
 
     /// Writes the text.
@@ -79,7 +89,8 @@ impl Number {
     }
 }
 
-/// How many thousandths a number is, if it is a whole number of them, not negative, and below 10^12.
+/// How many thousandths a number is, if it is a whole number of them, not negative, and below
+/// 10^12.
 #[inline(always)]
 #[must_use]
 pub fn thousandths(number: f64) -> Option<u64> {
@@ -101,14 +112,21 @@ fn digits(number: u64) -> (u128, u32) {
         let zeros = leading(digits.trailing_zeros(), 8);
         return (((digits | ZEROS as u64) >> (8 * zeros)).into(), 8 - zeros);
     }
-    let (first, last) = (eight_digits(number / EIGHT_DIGITS), eight_digits(number % EIGHT_DIGITS));
+    let (first, last) = (
+        eight_digits(number / EIGHT_DIGITS),
+        eight_digits(number % EIGHT_DIGITS),
+    );
     // The first eight are not all 0.
     let zeros = leading(first.trailing_zeros(), 8);
-    ((u128::from(first) | u128::from(last) << 64 | ZEROS) >> (8 * zeros), 16 - zeros)
+    (
+        (u128::from(first) | u128::from(last) << 64 | ZEROS) >> (8 * zeros),
+        16 - zeros,
+    )
 }
 
-/// Eight digits, one a byte, the first one lowest: a number below 10^8 is split in halves three times, all parts at once. The
-/// multiplications divide by 100 and 10, exact for what they are given (Hacker's Delight, 10).
+/// Eight digits, one a byte, the first one lowest: a number below 10^8 is split in halves three
+/// times, all parts at once. The multiplications divide by 100 and 10, exact for what they are
+/// given (Hacker's Delight, 10).
 #[inline(always)]
 fn eight_digits(number: u64) -> u64 {
     let fours = (number / 10_000) | ((number % 10_000) << 32);
@@ -130,7 +148,9 @@ mod tests {
 
     #[test]
     fn whole_numbers() {
-        let powers = (0..20).map(|power| 10_u64.pow(power)).flat_map(|power| [power - 1, power, power + 1]);
+        let powers = (0..20)
+            .map(|power| 10_u64.pow(power))
+            .flat_map(|power| [power - 1, power, power + 1]);
         for number in powers.chain([1 << 53, u64::MAX, 20_971_520]) {
             assert_eq!(text(Number::whole(number)), number.to_string());
         }
@@ -144,8 +164,19 @@ mod tests {
     /// As std and the prometheus crate write them.
     #[test]
     fn real_numbers() {
-        let odd =
-            [-0.0, 0.1, 1.5e-9, 1e21, -3.0, f64::MAX, f64::MIN_POSITIVE, 5e-324, f64::NAN, 1e12, 999_999_999_999.999];
+        let odd = [
+            -0.0,
+            0.1,
+            1.5e-9,
+            1e21,
+            -3.0,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            5e-324,
+            f64::NAN,
+            1e12,
+            999_999_999_999.999,
+        ];
         for number in odd {
             assert_eq!(text(Number::real(number)), number.to_string());
         }

@@ -18,7 +18,9 @@ fn member(write: impl FnOnce(&mut Lines)) -> Vec<u8> {
 
 fn read(member: &[u8]) -> String {
     let mut text = String::new();
-    flate2::read::GzDecoder::new(member).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(member)
+        .read_to_string(&mut text)
+        .unwrap();
     text
 }
 
@@ -36,7 +38,8 @@ fn lines_of_all_kinds() {
             let prefix = format!("name_{}{{pool=\"{run}\",{same}id=\"", run / 3);
             lines.prefix(prefix.as_bytes());
             for _ in 0..random.usize(0..20) {
-                let hex = ["0", "9", "a", "f", "-", "2a"][random.usize(0..6)].repeat(random.usize(1..40));
+                let hex =
+                    ["0", "9", "a", "f", "-", "2a"][random.usize(0..6)].repeat(random.usize(1..40));
                 let value = match random.u32(0..6) {
                     0 | 1 => Number::whole(1),
                     2 => Number::whole(random.u64(0..2_000)),
@@ -79,7 +82,9 @@ fn every_symbol() {
         }
     });
     let mut text = Vec::new();
-    flate2::read::GzDecoder::new(&*member).read_to_end(&mut text).unwrap();
+    flate2::read::GzDecoder::new(&*member)
+        .read_to_end(&mut text)
+        .unwrap();
     assert!(text == expected);
 }
 

@@ -1,5 +1,6 @@
-//! A scrape as the blocks of bytes that go over the wire, one at a time: none is made before somebody wants it, so a scrape of a
-//! million identities takes no more memory than one of a thousand, and a slow reader delays nobody.
+//! A scrape as the blocks of bytes that go over the wire, one at a time: none is made before
+//! somebody wants it, so a scrape of a million identities takes no more memory than one of a
+//! thousand, and a slow reader delays nobody.
 
 use std::io::{self, Write};
 
@@ -14,12 +15,14 @@ use crate::deflate;
 const BLOCK: usize = 16 << 10;
 /// Of a block of plain text: with room for its last step, a hundred lines.
 const CAPACITY: usize = 3 * BLOCK;
-/// With fewer lines than this, a gzip body goes wholly through flate2: the code that [`deflate`] writes takes two bytes for a letter, which
-/// counts for heads and first lines while there are few others.
+/// With fewer lines than this, a gzip body goes wholly through flate2: the code that [`deflate`]
+/// writes takes two bytes for a letter, which counts for heads and first lines while there are few
+/// others.
 const SYNTHESISED_FROM: usize = 2_048;
 /// zstd's level; the smallest is what a scrape can afford.
 const ZSTD_LEVEL: i32 = 1;
-/// zstd's window, as a power of two. Lines are alike, so a larger one finds nothing more; but it would take 2 MiB for each scraper.
+/// zstd's window, as a power of two. Lines are alike, so a larger one finds nothing more; but it
+/// would take 2 MiB for each scraper.
 const ZSTD_WINDOW: u32 = 17;
 
 /// How a body is compressed.
@@ -44,7 +47,8 @@ enum Coder {
     Plain(TextLines),
     /// Identities' lines as gzip, without their text ever being written.
     Synthesised(deflate::Lines),
-    /// What comes after those, in the same gzip member: with the checksum and the length of the text so far.
+    /// What comes after those, in the same gzip member: with the checksum and the length of the
+    /// text so far.
     Behind(DeflateEncoder<Vec<u8>>, crc32fast::Hasher, u64),
     Gzip(GzEncoder<Vec<u8>>, TextLines),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>, TextLines),
@@ -64,17 +68,25 @@ impl Blocks {
             Coding::Zstd => {
                 let encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL);
                 let mut encoder = encoder.expect("zstd takes level 1");
-                encoder.window_log(ZSTD_WINDOW).expect("zstd takes windows of 128 KiB");
+                encoder
+                    .window_log(ZSTD_WINDOW)
+                    .expect("zstd takes windows of 128 KiB");
                 Coder::Zstd(encoder, text)
             }
         };
-        Self { scrape, coder, ended: false }
+        Self {
+            scrape,
+            coder,
+            ended: false,
+        }
     }
 
     /// How many bytes all blocks of a scrape have together. Writes them all, and keeps none.
     #[must_use]
     pub fn total(scrape: &Scrape, coding: Coding) -> u64 {
-        Self::new(scrape.clone(), coding).map(|block| block.len() as u64).sum()
+        Self::new(scrape.clone(), coding)
+            .map(|block| block.len() as u64)
+            .sum()
     }
 
     /// Writes a little more; says whether there is any left.
@@ -100,7 +112,11 @@ impl Blocks {
                 if !scrape.lines(lines) {
                     let (crc, len) = lines.end();
                     let encoder = DeflateEncoder::new(lines.take(), Compression::fast());
-                    *coder = Coder::Behind(encoder, crc32fast::Hasher::new_with_initial(crc.value()), len);
+                    *coder = Coder::Behind(
+                        encoder,
+                        crc32fast::Hasher::new_with_initial(crc.value()),
+                        len,
+                    );
                 }
                 Ok(true)
             }
@@ -161,7 +177,9 @@ impl Iterator for Blocks {
 
     fn next(&mut self) -> Option<Vec<u8>> {
         while !self.ended && self.ready() < BLOCK {
-            self.ended = !self.write().expect("writing to a Vec fails only when there is no memory");
+            self.ended = !self
+                .write()
+                .expect("writing to a Vec fails only when there is no memory");
         }
         Some(self.take()).filter(|block| !block.is_empty())
     }

@@ -1,5 +1,5 @@
-//! THE table: name, type, unit, labels and help of every family. Both formats and the README's table are made from it, and the
-//! exporter's own metrics are registered from it.
+//! THE table: name, type, unit, labels and help of every family. Both formats and the README's
+//! table are made from it, and the exporter's own metrics are registered from it.
 
 use std::fmt;
 
@@ -25,7 +25,8 @@ pub enum Kind {
     Counter,
     /// Counts of observations by size, which only go up.
     Histogram,
-    /// Counts of what there is now by size. OpenMetrics alone knows it; the text format has to call it a histogram.
+    /// Counts of what there is now by size. OpenMetrics alone knows it; the text format has to call
+    /// it a histogram.
     GaugeHistogram,
 }
 
@@ -48,7 +49,10 @@ const UNITS: [&str; 3] = ["bytes", "ratio", "seconds"];
 #[must_use]
 pub fn unit(name: &str) -> Option<&'static str> {
     let name = name.strip_suffix("_total").unwrap_or(name);
-    UNITS.into_iter().find(|unit| name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')))
+    UNITS.into_iter().find(|unit| {
+        name.strip_suffix(unit)
+            .is_some_and(|rest| rest.ends_with('_'))
+    })
 }
 
 macro_rules! families {
@@ -149,11 +153,21 @@ families! {
 /// The README's table of metrics, in Markdown.
 #[must_use]
 pub fn markdown() -> String {
-    let mut table = "| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n".to_owned();
-    for Family { name, kind, labels, help } in ALL {
+    let mut table =
+        "| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n".to_owned();
+    for Family {
+        name,
+        kind,
+        labels,
+        help,
+    } in ALL
+    {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
         let unit = unit(name).unwrap_or_default();
-        table += &format!("| `{name}` | {kind} | {unit} | {} | {help} |\n", labels.join(", "));
+        table += &format!(
+            "| `{name}` | {kind} | {unit} | {} | {help} |\n",
+            labels.join(", ")
+        );
     }
     table
 }
@@ -167,7 +181,10 @@ mod tests {
         for (name, expected) in [
             ("cognitosync_identity_storage_bytes", Some("bytes")),
             ("process_cpu_seconds_total", Some("seconds")),
-            ("cognitosync_pool_identity_storage_used_ratio", Some("ratio")),
+            (
+                "cognitosync_pool_identity_storage_used_ratio",
+                Some("ratio"),
+            ),
             ("cognitosync_identity_datasets", None),
             ("bytes", None),
             ("kilobytes", None),

@@ -1,8 +1,8 @@
 //! One series for each identity.
 
 use super::families::{
-    Family, IDENTITY_AGE, IDENTITY_DATASETS, IDENTITY_INFO, IDENTITY_LAST_MODIFIED, IDENTITY_LAST_SUCCESS,
-    IDENTITY_STORAGE, IDENTITY_UP,
+    Family, IDENTITY_AGE, IDENTITY_DATASETS, IDENTITY_INFO, IDENTITY_LAST_MODIFIED,
+    IDENTITY_LAST_SUCCESS, IDENTITY_STORAGE, IDENTITY_UP,
 };
 use super::selection::Selection;
 use super::text::{FamilyWriter, Format};
@@ -23,8 +23,14 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Datasets, Self::Storage, Self::LastModified, Self::Age, Self::Up, Self::LastSuccess];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Datasets,
+        Self::Storage,
+        Self::LastModified,
+        Self::Age,
+        Self::Up,
+        Self::LastSuccess,
+    ];
 
     pub(super) fn family(self) -> &'static Family {
         match self {
@@ -39,7 +45,9 @@ impl Column {
 
     /// How each line of a pool begins: up to where identities differ.
     pub(super) fn prefix(self, pool: &PoolView<'_>) -> Vec<u8> {
-        let [pool_label, identity_label] = self.family().labels else { unreachable!("two labels make an identity") };
+        let [pool_label, identity_label] = self.family().labels else {
+            unreachable!("two labels make an identity")
+        };
         let (name, id, region) = (self.family().name, &pool.target.id, pool.target.id.region());
         // Ids have nothing that would have to be escaped.
         format!("{name}{{{pool_label}=\"{id}\",{identity_label}=\"{region}:").into_bytes()
@@ -60,7 +68,8 @@ pub(super) trait Lines {
 #[derive(Debug)]
 pub(super) struct TextLines {
     pub(super) out: Vec<u8>,
-    /// Followed by room: a copy of a known length is a few instructions, one of any length is a call.
+    /// Followed by room: a copy of a known length is a few instructions, one of any length is a
+    /// call.
     prefix: [u8; LONGEST_PREFIX],
     prefix_len: usize,
 }
@@ -70,7 +79,11 @@ const LONGEST_PREFIX: usize = 256;
 
 impl Default for TextLines {
     fn default() -> Self {
-        Self { out: Vec::new(), prefix: [0; LONGEST_PREFIX], prefix_len: 0 }
+        Self {
+            out: Vec::new(),
+            prefix: [0; LONGEST_PREFIX],
+            prefix_len: 0,
+        }
     }
 }
 
@@ -135,9 +148,14 @@ pub(super) struct Part<'a> {
     pub(super) format: Format,
 }
 
-/// Writes a column's lines of some identities, ahead of the first one the family's head unless it has `begun`. Says whether there
-/// were such identities.
-pub(super) fn write<L: Lines>(column: Column, part: &Part<'_>, begun: &mut bool, lines: &mut L) -> bool {
+/// Writes a column's lines of some identities, ahead of the first one the family's head unless it
+/// has `begun`. Says whether there were such identities.
+pub(super) fn write<L: Lines>(
+    column: Column,
+    part: &Part<'_>,
+    begun: &mut bool,
+    lines: &mut L,
+) -> bool {
     let now = part.now;
     let oldest = part.pool.oldest_shown(now.mono);
     let current = |record: &Record| record.usage(oldest).copied();
@@ -145,12 +163,21 @@ pub(super) fn write<L: Lines>(column: Column, part: &Part<'_>, begun: &mut bool,
     if part.chunk == 0 {
         lines.prefix(&column.prefix(&part.pool));
     }
-    let mut out = Out { column, part, begun, lines };
+    let mut out = Out {
+        column,
+        part,
+        begun,
+        lines,
+    };
     // One loop for each column, so that none of them asks at each line which it is.
     match column {
-        Column::Datasets => out.each(|record| Some(Number::whole(current(record)?.datasets?.into()))),
+        Column::Datasets => {
+            out.each(|record| Some(Number::whole(current(record)?.datasets?.into())))
+        }
         Column::Storage => out.each(|record| Some(Number::whole(current(record)?.storage_bytes?))),
-        Column::LastModified => out.each(|record| Some(Number::real(current(record)?.last_modified?))),
+        Column::LastModified => {
+            out.each(|record| Some(Number::real(current(record)?.last_modified?)))
+        }
         Column::Age => out.each(|record| {
             let then = current(record)?.last_modified?;
             Some(match (now_thousandths, thousandths(then)) {
@@ -174,7 +201,12 @@ struct Out<'a, L> {
 impl<L: Lines> Out<'_, L> {
     #[inline]
     fn each(&mut self, value: impl Fn(&Record) -> Option<Number>) -> bool {
-        let Part { pool, selection, chunk, .. } = self.part;
+        let Part {
+            pool,
+            selection,
+            chunk,
+            ..
+        } = self.part;
         let identities = &pool.target.identities;
         selection.chunk(pool.records, *chunk, &mut |index, record| {
             let Some(value) = value(record) else { return };
@@ -188,7 +220,9 @@ impl<L: Lines> Out<'_, L> {
     #[cold]
     fn begin(&mut self) {
         let mut head = Vec::new();
-        self.part.format.head(self.column.family().head(), &mut head);
+        self.part
+            .format
+            .head(self.column.family().head(), &mut head);
         self.lines.text(&head);
         *self.begun = true;
     }
@@ -196,7 +230,12 @@ impl<L: Lines> Out<'_, L> {
 
 /// Writes the names of some identities. Says whether there were such identities.
 pub(super) fn write_names(part: &Part<'_>, out: &mut FamilyWriter<'_>) -> bool {
-    let Part { pool, selection, chunk, .. } = part;
+    let Part {
+        pool,
+        selection,
+        chunk,
+        ..
+    } = part;
     let identities = &pool.target.identities;
     identities.any_named()
         && selection.chunk(pool.records, *chunk, &mut |index, _| {

@@ -10,7 +10,8 @@ use super::text::{FamilyWriter, Format};
 use crate::clock::Moment;
 use crate::store::Snapshot;
 
-/// One scrape: everything as it was at one moment, to be written a part at a time. A clone writes the same again.
+/// One scrape: everything as it was at one moment, to be written a part at a time. A clone writes
+/// the same again.
 #[derive(Clone, Debug)]
 pub struct Scrape {
     snapshot: Snapshot,
@@ -43,7 +44,10 @@ impl Place {
     }
 
     fn next_family(&mut self) {
-        *self = Self { family: self.family + 1, ..Self::default() };
+        *self = Self {
+            family: self.family + 1,
+            ..Self::default()
+        };
     }
 }
 
@@ -55,18 +59,30 @@ impl Scrape {
         summaries: Arc<[Summary]>,
         own: Arc<[u8]>,
     ) -> Self {
-        Self { snapshot, now, format, summaries, own, next: Place::default() }
+        Self {
+            snapshot,
+            now,
+            format,
+            summaries,
+            own,
+            next: Place::default(),
+        }
     }
 
     /// About how many lines [`Scrape::lines`] will write; never fewer than it does.
     pub(super) fn expected_lines(&self) -> usize {
         let pools = self.snapshot.pools().zip(&*self.summaries);
-        Column::ALL.len() * pools.map(|(pool, summary)| summary.selection.len(pool.records)).sum::<usize>()
+        Column::ALL.len()
+            * pools
+                .map(|(pool, summary)| summary.selection.len(pool.records))
+                .sum::<usize>()
     }
 
     /// Writes the next few identities' lines; says whether there are any left.
     pub(super) fn lines<L: Lines>(&mut self, lines: &mut L) -> bool {
-        let Some(column) = Column::ALL.get(self.next.family) else { return false };
+        let Some(column) = Column::ALL.get(self.next.family) else {
+            return false;
+        };
         match self.part() {
             Some(part) => {
                 let mut begun = self.next.begun;
@@ -79,7 +95,8 @@ impl Scrape {
         true
     }
 
-    /// Writes the next few lines of what comes after the identities' lines; says whether there are any left.
+    /// Writes the next few lines of what comes after the identities' lines; says whether there are
+    /// any left.
     pub(super) fn rest(&mut self, out: &mut Vec<u8>) -> bool {
         let number = self.next.family - Column::ALL.len();
         if number > pool_series::FAMILIES.len() {
@@ -92,14 +109,24 @@ impl Scrape {
             return true;
         };
         // Names come first, and they alone have a line for each identity.
-        let of_pools = number.checked_sub(1).map(|number| pool_series::FAMILIES[number]);
+        let of_pools = number
+            .checked_sub(1)
+            .map(|number| pool_series::FAMILIES[number]);
         let family = of_pools.map_or(&IDENTITY_INFO, |(family, _)| family);
         let mut writer = FamilyWriter::new(self.format, family.head(), out);
         writer.begun = self.next.begun;
         let was_chunk = match of_pools {
             Some((family, write)) => {
                 let summary = &self.summaries[self.next.pool];
-                write(family, &Told { pool: part.pool, summary, now: self.now }, &mut writer);
+                write(
+                    family,
+                    &Told {
+                        pool: part.pool,
+                        summary,
+                        now: self.now,
+                    },
+                    &mut writer,
+                );
                 false
             }
             None => identity_series::write_names(&part, &mut writer),

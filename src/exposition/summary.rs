@@ -1,4 +1,5 @@
-//! What one pass over a pool's identities tells: sums, counts by state, spreads, and who gets series.
+//! What one pass over a pool's identities tells: sums, counts by state, spreads, and who gets
+//! series.
 
 use super::selection::{Nearest, Selection};
 use super::text::Buckets;
@@ -44,7 +45,12 @@ pub struct Spread<const N: usize> {
 
 impl<const N: usize> Spread<N> {
     fn new(bounds: [f64; N]) -> Self {
-        Self { bounds, counts: [0; N], above: 0, sum: 0.0 }
+        Self {
+            bounds,
+            counts: [0; N],
+            above: 0,
+            sum: 0.0,
+        }
     }
 
     #[inline]
@@ -63,7 +69,11 @@ impl<const N: usize> Spread<N> {
             Some(*sum)
         });
         let count = self.counts.iter().sum::<u64>() + self.above;
-        Buckets { cumulative: self.bounds.into_iter().zip(running).collect(), count, sum: self.sum }
+        Buckets {
+            cumulative: self.bounds.into_iter().zip(running).collect(),
+            count,
+            sum: self.sum,
+        }
     }
 }
 
@@ -78,7 +88,15 @@ impl Summary {
             datasets: None,
             storage_used: Spread::new(PARTS),
             datasets_used: Spread::new(PARTS),
-            idle: Spread::new([HOUR, DAY, 7.0 * DAY, 30.0 * DAY, 90.0 * DAY, 180.0 * DAY, 365.0 * DAY]),
+            idle: Spread::new([
+                HOUR,
+                DAY,
+                7.0 * DAY,
+                30.0 * DAY,
+                90.0 * DAY,
+                180.0 * DAY,
+                365.0 * DAY,
+            ]),
             selection: Selection::All,
         };
         let mut nearest = match pool.target.settings.series {
@@ -139,26 +157,40 @@ impl Used {
     #[must_use]
     pub fn of(usage: &Usage, limits: Limits) -> Self {
         Self {
-            storage: usage.storage_bytes.map(|bytes| bytes as f64 / limits.storage_bytes as f64),
-            datasets: usage.datasets.map(|datasets| f64::from(datasets) / f64::from(limits.datasets)),
+            storage: usage
+                .storage_bytes
+                .map(|bytes| bytes as f64 / limits.storage_bytes as f64),
+            datasets: usage
+                .datasets
+                .map(|datasets| f64::from(datasets) / f64::from(limits.datasets)),
         }
     }
 
     /// The larger of the two: how near a limit the identity is.
     #[must_use]
     pub fn larger(self) -> f64 {
-        self.storage.unwrap_or(0.0).max(self.datasets.unwrap_or(0.0))
+        self.storage
+            .unwrap_or(0.0)
+            .max(self.datasets.unwrap_or(0.0))
     }
 }
 
-/// The identities of a pool nearest a limit, at most so many: by position, in its order, with their usage.
+/// The identities of a pool nearest a limit, at most so many: by position, in its order, with their
+/// usage.
 #[must_use]
 pub fn nearest_limits(pool: &PoolView<'_>, now: Moment, most: usize) -> Vec<(usize, Usage)> {
     let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
     let mut nearest = Nearest::new(most, &[]);
     for (index, record) in pool.records.chunks().flatten().enumerate() {
-        nearest.offer(index, record.usage(oldest_shown).map(|usage| Used::of(usage, limits).larger()));
+        nearest.offer(
+            index,
+            record
+                .usage(oldest_shown)
+                .map(|usage| Used::of(usage, limits).larger()),
+        );
     }
     let chosen = nearest.chosen().into_iter().map(|index| index as usize);
-    chosen.filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?))).collect()
+    chosen
+        .filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?)))
+        .collect()
 }

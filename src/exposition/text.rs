@@ -1,6 +1,8 @@
-//! The two text formats, written into a buffer: Prometheus's own, version 0.0.4, and OpenMetrics 1.0.0.
+//! The two text formats, written into a buffer: Prometheus's own, version 0.0.4, and OpenMetrics
+//! 1.0.0.
 //!
-//! They differ in a family's head, in how counters and histograms of the present are named, and in how the bounds of buckets are written.
+//! They differ in a family's head, in how counters and histograms of the present are named, and in
+//! how the bounds of buckets are written.
 
 use super::families::{Family, Kind, unit};
 use crate::deflate::Number;
@@ -29,7 +31,11 @@ impl Family {
     /// What is said of it ahead of its samples.
     #[must_use]
     pub fn head(&self) -> Head<'static> {
-        Head { name: self.name, kind: self.kind, help: self.help }
+        Head {
+            name: self.name,
+            kind: self.kind,
+            help: self.help,
+        }
     }
 
     /// Its labels with these values, in its order.
@@ -55,15 +61,36 @@ impl Format {
 
     pub(super) fn head(self, head: Head<'_>, out: &mut Vec<u8>) {
         let Head { name, kind, help } = head;
-        let mut push = |parts: &[&str]| parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+        let mut push = |parts: &[&str]| {
+            parts
+                .iter()
+                .for_each(|part| out.extend_from_slice(part.as_bytes()))
+        };
         match self {
             Self::Text => {
                 // What the format does not know it must not be told.
-                let kind = if kind == Kind::GaugeHistogram { Kind::Histogram } else { kind };
-                push(&["# HELP ", name, " ", help, "\n# TYPE ", name, " ", &kind.to_string(), "\n"]);
+                let kind = if kind == Kind::GaugeHistogram {
+                    Kind::Histogram
+                } else {
+                    kind
+                };
+                push(&[
+                    "# HELP ",
+                    name,
+                    " ",
+                    help,
+                    "\n# TYPE ",
+                    name,
+                    " ",
+                    &kind.to_string(),
+                    "\n",
+                ]);
             }
             Self::OpenMetrics => {
-                let name = name.strip_suffix("_total").filter(|_| kind == Kind::Counter).unwrap_or(name);
+                let name = name
+                    .strip_suffix("_total")
+                    .filter(|_| kind == Kind::Counter)
+                    .unwrap_or(name);
                 push(&["# TYPE ", name, " ", &kind.to_string(), "\n"]);
                 if let Some(unit) = unit(name) {
                     push(&["# UNIT ", name, " ", unit, "\n"]);
@@ -103,7 +130,8 @@ pub struct Buckets {
     pub sum: f64,
 }
 
-/// Writes a family's samples; its head goes ahead of the first one, so that a family without samples leaves no trace.
+/// Writes a family's samples; its head goes ahead of the first one, so that a family without
+/// samples leaves no trace.
 #[derive(Debug)]
 pub struct FamilyWriter<'a> {
     format: Format,
@@ -116,11 +144,20 @@ pub struct FamilyWriter<'a> {
 impl<'a> FamilyWriter<'a> {
     /// A family of which nothing is written yet.
     pub fn new(format: Format, head: Head<'a>, out: &'a mut Vec<u8>) -> Self {
-        Self { format, head, out, begun: false }
+        Self {
+            format,
+            head,
+            out,
+            begun: false,
+        }
     }
 
     /// Writes one sample with names and values of labels.
-    pub fn sample<'l>(&mut self, labels: impl IntoIterator<Item = (&'l str, &'l str)>, value: Number) {
+    pub fn sample<'l>(
+        &mut self,
+        labels: impl IntoIterator<Item = (&'l str, &'l str)>,
+        value: Number,
+    ) {
         self.begin();
         self.line("", labels, value);
     }
@@ -141,10 +178,21 @@ impl<'a> FamilyWriter<'a> {
         self.line(count, labels, Number::whole(buckets.count));
     }
 
-    fn bucket<'l>(&mut self, labels: impl IntoIterator<Item = (&'l str, &'l str)>, bound: &str, count: u64) {
+    fn bucket<'l>(
+        &mut self,
+        labels: impl IntoIterator<Item = (&'l str, &'l str)>,
+        bound: &str,
+        count: u64,
+    ) {
         // Shorter than those of the labels, which a bound need not outlive.
-        let labels = labels.into_iter().map(|(name, value): (&str, &str)| (name, value));
-        self.line("_bucket", labels.chain([("le", bound)]), Number::whole(count));
+        let labels = labels
+            .into_iter()
+            .map(|(name, value): (&str, &str)| (name, value));
+        self.line(
+            "_bucket",
+            labels.chain([("le", bound)]),
+            Number::whole(count),
+        );
     }
 
     fn begin(&mut self) {
@@ -154,7 +202,12 @@ impl<'a> FamilyWriter<'a> {
         }
     }
 
-    fn line<'l>(&mut self, suffix: &str, labels: impl IntoIterator<Item = (&'l str, &'l str)>, value: Number) {
+    fn line<'l>(
+        &mut self,
+        suffix: &str,
+        labels: impl IntoIterator<Item = (&'l str, &'l str)>,
+        value: Number,
+    ) {
         self.out.extend_from_slice(self.head.name.as_bytes());
         self.out.extend_from_slice(suffix.as_bytes());
         let mut opening = b'{';

@@ -33,12 +33,23 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(waiting: Vec<(Mono, u32)>, rate_limit: f64) -> Self {
         let waiting = waiting.into_iter().map(Reverse).collect();
-        Self { waiting, pacer: Pacer::new(rate_limit), out: 0, probe: None }
+        Self {
+            waiting,
+            pacer: Pacer::new(rate_limit),
+            out: 0,
+            probe: None,
+        }
     }
 
-    /// The same budget with others waiting, or the same by other indices, and nothing under way. A probe that is `lost` goes out
-    /// anew.
-    pub(super) fn refilled(mut self, waiting: Vec<(Mono, u32)>, rate_limit: f64, lost: bool, now: Mono) -> Self {
+    /// The same budget with others waiting, or the same by other indices, and nothing under way. A
+    /// probe that is `lost` goes out anew.
+    pub(super) fn refilled(
+        mut self,
+        waiting: Vec<(Mono, u32)>,
+        rate_limit: f64,
+        lost: bool,
+        now: Mono,
+    ) -> Self {
         self.waiting = waiting.into_iter().map(Reverse).collect();
         self.out = 0;
         self.pacer.set_ceiling(rate_limit);
@@ -78,18 +89,25 @@ impl Lane {
         self.probe.as_ref().map(Probe::ready_at)
     }
 
-    /// The target to ask now, and whether as a probe; or when to look again. At most `share` calls are under way at once.
+    /// The target to ask now, and whether as a probe; or when to look again. At most `share` calls
+    /// are under way at once.
     pub(super) fn next(&mut self, share: usize, now: Mono) -> Result<(u32, bool), Mono> {
         if self.out >= share {
             return Err(Mono::NEVER);
         }
         let due = self.oldest_due().unwrap_or(Mono::NEVER);
         // A probe does not wait for anybody's turn.
-        let ready = self.probe.as_ref().map_or(due, Probe::ready_at).max(self.pacer.ready_at());
+        let ready = self
+            .probe
+            .as_ref()
+            .map_or(due, Probe::ready_at)
+            .max(self.pacer.ready_at());
         if ready > now {
             return Err(ready);
         }
-        let Some(Reverse((_, index))) = self.waiting.pop() else { return Err(Mono::NEVER) };
+        let Some(Reverse((_, index))) = self.waiting.pop() else {
+            return Err(Mono::NEVER);
+        };
         self.pacer.spend(now);
         self.out += 1;
         let probe = self.probe.as_mut().map(Probe::set_out);
@@ -107,8 +125,14 @@ impl Lane {
     }
 
     /// Takes in what a call told of the budget.
-    pub(super) fn learn(&mut self, ticket: &Ticket, failure: Option<Failure>, now: Mono) -> Option<Change> {
-        // What is no answer of AWS tells nothing about its quota, and nothing good about the credentials.
+    pub(super) fn learn(
+        &mut self,
+        ticket: &Ticket,
+        failure: Option<Failure>,
+        now: Mono,
+    ) -> Option<Change> {
+        // What is no answer of AWS tells nothing about its quota, and nothing good about the
+        // credentials.
         let answered = failure.is_none_or(Failure::is_answer);
         match failure {
             Some(Failure::Throttled) => self.pacer.throttled(ticket.set_out, now),

@@ -17,7 +17,10 @@ pub(super) struct Probe {
 impl Probe {
     /// Credentials have just been refused: the first probe goes out in 5 s.
     pub(super) fn new(now: Mono) -> Self {
-        Self { next: now + FIRST_WAIT, wait: FIRST_WAIT }
+        Self {
+            next: now + FIRST_WAIT,
+            wait: FIRST_WAIT,
+        }
     }
 
     /// When the next probe may go out; never while one is out.

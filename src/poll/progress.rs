@@ -42,12 +42,21 @@ impl Progress {
     }
 
     pub(super) fn retarget(&self, targets: &Targets, rate_limit: f64) {
-        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = budgets(targets, rate_limit);
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) =
+            budgets(targets, rate_limit);
     }
 
-    pub(super) fn beat(&self, now: Mono, oldest_due: Option<Mono>, budgets: impl Iterator<Item = (f64, bool)>) {
+    pub(super) fn beat(
+        &self,
+        now: Mono,
+        oldest_due: Option<Mono>,
+        budgets: impl Iterator<Item = (f64, bool)>,
+    ) {
         self.beat.beat(now);
-        self.oldest_due.store(oldest_due.unwrap_or(Mono::NEVER).as_nanos(), Ordering::Relaxed);
+        self.oldest_due.store(
+            oldest_due.unwrap_or(Mono::NEVER).as_nanos(),
+            Ordering::Relaxed,
+        );
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
         for (budget, (rate, credentials_good)) in known.iter_mut().zip(budgets) {
             (budget.rate, budget.credentials_good) = (rate, credentials_good);
@@ -66,17 +75,23 @@ impl Progress {
         now.since(Mono::from_nanos(self.oldest_due.load(Ordering::Relaxed)))
     }
 
-    /// What polling every identity once takes at the present rates, in seconds. Budgets are polled side by side: the
-    /// slowest counts.
+    /// What polling every identity once takes at the present rates, in seconds. Budgets are polled
+    /// side by side: the slowest counts.
     #[must_use]
     pub fn sweep_seconds(&self) -> f64 {
-        self.budgets().iter().map(|budget| budget.identities as f64 / budget.rate).fold(0.0, f64::max)
+        self.budgets()
+            .iter()
+            .map(|budget| budget.identities as f64 / budget.rate)
+            .fold(0.0, f64::max)
     }
 
     /// How all budgets do.
     #[must_use]
     pub fn budgets(&self) -> Vec<BudgetProgress> {
-        self.budgets.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.budgets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -23,8 +23,8 @@ impl Retry {
         Self { attempts }
     }
 
-    /// How long to wait after attempt number `attempt` (from 1) failed; `None` when the poll has failed. `chance` in 0..1
-    /// spreads the waits over half to the whole of 0.5 s, 1 s, 2 s … 20 s.
+    /// How long to wait after attempt number `attempt` (from 1) failed; `None` when the poll has
+    /// failed. `chance` in 0..1 spreads the waits over half to the whole of 0.5 s, 1 s, 2 s … 20 s.
     #[must_use]
     pub fn wait(&self, attempt: u32, failure: Failure, chance: f64) -> Option<Duration> {
         if attempt >= self.attempts || !failure.is_transient() {
@@ -39,7 +39,9 @@ impl Retry {
             max_elapsed_time: None,
             ..ExponentialBackoff::default()
         };
-        let longest = (1..attempt).fold(waits.next_backoff()?, |_, _| waits.next_backoff().unwrap_or(LONGEST_WAIT));
+        let longest = (1..attempt).fold(waits.next_backoff()?, |_, _| {
+            waits.next_backoff().unwrap_or(LONGEST_WAIT)
+        });
         Some(longest.mul_f64(0.5 + chance / 2.0))
     }
 }
@@ -51,10 +53,18 @@ mod tests {
     #[test]
     fn waits_double_up_to_a_longest() {
         let retry = Retry::new(10);
-        let waits: Vec<_> = (1..=8).filter_map(|attempt| retry.wait(attempt, Failure::Timeout, 1.0)).collect();
+        let waits: Vec<_> = (1..=8)
+            .filter_map(|attempt| retry.wait(attempt, Failure::Timeout, 1.0))
+            .collect();
         let millis: Vec<_> = waits.iter().map(Duration::as_millis).collect();
-        assert_eq!(millis, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]);
-        assert_eq!(retry.wait(1, Failure::Timeout, 0.0), Some(Duration::from_millis(250)));
+        assert_eq!(
+            millis,
+            [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]
+        );
+        assert_eq!(
+            retry.wait(1, Failure::Timeout, 0.0),
+            Some(Duration::from_millis(250))
+        );
     }
 
     #[test]

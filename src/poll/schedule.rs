@@ -1,9 +1,11 @@
-//! Who is to be asked next. One schedule for all identities and pools: no task and no timer for each.
+//! Who is to be asked next. One schedule for all identities and pools: no task and no timer for
+//! each.
 //!
-//! Every target has a phase, a fixed point in its interval told by a hash of its id, so that polls spread evenly and stay
-//! so. A target is either waiting in its budget's heap, ordered by when it is due, or handed out as a [`Ticket`] until it
-//! is given back. Due targets go longest waiting first; budgets take turns, so that none starves another. Whoever fails for
-//! good is asked less often, and a budget without good credentials asks nothing but a probe.
+//! Every target has a phase, a fixed point in its interval told by a hash of its id, so that polls
+//! spread evenly and stay so. A target is either waiting in its budget's heap, ordered by when it
+//! is due, or handed out as a [`Ticket`] until it is given back. Due targets go longest waiting
+//! first; budgets take turns, so that none starves another. Whoever fails for good is asked less
+//! often, and a budget without good credentials asks nothing but a probe.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -51,7 +53,8 @@ pub struct Ticket {
 pub struct Schedule {
     began: Mono,
     pools: Vec<PoolSlot>,
-    /// Of each target, by index: its phase as a fraction of its interval. Behind all identities stand the pools.
+    /// Of each target, by index: its phase as a fraction of its interval. Behind all identities
+    /// stand the pools.
     phases: Vec<u32>,
     lanes: Vec<Lane>,
     /// The lane that is asked first.
@@ -77,19 +80,24 @@ struct Retrying {
 }
 
 impl Schedule {
-    /// A schedule whose first interval begins now, with a ceiling of `rate_limit` calls per second for each budget.
+    /// A schedule whose first interval begins now, with a ceiling of `rate_limit` calls per second
+    /// for each budget.
     #[must_use]
     pub fn new(targets: &Targets, rate_limit: f64, now: Mono) -> Self {
         let mut schedule = Self::without_lanes(targets, now);
         let due = |index| Some(schedule.due(index, now));
         let waiting = schedule.by_lane(targets, due);
-        schedule.lanes = waiting.into_iter().map(|waiting| Lane::new(waiting, rate_limit)).collect();
+        schedule.lanes = waiting
+            .into_iter()
+            .map(|waiting| Lane::new(waiting, rate_limit))
+            .collect();
         schedule
     }
 
-    /// Goes on with other targets. Those that stay keep their phase, when they are due, their attempts and their slowness, and
-    /// the calls `under_way` about them go on; tickets of those that do not are taken out. Budgets that stay keep their pace
-    /// and what is known of their credentials.
+    /// Goes on with other targets. Those that stay keep their phase, when they are due, their
+    /// attempts and their slowness, and the calls `under_way` about them go on; tickets of those
+    /// that do not are taken out. Budgets that stay keep their pace and what is known of their
+    /// credentials.
     pub fn retarget(
         &mut self,
         (old, new, carry): (&Targets, &Targets, &Carry),
@@ -100,15 +108,22 @@ impl Schedule {
         let mut next = Self::without_lanes(new, self.began);
         let mut dues = vec![None; next.phases.len()];
         for (due, index) in self.lanes.iter().flat_map(Lane::waiting) {
-            let Some(moved) = self.moved(index, carry, &next) else { continue };
-            if self.pools[self.pool_of(index)].interval == next.pools[next.pool_of(moved)].interval {
+            let Some(moved) = self.moved(index, carry, &next) else {
+                continue;
+            };
+            if self.pools[self.pool_of(index)].interval == next.pools[next.pool_of(moved)].interval
+            {
                 dues[moved as usize] = Some(due);
             }
         }
         let retrying = std::mem::take(&mut self.retrying).into_iter();
-        next.retrying = retrying.filter_map(|(index, was)| Some((self.moved(index, carry, &next)?, was))).collect();
+        next.retrying = retrying
+            .filter_map(|(index, was)| Some((self.moved(index, carry, &next)?, was)))
+            .collect();
         let slowed = std::mem::take(&mut self.slowed).into_iter();
-        next.slowed = slowed.filter_map(|(index, was)| Some((self.moved(index, carry, &next)?, was))).collect();
+        next.slowed = slowed
+            .filter_map(|(index, was)| Some((self.moved(index, carry, &next)?, was)))
+            .collect();
 
         let mut lost_probes = HashSet::new();
         let mut out = HashSet::new();
@@ -121,23 +136,37 @@ impl Schedule {
                 ticket.index = index;
                 ticket.lane = next.pools[next.pool_of(index)].lane;
             }
-            if ticket.is_probe && moved.is_none_or(|_| new.budgets[ticket.lane].label != *old_label) {
+            if ticket.is_probe && moved.is_none_or(|_| new.budgets[ticket.lane].label != *old_label)
+            {
                 lost_probes.insert(old_label);
                 ticket.is_probe = false;
             }
             moved.is_some()
         });
-        let due =
-            |index: u32| (!out.contains(&index)).then(|| dues[index as usize].unwrap_or_else(|| next.due(index, now)));
+        let due = |index: u32| {
+            (!out.contains(&index))
+                .then(|| dues[index as usize].unwrap_or_else(|| next.due(index, now)))
+        };
         let waiting = next.by_lane(new, due);
-        let lanes = old.budgets.iter().map(|budget| &budget.label).zip(std::mem::take(&mut self.lanes));
+        let lanes = old
+            .budgets
+            .iter()
+            .map(|budget| &budget.label)
+            .zip(std::mem::take(&mut self.lanes));
         let mut lanes: HashMap<_, _> = lanes.collect();
         let lane = |(budget, waiting): (&Budget, _)| match lanes.remove(&budget.label) {
-            Some(lane) => lane.refilled(waiting, rate_limit, lost_probes.contains(&budget.label), now),
+            Some(lane) => lane.refilled(
+                waiting,
+                rate_limit,
+                lost_probes.contains(&budget.label),
+                now,
+            ),
             None => Lane::new(waiting, rate_limit),
         };
         next.lanes = new.budgets.iter().zip(waiting).map(lane).collect();
-        under_way.values().for_each(|ticket| next.lanes[ticket.lane].is_out());
+        under_way
+            .values()
+            .for_each(|ticket| next.lanes[ticket.lane].is_out());
         *self = next;
     }
 
@@ -145,16 +174,32 @@ impl Schedule {
         let mut pools = Vec::with_capacity(targets.pools.len());
         let mut phases = Vec::with_capacity(targets.identities() + targets.pools.len());
         for pool in &targets.pools {
-            pools.push(PoolSlot { first: index(phases.len()), interval: pool.settings.interval, lane: pool.budget });
+            pools.push(PoolSlot {
+                first: index(phases.len()),
+                interval: pool.settings.interval,
+                lane: pool.budget,
+            });
             phases.extend(pool.identities.ids().map(|id| phase(&pool.id, Some(id))));
         }
         phases.extend(targets.pools.iter().map(|pool| phase(&pool.id, None)));
         let (retrying, slowed) = (HashMap::new(), HashMap::new());
-        Self { began, pools, phases, lanes: Vec::new(), turn: 0, retrying, slowed }
+        Self {
+            began,
+            pools,
+            phases,
+            lanes: Vec::new(),
+            turn: 0,
+            retrying,
+            slowed,
+        }
     }
 
     /// Of each lane, who waits: all indices for which there is a due time.
-    fn by_lane(&self, targets: &Targets, due: impl Fn(u32) -> Option<Mono>) -> Vec<Vec<(Mono, u32)>> {
+    fn by_lane(
+        &self,
+        targets: &Targets,
+        due: impl Fn(u32) -> Option<Mono>,
+    ) -> Vec<Vec<(Mono, u32)>> {
         let mut waiting: Vec<Vec<_>> = targets.budgets.iter().map(|_| Vec::new()).collect();
         for index in 0..index(self.phases.len()) {
             let lane = &mut waiting[self.pools[self.pool_of(index)].lane];
@@ -168,8 +213,9 @@ impl Schedule {
         Some(next.index(carry.target(self.target(index))?))
     }
 
-    /// What to do now. Hands out at most one ticket; ask again for more. Of the `max_in_flight` calls that may be under way at
-    /// once, a budget leaves one to each of the others, so that one whose calls all hang does not hold them up.
+    /// What to do now. Hands out at most one ticket; ask again for more. Of the `max_in_flight`
+    /// calls that may be under way at once, a budget leaves one to each of the others, so that one
+    /// whose calls all hang does not hold them up.
     pub fn next(&mut self, now: Mono, max_in_flight: usize) -> Step {
         let share = (max_in_flight + 1).saturating_sub(self.lanes.len()).max(1);
         let mut earliest = Mono::NEVER;
@@ -186,9 +232,10 @@ impl Schedule {
         Step::Wait(earliest)
     }
 
-    /// A call has ended, with this failure or none. With `again`, its poll goes on after that time; without, the poll has
-    /// ended and the target waits for its next turn: the first of its phase points still to come, or a later one when it
-    /// fails for good. Turns that were missed stay missed, so that falling behind makes no burst.
+    /// A call has ended, with this failure or none. With `again`, its poll goes on after that time;
+    /// without, the poll has ended and the target waits for its next turn: the first of its phase
+    /// points still to come, or a later one when it fails for good. Turns that were missed stay
+    /// missed, so that falling behind makes no burst.
     pub fn ended(
         &mut self,
         ticket: &Ticket,
@@ -199,7 +246,10 @@ impl Schedule {
         let index = ticket.index;
         let due = match again {
             Some(wait) => {
-                let retrying = Retrying { attempts_made: ticket.attempt, poll_began: ticket.poll_began };
+                let retrying = Retrying {
+                    attempts_made: ticket.attempt,
+                    poll_began: ticket.poll_began,
+                };
                 self.retrying.insert(index, retrying);
                 now + wait
             }
@@ -214,7 +264,8 @@ impl Schedule {
         lane.learn(ticket, failure, now)
     }
 
-    /// How long a target is passed over on top of its interval: for 1, 3, then 7 intervals while it fails for good.
+    /// How long a target is passed over on top of its interval: for 1, 3, then 7 intervals while it
+    /// fails for good.
     fn pause(&mut self, index: u32, failure: Option<Failure>) -> Duration {
         let interval = self.pools[self.pool_of(index)].interval;
         match failure {
@@ -222,7 +273,8 @@ impl Schedule {
                 self.slowed.remove(&index);
             }
             Some(failure) if failure.is_about_target() => {
-                let most = (LONGEST_PAUSE.as_nanos() / interval.as_nanos()).clamp(1, u128::from(MOST_INTERVALS));
+                let most = (LONGEST_PAUSE.as_nanos() / interval.as_nanos())
+                    .clamp(1, u128::from(MOST_INTERVALS));
                 let waits = self.slowed.entry(index).or_insert(1);
                 *waits = (*waits * 2).min(most as u32);
             }
@@ -237,9 +289,12 @@ impl Schedule {
         self.lanes.iter().filter_map(Lane::oldest_due).min()
     }
 
-    /// Of each budget, the present rate, in calls per second, and whether its credentials are good as far as is known.
+    /// Of each budget, the present rate, in calls per second, and whether its credentials are good
+    /// as far as is known.
     pub fn budgets(&self) -> impl Iterator<Item = (f64, bool)> {
-        self.lanes.iter().map(|lane| (lane.rate(), lane.credentials_good()))
+        self.lanes
+            .iter()
+            .map(|lane| (lane.rate(), lane.credentials_good()))
     }
 
     fn ticket(&mut self, index: u32, lane: usize, is_probe: bool, now: Mono) -> Ticket {
@@ -279,7 +334,10 @@ impl Schedule {
     fn target(&self, index: u32) -> Target {
         let pool = self.pool_of(index);
         if index < self.identities() {
-            Target::Identity { pool, identity: (index - self.pools[pool].first) as usize }
+            Target::Identity {
+                pool,
+                identity: (index - self.pools[pool].first) as usize,
+            }
         } else {
             Target::Pool { pool }
         }
@@ -309,7 +367,9 @@ impl Schedule {
 }
 
 fn index(position: usize) -> u32 {
-    u32::try_from(position).expect("targets hold fewer than 2^32 identities: each takes a byte of a 4 GiB text or more")
+    u32::try_from(position).expect(
+        "targets hold fewer than 2^32 identities: each takes a byte of a 4 GiB text or more",
+    )
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ impl Fault {
         Self::Error(429, "TooManyRequestsException"),
     ];
 
-    /// What strikes at random in `demo --faults`: what passes, so that everything still has something to show.
+    /// What strikes at random in `demo --faults`: what passes, so that everything still has
+    /// something to show.
     pub(super) fn passing(draw: u64) -> Self {
         match draw % 6 {
             0 => Self::Error(429, "TooManyRequestsException"),

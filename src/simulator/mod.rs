@@ -1,8 +1,8 @@
-//! A Cognito Sync of our own, for `demo`, the tests and the benches: a [`World`] of identities that live by a seeded script,
-//! and a thin REST face that speaks the service's wire protocol.
+//! A Cognito Sync of our own, for `demo`, the tests and the benches: a [`World`] of identities that
+//! live by a seeded script, and a thin REST face that speaks the service's wire protocol.
 //!
-//! It answers the two operations that the exporter calls. It checks that requests are signed for the right region and
-//! service, but not the signature itself: any key will do.
+//! It answers the two operations that the exporter calls. It checks that requests are signed for
+//! the right region and service, but not the signature itself: any key will do.
 
 mod fault;
 mod rest;
@@ -94,7 +94,11 @@ impl Simulator {
     ///
     /// # Errors
     /// When the port is taken.
-    pub async fn bind_at(world: World, clock: Clock, port: u16) -> Result<(Self, Listener), CannotListen> {
+    pub async fn bind_at(
+        world: World,
+        clock: Clock,
+        port: u16,
+    ) -> Result<(Self, Listener), CannotListen> {
         let listener = Listener::bind(&Address::Tcp(Some("127.0.0.1".to_owned()), port)).await?;
         let state = State {
             world,
@@ -108,17 +112,29 @@ impl Simulator {
             journal: None,
         };
         let began = clock.now().unix;
-        Ok((Self { state: Arc::new(Mutex::new(state)), clock, began }, listener))
+        Ok((
+            Self {
+                state: Arc::new(Mutex::new(state)),
+                clock,
+                began,
+            },
+            listener,
+        ))
     }
 
     /// Answers until `stop`.
     pub async fn run(self, listener: Listener, stop: CancellationToken) {
         let open = IntGauge::new("open", "never exported").expect("the name is a metric's");
         let connections = Connections::new(MOST_CONNECTIONS, open, self.clock.clone());
-        let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-            let simulator = self.clone();
-            async move { simulator.answer(request.method(), request.uri(), request.headers()).await }
-        });
+        let service =
+            hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                let simulator = self.clone();
+                async move {
+                    simulator
+                        .answer(request.method(), request.uri(), request.headers())
+                        .await
+                }
+            });
         listener::serve(listener, None, service, connections, stop).await;
     }
 
@@ -135,10 +151,15 @@ impl Simulator {
     /// More calls per second than this are throttled.
     pub fn set_quota(&self, per_second: Option<f64>) {
         let at = self.clock.now().mono;
-        self.state().quota = per_second.map(|per_second| Quota { per_second, left: per_second, at });
+        self.state().quota = per_second.map(|per_second| Quota {
+            per_second,
+            left: per_second,
+            at,
+        });
     }
 
-    /// Calls about this identity, or about this pool itself, are hit by a fault until told otherwise.
+    /// Calls about this identity, or about this pool itself, are hit by a fault until told
+    /// otherwise.
     pub fn set_fault(&self, id: &str, fault: Option<Fault>) {
         let faults = &mut self.state().faults;
         match fault {
@@ -160,7 +181,11 @@ impl Simulator {
     /// Takes the calls written down since the last time.
     #[must_use]
     pub fn take_journal(&self) -> Vec<Call> {
-        self.state().journal.as_mut().map(std::mem::take).unwrap_or_default()
+        self.state()
+            .journal
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// The most calls that were under way at once.
@@ -184,6 +209,9 @@ impl Simulator {
 /// # Errors
 /// When the listener is no TCP port.
 pub fn endpoint_url(listener: &Listener) -> io::Result<String> {
-    let address: SocketAddr = listener.address().parse().map_err(|_| io::ErrorKind::InvalidInput)?;
+    let address: SocketAddr = listener
+        .address()
+        .parse()
+        .map_err(|_| io::ErrorKind::InvalidInput)?;
     Ok(format!("http://{address}"))
 }

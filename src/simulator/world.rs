@@ -1,5 +1,5 @@
-//! Pools and identities that grow, go quiet, fill up and vanish by a script. Pure: what an identity has is reckoned from its
-//! script and the world's age, so that equal seeds live equal lives.
+//! Pools and identities that grow, go quiet, fill up and vanish by a script. Pure: what an identity
+//! has is reckoned from its script and the world's age, so that equal seeds live equal lives.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,10 @@ use crate::usage::{PoolUsage, Usage};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];
 /// What the service allows by default.
-const LIMITS: Limits = Limits { storage_bytes: 20 << 20, datasets: 20 };
+const LIMITS: Limits = Limits {
+    storage_bytes: 20 << 20,
+    datasets: 20,
+};
 const DAY: f64 = 86_400.0;
 
 /// All pools, by id, and their identities, by id.
@@ -25,7 +28,8 @@ pub enum Life {
     Still(Usage),
     /// Writes every few seconds, much the same amount.
     Steady(f64),
-    /// Grows to three quarters of what it may store in ten minutes, then tidies up and begins again.
+    /// Grows to three quarters of what it may store in ten minutes, then tidies up and begins
+    /// again.
     Growing(f64),
     /// Reaches every limit within a minute, stays there for nine, then tidies up and begins again.
     Filling(f64),
@@ -44,10 +48,16 @@ impl World {
         let mut world = Self::default();
         for pool in 0..pools {
             let region = REGIONS[pool % REGIONS.len()];
-            let pool_id = format!("{region}:{}", guid(&[&seed.to_string(), "pool", &pool.to_string()]));
+            let pool_id = format!(
+                "{region}:{}",
+                guid(&[&seed.to_string(), "pool", &pool.to_string()])
+            );
             world.pools.entry(pool_id.clone()).or_default();
             for identity in (pool..identities).step_by(pools) {
-                let id = format!("{region}:{}", guid(&[&seed.to_string(), "identity", &identity.to_string()]));
+                let id = format!(
+                    "{region}:{}",
+                    guid(&[&seed.to_string(), "identity", &identity.to_string()])
+                );
                 world.insert(&pool_id, &id, Life::drawn(seed, identity));
             }
         }
@@ -56,7 +66,10 @@ impl World {
 
     /// Adds an identity, or changes the life of one; makes the pool when there is none.
     pub fn insert(&mut self, pool: &str, identity: &str, life: Life) {
-        self.pools.entry(pool.to_owned()).or_default().insert(identity.to_owned(), life);
+        self.pools
+            .entry(pool.to_owned())
+            .or_default()
+            .insert(identity.to_owned(), life);
     }
 
     /// Takes an identity out of the world.
@@ -68,10 +81,13 @@ impl World {
 
     /// All pools with their identities, by id.
     pub fn pools(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
-        self.pools.iter().map(|(pool, identities)| (pool.as_str(), identities.keys().map(String::as_str)))
+        self.pools
+            .iter()
+            .map(|(pool, identities)| (pool.as_str(), identities.keys().map(String::as_str)))
     }
 
-    /// What an identity has when the world is `age` seconds old, having begun at `began`, in seconds since 1970.
+    /// What an identity has when the world is `age` seconds old, having begun at `began`, in
+    /// seconds since 1970.
     #[must_use]
     pub fn usage(&self, pool: &str, identity: &str, age: f64, began: f64) -> Option<Usage> {
         self.pools.get(pool)?.get(identity)?.usage(age, began)
@@ -80,11 +96,19 @@ impl World {
     /// What a pool has at that time.
     #[must_use]
     pub fn pool_usage(&self, pool: &str, age: f64, began: f64) -> Option<PoolUsage> {
-        let usages: Vec<_> = self.pools.get(pool)?.values().filter_map(|life| life.usage(age, began)).collect();
+        let usages: Vec<_> = self
+            .pools
+            .get(pool)?
+            .values()
+            .filter_map(|life| life.usage(age, began))
+            .collect();
         Some(PoolUsage {
             storage_bytes: Some(usages.iter().filter_map(|usage| usage.storage_bytes).sum()),
             sync_sessions: Some(usages.len() as u64 * 3 + (age / 10.0) as u64),
-            last_modified: usages.iter().filter_map(|usage| usage.last_modified).max_by(f64::total_cmp),
+            last_modified: usages
+                .iter()
+                .filter_map(|usage| usage.last_modified)
+                .max_by(f64::total_cmp),
         })
     }
 }
@@ -111,14 +135,18 @@ impl Life {
             storage_bytes: Some((LIMITS.storage_bytes as f64 * part) as u64),
             last_modified: Some(milliseconds(last_modified)),
         };
-        // What an identity has is what its last write left: both change at once, and at no other time.
+        // What an identity has is what its last write left: both change at once, and at no other
+        // time.
         let last_write = |every: f64| (age / every).floor() * every;
         match self {
             Self::Still(usage) => Some(usage),
             Self::Steady(draw) => {
                 let every = 10.0 + 50.0 * draw;
                 let written = last_write(every);
-                Some(having(0.05 + 0.3 * draw + 0.02 * ((written / every) % 3.0), began + written))
+                Some(having(
+                    0.05 + 0.3 * draw + 0.02 * ((written / every) % 3.0),
+                    began + written,
+                ))
             }
             Self::Growing(draw) => {
                 let written = last_write(15.0);
@@ -130,10 +158,18 @@ impl Life {
                 let filled = ((written % 600.0) / (30.0 + 25.0 * draw)).min(1.0);
                 Some(having(0.6 + 0.4 * filled, began + written))
             }
-            Self::Quiet(draw) => Some(having(0.01 + 0.5 * draw, began - DAY * (1.0 + 400.0 * draw * draw))),
-            Self::Empty => Some(Usage { datasets: Some(0), storage_bytes: Some(0), last_modified: None }),
+            Self::Quiet(draw) => Some(having(
+                0.01 + 0.5 * draw,
+                began - DAY * (1.0 + 400.0 * draw * draw),
+            )),
+            Self::Empty => Some(Usage {
+                datasets: Some(0),
+                storage_bytes: Some(0),
+                last_modified: None,
+            }),
             Self::Vanishing(draw) => {
-                let there = (age % 300.0) < 30.0 + 150.0 * draw || age % 300.0 > 150.0 + 150.0 * draw;
+                let there =
+                    (age % 300.0) < 30.0 + 150.0 * draw || age % 300.0 > 150.0 + 150.0 * draw;
                 there.then(|| having(0.1 + 0.2 * draw, began - DAY * draw))
             }
         }
@@ -184,8 +220,13 @@ mod tests {
     fn equal_seeds_live_equal_lives() {
         let lives = |seed| {
             let world = World::scripted(seed, 2, 50);
-            let ids: Vec<_> = world.pools().flat_map(|(pool, ids)| ids.map(move |id| (pool, id))).collect();
-            ids.iter().map(|(pool, id)| world.usage(pool, id, 100.0, BEGAN)).collect::<Vec<_>>()
+            let ids: Vec<_> = world
+                .pools()
+                .flat_map(|(pool, ids)| ids.map(move |id| (pool, id)))
+                .collect();
+            ids.iter()
+                .map(|(pool, id)| world.usage(pool, id, 100.0, BEGAN))
+                .collect::<Vec<_>>()
         };
         assert_eq!(lives(1), lives(1));
         assert_ne!(lives(1), lives(2));
@@ -195,18 +236,42 @@ mod tests {
     fn within_a_minute_there_is_something_to_show_of_everything() {
         let world = World::scripted(1, 2, 200);
         let at = |age: f64| -> Vec<Option<Usage>> {
-            let ids = world.pools().flat_map(|(pool, ids)| ids.map(move |id| (pool, id)));
-            ids.map(|(pool, id)| world.usage(pool, id, age, BEGAN)).collect()
+            let ids = world
+                .pools()
+                .flat_map(|(pool, ids)| ids.map(move |id| (pool, id)));
+            ids.map(|(pool, id)| world.usage(pool, id, age, BEGAN))
+                .collect()
         };
         let (start, minute) = (at(0.0), at(60.0));
-        let full =
-            |usage: &&Option<Usage>| usage.is_some_and(|usage| usage.storage_bytes == Some(LIMITS.storage_bytes));
+        let full = |usage: &&Option<Usage>| {
+            usage.is_some_and(|usage| usage.storage_bytes == Some(LIMITS.storage_bytes))
+        };
         assert_eq!(start.iter().filter(full).count(), 0);
         assert_eq!(minute.iter().filter(full).count(), 16);
-        assert!(minute.iter().flatten().all(|usage| usage.datasets <= Some(20)));
+        assert!(
+            minute
+                .iter()
+                .flatten()
+                .all(|usage| usage.datasets <= Some(20))
+        );
         assert!(minute.iter().any(Option::is_none), "somebody has vanished");
-        assert!(minute.iter().flatten().any(|usage| usage.last_modified.is_none()), "somebody never wrote");
-        assert!(minute.iter().flatten().any(|usage| usage.last_modified.is_some_and(|at| at < BEGAN - 90.0 * DAY)));
-        assert!(minute.iter().flatten().all(|usage| usage.last_modified.is_none_or(|at| at <= BEGAN + 60.0)));
+        assert!(
+            minute
+                .iter()
+                .flatten()
+                .any(|usage| usage.last_modified.is_none()),
+            "somebody never wrote"
+        );
+        assert!(minute.iter().flatten().any(|usage| {
+            usage
+                .last_modified
+                .is_some_and(|at| at < BEGAN - 90.0 * DAY)
+        }));
+        assert!(
+            minute
+                .iter()
+                .flatten()
+                .all(|usage| usage.last_modified.is_none_or(|at| at <= BEGAN + 60.0))
+        );
     }
 }

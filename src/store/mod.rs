@@ -17,7 +17,8 @@ use crate::clock::Mono;
 use crate::targets::{self, Carry, Targets};
 use crate::usage::{Failure, Observation, Outcome, PoolUsage, Target, Usage};
 
-/// What is known, behind a lock that is held for as long as one record takes to write, or a snapshot to take.
+/// What is known, behind a lock that is held for as long as one record takes to write, or a
+/// snapshot to take.
 #[derive(Debug)]
 pub struct Store {
     known: Mutex<Known>,
@@ -42,7 +43,11 @@ struct Pool {
 
 impl Pool {
     fn new(pool: &targets::Pool) -> Self {
-        Self { records: Records::new(pool.identities.len()), health: Health::default(), usage: None }
+        Self {
+            records: Records::new(pool.identities.len()),
+            health: Health::default(),
+            usage: None,
+        }
     }
 }
 
@@ -73,7 +78,11 @@ impl Store {
     pub fn new(targets: Arc<Targets>) -> Self {
         let pools = targets.pools.iter().map(Pool::new).collect();
         Self {
-            known: Mutex::new(Known { targets, pools, journal: Journal::default() }),
+            known: Mutex::new(Known {
+                targets,
+                pools,
+                journal: Journal::default(),
+            }),
             any_answer: AtomicBool::new(false),
         }
     }
@@ -83,14 +92,17 @@ impl Store {
         let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
         let mut known = self.known();
         for (old_position, old) in known.pools.iter().enumerate() {
-            let Some(position) = carry.pool(old_position) else { continue };
+            let Some(position) = carry.pool(old_position) else {
+                continue;
+            };
             let pool = &mut pools[position];
             pool.usage.clone_from(&old.usage);
             pool.health.own = old.health.own;
             for (identity, record) in old.records.chunks().flatten().enumerate() {
-                if let Some(Target::Identity { identity, .. }) =
-                    carry.target(Target::Identity { pool: old_position, identity })
-                {
+                if let Some(Target::Identity { identity, .. }) = carry.target(Target::Identity {
+                    pool: old_position,
+                    identity,
+                }) {
                     *pool.records.get_mut(identity) = *record;
                     pool.health.count(record.failure(), |count| count + 1);
                 }
@@ -98,20 +110,34 @@ impl Store {
         }
         let mut journal = std::mem::take(&mut known.journal);
         journal.retarget(carry);
-        *known = Known { targets: Arc::clone(targets), pools, journal };
+        *known = Known {
+            targets: Arc::clone(targets),
+            pools,
+            journal,
+        };
     }
 
     /// Takes in what a poll brought. The only way in.
     pub fn record(&self, observation: &Observation) {
         match observation.outcome {
-            Outcome::Identity { pool, identity, result } => {
+            Outcome::Identity {
+                pool,
+                identity,
+                result,
+            } => {
                 self.record_identity(pool, identity, result, observation);
             }
             Outcome::Pool { pool, result } => self.record_pool(pool, result, observation),
         }
     }
 
-    fn record_identity(&self, pool: usize, identity: usize, result: Result<Usage, Failure>, observation: &Observation) {
+    fn record_identity(
+        &self,
+        pool: usize,
+        identity: usize,
+        result: Result<Usage, Failure>,
+        observation: &Observation,
+    ) {
         if matches!(result, Ok(_) | Err(Failure::NotFound)) {
             self.any_answer.store(true, Ordering::Relaxed);
         }
@@ -119,7 +145,9 @@ impl Store {
             let mut known = self.known();
             known.journal.note(observation);
             let targets = Arc::clone(&known.targets);
-            let Pool { records, health, .. } = &mut known.pools[pool];
+            let Pool {
+                records, health, ..
+            } = &mut known.pools[pool];
             let record = records.get_mut(identity);
             let (before, health_before) = (record.failure(), *health);
             record.apply(result, observation.asked);
@@ -135,7 +163,12 @@ impl Store {
         log_change(target, healths, after);
     }
 
-    fn record_pool(&self, pool: usize, result: Result<PoolUsage, Failure>, observation: &Observation) {
+    fn record_pool(
+        &self,
+        pool: usize,
+        result: Result<PoolUsage, Failure>,
+        observation: &Observation,
+    ) {
         let (targets, healths) = {
             let mut known = self.known();
             known.journal.note(observation);
@@ -144,8 +177,14 @@ impl Store {
             let before = *health;
             health.own = result.err();
             match result {
-                Ok(answer) => *usage = Some(Answer { usage: answer, asked: observation.asked }),
-                // Refused, for good as far as AWS can tell: what was once allowed to be seen is not shown on.
+                Ok(answer) => {
+                    *usage = Some(Answer {
+                        usage: answer,
+                        asked: observation.asked,
+                    })
+                }
+                // Refused, for good as far as AWS can tell: what was once allowed to be seen is not
+                // shown on.
                 Err(failure) if !failure.is_transient() => *usage = None,
                 Err(_) => {}
             }
@@ -160,7 +199,8 @@ impl Store {
         self.any_answer.load(Ordering::Relaxed)
     }
 
-    /// Everything as it is now, for as long as the snapshot lives. It delays nobody; see [`Records`] for what it costs.
+    /// Everything as it is now, for as long as the snapshot lives. It delays nobody; see
+    /// [`Records`] for what it costs.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Self::snapshot_of(&self.known())
@@ -174,8 +214,14 @@ impl Store {
     }
 
     fn snapshot_of(known: &Known) -> Snapshot {
-        let pool = |pool: &Pool| PoolSnapshot { records: pool.records.clone(), usage: pool.usage };
-        Snapshot { targets: Arc::clone(&known.targets), pools: known.pools.iter().map(pool).collect() }
+        let pool = |pool: &Pool| PoolSnapshot {
+            records: pool.records.clone(),
+            usage: pool.usage,
+        };
+        Snapshot {
+            targets: Arc::clone(&known.targets),
+            pools: known.pools.iter().map(pool).collect(),
+        }
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -183,15 +229,17 @@ impl Store {
     }
 }
 
-/// One line for each change of a pool: when polls begin to fail, when all do, when none does any more; the same for missing
-/// identities, and for its own usage.
+/// One line for each change of a pool: when polls begin to fail, when all do, when none does any
+/// more; the same for missing identities, and for its own usage.
 fn log_change(pool: &targets::Pool, (before, after): (Health, Health), failure: Option<Failure>) {
     let (id, identities, reason) = (&pool.id, pool.identities.len(), reason(failure));
     match (before.failing, after.failing) {
         (before, after) if before == after => {}
         (_, 0) => info!(pool = %id, identities, "polls succeed again"),
         (0, _) if identities > 1 => warn!(pool = %id, identities, reason, "polls begin to fail"),
-        (_, failing) if failing == identities => warn!(pool = %id, identities, reason, "all polls fail"),
+        (_, failing) if failing == identities => {
+            warn!(pool = %id, identities, reason, "all polls fail")
+        }
         _ => {}
     }
     match (before.missing, after.missing) {
@@ -244,7 +292,11 @@ impl Snapshot {
     #[must_use]
     pub fn pool(&self, index: usize) -> PoolView<'_> {
         let PoolSnapshot { records, usage } = &self.pools[index];
-        PoolView { target: &self.targets.pools[index], records, usage: usage.as_ref() }
+        PoolView {
+            target: &self.targets.pools[index],
+            records,
+            usage: usage.as_ref(),
+        }
     }
 }
 
@@ -258,6 +310,8 @@ impl PoolView<'_> {
     /// The pool's own usage, while it may be shown.
     #[must_use]
     pub fn usage(&self, now: Mono) -> Option<&PoolUsage> {
-        self.usage.filter(|answer| answer.is_current(self.oldest_shown(now))).map(|answer| &answer.usage)
+        self.usage
+            .filter(|answer| answer.is_current(self.oldest_shown(now)))
+            .map(|answer| &answer.usage)
     }
 }

@@ -10,7 +10,8 @@ pub enum State {
     Pending,
     /// The last poll succeeded, not too long ago.
     Fresh,
-    /// The last poll failed; if one succeeded before, that is not too long ago and its usage is still shown.
+    /// The last poll failed; if one succeeded before, that is not too long ago and its usage is
+    /// still shown.
     Failing,
     /// The last success is longer ago than `stale_after`; its usage is shown no more.
     Stale,
@@ -20,7 +21,13 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of the metric labels.
-    pub const ALL: [Self; 5] = [Self::Pending, Self::Fresh, Self::Failing, Self::Stale, Self::Missing];
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Fresh,
+        Self::Failing,
+        Self::Stale,
+        Self::Missing,
+    ];
 
     /// The word for it, everywhere.
     #[must_use]
@@ -41,7 +48,9 @@ impl State {
             Self::Pending => "no poll has ended yet",
             Self::Fresh => "the last poll succeeded",
             Self::Failing => "the last poll failed; usage known from before is still shown",
-            Self::Stale => "the last success is longer ago than stale_after, so its usage is not shown",
+            Self::Stale => {
+                "the last success is longer ago than stale_after, so its usage is not shown"
+            }
             Self::Missing => "AWS says that there is no such identity",
         }
     }
@@ -72,19 +81,29 @@ pub struct Record {
     missing: bool,
     /// Polls that failed since the last success; as many as fit.
     failures: u16,
-    /// When the last of them asked, in whole seconds since 1970, which fit until 2106: a record has no room for more.
+    /// When the last of them asked, in whole seconds since 1970, which fit until 2106: a record has
+    /// no room for more.
     failed: u32,
 }
 
 impl Record {
-    /// Takes in what a poll brought. A failure changes no usage, and only a success or "not found" says anything on whether
-    /// the identity exists. What was asked before the last success is out of date and changes nothing.
+    /// Takes in what a poll brought. A failure changes no usage, and only a success or "not found"
+    /// says anything on whether the identity exists. What was asked before the last success is out
+    /// of date and changes nothing.
     pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Moment) {
-        if self.success.is_some_and(|success| asked.mono < success.asked.mono) {
+        if self
+            .success
+            .is_some_and(|success| asked.mono < success.asked.mono)
+        {
             return;
         }
         match result {
-            Ok(usage) => *self = Self { success: Some(Answer { usage, asked }), ..Self::default() },
+            Ok(usage) => {
+                *self = Self {
+                    success: Some(Answer { usage, asked }),
+                    ..Self::default()
+                }
+            }
             Err(failure) => {
                 self.failure = Some(failure);
                 self.failures = self.failures.saturating_add(1);
@@ -110,7 +129,10 @@ impl Record {
     #[inline]
     #[must_use]
     pub fn usage(&self, oldest_shown: Mono) -> Option<&Usage> {
-        let success = self.success.as_ref().filter(|success| success.is_current(oldest_shown) && !self.missing)?;
+        let success = self
+            .success
+            .as_ref()
+            .filter(|success| success.is_current(oldest_shown) && !self.missing)?;
         Some(&success.usage)
     }
 
@@ -130,11 +152,12 @@ impl Record {
         self.failure
     }
 
-    /// How many polls have failed since the last success, 65,535 at most, and when the last of them asked, in whole seconds since
-    /// 1970; `None` when none has.
+    /// How many polls have failed since the last success, 65,535 at most, and when the last of them
+    /// asked, in whole seconds since 1970; `None` when none has.
     #[must_use]
     pub fn failures(&self) -> Option<(u16, f64)> {
-        self.failure.map(|_| (self.failures, f64::from(self.failed)))
+        self.failure
+            .map(|_| (self.failures, f64::from(self.failed)))
     }
 
     /// When the poll that last succeeded asked, in seconds since 1970.
@@ -151,11 +174,18 @@ mod tests {
     use State::{Failing, Fresh, Missing, Pending, Stale};
     use std::time::Duration;
 
-    const USAGE: Usage = Usage { datasets: Some(3), storage_bytes: Some(4_096), last_modified: None };
+    const USAGE: Usage = Usage {
+        datasets: Some(3),
+        storage_bytes: Some(4_096),
+        last_modified: None,
+    };
     const STALE_AFTER: Duration = Duration::from_secs(900);
 
     fn at(seconds: u64) -> Moment {
-        Moment { mono: Mono::START + Duration::from_secs(seconds), unix: seconds as f64 }
+        Moment {
+            mono: Mono::START + Duration::from_secs(seconds),
+            unix: seconds as f64,
+        }
     }
 
     #[test]
@@ -179,28 +209,134 @@ mod tests {
         for (what, record, now, state, shown, up) in [
             ("never polled", pending, 9_999, Pending, false, None),
             ("succeeded", fresh, 1_900, Fresh, true, Some(true)),
-            ("succeeded, long ago", fresh, 1_901, Stale, false, Some(true)),
-            ("failed after success", failing, 1_900, Failing, true, Some(false)),
-            ("failed, success long ago", failing, 1_901, Stale, false, Some(false)),
-            ("failed from the start", never_up, 1_000, Failing, false, Some(false)),
-            ("failed from the start, long ago", never_up, 9_999, Failing, false, Some(false)),
+            (
+                "succeeded, long ago",
+                fresh,
+                1_901,
+                Stale,
+                false,
+                Some(true),
+            ),
+            (
+                "failed after success",
+                failing,
+                1_900,
+                Failing,
+                true,
+                Some(false),
+            ),
+            (
+                "failed, success long ago",
+                failing,
+                1_901,
+                Stale,
+                false,
+                Some(false),
+            ),
+            (
+                "failed from the start",
+                never_up,
+                1_000,
+                Failing,
+                false,
+                Some(false),
+            ),
+            (
+                "failed from the start, long ago",
+                never_up,
+                9_999,
+                Failing,
+                false,
+                Some(false),
+            ),
             ("gone", missing, 1_300, Missing, false, Some(false)),
-            ("gone from the start", after(pending, Err(NotFound), 1), 1, Missing, false, Some(false)),
-            ("gone, long ago", missing, 9_999, Missing, false, Some(false)),
-            ("gone, then no answer", after(missing, Err(Timeout), 1_301), 1_301, Missing, false, Some(false)),
-            ("gone, then back", after(missing, Ok(USAGE), 1_301), 1_301, Fresh, true, Some(true)),
-            ("failed, then back", after(failing, Ok(USAGE), 1_301), 1_301, Fresh, true, Some(true)),
-            ("an older answer", after(fresh, Ok(Usage::default()), 999), 1_000, Fresh, true, Some(true)),
-            ("an older failure", after(fresh, Err(NotFound), 999), 1_000, Fresh, true, Some(true)),
-            ("failed, then gone", after(failing, Err(NotFound), 1_301), 1_301, Missing, false, Some(false)),
+            (
+                "gone from the start",
+                after(pending, Err(NotFound), 1),
+                1,
+                Missing,
+                false,
+                Some(false),
+            ),
+            (
+                "gone, long ago",
+                missing,
+                9_999,
+                Missing,
+                false,
+                Some(false),
+            ),
+            (
+                "gone, then no answer",
+                after(missing, Err(Timeout), 1_301),
+                1_301,
+                Missing,
+                false,
+                Some(false),
+            ),
+            (
+                "gone, then back",
+                after(missing, Ok(USAGE), 1_301),
+                1_301,
+                Fresh,
+                true,
+                Some(true),
+            ),
+            (
+                "failed, then back",
+                after(failing, Ok(USAGE), 1_301),
+                1_301,
+                Fresh,
+                true,
+                Some(true),
+            ),
+            (
+                "an older answer",
+                after(fresh, Ok(Usage::default()), 999),
+                1_000,
+                Fresh,
+                true,
+                Some(true),
+            ),
+            (
+                "an older failure",
+                after(fresh, Err(NotFound), 999),
+                1_000,
+                Fresh,
+                true,
+                Some(true),
+            ),
+            (
+                "failed, then gone",
+                after(failing, Err(NotFound), 1_301),
+                1_301,
+                Missing,
+                false,
+                Some(false),
+            ),
         ] {
-            assert_eq!(record.state(at(now).mono.before(STALE_AFTER)), state, "{what}");
-            assert_eq!(record.usage(at(now).mono.before(STALE_AFTER)), shown.then_some(&USAGE), "{what}");
+            assert_eq!(
+                record.state(at(now).mono.before(STALE_AFTER)),
+                state,
+                "{what}"
+            );
+            assert_eq!(
+                record.usage(at(now).mono.before(STALE_AFTER)),
+                shown.then_some(&USAGE),
+                "{what}"
+            );
             assert_eq!(record.up(), up, "{what}");
         }
-        assert_eq!(missing.last_success(), Some(1_000.0), "what was true stays told");
+        assert_eq!(
+            missing.last_success(),
+            Some(1_000.0),
+            "what was true stays told"
+        );
         assert_eq!(never_up.last_success(), None);
-        assert_eq!(after(missing, Err(Timeout), 1_301).failures(), Some((2, 1_301.0)));
+        assert_eq!(
+            after(missing, Err(Timeout), 1_301).failures(),
+            Some((2, 1_301.0))
+        );
         assert_eq!(after(missing, Ok(USAGE), 1_302).failures(), None);
     }
 }

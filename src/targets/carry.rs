@@ -1,4 +1,5 @@
-//! What two sets of targets have in common, so that a reload keeps what is known of those that stay.
+//! What two sets of targets have in common, so that a reload keeps what is known of those that
+//! stay.
 
 use std::collections::HashMap;
 
@@ -30,16 +31,34 @@ impl Carry {
     /// Compares pools by id, and identities within a pool.
     #[must_use]
     pub fn between(old: &Targets, new: &Targets) -> Self {
-        let positions: HashMap<_, _> = new.pools.iter().enumerate().map(|(index, pool)| (&pool.id, index)).collect();
+        let positions: HashMap<_, _> = new
+            .pools
+            .iter()
+            .enumerate()
+            .map(|(index, pool)| (&pool.id, index))
+            .collect();
         let carried = old.pools.iter().map(|pool| {
             let position = *positions.get(&pool.id)?;
             let identities = positions_of(&pool.identities, &new.pools[position].identities);
-            Some(CarriedPool { pool: position, identities })
+            Some(CarriedPool {
+                pool: position,
+                identities,
+            })
         });
         let pools: Vec<_> = carried.collect();
-        let stays = |pool: &CarriedPool| pool.identities.iter().filter(|position| **position != GONE).count();
+        let stays = |pool: &CarriedPool| {
+            pool.identities
+                .iter()
+                .filter(|position| **position != GONE)
+                .count()
+        };
         let kept = pools.iter().flatten().map(stays).sum();
-        Self { pools, added: new.identities() - kept, removed: old.identities() - kept, kept }
+        Self {
+            pools,
+            added: new.identities() - kept,
+            removed: old.identities() - kept,
+            kept,
+        }
     }
 
     /// The new position of an old pool, if it stays.
@@ -55,8 +74,12 @@ impl Carry {
             Target::Pool { pool } => self.pool(pool).map(|pool| Target::Pool { pool }),
             Target::Identity { pool, identity } => {
                 let carried = self.pools[pool].as_ref()?;
-                let position = Some(carried.identities[identity]).filter(|position| *position != GONE)?;
-                Some(Target::Identity { pool: carried.pool, identity: position as usize })
+                let position =
+                    Some(carried.identities[identity]).filter(|position| *position != GONE)?;
+                Some(Target::Identity {
+                    pool: carried.pool,
+                    identity: position as usize,
+                })
             }
         }
     }
@@ -66,8 +89,13 @@ impl Carry {
 fn positions_of(old: &Identities, new: &Identities) -> Vec<u32> {
     let mut candidates = new.ids().enumerate().peekable();
     let position = |id| {
-        while candidates.next_if(|(_, candidate)| *candidate < id).is_some() {}
-        candidates.next_if(|(_, candidate)| *candidate == id).map_or(GONE, |(position, _)| position as u32)
+        while candidates
+            .next_if(|(_, candidate)| *candidate < id)
+            .is_some()
+        {}
+        candidates
+            .next_if(|(_, candidate)| *candidate == id)
+            .map_or(GONE, |(position, _)| position as u32)
     };
     old.ids().map(position).collect()
 }
@@ -79,8 +107,13 @@ mod tests {
     use std::path::Path;
 
     fn targets(pools: &[(&str, &[&str])]) -> Targets {
-        let pool = |(id, identities): &(&str, &[&str])| format!("- {{id: '{id}', identities: {identities:?}}}\n");
-        let text = format!("poll: {{rate_limit: 1000}}\npools:\n{}", pools.iter().map(pool).collect::<String>());
+        let pool = |(id, identities): &(&str, &[&str])| {
+            format!("- {{id: '{id}', identities: {identities:?}}}\n")
+        };
+        let text = format!(
+            "poll: {{rate_limit: 1000}}\npools:\n{}",
+            pools.iter().map(pool).collect::<String>()
+        );
         let mut findings = Findings::default();
         let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
         let targets = Targets::load(&config, &mut findings);
@@ -90,14 +123,28 @@ mod tests {
 
     #[test]
     fn pools_and_identities_move_come_and_go() {
-        let old = targets(&[("r:0", &["r:a", "r:b", "r:d"]), ("r:1", &["r:a"]), ("r:2", &["r:a"])]);
-        let new = targets(&[("r:3", &["r:a"]), ("r:2", &["r:a"]), ("r:0", &["r:0", "r:b", "r:c", "r:d"])]);
+        let old = targets(&[
+            ("r:0", &["r:a", "r:b", "r:d"]),
+            ("r:1", &["r:a"]),
+            ("r:2", &["r:a"]),
+        ]);
+        let new = targets(&[
+            ("r:3", &["r:a"]),
+            ("r:2", &["r:a"]),
+            ("r:0", &["r:0", "r:b", "r:c", "r:d"]),
+        ]);
         let carry = Carry::between(&old, &new);
         assert_eq!((carry.added, carry.removed, carry.kept), (3, 2, 3));
-        assert_eq!([0, 1, 2].map(|pool| carry.pool(pool)), [Some(2), None, Some(1)]);
+        assert_eq!(
+            [0, 1, 2].map(|pool| carry.pool(pool)),
+            [Some(2), None, Some(1)]
+        );
         let moved = |pool, identity| carry.target(Target::Identity { pool, identity });
         let at = |pool, identity| Some(Target::Identity { pool, identity });
-        assert_eq!([moved(0, 0), moved(0, 1), moved(0, 2)], [None, at(2, 1), at(2, 3)]);
+        assert_eq!(
+            [moved(0, 0), moved(0, 1), moved(0, 2)],
+            [None, at(2, 1), at(2, 3)]
+        );
         assert_eq!([moved(1, 0), moved(2, 0)], [None, at(1, 0)]);
     }
 }

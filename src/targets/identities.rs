@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use crate::deflate::Precoded;
 use crate::identity::{IdentityId, MAX_LEN, lower};
 
-/// How many bytes may be read from an id's hex on, so that whoever writes millions need not ask for its length first.
+/// How many bytes may be read from an id's hex on, so that whoever writes millions need not ask for
+/// its length first.
 const ROOM: usize = 64;
 
 /// The identities of one pool: sorted by id, each once, never changed.
@@ -51,12 +52,16 @@ impl Identities {
         &self.id(index).as_str()[self.region_len..]
     }
 
-    /// [`Identities::hex`], followed by whatever comes behind it, and how many bytes of it are the id's.
+    /// [`Identities::hex`], followed by whatever comes behind it, and how many bytes of it are the
+    /// id's.
     #[inline]
     #[must_use]
     pub fn hex_with_room(&self, index: usize) -> (&[u8; ROOM], usize) {
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize + self.region_len;
-        let from = self.text.as_bytes()[start..].first_chunk().expect("there is room behind the last id");
+        let start =
+            index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize + self.region_len;
+        let from = self.text.as_bytes()[start..]
+            .first_chunk()
+            .expect("there is room behind the last id");
         (from, self.ends[index] as usize - start)
     }
 
@@ -85,7 +90,9 @@ impl Identities {
     /// The name it was given, if any.
     #[must_use]
     pub fn name(&self, index: usize) -> Option<&str> {
-        self.names.get(&u32::try_from(index).ok()?).map(AsRef::as_ref)
+        self.names
+            .get(&u32::try_from(index).ok()?)
+            .map(AsRef::as_ref)
     }
 
     /// All ids, in order.
@@ -136,23 +143,43 @@ impl Tally {
     }
 
     fn note(&self, what: &str) -> Option<String> {
-        (self.count > 0).then(|| format!("{} of its identities {what}, the first at {}", self.count, self.first))
+        (self.count > 0).then(|| {
+            format!(
+                "{} of its identities {what}, the first at {}",
+                self.count, self.first
+            )
+        })
     }
 }
 
 impl<'a> Collector<'a> {
     pub(super) fn new(region: Option<&'a str>) -> Self {
-        Self { region, text: String::new(), spans: Vec::new(), names: HashMap::new(), lowered: Tally::default() }
+        Self {
+            region,
+            text: String::new(),
+            spans: Vec::new(),
+            names: HashMap::new(),
+            lowered: Tally::default(),
+        }
     }
 
-    /// Takes one more; `place` tells where it stands. The error says what is wrong with the id, without repeating it.
-    pub(super) fn add(&mut self, text: &str, name: Option<&str>, place: impl FnOnce() -> String) -> Result<(), String> {
+    /// Takes one more; `place` tells where it stands. The error says what is wrong with the id,
+    /// without repeating it.
+    pub(super) fn add(
+        &mut self,
+        text: &str,
+        name: Option<&str>,
+        place: impl FnOnce() -> String,
+    ) -> Result<(), String> {
         let lowered = lower(text);
         let id = IdentityId::parse(&lowered).map_err(|error| error.to_string())?;
         if let Some(region) = self.region
             && id.region() != region
         {
-            return Err(format!("is of region {}, but its pool is of {region}", id.region()));
+            return Err(format!(
+                "is of region {}, but its pool is of {region}",
+                id.region()
+            ));
         }
         if lowered != text {
             self.lowered.add(place);
@@ -160,7 +187,11 @@ impl<'a> Collector<'a> {
         let too_many = |_| "is one identity too many: a pool takes at most 78 million".to_owned();
         let start = u32::try_from(self.text.len() + MAX_LEN).map_err(too_many)? - MAX_LEN as u32;
         let order = u32::try_from(self.spans.len()).map_err(too_many)?;
-        self.spans.push(Span { start, len: id.as_str().len() as u8, order });
+        self.spans.push(Span {
+            start,
+            len: id.as_str().len() as u8,
+            order,
+        });
         self.text.push_str(id.as_str());
         if let Some(name) = name {
             self.names.insert(order, name.into());
@@ -171,7 +202,8 @@ impl<'a> Collector<'a> {
     /// The identities, and what was odd about them.
     pub(super) fn finish(mut self) -> (Identities, Vec<String>) {
         let text = |span: Span| &self.text[span.start as usize..][..span.len as usize];
-        self.spans.sort_unstable_by(|a, b| text(*a).cmp(text(*b)).then(a.order.cmp(&b.order)));
+        self.spans
+            .sort_unstable_by(|a, b| text(*a).cmp(text(*b)).then(a.order.cmp(&b.order)));
         let mut identities = Identities {
             text: String::with_capacity(self.text.len() + ROOM),
             ends: Vec::with_capacity(self.spans.len()),
@@ -188,18 +220,28 @@ impl<'a> Collector<'a> {
             } else {
                 identities.text.push_str(id);
                 identities.ends.push(identities.text.len() as u32);
-                identities.precoded.push(Precoded::new(&id[identities.region_len..]));
+                identities
+                    .precoded
+                    .push(Precoded::new(&id[identities.region_len..]));
                 last = id;
             }
             if let Some(name) = self.names.remove(&span.order) {
-                identities.names.entry(identities.ends.len() as u32 - 1).or_insert(name);
+                identities
+                    .names
+                    .entry(identities.ends.len() as u32 - 1)
+                    .or_insert(name);
             }
         }
         identities.text.push_str(&" ".repeat(ROOM));
         let mut notes = Vec::new();
-        notes.extend(self.lowered.note("have upper-case hex, which Cognito Sync does not take, and were lowered"));
+        notes.extend(
+            self.lowered
+                .note("have upper-case hex, which Cognito Sync does not take, and were lowered"),
+        );
         if repeated > 0 {
-            notes.push(format!("{repeated} of its identities are listed once more than needed; each is polled once"));
+            notes.push(format!(
+                "{repeated} of its identities are listed once more than needed; each is polled once"
+            ));
         }
         (identities, notes)
     }
@@ -219,17 +261,30 @@ mod tests {
 
     #[test]
     fn sorted_and_each_once() {
-        let (identities, notes) =
-            collect(&[("r:c", None), ("r:aa", Some("first")), ("r:b", None), ("r:aa", Some("second"))]);
+        let (identities, notes) = collect(&[
+            ("r:c", None),
+            ("r:aa", Some("first")),
+            ("r:b", None),
+            ("r:aa", Some("second")),
+        ]);
         let ids: Vec<_> = identities.ids().map(IdentityId::as_str).collect();
         assert_eq!(ids, ["r:aa", "r:b", "r:c"]);
-        assert_eq!([0, 1, 2].map(|index| identities.name(index)), [Some("first"), None, None]);
+        assert_eq!(
+            [0, 1, 2].map(|index| identities.name(index)),
+            [Some("first"), None, None]
+        );
         for (index, id) in identities.ids().enumerate() {
             assert_eq!(identities.position(id), Some(index));
             assert_eq!(identities.hex(index), &id.as_str()[2..]);
         }
-        assert_eq!(identities.position(IdentityId::parse("r:ab").unwrap()), None);
-        assert_eq!(notes, ["1 of its identities are listed once more than needed; each is polled once"]);
+        assert_eq!(
+            identities.position(IdentityId::parse("r:ab").unwrap()),
+            None
+        );
+        assert_eq!(
+            notes,
+            ["1 of its identities are listed once more than needed; each is polled once"]
+        );
     }
 
     #[test]
@@ -251,7 +306,10 @@ mod tests {
     fn the_region_is_the_pools() {
         let mut collector = Collector::new(Some("r"));
         let refused = collector.add("q:a", None, String::new);
-        assert_eq!(refused, Err("is of region q, but its pool is of r".to_owned()));
+        assert_eq!(
+            refused,
+            Err("is of region q, but its pool is of r".to_owned())
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Who is polled: the identities of all pools, from the configuration and from files, sorted, each once, never changed.
+//! Who is polled: the identities of all pools, from the configuration and from files, sorted, each
+//! once, never changed.
 //!
 //! A million ids live in one text per pool, so that each costs its characters and four bytes.
 
@@ -47,8 +48,8 @@ pub struct Budget {
 }
 
 impl Targets {
-    /// Reads all identity files and puts the targets together. Problems and warnings are noted; with a problem, the
-    /// targets are of no use.
+    /// Reads all identity files and puts the targets together. Problems and warnings are noted;
+    /// with a problem, the targets are of no use.
     #[must_use]
     pub fn load(config: &Config, findings: &mut Findings) -> Self {
         let mut budgets: Vec<Budget> = Vec::new();
@@ -57,11 +58,19 @@ impl Targets {
             let identities = identities_of(pool, &config.file, findings);
             let Some(id) = pool.id.clone() else { continue };
             let label = budget_label(id.region(), &pool.settings.account);
-            let budget = budgets.iter().position(|budget| budget.label == label).unwrap_or_else(|| {
-                budgets.push(Budget { label });
-                budgets.len() - 1
+            let budget = budgets
+                .iter()
+                .position(|budget| budget.label == label)
+                .unwrap_or_else(|| {
+                    budgets.push(Budget { label });
+                    budgets.len() - 1
+                });
+            pools.push(Pool {
+                id,
+                settings: pool.settings.clone(),
+                budget,
+                identities,
             });
-            pools.push(Pool { id, settings: pool.settings.clone(), budget, identities });
         }
         let targets = Self { pools, budgets };
         for (index, budget) in targets.budgets.iter().enumerate() {
@@ -74,17 +83,25 @@ impl Targets {
                     needed.ceil(),
                     needed / allowed + 0.05,
                 );
-                findings.warnings.push(Problem::key(&config.file, "poll.rate_limit", message));
+                findings
+                    .warnings
+                    .push(Problem::key(&config.file, "poll.rate_limit", message));
             }
         }
         targets
     }
 
-    /// What keeping all intervals of a budget takes: one call for each identity and one for each pool, in an interval.
+    /// What keeping all intervals of a budget takes: one call for each identity and one for each
+    /// pool, in an interval.
     #[must_use]
     pub fn calls_per_second(&self, budget: usize) -> f64 {
-        let of_pool = |pool: &Pool| (pool.identities.len() + 1) as f64 / pool.settings.interval.as_secs_f64();
-        self.pools.iter().filter(|pool| pool.budget == budget).map(of_pool).sum()
+        let of_pool =
+            |pool: &Pool| (pool.identities.len() + 1) as f64 / pool.settings.interval.as_secs_f64();
+        self.pools
+            .iter()
+            .filter(|pool| pool.budget == budget)
+            .map(of_pool)
+            .sum()
     }
 
     /// How many identities there are, in all pools.
@@ -112,8 +129,12 @@ fn identities_of(pool: &config::Pool, file: &Path, findings: &mut Findings) -> I
     let region = pool.id.as_ref().map(PoolId::region);
     let mut collector = Collector::new(region);
     for listed in &pool.identities {
-        if let Err(message) = collector.add(&listed.id, listed.name.as_deref(), || format!("{}.id", listed.key)) {
-            findings.problems.push(Problem::key(file, &listed.key, message));
+        if let Err(message) = collector.add(&listed.id, listed.name.as_deref(), || {
+            format!("{}.id", listed.key)
+        }) {
+            findings
+                .problems
+                .push(Problem::key(file, &listed.key, message));
         }
     }
     for (index, pattern) in pool.identity_files.iter().enumerate() {

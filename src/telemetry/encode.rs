@@ -1,4 +1,5 @@
-//! What the prometheus crate has gathered, in our formats; its own encoder knows but one of them, and sorts labels.
+//! What the prometheus crate has gathered, in our formats; its own encoder knows but one of them,
+//! and sorts labels.
 
 use prometheus::proto::{Histogram, LabelPair, MetricFamily, MetricType};
 
@@ -15,16 +16,31 @@ pub(super) fn encode(gathered: &[MetricFamily], format: Format, out: &mut Vec<u8
             // Nothing else is registered.
             MetricType::GAUGE | MetricType::SUMMARY | MetricType::UNTYPED => Kind::Gauge,
         };
-        let table = families::ALL.iter().find(|known| known.name == family.name());
-        let order =
-            |label: &LabelPair| table.and_then(|known| known.labels.iter().position(|name| *name == label.name()));
-        let mut writer = FamilyWriter::new(format, Head { name: family.name(), kind, help: family.help() }, out);
+        let table = families::ALL
+            .iter()
+            .find(|known| known.name == family.name());
+        let order = |label: &LabelPair| {
+            table.and_then(|known| known.labels.iter().position(|name| *name == label.name()))
+        };
+        let mut writer = FamilyWriter::new(
+            format,
+            Head {
+                name: family.name(),
+                kind,
+                help: family.help(),
+            },
+            out,
+        );
         for metric in family.get_metric() {
             let mut labels: Vec<_> = metric.get_label().iter().collect();
             labels.sort_by_key(|label| order(label));
-            let labels = labels.into_iter().map(|label| (label.name(), label.value()));
+            let labels = labels
+                .into_iter()
+                .map(|label| (label.name(), label.value()));
             match kind {
-                Kind::Counter => writer.sample(labels, Number::real(metric.get_counter().get_value())),
+                Kind::Counter => {
+                    writer.sample(labels, Number::real(metric.get_counter().get_value()))
+                }
                 Kind::Histogram => writer.histogram(labels, &buckets(metric.get_histogram())),
                 Kind::Gauge | Kind::GaugeHistogram => {
                     writer.sample(labels, Number::real(metric.get_gauge().get_value()));
@@ -35,7 +51,10 @@ pub(super) fn encode(gathered: &[MetricFamily], format: Format, out: &mut Vec<u8
 }
 
 fn buckets(histogram: &Histogram) -> Buckets {
-    let bound = histogram.get_bucket().iter().map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
+    let bound = histogram
+        .get_bucket()
+        .iter()
+        .map(|bucket| (bucket.upper_bound(), bucket.cumulative_count()));
     Buckets {
         cumulative: bound.filter(|(bound, _)| bound.is_finite()).collect(),
         count: histogram.get_sample_count(),
@@ -47,24 +66,33 @@ fn buckets(histogram: &Histogram) -> Buckets {
 mod tests {
     use super::*;
     use prometheus::process_collector::ProcessCollector;
-    use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+    use prometheus::{
+        Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
+    };
 
     /// But for the order of labels, which it sorts.
     #[test]
     fn text_is_what_the_prometheus_crate_writes() {
         let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::for_self())).unwrap();
+        registry
+            .register(Box::new(ProcessCollector::for_self()))
+            .unwrap();
         let counts = IntCounterVec::new(Opts::new("a_total", "A help."), &["x", "y"]).unwrap();
         counts.with_label_values(&["1", "qu\"o\\te\n"]).inc_by(5);
         let times = HistogramOpts::new("b_seconds", "B help.").buckets(vec![0.0001, 0.25, 1.0]);
         let times = HistogramVec::new(times, &["x"]).unwrap();
-        [0.0, 0.2, 0.3, 7.0].into_iter().for_each(|time| times.with_label_values(&["1"]).observe(time));
+        [0.0, 0.2, 0.3, 7.0]
+            .into_iter()
+            .for_each(|time| times.with_label_values(&["1"]).observe(time));
         registry.register(Box::new(counts)).unwrap();
         registry.register(Box::new(times)).unwrap();
         let gathered = registry.gather();
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         encode(&gathered, Format::Text, &mut ours);
         TextEncoder::new().encode(&gathered, &mut theirs).unwrap();
-        assert_eq!(String::from_utf8(ours).unwrap(), String::from_utf8(theirs).unwrap());
+        assert_eq!(
+            String::from_utf8(ours).unwrap(),
+            String::from_utf8(theirs).unwrap()
+        );
     }
 }

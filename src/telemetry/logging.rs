@@ -29,7 +29,8 @@ pub enum Format {
 }
 
 impl Level {
-    /// Ours at this level; the libraries' warnings too, but not what they debug, for it would be about secrets.
+    /// Ours at this level; the libraries' warnings too, but not what they debug, for it would be
+    /// about secrets.
     fn directives(self) -> &'static str {
         match self {
             Self::Debug => "warn,cognitosync_exporter=debug",
@@ -40,11 +41,17 @@ impl Level {
     }
 }
 
-/// Begins to log to `writer`. `finer`, the text of `RUST_LOG`, takes the place of `level` when it is given.
+/// Begins to log to `writer`. `finer`, the text of `RUST_LOG`, takes the place of `level` when it
+/// is given.
 ///
 /// # Errors
 /// When `finer` is not a filter, or something logs already.
-pub fn init<W>(level: Level, format: Format, finer: Option<&str>, writer: W) -> Result<(), Box<dyn std::error::Error>>
+pub fn init<W>(
+    level: Level,
+    format: Format,
+    finer: Option<&str>,
+    writer: W,
+) -> Result<(), Box<dyn std::error::Error>>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -54,8 +61,12 @@ where
     };
     let registry = tracing_subscriber::registry().with(filter);
     match format {
-        Format::Logfmt => registry.with(tracing_logfmt::builder().layer().with_writer(writer)).try_init()?,
-        Format::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init()?,
+        Format::Logfmt => registry
+            .with(tracing_logfmt::builder().layer().with_writer(writer))
+            .try_init()?,
+        Format::Json => registry
+            .with(fmt::layer().json().flatten_event(true).with_writer(writer))
+            .try_init()?,
     }
     Ok(())
 }

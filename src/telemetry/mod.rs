@@ -9,22 +9,25 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 use crate::clock::Mono;
 use crate::exposition::Format;
 use crate::exposition::families::{
-    API_CREDENTIALS_GOOD, API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS, BUILD_INFO, Family,
-    POLL_FAILURES, POLL_LAG, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, SWEEP,
-    WEB_AUTH_FAILURES, WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL, WEB_CONNECTIONS,
+    API_CREDENTIALS_GOOD, API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS,
+    BUILD_INFO, Family, POLL_FAILURES, POLL_LAG, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL,
+    SCRAPE_RENDER, SCRAPES, SWEEP, WEB_AUTH_FAILURES, WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL,
+    WEB_CONNECTIONS,
 };
 use crate::poll::Progress;
 use crate::usage::{Failure, Observation, Operation, Outcome};
 
 /// From a loopback answer to one that is about to time out, in seconds.
-const CALL_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const CALL_BUCKETS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
 /// From a handful of identities to a million, in seconds.
 const RENDER_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 
@@ -59,35 +62,56 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Registers everything; counters of every known reason begin at 0. `config_read` is when the configuration was read, in
-    /// seconds since 1970.
+    /// Registers everything; counters of every known reason begin at 0. `config_read` is when the
+    /// configuration was read, in seconds since 1970.
     ///
     /// # Errors
     /// When the prometheus crate does not take a family of the table, which would be a bug.
     pub fn new(progress: Arc<Progress>, config_read: f64) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let telemetry = Self {
-            api_requests: add(&registry, IntCounterVec::new(opts(&API_REQUESTS), API_REQUESTS.labels))?,
-            api_failures: add(&registry, IntCounterVec::new(opts(&API_FAILURES), API_FAILURES.labels))?,
+            api_requests: add(
+                &registry,
+                IntCounterVec::new(opts(&API_REQUESTS), API_REQUESTS.labels),
+            )?,
+            api_failures: add(
+                &registry,
+                IntCounterVec::new(opts(&API_FAILURES), API_FAILURES.labels),
+            )?,
             api_duration: add(
                 &registry,
-                HistogramVec::new(histogram_opts(&API_DURATION, &CALL_BUCKETS), API_DURATION.labels),
+                HistogramVec::new(
+                    histogram_opts(&API_DURATION, &CALL_BUCKETS),
+                    API_DURATION.labels,
+                ),
             )?,
-            api_rate_limit: add(&registry, GaugeVec::new(opts(&API_RATE_LIMIT), API_RATE_LIMIT.labels))?,
+            api_rate_limit: add(
+                &registry,
+                GaugeVec::new(opts(&API_RATE_LIMIT), API_RATE_LIMIT.labels),
+            )?,
             api_rate: add(&registry, GaugeVec::new(opts(&API_RATE), API_RATE.labels))?,
             api_credentials_good: add(
                 &registry,
                 IntGaugeVec::new(opts(&API_CREDENTIALS_GOOD), API_CREDENTIALS_GOOD.labels),
             )?,
             polls: add(&registry, IntCounter::with_opts(opts(&POLLS)))?,
-            poll_failures: add(&registry, IntCounterVec::new(opts(&POLL_FAILURES), POLL_FAILURES.labels))?,
+            poll_failures: add(
+                &registry,
+                IntCounterVec::new(opts(&POLL_FAILURES), POLL_FAILURES.labels),
+            )?,
             poll_lag: add(&registry, Gauge::with_opts(opts(&POLL_LAG)))?,
             sweep: add(&registry, Gauge::with_opts(opts(&SWEEP)))?,
             scrapes: add(&registry, IntCounter::with_opts(opts(&SCRAPES)))?,
-            scrape_render: add(&registry, Histogram::with_opts(histogram_opts(&SCRAPE_RENDER, &RENDER_BUCKETS)))?,
+            scrape_render: add(
+                &registry,
+                Histogram::with_opts(histogram_opts(&SCRAPE_RENDER, &RENDER_BUCKETS)),
+            )?,
             web_connections: add(&registry, IntGauge::with_opts(opts(&WEB_CONNECTIONS)))?,
             web_auth_failures: add(&registry, IntCounter::with_opts(opts(&WEB_AUTH_FAILURES)))?,
-            web_config_successful: add(&registry, IntGauge::with_opts(opts(&WEB_CONFIG_SUCCESSFUL)))?,
+            web_config_successful: add(
+                &registry,
+                IntGauge::with_opts(opts(&WEB_CONFIG_SUCCESSFUL)),
+            )?,
             web_config_failures: add(&registry, IntCounter::with_opts(opts(&WEB_CONFIG_FAILURES)))?,
             reload_successful: add(&registry, IntGauge::with_opts(opts(&RELOAD_SUCCESSFUL)))?,
             reload_success_time: add(&registry, Gauge::with_opts(opts(&RELOAD_SUCCESS_TIME)))?,
@@ -95,15 +119,22 @@ impl Telemetry {
             progress,
             writing: Mutex::new(()),
         };
-        let build_info = add(&registry, IntGaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels))?;
-        build_info.with_label_values(&[VERSION, REVISION, RUSTC]).set(1);
+        let build_info = add(
+            &registry,
+            IntGaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels),
+        )?;
+        build_info
+            .with_label_values(&[VERSION, REVISION, RUSTC])
+            .set(1);
         telemetry.reloaded(Some(config_read));
         registry.register(Box::new(ProcessCollector::for_self()))?;
         for operation in Operation::ALL.map(Operation::as_str) {
             telemetry.api_requests.with_label_values(&[operation]);
             telemetry.api_duration.with_label_values(&[operation]);
             for reason in Failure::ALL.map(Failure::as_str) {
-                telemetry.api_failures.with_label_values(&[operation, reason]);
+                telemetry
+                    .api_failures
+                    .with_label_values(&[operation, reason]);
                 telemetry.poll_failures.with_label_values(&[reason]);
             }
         }
@@ -114,23 +145,31 @@ impl Telemetry {
     pub fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>) {
         let operation = operation.as_str();
         self.api_requests.with_label_values(&[operation]).inc();
-        self.api_duration.with_label_values(&[operation]).observe(took.as_secs_f64());
+        self.api_duration
+            .with_label_values(&[operation])
+            .observe(took.as_secs_f64());
         if let Some(failure) = failure {
-            self.api_failures.with_label_values(&[operation, failure.as_str()]).inc();
+            self.api_failures
+                .with_label_values(&[operation, failure.as_str()])
+                .inc();
         }
     }
 
-    /// One poll has ended. Only those of identities are counted: what a pool itself answers is a bonus.
+    /// One poll has ended. Only those of identities are counted: what a pool itself answers is a
+    /// bonus.
     pub fn polled(&self, observation: &Observation) {
         if let Outcome::Identity { result, .. } = observation.outcome {
             self.polls.inc();
             if let Err(failure) = result {
-                self.poll_failures.with_label_values(&[failure.as_str()]).inc();
+                self.poll_failures
+                    .with_label_values(&[failure.as_str()])
+                    .inc();
             }
         }
     }
 
-    /// The configuration was read again: a good one at this time, in seconds since 1970, or a wrong one.
+    /// The configuration was read again: a good one at this time, in seconds since 1970, or a wrong
+    /// one.
     pub fn reloaded(&self, success: Option<f64>) {
         self.reload_successful.set(i64::from(success.is_some()));
         if let Some(unix) = success {
@@ -138,10 +177,14 @@ impl Telemetry {
         }
     }
 
-    /// Whether the configuration was good when it was last read, and when a good one was, in seconds since 1970.
+    /// Whether the configuration was good when it was last read, and when a good one was, in
+    /// seconds since 1970.
     #[must_use]
     pub fn last_reload(&self) -> (bool, f64) {
-        (self.reload_successful.get() == 1, self.reload_success_time.get())
+        (
+            self.reload_successful.get() == 1,
+            self.reload_success_time.get(),
+        )
     }
 
     /// One scrape was answered, after writing for this long.
@@ -162,9 +205,13 @@ impl Telemetry {
         self.api_credentials_good.reset();
         for budget in self.progress.budgets() {
             let label = [budget.label.as_str()];
-            self.api_rate_limit.with_label_values(&label).set(budget.limit);
+            self.api_rate_limit
+                .with_label_values(&label)
+                .set(budget.limit);
             self.api_rate.with_label_values(&label).set(budget.rate);
-            self.api_credentials_good.with_label_values(&label).set(i64::from(budget.credentials_good));
+            self.api_credentials_good
+                .with_label_values(&label)
+                .set(i64::from(budget.credentials_good));
         }
         let mut out = Vec::new();
         encode::encode(&self.registry.gather(), format, &mut out);

@@ -1,4 +1,5 @@
-//! One connection: HTTP/1.1 or HTTP/2, and a deadline for whatever it is doing. Whether it is encrypted is `handshake`'s business.
+//! One connection: HTTP/1.1 or HTTP/2, and a deadline for whatever it is doing. Whether it is
+//! encrypted is `handshake`'s business.
 
 use std::error::Error;
 use std::future::poll_fn;
@@ -53,8 +54,12 @@ pub(super) enum Cut {
     Stopping,
 }
 
-/// Does some work for a connection, to its end, its deadline or its eviction, or until `stop` is told.
-#[allow(clippy::manual_async_fn, reason = "the compiler does not see that an async fn's future can be sent")]
+/// Does some work for a connection, to its end, its deadline or its eviction, or until `stop` is
+/// told.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "the compiler does not see that an async fn's future can be sent"
+)]
 pub(super) fn guard<'w, F: Future<Output: Send> + Send>(
     mut work: Pin<&'w mut F>,
     watch: Arc<Watch>,
@@ -124,17 +129,32 @@ pub(super) async fn serve<S, B>(
     S::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    let watched = Watched { service, peer, watch: Arc::clone(&watch) };
+    let watched = Watched {
+        service,
+        peer,
+        watch: Arc::clone(&watch),
+    };
     let tasks = Tasks::default();
     let mut builder = auto::Builder::new(tasks);
     builder.http1().max_buf_size(BUFFER);
-    builder.http2().max_send_buf_size(BUFFER).max_header_list_size(HEADERS).max_concurrent_streams(STREAMS);
+    builder
+        .http2()
+        .max_send_buf_size(BUFFER)
+        .max_header_list_size(HEADERS)
+        .max_concurrent_streams(STREAMS);
     let builder = match protocol {
         Protocol::Http1 => builder.http1_only(),
         Protocol::Http2 => builder.http2_only(),
     };
-    let stream = Socket { stream, watch: Arc::clone(&watch) };
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), watched).into_owned());
+    let stream = Socket {
+        stream,
+        watch: Arc::clone(&watch),
+    };
+    let mut connection = pin!(
+        builder
+            .serve_connection(TokioIo::new(stream), watched)
+            .into_owned()
+    );
     let mut ended = guard(connection.as_mut(), Arc::clone(&watch), stop).await;
     if let Err(Cut::Stopping) = ended {
         watch.stopping();
@@ -186,7 +206,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -261,14 +285,24 @@ mod tests {
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     const BODY: &[u8] = &[b'x'; 100_000];
 
-    /// A client of a connection that answers anything with `BODY`, through a pipe that holds ten bytes.
+    /// A client of a connection that answers anything with `BODY`, through a pipe that holds ten
+    /// bytes.
     fn client(tasks: &mut JoinSet<()>, clock: &Clock) -> DuplexStream {
         let (ours, theirs) = duplex(10);
         let watch = Arc::new(Watch::new(clock.clone()));
         let peer = Peer::new(None);
-        let answer = |_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(BODY)))) };
+        let answer =
+            |_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(BODY)))) };
         tasks.spawn(async move {
-            serve(Box::new(theirs), Protocol::Http1, peer, service_fn(answer), watch, CancellationToken::new()).await;
+            serve(
+                Box::new(theirs),
+                Protocol::Http1,
+                peer,
+                service_fn(answer),
+                watch,
+                CancellationToken::new(),
+            )
+            .await;
         });
         ours
     }
@@ -297,7 +331,11 @@ mod tests {
         }
         ask(&mut client).await;
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
-        assert_eq!(seconds(&clock), 1_500 + 330, "and is closed when it comes no more");
+        assert_eq!(
+            seconds(&clock),
+            1_500 + 330,
+            "and is closed when it comes no more"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -331,6 +369,9 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         assert!((60..=80).contains(&drunk), "{drunk}");
-        assert_eq!(tasks.join_next().await.map(|ended| ended.is_ok()), Some(true));
+        assert_eq!(
+            tasks.join_next().await.map(|ended| ended.is_ok()),
+            Some(true)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What every request passes first, in the exporter-toolkit's order: the rate limit, then the login; every answer carries the headers
-//! that the web configuration sets.
+//! What every request passes first, in the exporter-toolkit's order: the rate limit, then the
+//! login; every answer carries the headers that the web configuration sets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,11 +30,28 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door as the web configuration says; `failures` counts those without a good login. Health may be asked for without one.
+    /// A door as the web configuration says; `failures` counts those without a good login. Health
+    /// may be asked for without one.
     #[must_use]
-    pub fn new(config: Arc<Kept>, failures: IntCounter, health_without_login: bool, clock: Clock) -> Self {
-        let bucket = Mutex::new(Bucket { limit: None, left: 0.0, since: Mono::START });
-        Self { config, logins: Arc::new(Logins::new()), bucket, failures, health_without_login, clock }
+    pub fn new(
+        config: Arc<Kept>,
+        failures: IntCounter,
+        health_without_login: bool,
+        clock: Clock,
+    ) -> Self {
+        let bucket = Mutex::new(Bucket {
+            limit: None,
+            left: 0.0,
+            since: Mono::START,
+        });
+        Self {
+            config,
+            logins: Arc::new(Logins::new()),
+            bucket,
+            failures,
+            health_without_login,
+            clock,
+        }
     }
 
     /// The answer to a request, from behind the door or at it.
@@ -60,14 +77,23 @@ impl Door {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn refusal(&self, config: &WebConfig, path: &str, headers: &HeaderMap, peer: Peer) -> Option<Response> {
+    async fn refusal(
+        &self,
+        config: &WebConfig,
+        path: &str,
+        headers: &HeaderMap,
+        peer: Peer,
+    ) -> Option<Response> {
         if !self.bucket().take(config.rate_limit, self.clock.now().mono) {
             return Some(refusal(StatusCode::TOO_MANY_REQUESTS));
         }
         if config.users.is_empty() || (self.health_without_login && HEALTH.contains(&path)) {
             return None;
         }
-        let verdict = match headers.get(AUTHORIZATION).and_then(|header| Credentials::parse(header.as_bytes())) {
+        let verdict = match headers
+            .get(AUTHORIZATION)
+            .and_then(|header| Credentials::parse(header.as_bytes()))
+        {
             Some(credentials) => self.logins.check(&config.users, credentials, peer).await,
             None => Verdict::Bad,
         };
@@ -90,8 +116,14 @@ impl Door {
 
 /// As Go's `http.Error` writes it.
 fn refusal(status: StatusCode) -> Response {
-    let mut response = page(status, TEXT, format!("{}\n", status.canonical_reason().unwrap_or_default()));
-    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    let mut response = page(
+        status,
+        TEXT,
+        format!("{}\n", status.canonical_reason().unwrap_or_default()),
+    );
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     response
 }
 
@@ -105,9 +137,15 @@ struct Bucket {
 impl Bucket {
     /// Takes a request out, if there is one. With a new limit the bucket is full.
     fn take(&mut self, limit: Option<RateLimit>, now: Mono) -> bool {
-        let Some(RateLimit { interval, burst }) = limit else { return true };
+        let Some(RateLimit { interval, burst }) = limit else {
+            return true;
+        };
         if self.limit != limit {
-            *self = Self { limit, left: f64::from(burst), since: now };
+            *self = Self {
+                limit,
+                left: f64::from(burst),
+                since: now,
+            };
         }
         let fallen = now.since(self.since).as_secs_f64() / interval.as_secs_f64();
         self.left = (self.left + fallen).min(f64::from(burst));
@@ -127,13 +165,30 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_one_each_interval() {
-        let mut bucket = Bucket { limit: None, left: 0.0, since: Mono::START };
-        let limit = Some(RateLimit { interval: Duration::from_secs(2), burst: 3 });
+        let mut bucket = Bucket {
+            limit: None,
+            left: 0.0,
+            since: Mono::START,
+        };
+        let limit = Some(RateLimit {
+            interval: Duration::from_secs(2),
+            burst: 3,
+        });
         let mut asked = |seconds| bucket.take(limit, Mono::START + Duration::from_secs(seconds));
-        let allowed: Vec<_> = [10, 10, 10, 10, 11, 12, 12, 14, 100, 100, 100, 100].map(&mut asked).into();
-        assert_eq!(allowed, [true, true, true, false, false, true, false, true, true, true, true, false]);
+        let allowed: Vec<_> = [10, 10, 10, 10, 11, 12, 12, 14, 100, 100, 100, 100]
+            .map(&mut asked)
+            .into();
+        assert_eq!(
+            allowed,
+            [
+                true, true, true, false, false, true, false, true, true, true, true, false
+            ]
+        );
         assert!(bucket.take(None, Mono::START));
-        let none = Some(RateLimit { interval: Duration::from_secs(2), burst: 0 });
+        let none = Some(RateLimit {
+            interval: Duration::from_secs(2),
+            burst: 0,
+        });
         assert!(!bucket.take(none, Mono::START + Duration::from_secs(100)));
     }
 }

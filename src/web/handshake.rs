@@ -12,12 +12,14 @@ use super::connection::Protocol;
 use super::web_config::Kept;
 
 /// As Go's net/http answers it.
-const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+const NOT_TLS: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 /// The alert `protocol_version`, fatal, in a record that any version reads.
 const PROTOCOL_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
 /// Of encrypted bytes that have come; larger reads do not pass it.
 const BUFFER: usize = 1 << 10;
-/// How long, and for how many bytes, a client that was refused may still talk. Closing on what it says would take the alert from it.
+/// How long, and for how many bytes, a client that was refused may still talk. Closing on what it
+/// says would take the alert from it.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 64 << 10;
 
@@ -29,7 +31,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 /// A connection that HTTP can begin on.
 pub(super) type Greeted = (Box<dyn Stream>, Protocol);
 
-/// Shakes hands with the certificate and the rules that hold when the client says hello. `None` is a refusal, told already.
+/// Shakes hands with the certificate and the rules that hold when the client says hello. `None` is
+/// a refusal, told already.
 pub(super) async fn tls(stream: Box<dyn Stream>, config: Arc<Kept>) -> Option<Greeted> {
     let mut stream = BufReader::with_capacity(BUFFER, stream);
     let turned_away = stream.fill_buf().await.ok().and_then(turned_away);
@@ -66,12 +69,14 @@ pub(super) async fn tls(stream: Box<dyn Stream>, config: Arc<Kept>) -> Option<Gr
     }
 }
 
-/// Why the first bytes of a client are no use, and what to say: what rustls would not say, or would say in other words.
+/// Why the first bytes of a client are no use, and what to say: what rustls would not say, or would
+/// say in other words.
 fn turned_away(bytes: &[u8]) -> Option<(&'static str, &'static [u8])> {
     match bytes {
         // A record begins with a byte that is no letter.
         [b'A'..=b'Z', ..] => Some(("it is HTTP in clear", NOT_TLS)),
-        // A record of a handshake, with a ClientHello in it, whose version is what TLS 1.2 and 1.3 have there, or less.
+        // A record of a handshake, with a ClientHello in it, whose version is what TLS 1.2 and 1.3
+        // have there, or less.
         [22, _, _, _, _, 1, _, _, _, major, minor, ..] if (*major, *minor) < (3, 3) => {
             Some(("it is older than TLS 1.2", PROTOCOL_VERSION))
         }

@@ -36,7 +36,8 @@ use super::watch::Watch;
 use super::web_config::Kept;
 use crate::clock::Clock;
 
-/// Bytes that the system takes over for a client before it has room for them; else it would be megabytes, which no deadline sees.
+/// Bytes that the system takes over for a client before it has room for them; else it would be
+/// megabytes, which no deadline sees.
 const UNSENT: u32 = 128 << 10;
 /// How soon to look again for a connection that is idle, while there is no place.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -58,7 +59,11 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || "expected HOST:PORT, :PORT, [IPV6]:PORT or unix:/PATH".to_owned();
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() { Err(expected()) } else { Ok(Self::Unix(path.into())) };
+            return if path.is_empty() {
+                Err(expected())
+            } else {
+                Ok(Self::Unix(path.into()))
+            };
         }
         let (host, port) = text.rsplit_once(':').ok_or_else(expected)?;
         let port = port.parse().map_err(|_| expected())?;
@@ -120,26 +125,34 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// All that systemd passes on (`LISTEN_FDS`, sd_listen_fds(3)). To be called before there are threads, for it writes the environment.
+    /// All that systemd passes on (`LISTEN_FDS`, sd_listen_fds(3)). To be called before there are
+    /// threads, for it writes the environment.
     ///
     /// # Errors
     /// When there are none, or one is neither TCP nor a stream in the file system.
     pub fn from_systemd() -> io::Result<Vec<Self>> {
         let mut passed = ListenFd::from_env();
         if passed.len() == 0 {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "no socket activation file descriptors found"));
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "no socket activation file descriptors found",
+            ));
         }
-        let taken = (0..passed.len()).filter_map(|number| Self::take(&mut passed, number).transpose());
+        let taken =
+            (0..passed.len()).filter_map(|number| Self::take(&mut passed, number).transpose());
         taken.collect()
     }
 
     fn take(passed: &mut ListenFd, number: usize) -> io::Result<Option<Self>> {
         // What is no TCP is left in its place.
         if let Ok(tcp) = passed.take_tcp_listener(number) {
-            return tcp.map(|socket| socket.set_nonblocking(true).map(|()| Self::Tcp(socket))).transpose();
+            return tcp
+                .map(|socket| socket.set_nonblocking(true).map(|()| Self::Tcp(socket)))
+                .transpose();
         }
         let unix = passed.take_unix_listener(number)?;
-        unix.map(|socket| socket.set_nonblocking(true).map(|()| Self::Unix(socket))).transpose()
+        unix.map(|socket| socket.set_nonblocking(true).map(|()| Self::Unix(socket)))
+            .transpose()
     }
 }
 
@@ -150,17 +163,26 @@ impl Listener {
     /// When the address is taken, or not this machine's, or not allowed.
     pub async fn bind(address: &Address) -> Result<Self, CannotListen> {
         let bound = match address {
-            Address::Tcp(Some(host), port) => TcpListener::bind((host.as_str(), *port)).await.map(Self::Tcp),
-            Address::Tcp(None, port) => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port)).await {
-                // No IPv6 here at all; a taken port is another matter.
-                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-                    TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).await.map(Self::Tcp)
+            Address::Tcp(Some(host), port) => TcpListener::bind((host.as_str(), *port))
+                .await
+                .map(Self::Tcp),
+            Address::Tcp(None, port) => {
+                match TcpListener::bind((Ipv6Addr::UNSPECIFIED, *port)).await {
+                    // No IPv6 here at all; a taken port is another matter.
+                    Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                        TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port))
+                            .await
+                            .map(Self::Tcp)
+                    }
+                    bound => bound.map(Self::Tcp),
                 }
-                bound => bound.map(Self::Tcp),
-            },
+            }
             Address::Unix(path) => bind_unix(path).await,
         };
-        bound.map_err(|error| CannotListen { address: address.clone(), error })
+        bound.map_err(|error| CannotListen {
+            address: address.clone(),
+            error,
+        })
     }
 
     /// Listens on a socket that was passed on.
@@ -179,9 +201,14 @@ impl Listener {
     pub fn address(&self) -> String {
         let unknown = |error: io::Error| error.to_string();
         match self {
-            Self::Tcp(listener) => listener.local_addr().map_or_else(unknown, |at| at.to_string()),
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(unknown, |at| at.to_string()),
             Self::Unix(listener, _) => listener.local_addr().map_or_else(unknown, |at| {
-                at.as_pathname().map_or_else(|| "unix:".to_owned(), |path| format!("unix:{}", path.display()))
+                at.as_pathname().map_or_else(
+                    || "unix:".to_owned(),
+                    |path| format!("unix:{}", path.display()),
+                )
             }),
         }
     }
@@ -195,7 +222,9 @@ impl Listener {
                 let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
                 Ok((Accepted::Tcp(stream), Peer::new(Some(from.ip()))))
             }
-            Self::Unix(listener, _) => Ok((Accepted::Unix(listener.accept().await?.0), Peer::new(None))),
+            Self::Unix(listener, _) => {
+                Ok((Accepted::Unix(listener.accept().await?.0), Peer::new(None)))
+            }
         }
     }
 }
@@ -209,7 +238,10 @@ enum Accepted {
 impl Accepted {
     fn watched(self, watch: &Arc<Watch>) -> Box<dyn Stream> {
         match self {
-            Self::Tcp(stream) => Box::new(Tcp { stream, watch: Arc::clone(watch) }),
+            Self::Tcp(stream) => Box::new(Tcp {
+                stream,
+                watch: Arc::clone(watch),
+            }),
             Self::Unix(stream) => Box::new(stream),
         }
     }
@@ -218,11 +250,17 @@ impl Accepted {
 /// A socket file that nobody listens on any more is what a killed process leaves behind.
 async fn bind_unix(path: &Path) -> io::Result<Listener> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if is_socket && UnixStream::connect(path).await.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    if is_socket
+        && UnixStream::connect(path)
+            .await
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     {
         fs::remove_file(path)?;
     }
-    Ok(Listener::Unix(UnixListener::bind(path)?, Some(SocketFile(path.to_owned()))))
+    Ok(Listener::Unix(
+        UnixListener::bind(path)?,
+        Some(SocketFile(path.to_owned())),
+    ))
 }
 
 /// The connections that are open, all listeners together, and how many may be.
@@ -251,14 +289,24 @@ impl Connections {
     #[must_use]
     pub fn new(most: usize, open: IntGauge, clock: Clock) -> Self {
         let (watches, next) = (Mutex::default(), AtomicU64::new(0));
-        Self(Arc::new(Shared { places: Arc::new(Semaphore::new(most)), open, clock, watches, next }))
+        Self(Arc::new(Shared {
+            places: Arc::new(Semaphore::new(most)),
+            open,
+            clock,
+            watches,
+            next,
+        }))
     }
 
     fn watches(&self) -> MutexGuard<'_, HashMap<u64, Arc<Watch>>> {
-        self.0.watches.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .watches
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for one more. If there is none, an idle connection has to go; while none is idle, this waits.
+    /// A place for one more. If there is none, an idle connection has to go; while none is idle,
+    /// this waits.
     async fn place(&self) -> Place {
         let permit = loop {
             self.make_place();
@@ -271,16 +319,25 @@ impl Connections {
         let watch = Arc::new(Watch::new(self.0.clock.clone()));
         self.watches().insert(number, Arc::clone(&watch));
         self.0.open.inc();
-        Place { connections: self.clone(), number, watch, _permit: permit }
+        Place {
+            connections: self.clone(),
+            number,
+            watch,
+            _permit: permit,
+        }
     }
 
-    /// Has an idle connection closed, if there is no place: first those that never asked anything, so that no crowd of them pushes
-    /// out who did; of them the one that has been idle for longest.
+    /// Has an idle connection closed, if there is no place: first those that never asked anything,
+    /// so that no crowd of them pushes out who did; of them the one that has been idle for longest.
     fn make_place(&self) {
         if self.0.places.available_permits() == 0 {
             let watches = self.watches();
-            let here = watches.values().filter(|watch| !watch.evicted.is_cancelled());
-            let first = here.filter_map(|watch| Some((watch.idle()?, watch))).min_by_key(|(idle, _)| *idle);
+            let here = watches
+                .values()
+                .filter(|watch| !watch.evicted.is_cancelled());
+            let first = here
+                .filter_map(|watch| Some((watch.idle()?, watch)))
+                .min_by_key(|(idle, _)| *idle);
             if let Some((_, watch)) = first {
                 watch.evicted.cancel();
             }
@@ -295,8 +352,8 @@ impl Drop for Place {
     }
 }
 
-/// Serves all who connect until `stop`, then drains: requests under way are given three seconds, idle connections none. With a web
-/// configuration TLS is spoken when it says so.
+/// Serves all who connect until `stop`, then drains: requests under way are given three seconds,
+/// idle connections none. With a web configuration TLS is spoken when it says so.
 pub async fn serve<S, B>(
     listener: Listener,
     config: Option<Arc<Kept>>,
@@ -304,7 +361,10 @@ pub async fn serve<S, B>(
     connections: Connections,
     stop: CancellationToken,
 ) where
-    S: Service<http::Request<Incoming>, Response = http::Response<B>, Future: Send + 'static> + Clone + Send + 'static,
+    S: Service<http::Request<Incoming>, Response = http::Response<B>, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static,
     S::Error: Into<Box<dyn Error + Send + Sync>> + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
@@ -326,7 +386,9 @@ pub async fn serve<S, B>(
                 tasks.spawn(async move {
                     let watch = Arc::clone(&place.watch);
                     let stream = stream.watched(&watch);
-                    if let Some((stream, protocol)) = greet(stream, config, &watch, stop.clone()).await {
+                    if let Some((stream, protocol)) =
+                        greet(stream, config, &watch, stop.clone()).await
+                    {
                         connection::serve(stream, protocol, peer, service, watch, stop).await;
                     }
                 });
@@ -350,7 +412,9 @@ async fn greet(
     watch: &Arc<Watch>,
     stop: CancellationToken,
 ) -> Option<(Box<dyn Stream>, Protocol)> {
-    let Some(config) = config else { return Some((stream, Protocol::Http1)) };
+    let Some(config) = config else {
+        return Some((stream, Protocol::Http1));
+    };
     if config.current().await.tls.is_none() {
         return Some((stream, Protocol::Http1));
     }
@@ -363,7 +427,11 @@ async fn greet(
     }
     match done {
         Ok(greeted) => {
-            watch.shaken_hands(greeted.as_ref().is_some_and(|(_, protocol)| *protocol == Protocol::Http2));
+            watch.shaken_hands(
+                greeted
+                    .as_ref()
+                    .is_some_and(|(_, protocol)| *protocol == Protocol::Http2),
+            );
             greeted
         }
         Err(why) => {
@@ -381,7 +449,11 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 /// Nobody was accepted. Without file descriptors, trying again at once would only burn the CPU.
 async fn refused(error: io::Error) {
-    let gone = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset, io::ErrorKind::NotConnected];
+    let gone = [
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::NotConnected,
+    ];
     if !gone.contains(&error.kind()) {
         warn!(%error, "cannot accept connections");
         tokio::time::sleep(NO_SOCKETS).await;
@@ -399,13 +471,26 @@ mod tests {
             (":10520", tcp(None, 10520)),
             ("localhost:0", tcp(Some("localhost"), 0)),
             ("[::1]:80", tcp(Some("::1"), 80)),
-            ("unix:/run/exporter.sock", Ok(Address::Unix("/run/exporter.sock".into()))),
+            (
+                "unix:/run/exporter.sock",
+                Ok(Address::Unix("/run/exporter.sock".into())),
+            ),
         ] {
             let parsed = text.parse::<Address>();
             assert_eq!(parsed, address, "{text}");
             assert_eq!(parsed.unwrap().to_string(), text);
         }
-        for text in ["", "10520", "host", "host:", "host:99999", "::1:80", "[::1:80", "[::1]", "unix:"] {
+        for text in [
+            "",
+            "10520",
+            "host",
+            "host:",
+            "host:99999",
+            "::1:80",
+            "[::1:80",
+            "[::1]",
+            "unix:",
+        ] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }

@@ -1,8 +1,9 @@
 //! Logins by HTTP's basic scheme (RFC 7617).
 //!
-//! bcrypt is slow on purpose. It runs off the runtime's own threads, on some of the cores, and whoever asks waits in a queue
-//! of bounded length, one queue for each client's address, which take turns: who floods one waits in it. A login that
-//! was good once is known by a keyed digest and costs no bcrypt again; failures are never kept, so they push out nobody.
+//! bcrypt is slow on purpose. It runs off the runtime's own threads, on some of the cores, and
+//! whoever asks waits in a queue of bounded length, one queue for each client's address, which take
+//! turns: who floods one waits in it. A login that was good once is known by a keyed digest and
+//! costs no bcrypt again; failures are never kept, so they push out nobody.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -64,7 +65,8 @@ pub(super) enum Verdict {
     Busy,
 }
 
-/// Who a client is, as far as turns are concerned; all who come through sockets in the file system are one.
+/// Who a client is, as far as turns are concerned; all who come through sockets in the file system
+/// are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Peer(Option<IpAddr>);
 
@@ -89,20 +91,33 @@ pub(super) struct Logins {
 
 impl Logins {
     pub(super) fn new() -> Self {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).expect("the system has random numbers");
-        Self { key, good: Mutex::default(), queue: Arc::new(Queue::new()) }
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .expect("the system has random numbers");
+        Self {
+            key,
+            good: Mutex::default(),
+            queue: Arc::new(Queue::new()),
+        }
     }
 
-    pub(super) async fn check(self: &Arc<Self>, users: &Users, credentials: Credentials, peer: Peer) -> Verdict {
+    pub(super) async fn check(
+        self: &Arc<Self>,
+        users: &Users,
+        credentials: Credentials,
+        peer: Peer,
+    ) -> Verdict {
         let check = users.check(credentials.name());
         let digest = self.digest(&credentials, check.hash());
         let is_known = self.good().get(credentials.name()).is_some_and(|known| {
-            aws_lc_rs::constant_time::verify_slices_are_equal(known.as_ref(), digest.as_ref()).is_ok()
+            aws_lc_rs::constant_time::verify_slices_are_equal(known.as_ref(), digest.as_ref())
+                .is_ok()
         });
         if is_known && check.is_known() {
             return Verdict::Good;
         }
-        let Some(turn) = Queue::turn(&self.queue, peer).await else { return Verdict::Busy };
+        let Some(turn) = Queue::turn(&self.queue, peer).await else {
+            return Verdict::Busy;
+        };
         let logins = Arc::clone(self);
         let checked = tokio::task::spawn_blocking(move || {
             // Kept to the end even if the client leaves: the work goes on.
@@ -113,7 +128,11 @@ impl Logins {
             }
             passes
         });
-        if checked.await.unwrap_or(false) { Verdict::Good } else { Verdict::Bad }
+        if checked.await.unwrap_or(false) {
+            Verdict::Good
+        } else {
+            Verdict::Bad
+        }
     }
 
     fn good(&self) -> MutexGuard<'_, HashMap<Vec<u8>, hmac::Tag>> {
@@ -165,7 +184,10 @@ impl Queue {
     fn new() -> Self {
         // The other half is for polling and scrapes.
         let workers = available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1));
-        Self { workers: Arc::new(Semaphore::new(workers)), lanes: Mutex::default() }
+        Self {
+            workers: Arc::new(Semaphore::new(workers)),
+            lanes: Mutex::default(),
+        }
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -175,9 +197,19 @@ impl Queue {
     /// Waits for a worker, unless too many do.
     async fn turn(this: &Arc<Self>, peer: Peer) -> Option<Turn> {
         let (waiting, front) = Self::enter(this, peer)?;
-        let front = front.acquire_owned().await.expect("the semaphore is never closed");
-        let worker = Arc::clone(&this.workers).acquire_owned().await.expect("the semaphore is never closed");
-        Some(Turn { _worker: worker, _front: front, _waiting: waiting })
+        let front = front
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        let worker = Arc::clone(&this.workers)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        Some(Turn {
+            _worker: worker,
+            _front: front,
+            _waiting: waiting,
+        })
     }
 
     fn enter(this: &Arc<Self>, peer: Peer) -> Option<(Waiting, Arc<Semaphore>)> {
@@ -187,10 +219,19 @@ impl Queue {
             return None;
         }
         lanes.waiting += 1;
-        let new = || Lane { front: Arc::new(Semaphore::new(1)), waiting: 0 };
+        let new = || Lane {
+            front: Arc::new(Semaphore::new(1)),
+            waiting: 0,
+        };
         let lane = lanes.of.entry(peer).or_insert_with(new);
         lane.waiting += 1;
-        Some((Waiting { queue: Arc::clone(this), peer }, Arc::clone(&lane.front)))
+        Some((
+            Waiting {
+                queue: Arc::clone(this),
+                peer,
+            },
+            Arc::clone(&lane.front),
+        ))
     }
 }
 
@@ -217,7 +258,9 @@ mod tests {
     }
 
     fn users(password: &str, cost: u32) -> Users {
-        let hash = bcrypt::hash_with_salt(password, cost, [7; 16]).unwrap().to_string();
+        let hash = bcrypt::hash_with_salt(password, cost, [7; 16])
+            .unwrap()
+            .to_string();
         Users::new(vec![("alice".to_owned(), hash)]).unwrap()
     }
 
@@ -228,7 +271,10 @@ mod tests {
     #[test]
     fn authorization_as_go_reads_it() {
         for (header, parsed) in [
-            ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Some(("Aladdin", "open sesame"))),
+            (
+                "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                Some(("Aladdin", "open sesame")),
+            ),
             ("bAsIc YTpiOmM=", Some(("a", "b:c"))),
             ("Basic Og==", Some(("", ""))),
             ("Basic YQ==", None),
@@ -240,7 +286,11 @@ mod tests {
         ] {
             let found = Credentials::parse(header.as_bytes());
             let found = found.as_ref().map(|found| (found.name(), found.password()));
-            assert_eq!(found, parsed.map(|(name, password)| (name.as_bytes(), password.as_bytes())), "{header}");
+            assert_eq!(
+                found,
+                parsed.map(|(name, password)| (name.as_bytes(), password.as_bytes())),
+                "{header}"
+            );
         }
     }
 
@@ -257,20 +307,47 @@ mod tests {
     async fn a_good_login_is_known_until_its_hash_changes() {
         let logins = Arc::new(Logins::new());
         let users = users("secret", 4);
-        assert_eq!(logins.check(&users, credentials("alice:wrong"), peer(1)).await, Verdict::Bad);
-        assert_eq!(logins.check(&users, credentials("alice:secret"), peer(1)).await, Verdict::Good);
+        assert_eq!(
+            logins
+                .check(&users, credentials("alice:wrong"), peer(1))
+                .await,
+            Verdict::Bad
+        );
+        assert_eq!(
+            logins
+                .check(&users, credentials("alice:secret"), peer(1))
+                .await,
+            Verdict::Good
+        );
         // No worker is needed any more.
-        let _all = logins.queue.workers.acquire_many(logins.queue.workers.available_permits() as u32).await.unwrap();
-        assert_eq!(logins.check(&users, credentials("alice:secret"), peer(2)).await, Verdict::Good);
+        let _all = logins
+            .queue
+            .workers
+            .acquire_many(logins.queue.workers.available_permits() as u32)
+            .await
+            .unwrap();
+        assert_eq!(
+            logins
+                .check(&users, credentials("alice:secret"), peer(2))
+                .await,
+            Verdict::Good
+        );
         let mut others = JoinSet::new();
         for text in ["alice:Secret", "bob:secret", "alice:secret:"] {
             let (logins, users) = (Arc::clone(&logins), self::users("secret", 4));
             others.spawn(async move { logins.check(&users, credentials(text), peer(1)).await });
         }
         let (changed, own) = (self::users("other", 4), Arc::clone(&logins));
-        others.spawn(async move { own.check(&changed, credentials("alice:secret"), peer(1)).await });
+        others.spawn(async move {
+            own.check(&changed, credentials("alice:secret"), peer(1))
+                .await
+        });
         tokio::task::yield_now().await;
-        assert_eq!(logins.queue.lanes().waiting, 4, "all these have to be checked");
+        assert_eq!(
+            logins.queue.lanes().waiting,
+            4,
+            "all these have to be checked"
+        );
         drop(_all);
         assert_eq!(others.join_all().await, [Verdict::Bad; 4]);
         assert!(logins.queue.lanes().of.is_empty());
@@ -278,7 +355,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_floods_waits_in_a_queue_of_its_own() {
-        let queue = Arc::new(Queue { workers: Arc::new(Semaphore::new(1)), lanes: Mutex::default() });
+        let queue = Arc::new(Queue {
+            workers: Arc::new(Semaphore::new(1)),
+            lanes: Mutex::default(),
+        });
         let busy = Queue::turn(&queue, peer(1)).await.unwrap();
         let mut flood = JoinSet::new();
         for _ in 0..100 {
@@ -292,13 +372,21 @@ mod tests {
         assert_eq!(queue.lanes().of[&peer(2)].waiting, WAITING_OF_ONE);
         drop(busy);
         assert!(other.join_next().await.unwrap().unwrap());
-        let served = flood.join_all().await.into_iter().filter(|served| *served).count();
+        let served = flood
+            .join_all()
+            .await
+            .into_iter()
+            .filter(|served| *served)
+            .count();
         assert_eq!(served, WAITING_OF_ONE);
     }
 
     #[tokio::test]
     async fn there_is_an_end_to_waiting() {
-        let queue = Arc::new(Queue { workers: Arc::new(Semaphore::new(0)), lanes: Mutex::default() });
+        let queue = Arc::new(Queue {
+            workers: Arc::new(Semaphore::new(0)),
+            lanes: Mutex::default(),
+        });
         let mut waiting = Vec::new();
         for last in 0..WAITING_OF_ALL {
             waiting.push(Queue::enter(&queue, peer(last as u8)).unwrap());

@@ -74,17 +74,27 @@ pub struct Site {
 /// The routes as a service for [`listener::serve`].
 pub fn service<B>(
     site: Arc<Site>,
-) -> impl Service<http::Request<B>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+) -> impl Service<http::Request<B>, Response = Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static
 where
-    B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Sync + 'static,
+    B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + Sync
+        + 'static,
 {
-    let request = warp::method().and(warp::path::full()).and(warp::header::headers_cloned());
+    let request = warp::method()
+        .and(warp::path::full())
+        .and(warp::header::headers_cloned());
     let routes = request.and(warp::ext::get()).and(warp::ext::get()).then(
         move |method: Method, path: FullPath, headers: HeaderMap, version: Version, peer: Peer| {
             let site = Arc::clone(&site);
             async move {
                 let inside = answer(&site, &method, path.as_str(), &headers, version);
-                site.door.answer(path.as_str(), &headers, peer, inside).await
+                site.door
+                    .answer(path.as_str(), &headers, peer, inside)
+                    .await
             }
         },
     );
@@ -97,42 +107,71 @@ where
     })
 }
 
-async fn answer(site: &Arc<Site>, method: &Method, path: &str, headers: &HeaderMap, version: Version) -> Response {
+async fn answer(
+    site: &Arc<Site>,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    version: Version,
+) -> Response {
     let is_get = method == Method::GET || method == Method::HEAD;
     let page: fn(&Site) -> Response = match path {
-        path if path == site.telemetry_path && is_get => return scrape::answer(site, headers, version),
+        path if path == site.telemetry_path && is_get => {
+            return scrape::answer(site, headers, version);
+        }
         path if path == site.telemetry_path => return not_allowed("GET, HEAD"),
         "/" if is_get => return status::page(site).await,
         "/api/v1/status" if is_get => return status::json(site).await,
         "/" | "/api/v1/status" => return not_allowed("GET, HEAD"),
         path if let Some(id) = path.strip_prefix("/api/v1/identities/") => {
-            return if is_get { status::identity(site, id).await } else { not_allowed("GET, HEAD") };
+            return if is_get {
+                status::identity(site, id).await
+            } else {
+                not_allowed("GET, HEAD")
+            };
         }
         "/-/healthy" => healthy,
         "/-/ready" => ready,
-        "/-/reload" if method == Method::POST || method == Method::PUT => return reload(site).await,
+        "/-/reload" if method == Method::POST || method == Method::PUT => {
+            return reload(site).await;
+        }
         "/-/reload" => return not_allowed("POST, PUT"),
         _ => return text(StatusCode::NOT_FOUND, "there is no such page\n"),
     };
-    if is_get { page(site) } else { not_allowed("GET, HEAD") }
+    if is_get {
+        page(site)
+    } else {
+        not_allowed("GET, HEAD")
+    }
 }
 
 fn not_allowed(allowed: &'static str) -> Response {
-    let mut response = text(StatusCode::METHOD_NOT_ALLOWED, format!("allowed here: {allowed}\n"));
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    let mut response = text(
+        StatusCode::METHOD_NOT_ALLOWED,
+        format!("allowed here: {allowed}\n"),
+    );
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     response
 }
 
 async fn reload(site: &Site) -> Response {
     let Some(reload) = &site.reload else {
-        return text(StatusCode::FORBIDDEN, "start the exporter with --web.enable-lifecycle to allow this\n");
+        return text(
+            StatusCode::FORBIDDEN,
+            "start the exporter with --web.enable-lifecycle to allow this\n",
+        );
     };
     let (request, outcome) = oneshot::channel();
     let asked = reload.send(request).await;
     match outcome.await {
         Ok(Ok(line)) if asked.is_ok() => text(StatusCode::OK, line + "\n"),
         Ok(Err(problems)) => {
-            let lines: Vec<_> = problems.iter().map(|problem| format!("{problem}\n")).collect();
+            let lines: Vec<_> = problems
+                .iter()
+                .map(|problem| format!("{problem}\n"))
+                .collect();
             text(StatusCode::BAD_REQUEST, lines.concat())
         }
         _ => text(
@@ -147,7 +186,10 @@ fn healthy(site: &Site) -> Response {
         None => text(StatusCode::OK, "healthy\n"),
         Some((name, silent)) => {
             let silent = silent.as_secs();
-            text(StatusCode::INTERNAL_SERVER_ERROR, format!("the {name} has been silent for {silent} s\n"))
+            text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the {name} has been silent for {silent} s\n"),
+            )
         }
     }
 }
@@ -156,8 +198,13 @@ fn ready(site: &Site) -> Response {
     if site.store.any_answer() {
         return text(StatusCode::OK, "ready\n");
     }
-    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "no answer about any identity yet\n");
-    response.headers_mut().insert(RETRY_AFTER, NOT_READY_RETRY_SECONDS);
+    let mut response = text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no answer about any identity yet\n",
+    );
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, NOT_READY_RETRY_SECONDS);
     response
 }
 

@@ -1,4 +1,5 @@
-//! Which format and which coding a client wants: `Accept` and `Accept-Encoding` (RFC 9110, 12.5), as Prometheus sends them.
+//! Which format and which coding a client wants: `Accept` and `Accept-Encoding` (RFC 9110, 12.5),
+//! as Prometheus sends them.
 //!
 //! Nobody is refused: who accepts nothing that there is gets text, uncompressed.
 
@@ -12,32 +13,53 @@ struct Element<'a> {
     weight: f64,
 }
 
-/// Elements of a list. Commas and semicolons within quotes are not looked for: nothing that we know has any.
+/// Elements of a list. Commas and semicolons within quotes are not looked for: nothing that we know
+/// has any.
 fn elements(list: &str) -> impl Iterator<Item = Element<'_>> {
     list.split(',').filter_map(|element| {
         let mut parts = element.split(';').map(str::trim);
         let name = parts.next().filter(|name| !name.is_empty())?;
         let parameters = parts.filter_map(|part| part.split_once('='));
-        let parameters: Vec<_> = parameters.map(|(key, value)| (key.trim(), value.trim().trim_matches('"'))).collect();
-        let weight = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case("q")).map_or(1.0, |(_, q)| weight(q));
-        Some(Element { name, parameters, weight })
+        let parameters: Vec<_> = parameters
+            .map(|(key, value)| (key.trim(), value.trim().trim_matches('"')))
+            .collect();
+        let weight = parameters
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case("q"))
+            .map_or(1.0, |(_, q)| weight(q));
+        Some(Element {
+            name,
+            parameters,
+            weight,
+        })
     })
 }
 
 /// Prometheus 2.49 sends `q=2`; whatever is no weight at all counts as none given.
 fn weight(text: &str) -> f64 {
-    text.parse().ok().filter(|weight: &f64| !weight.is_nan()).unwrap_or(1.0).clamp(0.0, 1.0)
+    text.parse()
+        .ok()
+        .filter(|weight: &f64| !weight.is_nan())
+        .unwrap_or(1.0)
+        .clamp(0.0, 1.0)
 }
 
 impl Element<'_> {
     fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        self.parameters
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| *value)
     }
 
     /// How exactly this names a format; `None` when it means others.
     fn specificity(&self, media_type: &str, version: &str) -> Option<u8> {
         let (kind, _) = media_type.split_once('/')?;
-        let is_range = |range: &str| self.name.strip_suffix("/*").is_some_and(|name| name.eq_ignore_ascii_case(range));
+        let is_range = |range: &str| {
+            self.name
+                .strip_suffix("/*")
+                .is_some_and(|name| name.eq_ignore_ascii_case(range))
+        };
         if self.name.eq_ignore_ascii_case(media_type) {
             match self.parameter("version") {
                 None => Some(2),
@@ -52,10 +74,13 @@ impl Element<'_> {
 }
 
 /// The formats, the one that is preferred among equals last.
-const FORMATS: [(Format, &str, &str); 2] =
-    [(Format::OpenMetrics, "application/openmetrics-text", "1.0.0"), (Format::Text, "text/plain", "0.0.4")];
+const FORMATS: [(Format, &str, &str); 2] = [
+    (Format::OpenMetrics, "application/openmetrics-text", "1.0.0"),
+    (Format::Text, "text/plain", "0.0.4"),
+];
 
-/// What Prometheus 3 may say of how names are to be escaped (prometheus/common, `model/metric.go`). Ours need none of it.
+/// What Prometheus 3 may say of how names are to be escaped (prometheus/common, `model/metric.go`).
+/// Ours need none of it.
 const ESCAPINGS: [&str; 4] = ["allow-utf-8", "underscores", "dots", "values"];
 
 /// The format that an `Accept` header prefers, and the `Content-Type` to answer with.
@@ -65,12 +90,19 @@ pub fn format(accept: &str) -> (Format, String) {
     let wanted = |(format, media_type, version): (Format, &'static str, &'static str)| {
         // The most exact element decides on a format; among equals the first.
         let named = elements.iter().enumerate().filter_map(|(place, element)| {
-            Some((element.specificity(media_type, version)?, std::cmp::Reverse(place), element))
+            Some((
+                element.specificity(media_type, version)?,
+                std::cmp::Reverse(place),
+                element,
+            ))
         });
         let (_, place, element) = named.max_by_key(|(exactness, place, _)| (*exactness, *place))?;
         (element.weight > 0.0).then_some((element.weight, place, format, element))
     };
-    let best = FORMATS.into_iter().filter_map(wanted).max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let best = FORMATS
+        .into_iter()
+        .filter_map(wanted)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let format = best.map_or(Format::Text, |(_, _, format, _)| format);
     let escaping = best.and_then(|(.., element)| element.parameter("escaping"));
     let (_, media_type, version) = FORMATS[usize::from(format == Format::Text)];
@@ -81,16 +113,24 @@ pub fn format(accept: &str) -> (Format, String) {
     (format, content_type)
 }
 
-/// The codings, by what they cost us and by how small a body gets: the one that is preferred among equals last.
-const CODINGS: [(Coding, &[&str]); 3] =
-    [(Coding::Identity, &["identity"]), (Coding::Zstd, &["zstd"]), (Coding::Gzip, &["gzip", "x-gzip"])];
+/// The codings, by what they cost us and by how small a body gets: the one that is preferred among
+/// equals last.
+const CODINGS: [(Coding, &[&str]); 3] = [
+    (Coding::Identity, &["identity"]),
+    (Coding::Zstd, &["zstd"]),
+    (Coding::Gzip, &["gzip", "x-gzip"]),
+];
 
 /// The coding that an `Accept-Encoding` header prefers.
 #[must_use]
 pub fn coding(accept_encoding: &str) -> Coding {
     let elements: Vec<_> = elements(accept_encoding).collect();
     let named = |names: &[&str]| {
-        elements.iter().find(|element| names.iter().any(|name| element.name.eq_ignore_ascii_case(name)))
+        elements.iter().find(|element| {
+            names
+                .iter()
+                .any(|name| element.name.eq_ignore_ascii_case(name))
+        })
     };
     let any = elements.iter().find(|element| element.name == "*");
     let wanted = |(coding, names): (Coding, &[&str])| {
@@ -102,7 +142,10 @@ pub fn coding(accept_encoding: &str) -> Coding {
         };
         (weight > 0.0).then_some((weight, coding))
     };
-    let best = CODINGS.into_iter().filter_map(wanted).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = CODINGS
+        .into_iter()
+        .filter_map(wanted)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     best.map_or(Coding::Identity, |(_, coding)| coding)
 }
 
@@ -177,14 +220,26 @@ mod tests {
         for (accept, expected) in [
             ("", TEXT),
             ("*/*", TEXT),
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", TEXT),
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                TEXT,
+            ),
             ("text/*", TEXT),
             ("application/*", OPEN_METRICS),
             ("application/openmetrics-text", OPEN_METRICS),
-            ("Application/OpenMetrics-Text; Version=\"1.0.0\"", OPEN_METRICS),
+            (
+                "Application/OpenMetrics-Text; Version=\"1.0.0\"",
+                OPEN_METRICS,
+            ),
             ("application/openmetrics-text;version=2.0.0", TEXT),
-            ("application/openmetrics-text;version=1.0.0;escaping=nonsense", OPEN_METRICS),
-            ("text/plain;q=0.1,application/openmetrics-text;q=0.2", OPEN_METRICS),
+            (
+                "application/openmetrics-text;version=1.0.0;escaping=nonsense",
+                OPEN_METRICS,
+            ),
+            (
+                "text/plain;q=0.1,application/openmetrics-text;q=0.2",
+                OPEN_METRICS,
+            ),
             ("text/plain,application/openmetrics-text", TEXT),
             ("application/openmetrics-text,text/plain", OPEN_METRICS),
             ("text/plain;q=0,*/*", OPEN_METRICS),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, VARY};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, VARY,
+};
 use http::{HeaderMap, HeaderValue, Version};
 use warp::Reply;
 use warp::reply::Response;
@@ -22,12 +24,18 @@ pub(super) fn answer(site: &Arc<Site>, headers: &HeaderMap, version: Version) ->
     let coding = negotiation::coding(&all(headers, &ACCEPT_ENCODING));
     let own = site.telemetry.write(began.mono, format);
     let scrape = site.exposition.scrape(began, format, own);
-    // HTTP/1.0 knows no chunks, and a body that ends with its connection may have been cut; so its length is told ahead.
+    // HTTP/1.0 knows no chunks, and a body that ends with its connection may have been cut; so its
+    // length is told ahead.
     let length = (version < Version::HTTP_11).then(|| Blocks::total(&scrape, coding));
     let blocks = Blocks::new(scrape, coding);
     let took = site.clock.now().mono.since(began.mono);
     // The answer to a HEAD is not read, so that nothing of it is written.
-    let mut response = warp::reply::stream(Body { site: Arc::clone(site), blocks, took }).into_response();
+    let mut response = warp::reply::stream(Body {
+        site: Arc::clone(site),
+        blocks,
+        took,
+    })
+    .into_response();
     let headers = response.headers_mut();
     let content_type = HeaderValue::try_from(content_type).expect("a format's name is plain text");
     headers.insert(CONTENT_TYPE, content_type);
@@ -43,7 +51,11 @@ pub(super) fn answer(site: &Arc<Site>, headers: &HeaderMap, version: Version) ->
 
 /// A header that may come in several lines.
 fn all(headers: &HeaderMap, name: &HeaderName) -> String {
-    let lines: Vec<_> = headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
     lines.join(",")
 }
 

@@ -56,8 +56,14 @@ impl Users {
 
     /// How to check somebody's password, so that all who fail take equally long.
     pub(super) fn check(&self, name: &[u8]) -> Check {
-        let known = std::str::from_utf8(name).ok().and_then(|name| self.hashes.get(name)).cloned();
-        Check { known, costliest: self.costliest }
+        let known = std::str::from_utf8(name)
+            .ok()
+            .and_then(|name| self.hashes.get(name))
+            .cloned();
+        Check {
+            known,
+            costliest: self.costliest,
+        }
     }
 }
 
@@ -78,7 +84,8 @@ impl Check {
         self.known.is_some()
     }
 
-    /// Whether the password is the user's. This takes long: a failure as long as with the costliest of all hashes.
+    /// Whether the password is the user's. This takes long: a failure as long as with the costliest
+    /// of all hashes.
     pub(super) fn passes(&self, password: &[u8]) -> bool {
         let is_right = |hash: &str| bcrypt::verify(password, hash).unwrap_or(false);
         let nobodys = |cost: u32| format!("$2y${cost:02}${NOBODYS}");
@@ -122,7 +129,9 @@ fn cost(hash: &str) -> Result<u32, String> {
     let cost = parts.get_cost();
     if !COSTS.contains(&cost) {
         let (least, most) = (COSTS.start(), COSTS.end());
-        return Err(format!("crypto/bcrypt: cost {cost} is outside allowed range ({least},{most})"));
+        return Err(format!(
+            "crypto/bcrypt: cost {cost} is outside allowed range ({least},{most})"
+        ));
     }
     Ok(cost)
 }
@@ -132,8 +141,18 @@ mod tests {
     use super::*;
 
     fn users(costs: &[(&str, u32)]) -> Users {
-        let hash = |name: &str, cost| bcrypt::hash_with_salt(name, cost, [7; 16]).unwrap().to_string();
-        Users::new(costs.iter().map(|(name, cost)| ((*name).to_owned(), hash(name, *cost))).collect()).unwrap()
+        let hash = |name: &str, cost| {
+            bcrypt::hash_with_salt(name, cost, [7; 16])
+                .unwrap()
+                .to_string()
+        };
+        Users::new(
+            costs
+                .iter()
+                .map(|(name, cost)| ((*name).to_owned(), hash(name, *cost)))
+                .collect(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -146,7 +165,11 @@ mod tests {
             ("carol", "carol", false),
             ("", "", false),
         ] {
-            assert_eq!(users.check(name.as_bytes()).passes(password.as_bytes()), passes, "{name}");
+            assert_eq!(
+                users.check(name.as_bytes()).passes(password.as_bytes()),
+                passes,
+                "{name}"
+            );
         }
         assert!(!format!("{users:?}").contains("alice"));
     }
@@ -164,9 +187,18 @@ mod tests {
         let rest = "a".repeat(58);
         for (hash, told) in [
             ("", "hashedSecret too short to be a bcrypted password"),
-            ("$2y$10$short", "hashedSecret too short to be a bcrypted password"),
-            (&format!("x{rest}"), "bcrypt hashes must start with '$', but hashedSecret started with 'x'"),
-            (&format!("$3y$10${rest}"), "bcrypt algorithm version '3' requested is newer than current version '2'"),
+            (
+                "$2y$10$short",
+                "hashedSecret too short to be a bcrypted password",
+            ),
+            (
+                &format!("x{rest}"),
+                "bcrypt hashes must start with '$', but hashedSecret started with 'x'",
+            ),
+            (
+                &format!("$3y$10${rest}"),
+                "bcrypt algorithm version '3' requested is newer than current version '2'",
+            ),
             (&format!("$2y$xx${NOBODYS}"), "crypto/bcrypt: "),
             (&format!("$2y$32${NOBODYS}"), "crypto/bcrypt: "),
             (&format!("$2y$10${}", "!".repeat(53)), "crypto/bcrypt: "),

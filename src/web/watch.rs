@@ -8,17 +8,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Mono};
 
-/// How long a connection may be idle between requests. Prometheus keeps idle ones for five minutes (prometheus/common,
-/// `IdleConnTimeout`); it, not we, should be the one to close them.
+/// How long a connection may be idle between requests. Prometheus keeps idle ones for five minutes
+/// (prometheus/common, `IdleConnTimeout`); it, not we, should be the one to close them.
 const IDLE: Duration = Duration::from_secs(330);
-/// From a request's first byte to the end of its head; or all of a TLS handshake, from the connection on.
+/// From a request's first byte to the end of its head; or all of a TLS handshake, from the
+/// connection on.
 const HEAD: Duration = Duration::from_secs(10);
-/// From there until the client has the last byte of its answer. Prometheus gives a scrape 10 s unless told otherwise, and this is more
-/// than one of a million identities takes.
+/// From there until the client has the last byte of its answer. Prometheus gives a scrape 10 s
+/// unless told otherwise, and this is more than one of a million identities takes.
 const ANSWER: Duration = Duration::from_secs(60);
-/// What is under way gets this when the process is to end; with the poller's stop it stays well below 5 s.
+/// What is under way gets this when the process is to end; with the poller's stop it stays well
+/// below 5 s.
 const DRAIN: Duration = Duration::from_secs(3);
-/// What has just connected and not asked yet gets this: it was let in, so it is answered if it asks at once.
+/// What has just connected and not asked yet gets this: it was let in, so it is answered if it asks
+/// at once.
 const FIRST: Duration = Duration::from_secs(1);
 
 /// What a connection is at.
@@ -47,7 +50,8 @@ pub(super) struct Watch {
     pub(super) evicted: CancellationToken,
     /// The first request has come.
     pub(super) first: CancellationToken,
-    /// It took too long, and is to be reset: the system would go on sending what it still has for a client that hardly reads.
+    /// It took too long, and is to be reset: the system would go on sending what it still has for a
+    /// client that hardly reads.
     reset: AtomicBool,
 }
 
@@ -70,10 +74,22 @@ struct State {
 impl Watch {
     pub(super) fn new(clock: Clock) -> Self {
         let idle_since = clock.now().mono;
-        let state =
-            State { head: None, requests: Vec::new(), idle_since, served: false, framed: false, stopping: None };
+        let state = State {
+            head: None,
+            requests: Vec::new(),
+            idle_since,
+            served: false,
+            framed: false,
+            stopping: None,
+        };
         let (evicted, first) = (CancellationToken::new(), CancellationToken::new());
-        Self { clock, state: Mutex::new(state), evicted, first, reset: AtomicBool::new(false) }
+        Self {
+            clock,
+            state: Mutex::new(state),
+            evicted,
+            first,
+            reset: AtomicBool::new(false),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -112,7 +128,12 @@ impl Watch {
 
     /// The answer to a request is made; the client may not have all of it.
     pub(super) fn made(&self, asked: Asked) {
-        if let Some(request) = self.state().requests.iter_mut().find(|request| **request == (asked, false)) {
+        if let Some(request) = self
+            .state()
+            .requests
+            .iter_mut()
+            .find(|request| **request == (asked, false))
+        {
             request.1 = true;
         }
     }
@@ -136,15 +157,22 @@ impl Watch {
         self.state().stopping.get_or_insert(now);
     }
 
-    /// If no request is under way, who has to go first of all such, the least: who was never answered, then who has been idle for longest.
+    /// If no request is under way, who has to go first of all such, the least: who was never
+    /// answered, then who has been idle for longest.
     pub(super) fn idle(&self) -> Option<(bool, Mono)> {
         let state = self.state();
-        state.requests.is_empty().then_some((state.served, state.idle_since))
+        state
+            .requests
+            .is_empty()
+            .then_some((state.served, state.idle_since))
     }
 
     /// Its deadline is over, at this stage.
     pub(super) fn late(&self, stage: Stage) {
-        self.reset.store(matches!(stage, Stage::Head | Stage::Answer), Ordering::Relaxed);
+        self.reset.store(
+            matches!(stage, Stage::Head | Stage::Answer),
+            Ordering::Relaxed,
+        );
     }
 
     /// Whether it is to be reset instead of closed.

@@ -8,15 +8,24 @@ use cognitosync_exporter::exposition::families;
 
 /// What stands between `<!-- name -->` and `<!-- /name -->`.
 fn part(text: &str, name: &str) -> String {
-    let (_, rest) =
-        text.split_once(&format!("<!-- {name} -->\n")).unwrap_or_else(|| panic!("README has no part {name}"));
-    rest.split_once(&format!("<!-- /{name} -->")).unwrap().0.trim().to_owned()
+    let (_, rest) = text
+        .split_once(&format!("<!-- {name} -->\n"))
+        .unwrap_or_else(|| panic!("README has no part {name}"));
+    rest.split_once(&format!("<!-- /{name} -->"))
+        .unwrap()
+        .0
+        .trim()
+        .to_owned()
 }
 
 #[test]
 fn the_metric_table_is_the_families() {
     let table = families::markdown();
-    assert_eq!(part(&super::read("README.md"), "metrics"), table.trim(), "the table should be:\n{table}");
+    assert_eq!(
+        part(&super::read("README.md"), "metrics"),
+        table.trim(),
+        "the table should be:\n{table}"
+    );
 }
 
 #[test]
@@ -27,8 +36,13 @@ fn the_flag_table_is_the_flags() {
         .map(|line| line.split(['`', '=', ' ']).next().unwrap().to_owned())
         .collect();
     let command = Cli::command();
-    let of_subcommands = command.get_subcommands().flat_map(clap::Command::get_arguments);
-    let flags = command.get_arguments().chain(of_subcommands).filter_map(|argument| argument.get_long());
+    let of_subcommands = command
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments);
+    let flags = command
+        .get_arguments()
+        .chain(of_subcommands)
+        .filter_map(|argument| argument.get_long());
     let known: BTreeSet<_> = flags.map(str::to_owned).collect();
     assert_eq!(shown, known);
 }
@@ -39,16 +53,31 @@ fn families_are_named_as_prometheus_wants() {
     for family in families::ALL {
         assert!(names.insert(family.name), "{} stands twice", family.name);
         assert!(family.name.starts_with("cognitosync_"));
-        assert_eq!(family.name.ends_with("_total"), family.kind == families::Kind::Counter, "{}", family.name);
-        assert!(family.help.ends_with('.') && !family.help.contains(['"', '\\', '\n', '|']), "{}", family.name);
+        assert_eq!(
+            family.name.ends_with("_total"),
+            family.kind == families::Kind::Counter,
+            "{}",
+            family.name
+        );
+        assert!(
+            family.help.ends_with('.') && !family.help.contains(['"', '\\', '\n', '|']),
+            "{}",
+            family.name
+        );
     }
 }
 
 #[test]
 fn the_changelog_begins_with_this_version() {
     let changelog = super::read("CHANGELOG.md");
-    let first = changelog.lines().find(|line| line.starts_with("## ")).unwrap();
-    assert!(first.contains(env!("CARGO_PKG_VERSION")) || first.contains("Unreleased"), "{first}");
+    let first = changelog
+        .lines()
+        .find(|line| line.starts_with("## "))
+        .unwrap();
+    assert!(
+        first.contains(env!("CARGO_PKG_VERSION")) || first.contains("Unreleased"),
+        "{first}"
+    );
 }
 
 #[test]
@@ -56,7 +85,14 @@ fn architecture_names_every_room() {
     let architecture = super::read("ARCHITECTURE.md");
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        let name = if name.ends_with(".rs") { name } else { format!("{name}/") };
-        assert!(architecture.contains(&name), "ARCHITECTURE.md does not name src/{name}");
+        let name = if name.ends_with(".rs") {
+            name
+        } else {
+            format!("{name}/")
+        };
+        assert!(
+            architecture.contains(&name),
+            "ARCHITECTURE.md does not name src/{name}"
+        );
     }
 }

@@ -1,6 +1,11 @@
-//! What the code promises itself and others: who may import whom, that the example and the README tell the truth.
+//! What the code promises itself and others: who may import whom, that the example and the README
+//! tell the truth.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that these are some")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that these are some"
+)]
 
 mod dashboards;
 mod documents;

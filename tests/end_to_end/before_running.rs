@@ -6,7 +6,9 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::support::{Exporter, Server, command, configuration, eventually, output, pool_id, repository, still_world};
+use crate::support::{
+    Exporter, Server, command, configuration, eventually, output, pool_id, repository, still_world,
+};
 
 fn print(file: &Path, arguments: &[&str]) -> Output {
     output(command().args(arguments).arg("--config.file").arg(file))
@@ -20,8 +22,17 @@ fn written(text: &str) -> tempfile::NamedTempFile {
 
 /// The number behind a word at a line's beginning, without what groups its digits.
 fn number(plan: &str, word: &str) -> f64 {
-    let line = plan.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_else(|| panic!("no {word} in {plan}"));
-    line.trim().split(' ').next().unwrap().replace(',', "").parse().unwrap()
+    let line = plan
+        .lines()
+        .find_map(|line| line.strip_prefix(word))
+        .unwrap_or_else(|| panic!("no {word} in {plan}"));
+    line.trim()
+        .split(' ')
+        .next()
+        .unwrap()
+        .replace(',', "")
+        .parse()
+        .unwrap()
 }
 
 #[test]
@@ -34,12 +45,18 @@ fn a_plan_comes_true() {
     assert_eq!(server.simulator.take_journal(), [], "nobody was asked");
 
     let exporter = Exporter::start(&text);
-    eventually("everyone was polled", || (exporter.in_state(0, "fresh") == 300.0).then_some(()));
+    eventually("everyone was polled", || {
+        (exporter.in_state(0, "fresh") == 300.0).then_some(())
+    });
     let body = exporter.get("/metrics").1;
     let samples = body.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(number(&plan, "series"), samples as f64, "{plan}");
     let planned = number(&plan, "a scrape") * 1e3;
-    assert!((planned / body.len() as f64 - 1.0).abs() < 0.03, "{planned} bytes were planned, there are {}", body.len());
+    assert!(
+        (planned / body.len() as f64 - 1.0).abs() < 0.03,
+        "{planned} bytes were planned, there are {}",
+        body.len()
+    );
     // One for each identity and one for the pool, every two seconds.
     assert_eq!(number(&plan, "calls"), 301.0 * 86_400.0 / 2.0);
 }
@@ -49,19 +66,44 @@ fn a_policy_allows_the_pools_and_nothing_else() {
     let file = written(&configuration("interval: 1m", "http://127.0.0.1:9", 2, 1));
     let told = print(file.path(), &["iam-policy", "--account=123456789012"]);
     let policy: Value = serde_json::from_slice(&told.stdout).unwrap();
-    let arn = |pool| format!("arn:aws:cognito-sync:us-east-1:123456789012:identitypool/{}", pool_id(pool));
-    let [identities, pools] = [0, 1].map(|statement| policy["Statement"][statement]["Resource"].clone());
-    assert_eq!(identities, serde_json::json!([format!("{}/identity/*", arn(0)), format!("{}/identity/*", arn(1))]));
+    let arn = |pool| {
+        format!(
+            "arn:aws:cognito-sync:us-east-1:123456789012:identitypool/{}",
+            pool_id(pool)
+        )
+    };
+    let [identities, pools] =
+        [0, 1].map(|statement| policy["Statement"][statement]["Resource"].clone());
+    assert_eq!(
+        identities,
+        serde_json::json!([
+            format!("{}/identity/*", arn(0)),
+            format!("{}/identity/*", arn(1))
+        ])
+    );
     assert_eq!(pools, serde_json::json!([arn(0), arn(1)]));
-    assert_eq!(print(file.path(), &["iam-policy", "--account=1"]).status.code(), Some(2));
+    assert_eq!(
+        print(file.path(), &["iam-policy", "--account=1"])
+            .status
+            .code(),
+        Some(2)
+    );
 }
 
 #[test]
 fn the_readme_shows_the_policy_that_is_printed() {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let shown = readme.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+    let shown = readme
+        .split_once("```json\n")
+        .unwrap()
+        .1
+        .split_once("```")
+        .unwrap()
+        .0;
     let pool = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
-    let file = written(&format!("pools: [{{id: '{pool}', identities: ['us-east-1:0']}}]"));
+    let file = written(&format!(
+        "pools: [{{id: '{pool}', identities: ['us-east-1:0']}}]"
+    ));
     let told = print(file.path(), &["iam-policy", "--account", "123456789012"]);
     assert_eq!(String::from_utf8(told.stdout).unwrap(), shown);
 }
@@ -71,8 +113,15 @@ fn what_is_wrong_is_told_as_ever() {
     let file = written("pools: []");
     for subcommand in ["plan", "iam-policy"] {
         let told = print(file.path(), &[subcommand]);
-        assert_eq!((told.status.code(), &told.stdout[..]), (Some(78), &b""[..]), "{subcommand}: {told:?}");
-        assert!(String::from_utf8_lossy(&told.stderr).contains("pools"), "{told:?}");
+        assert_eq!(
+            (told.status.code(), &told.stdout[..]),
+            (Some(78), &b""[..]),
+            "{subcommand}: {told:?}"
+        );
+        assert!(
+            String::from_utf8_lossy(&told.stderr).contains("pools"),
+            "{told:?}"
+        );
     }
     let told = print(file.path(), &["demo"]);
     assert_eq!(told.status.code(), Some(2), "{told:?}");

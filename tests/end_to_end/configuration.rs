@@ -7,7 +7,11 @@ use crate::support::{fixture, output, repository};
 
 fn check(directory: &Path, file: &str) -> Output {
     let mut command = Command::new(crate::support::BINARY);
-    output(command.args(["--config.check", "--config.file", file]).current_dir(directory))
+    output(
+        command
+            .args(["--config.check", "--config.file", file])
+            .current_dir(directory),
+    )
 }
 
 fn stderr(output: &Output) -> String {
@@ -25,10 +29,17 @@ fn each_mistake_has_its_message() {
             continue;
         }
         let text = std::fs::read_to_string(directory.join(&name)).unwrap();
-        let expected: Vec<_> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();
+        let expected: Vec<_> = text
+            .lines()
+            .map_while(|line| line.strip_prefix("# "))
+            .collect();
         assert!(!expected.is_empty(), "{name} expects nothing");
         let output = check(&directory, &name);
-        assert_eq!(stderr(&output).lines().collect::<Vec<_>>(), expected, "{name}");
+        assert_eq!(
+            stderr(&output).lines().collect::<Vec<_>>(),
+            expected,
+            "{name}"
+        );
         assert_eq!(output.status.code(), Some(78), "{name}");
         assert!(output.stdout.is_empty(), "{name}");
         seen += 1;
@@ -39,28 +50,47 @@ fn each_mistake_has_its_message() {
 #[test]
 fn five_mistakes_are_five_lines_with_their_keys() {
     let output = check(&fixture("wrong"), "five-at-once.yaml");
-    let keys = ["poll.interval", "poll.attempts", "limits.storage", "pools[0].id", "pools[0].endpoint_url"];
+    let keys = [
+        "poll.interval",
+        "poll.attempts",
+        "limits.storage",
+        "pools[0].id",
+        "pools[0].endpoint_url",
+    ];
     let errors = stderr(&output);
     let lines: Vec<_> = errors.lines().collect();
     assert_eq!(lines.len(), 5, "{lines:?}");
     for (line, key) in lines.iter().zip(keys) {
-        assert!(line.starts_with(&format!("five-at-once.yaml: {key}: ")), "{line}");
+        assert!(
+            line.starts_with(&format!("five-at-once.yaml: {key}: ")),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn a_wrong_configuration_keeps_the_daemon_from_starting() {
     let mut command = Command::new(crate::support::BINARY);
-    let output = output(command.args(["--config.file", "attempts-zero.yaml"]).current_dir(fixture("wrong")));
+    let output = output(
+        command
+            .args(["--config.file", "attempts-zero.yaml"])
+            .current_dir(fixture("wrong")),
+    );
     assert_eq!(output.status.code(), Some(78));
-    assert_eq!(stderr(&output), "attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10\n");
+    assert_eq!(
+        stderr(&output),
+        "attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10\n"
+    );
 }
 
 #[test]
 fn a_file_that_is_not_there() {
     let output = check(repository(), "absent.yaml");
     assert_eq!(output.status.code(), Some(78));
-    assert_eq!(stderr(&output), "absent.yaml: cannot be read: No such file or directory (os error 2)\n");
+    assert_eq!(
+        stderr(&output),
+        "absent.yaml: cannot be read: No such file or directory (os error 2)\n"
+    );
 }
 
 #[test]

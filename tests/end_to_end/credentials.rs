@@ -7,21 +7,34 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use crate::support::{
-    ACCESS_KEY, Exporter, Server, command, configuration, eventually, identity_id, pool_id, still_world,
+    ACCESS_KEY, Exporter, Server, command, configuration, eventually, identity_id, pool_id,
+    still_world,
 };
 use cognitosync_exporter::simulator::Fault;
 
-/// Runs the exporter with this line added to its only pool, in a directory with AWS configuration files.
+/// Runs the exporter with this line added to its only pool, in a directory with AWS configuration
+/// files.
 fn start(server: &Server, directory: &Path, line: &str, environment: &[(&str, &str)]) -> Exporter {
     let text = configuration("interval: 1s, timeout: 2s, attempts: 1", &server.url, 1, 1);
-    std::fs::write(directory.join("config.yaml"), text.replace("  identities:", &format!("{line}  identities:")))
-        .unwrap();
-    std::fs::write(directory.join("aws"), "[profile staging]\nregion = us-east-1\n").unwrap();
+    std::fs::write(
+        directory.join("config.yaml"),
+        text.replace("  identities:", &format!("{line}  identities:")),
+    )
+    .unwrap();
+    std::fs::write(
+        directory.join("aws"),
+        "[profile staging]\nregion = us-east-1\n",
+    )
+    .unwrap();
     let keys = "[staging]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = canary-profile-secret\n";
     std::fs::write(directory.join("keys"), keys).unwrap();
     let mut command = command();
-    command.arg("--config.file").arg(directory.join("config.yaml"));
-    command.env("AWS_CONFIG_FILE", directory.join("aws")).env("AWS_SHARED_CREDENTIALS_FILE", directory.join("keys"));
+    command
+        .arg("--config.file")
+        .arg(directory.join("config.yaml"));
+    command
+        .env("AWS_CONFIG_FILE", directory.join("aws"))
+        .env("AWS_SHARED_CREDENTIALS_FILE", directory.join("keys"));
     for (name, value) in environment {
         if value.is_empty() {
             command.env_remove(name)
@@ -33,7 +46,13 @@ fn start(server: &Server, directory: &Path, line: &str, environment: &[(&str, &s
 }
 
 fn signed_with(server: &Server) -> String {
-    eventually("a signed call", || server.simulator.take_journal().into_iter().find_map(|call| call.access_key))
+    eventually("a signed call", || {
+        server
+            .simulator
+            .take_journal()
+            .into_iter()
+            .find_map(|call| call.access_key)
+    })
 }
 
 fn failures(exporter: &Exporter, reason: &str) -> f64 {
@@ -42,17 +61,27 @@ fn failures(exporter: &Exporter, reason: &str) -> f64 {
 
 #[test]
 fn the_environments_key() {
-    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let (server, directory) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+    );
     let _exporter = start(&server, directory.path(), "", &[]);
     assert_eq!(signed_with(&server), ACCESS_KEY);
 }
 
 #[test]
 fn a_profile_asked_for_by_name_wins_over_the_environment() {
-    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let (server, directory) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+    );
     let exporter = start(&server, directory.path(), "  profile: staging\n", &[]);
     assert_eq!(signed_with(&server), "AKIDPROFILE");
-    assert!(exporter.samples().contains_key("cognitosync_exporter_api_rate_limit{budget=\"us-east-1 staging\"}"));
+    assert!(
+        exporter
+            .samples()
+            .contains_key("cognitosync_exporter_api_rate_limit{budget=\"us-east-1 staging\"}")
+    );
 }
 
 /// One STS that answers every `AssumeRole`, and tells what it was asked.
@@ -67,19 +96,33 @@ fn sts() -> (String, Receiver<String>) {
             let mut head = String::new();
             while stream.read_line(&mut head).unwrap() > 2 {
                 let line = head.lines().last().unwrap().to_lowercase();
-                length = line.strip_prefix("content-length: ").map_or(length, |value| value.parse().unwrap());
+                length = line
+                    .strip_prefix("content-length: ")
+                    .map_or(length, |value| value.parse().unwrap());
             }
             let mut body = vec![0; length];
             stream.read_exact(&mut body).unwrap();
-            let signed_by = head.split("Credential=").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+            let signed_by = head
+                .split("Credential=")
+                .nth(1)
+                .unwrap_or_default()
+                .split('/')
+                .next()
+                .unwrap_or_default();
             let _ = asked.send(format!("{signed_by} {}", String::from_utf8(body).unwrap()));
             let answer = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
                 <Credentials><AccessKeyId>ASIAASSUMED</AccessKeyId><SecretAccessKey>canary-role-secret</SecretAccessKey>\
                 <SessionToken>canary-session-token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
                 <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>\
                 </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>";
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", answer.len());
-            stream.get_mut().write_all(format!("{head}{answer}").as_bytes()).unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                answer.len()
+            );
+            stream
+                .get_mut()
+                .write_all(format!("{head}{answer}").as_bytes())
+                .unwrap();
         }
     });
     (url, hear)
@@ -87,45 +130,86 @@ fn sts() -> (String, Receiver<String>) {
 
 #[test]
 fn a_role_is_assumed_with_its_external_id() {
-    let (server, directory, (url, asked)) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap(), sts());
+    let (server, directory, (url, asked)) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+        sts(),
+    );
     let role = "  role_arn: arn:aws:iam::123456789012:role/reader\n  external_id: a1b2c3\n";
-    let exporter = start(&server, directory.path(), role, &[("AWS_ENDPOINT_URL_STS", &url)]);
+    let exporter = start(
+        &server,
+        directory.path(),
+        role,
+        &[("AWS_ENDPOINT_URL_STS", &url)],
+    );
     assert_eq!(signed_with(&server), "ASIAASSUMED");
     let asked = asked.recv().unwrap();
     assert!(asked.starts_with(&format!("{ACCESS_KEY} ")), "{asked}");
-    assert!(asked.contains("Action=AssumeRole") && asked.contains("ExternalId=a1b2c3"), "{asked}");
-    assert!(asked.contains("RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Freader"), "{asked}");
+    assert!(
+        asked.contains("Action=AssumeRole") && asked.contains("ExternalId=a1b2c3"),
+        "{asked}"
+    );
+    assert!(
+        asked.contains("RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Freader"),
+        "{asked}"
+    );
     let budget = "cognitosync_exporter_api_rate_limit{budget=\"us-east-1 arn:aws:iam::123456789012:role/reader\"}";
     assert!(exporter.samples().contains_key(budget));
 }
 
 #[test]
 fn a_role_is_assumed_with_a_profiles_key() {
-    let (server, directory, (url, asked)) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap(), sts());
+    let (server, directory, (url, asked)) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+        sts(),
+    );
     let role = "  profile: staging\n  role_arn: arn:aws:iam::123456789012:role/reader\n";
-    let _exporter = start(&server, directory.path(), role, &[("AWS_ENDPOINT_URL_STS", &url)]);
+    let _exporter = start(
+        &server,
+        directory.path(),
+        role,
+        &[("AWS_ENDPOINT_URL_STS", &url)],
+    );
     assert_eq!(signed_with(&server), "ASIAASSUMED");
     assert!(asked.recv().unwrap().starts_with("AKIDPROFILE "));
 }
 
 #[test]
 fn no_key_at_all() {
-    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let (server, directory) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+    );
     let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
     let exporter = start(&server, directory.path(), "", &none);
-    eventually("a failed poll", || (failures(&exporter, "credentials") >= 1.0).then_some(()));
-    assert_eq!(server.simulator.take_journal(), [], "nothing is sent unsigned");
+    eventually("a failed poll", || {
+        (failures(&exporter, "credentials") >= 1.0).then_some(())
+    });
+    assert_eq!(
+        server.simulator.take_journal(),
+        [],
+        "nothing is sent unsigned"
+    );
 }
 
 #[test]
 fn a_credentials_provider_that_hangs_is_told_from_a_service_that_does() {
-    let (server, directory) = (Server::start(still_world(1, 1)), tempfile::tempdir().unwrap());
+    let (server, directory) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+    );
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let provider = format!("http://{}/credentials", silent.local_addr().unwrap());
-    let environment =
-        [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*provider)];
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*provider),
+    ];
     let exporter = start(&server, directory.path(), "", &environment);
-    eventually("a failed poll", || (failures(&exporter, "credentials") >= 1.0).then_some(()));
+    eventually("a failed poll", || {
+        (failures(&exporter, "credentials") >= 1.0).then_some(())
+    });
     assert!(silent.accept().is_ok(), "the provider was asked");
 }
 
@@ -134,34 +218,77 @@ fn a_key_that_aws_refuses_costs_a_probe_and_no_more() {
     let server = Server::start(still_world(2, 100));
     let expired = Fault::Error(403, "ExpiredTokenException");
     let all = (0..2).map(pool_id).chain((0..200).map(identity_id));
-    all.clone().for_each(|id| server.simulator.set_fault(&id, Some(expired.clone())));
-    let exporter = Exporter::start(&configuration("interval: 1s, rate_limit: 1000", &server.url, 2, 100));
+    all.clone()
+        .for_each(|id| server.simulator.set_fault(&id, Some(expired.clone())));
+    let exporter = Exporter::start(&configuration(
+        "interval: 1s, rate_limit: 1000",
+        &server.url,
+        2,
+        100,
+    ));
     let good = "cognitosync_exporter_api_credentials_good{budget=\"us-east-1\"}";
-    eventually("refused", || (exporter.samples()[good] == 0.0).then_some(()));
-    eventually("a failed poll", || (failures(&exporter, "credentials") >= 1.0).then_some(()));
+    eventually("refused", || {
+        (exporter.samples()[good] == 0.0).then_some(())
+    });
+    eventually("a failed poll", || {
+        (failures(&exporter, "credentials") >= 1.0).then_some(())
+    });
     let out_already = server.simulator.take_journal();
-    assert!(out_already.iter().all(|call| call.fault.as_ref() == Some(&expired)));
-    let probes = eventually("a probe", || Some(server.simulator.take_journal()).filter(|calls| !calls.is_empty()));
+    assert!(
+        out_already
+            .iter()
+            .all(|call| call.fault.as_ref() == Some(&expired))
+    );
+    let probes = eventually("a probe", || {
+        Some(server.simulator.take_journal()).filter(|calls| !calls.is_empty())
+    });
     assert_eq!(probes.len(), 1, "of 200 that are due");
     all.for_each(|id| server.simulator.set_fault(&id, None));
-    eventually("all fresh", || (exporter.in_state(0, "fresh") + exporter.in_state(1, "fresh") == 200.0).then_some(()));
+    eventually("all fresh", || {
+        (exporter.in_state(0, "fresh") + exporter.in_state(1, "fresh") == 200.0).then_some(())
+    });
     assert_eq!(exporter.samples()[good], 1.0);
-    let told = |what: &str| exporter.log().iter().filter(|line| line.contains(what)).count();
-    assert_eq!(told("credentials are refused or cannot be had"), 1, "{:#?}", exporter.log());
-    assert_eq!(told("credentials are good again"), 1, "{:#?}", exporter.log());
+    let told = |what: &str| {
+        exporter
+            .log()
+            .iter()
+            .filter(|line| line.contains(what))
+            .count()
+    };
+    assert_eq!(
+        told("credentials are refused or cannot be had"),
+        1,
+        "{:#?}",
+        exporter.log()
+    );
+    assert_eq!(
+        told("credentials are good again"),
+        1,
+        "{:#?}",
+        exporter.log()
+    );
 }
 
 #[test]
 fn an_endpoint_from_the_environment_is_held_to_https_too() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = command();
-    let text = configuration("interval: 1s, timeout: 2s, attempts: 1", "", 1, 1).replace("  endpoint_url: \n", "");
+    let text = configuration("interval: 1s, timeout: 2s, attempts: 1", "", 1, 1)
+        .replace("  endpoint_url: \n", "");
     std::fs::write(directory.path().join("config.yaml"), text).unwrap();
-    command.arg("--config.file").arg(directory.path().join("config.yaml")).arg("--log.level=debug");
+    command
+        .arg("--config.file")
+        .arg(directory.path().join("config.yaml"))
+        .arg("--log.level=debug");
     // Reserved for documentation (RFC 5737): nobody is there, and nothing is sent.
     command.env("AWS_ENDPOINT_URL", "http://192.0.2.1");
     let exporter = Exporter::run(command);
-    eventually("a failed poll", || (failures(&exporter, "unreachable") >= 1.0).then_some(()));
+    eventually("a failed poll", || {
+        (failures(&exporter, "unreachable") >= 1.0).then_some(())
+    });
     let log = exporter.log().join("\n");
-    assert!(log.contains("the endpoint is plain http to another machine"), "{log}");
+    assert!(
+        log.contains("the endpoint is plain http to another machine"),
+        "{log}"
+    );
 }

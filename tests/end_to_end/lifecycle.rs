@@ -5,7 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 use std::time::Duration;
 
-use crate::support::{Exporter, Server, command, configuration, eventually, identity_id, output, still_world};
+use crate::support::{
+    Exporter, Server, command, configuration, eventually, identity_id, output, still_world,
+};
 use cognitosync_exporter::simulator::Fault;
 
 /// Runs until it ends by itself.
@@ -18,20 +20,39 @@ fn a_stop_is_clean_whatever_the_clients_do() {
     for signal in ["TERM", "INT"] {
         let server = Server::start(still_world(1, 20));
         // A call that hangs, and polls under way.
-        server.simulator.set_fault(&identity_id(3), Some(Fault::Hang));
-        let mut exporter = Exporter::start(&configuration("interval: 1s, timeout: 60s", &server.url, 1, 20));
-        let hangs = || server.simulator.take_journal().iter().any(|call| call.fault == Some(Fault::Hang));
+        server
+            .simulator
+            .set_fault(&identity_id(3), Some(Fault::Hang));
+        let mut exporter = Exporter::start(&configuration(
+            "interval: 1s, timeout: 60s",
+            &server.url,
+            1,
+            20,
+        ));
+        let hangs = || {
+            server
+                .simulator
+                .take_journal()
+                .iter()
+                .any(|call| call.fault == Some(Fault::Hang))
+        };
         eventually("a call that hangs", || hangs().then_some(()));
-        let mut clients: Vec<_> = (0..12).map(|_| TcpStream::connect(&exporter.address).unwrap()).collect();
+        let mut clients: Vec<_> = (0..12)
+            .map(|_| TcpStream::connect(&exporter.address).unwrap())
+            .collect();
         for (number, client) in clients.iter_mut().enumerate() {
             match number % 3 {
-                0 => {}                                                                      // says nothing
-                1 => client.write_all(b"GET /metrics HTTP/1.1\r\nHo").unwrap(),              // half a request
-                _ => client.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap(), // never reads the answer
+                0 => {}                                                         // says nothing
+                1 => client.write_all(b"GET /metrics HTTP/1.1\r\nHo").unwrap(), // half a request
+                _ => client
+                    .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                    .unwrap(), // never reads the answer
             }
         }
         let open = "cognitosync_exporter_web_connections";
-        eventually("all connected", || (exporter.samples()[open] >= 12.0).then_some(()));
+        eventually("all connected", || {
+            (exporter.samples()[open] >= 12.0).then_some(())
+        });
         exporter.signal(signal);
         let status = exporter.wait_for(Duration::from_secs(5));
         assert_eq!(status.code(), Some(0), "SIG{signal}: {status}");
@@ -46,15 +67,22 @@ fn a_request_under_way_is_answered_before_the_end() {
     let server = Server::start(still_world(1, 1));
     let mut exporter = Exporter::start(&configuration("interval: 1s", &server.url, 1, 1));
     let mut client = TcpStream::connect(&exporter.address).unwrap();
-    client.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n").unwrap();
+    client
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n")
+        .unwrap();
     // The listener sees the first half before the signal.
-    eventually("connected", || (exporter.samples()["cognitosync_exporter_web_connections"] >= 2.0).then_some(()));
+    eventually("connected", || {
+        (exporter.samples()["cognitosync_exporter_web_connections"] >= 2.0).then_some(())
+    });
     exporter.signal("TERM");
     eventually("stopping", || exporter.logged("why").first().cloned());
     client.write_all(b"\r\n").unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("healthy\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("healthy\n"),
+        "{answer}"
+    );
     assert_eq!(exporter.wait().code(), Some(0));
 }
 
@@ -62,10 +90,19 @@ fn a_request_under_way_is_answered_before_the_end() {
 fn a_taken_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = run(&["demo", "--identities=1", &format!("--web.listen-address={address}")]);
+    let output = run(&[
+        "demo",
+        "--identities=1",
+        &format!("--web.listen-address={address}"),
+    ]);
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains(&format!("cannot listen on {address}: Address already in use (os error 98)")), "{told}");
+    assert!(
+        told.contains(&format!(
+            "cannot listen on {address}: Address already in use (os error 98)"
+        )),
+        "{told}"
+    );
 }
 
 #[test]
@@ -83,22 +120,38 @@ fn a_wrong_command_line() {
     for flag in ["--version", "--help"] {
         let output = run(&[flag]);
         assert_eq!(output.status.code(), Some(0));
-        assert!(String::from_utf8(output.stdout).unwrap().contains("cognitosync_exporter"));
+        assert!(
+            String::from_utf8(output.stdout)
+                .unwrap()
+                .contains("cognitosync_exporter")
+        );
     }
 }
 
 #[test]
 fn the_demo_needs_nothing() {
     let mut command = command();
-    command.args(["demo", "--identities=20", "--pools=3"]).env_remove("AWS_ACCESS_KEY_ID").current_dir("/");
+    command
+        .args(["demo", "--identities=20", "--pools=3"])
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .current_dir("/");
     let exporter = Exporter::run(command);
     let fresh = || -> f64 {
         let samples = exporter.samples();
-        samples.iter().filter(|(series, _)| series.ends_with("state=\"fresh\"}")).map(|(_, count)| count).sum()
+        samples
+            .iter()
+            .filter(|(series, _)| series.ends_with("state=\"fresh\"}"))
+            .map(|(_, count)| count)
+            .sum()
     };
     eventually("all fresh", || (fresh() >= 19.0).then_some(()));
     let samples = exporter.samples();
-    let of = |family: &str| samples.keys().filter(|series| series.starts_with(&format!("{family}{{"))).count();
+    let of = |family: &str| {
+        samples
+            .keys()
+            .filter(|series| series.starts_with(&format!("{family}{{")))
+            .count()
+    };
     assert!(of("cognitosync_identity_storage_bytes") >= 19);
     assert_eq!(of("cognitosync_identity_info"), 9);
     assert_eq!(of("cognitosync_pool_info"), 3);

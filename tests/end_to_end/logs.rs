@@ -1,26 +1,55 @@
 //! One line for each change, and no secret in any.
 
-use crate::support::{Exporter, Server, configuration, eventually, identity_id, pool_id, still_world};
+use crate::support::{
+    Exporter, Server, configuration, eventually, identity_id, pool_id, still_world,
+};
 use cognitosync_exporter::simulator::Fault;
 
 /// A pool's life from bad to worse to good again, at this level; gives the log.
 fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
     let server = Server::start(still_world(1, 4));
-    let flags = [&*format!("--log.level={level}"), &*format!("--log.format={format}")];
+    let flags = [
+        &*format!("--log.level={level}"),
+        &*format!("--log.format={format}"),
+    ];
     let poll = "interval: 1s, attempts: 1, timeout: 2s";
-    let mut exporter = Exporter::start_with(&configuration(poll, &server.url, 1, 4), &flags, |command| command);
-    eventually("all fresh", || (exporter.in_state(0, "fresh") == 4.0).then_some(()));
-    server.simulator.set_fault(&identity_id(0), Some(Fault::Error(403, "AccessDeniedException")));
-    eventually("one failing", || (exporter.in_state(0, "failing") == 1.0).then_some(()));
-    (0..4).for_each(|number| server.simulator.set_fault(&identity_id(number), Some(Fault::Status(500))));
-    eventually("all failing", || (exporter.in_state(0, "failing") == 4.0).then_some(()));
+    let mut exporter =
+        Exporter::start_with(&configuration(poll, &server.url, 1, 4), &flags, |command| {
+            command
+        });
+    eventually("all fresh", || {
+        (exporter.in_state(0, "fresh") == 4.0).then_some(())
+    });
+    server.simulator.set_fault(
+        &identity_id(0),
+        Some(Fault::Error(403, "AccessDeniedException")),
+    );
+    eventually("one failing", || {
+        (exporter.in_state(0, "failing") == 1.0).then_some(())
+    });
+    (0..4).for_each(|number| {
+        server
+            .simulator
+            .set_fault(&identity_id(number), Some(Fault::Status(500)))
+    });
+    eventually("all failing", || {
+        (exporter.in_state(0, "failing") == 4.0).then_some(())
+    });
     let polls = |exporter: &Exporter| exporter.samples()["cognitosync_exporter_polls_total"];
     let before = polls(&exporter);
-    eventually("more failed polls", || (polls(&exporter) >= before + 8.0).then_some(()));
+    eventually("more failed polls", || {
+        (polls(&exporter) >= before + 8.0).then_some(())
+    });
     (0..4).for_each(|number| server.simulator.set_fault(&identity_id(number), None));
-    eventually("all fresh again", || (exporter.in_state(0, "fresh") == 4.0).then_some(()));
-    server.simulator.world(|world| world.remove(&pool_id(0), &identity_id(2)));
-    eventually("one missing", || (exporter.in_state(0, "missing") == 1.0).then_some(()));
+    eventually("all fresh again", || {
+        (exporter.in_state(0, "fresh") == 4.0).then_some(())
+    });
+    server
+        .simulator
+        .world(|world| world.remove(&pool_id(0), &identity_id(2)));
+    eventually("one missing", || {
+        (exporter.in_state(0, "missing") == 1.0).then_some(())
+    });
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
     exporter.log()
@@ -40,12 +69,21 @@ fn each_change_is_one_line() {
     ];
     assert_eq!(log.len(), messages.len(), "{log:#?}");
     for (line, message) in log.iter().zip(messages) {
-        assert!(line.starts_with("ts=2") && line.contains(" level="), "{line}");
-        let quoted =
-            if message.contains(' ') { format!("message=\"{message}\"") } else { format!("message={message}") };
+        assert!(
+            line.starts_with("ts=2") && line.contains(" level="),
+            "{line}"
+        );
+        let quoted = if message.contains(' ') {
+            format!("message=\"{message}\"")
+        } else {
+            format!("message={message}")
+        };
         assert!(line.contains(&quoted), "{line}");
     }
-    assert!(log[2].contains("reason=access_denied") && log[3].contains("reason=service_error"), "{log:#?}");
+    assert!(
+        log[2].contains("reason=access_denied") && log[3].contains("reason=service_error"),
+        "{log:#?}"
+    );
 }
 
 #[test]
@@ -54,7 +92,12 @@ fn json_is_json() {
     assert_eq!(log.len(), 7, "{log:#?}");
     for line in log {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert!(line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(), "{line}");
+        assert!(
+            line["timestamp"].is_string()
+                && line["level"].is_string()
+                && line["message"].is_string(),
+            "{line}"
+        );
     }
 }
 
@@ -75,5 +118,10 @@ fn the_level_and_the_environment_say_how_much() {
     });
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
-    assert_eq!(exporter.log().len(), 3, "RUST_LOG takes the level's place: {:#?}", exporter.log());
+    assert_eq!(
+        exporter.log().len(),
+        3,
+        "RUST_LOG takes the level's place: {:#?}",
+        exporter.log()
+    );
 }

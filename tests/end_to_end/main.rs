@@ -1,6 +1,10 @@
 //! The binary, or most of it, through real sockets against the simulator.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that these are some")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that these are some"
+)]
 
 #[path = "../support/pki.rs"]
 mod pki;

@@ -1,4 +1,5 @@
-//! Servers that speak no HTTP, or break off, or drip, or lie about the time: what the simulator is too well-behaved for.
+//! Servers that speak no HTTP, or break off, or drip, or lie about the time: what the simulator is
+//! too well-behaved for.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,10 +12,17 @@ use crate::cognito::{ask, source};
 use cognitosync_exporter::usage::{Failure, Usage};
 
 const BODY: &str = "{\"IdentityUsage\":{\"DatasetCount\":3,\"DataStorage\":12345}}";
-const USAGE: Usage = Usage { datasets: Some(3), storage_bytes: Some(12_345), last_modified: None };
+const USAGE: Usage = Usage {
+    datasets: Some(3),
+    storage_bytes: Some(12_345),
+    last_modified: None,
+};
 
 fn answer(headers: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{BODY}", BODY.len())
+    format!(
+        "HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    )
 }
 
 /// A server that does this with each connection, by number; and how many connections there were.
@@ -43,13 +51,20 @@ async fn what_is_no_http_or_not_whole() {
         ("SSH-2.0-OpenSSH_9.2\r\n\r\n", Failure::Malformed),
         ("", Failure::Unreachable),
         ("HTTP/1.1 200 OK\r\ncontent-le", Failure::Unreachable),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", Failure::Unreachable),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+            Failure::Unreachable,
+        ),
     ] {
         let (url, connections) = server(|_, mut stream| {
             request(&mut stream);
             stream.write_all(answer.as_bytes()).unwrap();
         });
-        assert_eq!(ask(&source(&url, "2s").await).await, Err(failure), "{answer}");
+        assert_eq!(
+            ask(&source(&url, "2s").await).await,
+            Err(failure),
+            "{answer}"
+        );
         assert_eq!(connections.load(Ordering::Relaxed), 1);
     }
 }
@@ -62,14 +77,21 @@ async fn an_answer_that_breaks_off_at_any_byte_is_no_answer() {
     let (url, connections) = server(move |number, mut stream| {
         request(&mut stream);
         stream.write_all(&whole.as_bytes()[..number]).unwrap();
-        // Every other time the connection is reset rather than closed; what was sent before may then be lost.
+        // Every other time the connection is reset rather than closed; what was sent before may
+        // then be lost.
         if number % 2 == 0 && number < bytes {
-            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+            socket2::SockRef::from(&stream)
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
         }
     });
     let source = source(&url, "2s").await;
     for length in 0..bytes {
-        assert_eq!(ask(&source).await, Err(Failure::Unreachable), "{length} bytes of {bytes}");
+        assert_eq!(
+            ask(&source).await,
+            Err(Failure::Unreachable),
+            "{length} bytes of {bytes}"
+        );
     }
     assert_eq!(ask(&source).await, Ok(USAGE));
     assert_eq!(connections.load(Ordering::Relaxed), bytes + 1);
@@ -96,26 +118,37 @@ async fn a_connection_that_is_accepted_and_forgotten() {
         thread::sleep(Duration::from_secs(60));
         drop(stream);
     });
-    assert_eq!(ask(&source(&url, "500ms").await).await, Err(Failure::Timeout));
+    assert_eq!(
+        ask(&source(&url, "500ms").await).await,
+        Err(Failure::Timeout)
+    );
     assert_eq!(connections.load(Ordering::Relaxed), 1);
 }
 
-/// AWS's clock is not ours: the SDK corrects its signatures by it, but what was answered stays answered.
+/// AWS's clock is not ours: the SDK corrects its signatures by it, but what was answered stays
+/// answered.
 #[tokio::test]
 async fn a_wrong_date_spoils_nothing() {
     let (url, connections) = server(|_, mut stream| {
         while request(&mut stream) {
-            stream.write_all(answer("date: Mon, 01 Jan 2001 00:00:00 GMT\r\n").as_bytes()).unwrap();
+            stream
+                .write_all(answer("date: Mon, 01 Jan 2001 00:00:00 GMT\r\n").as_bytes())
+                .unwrap();
         }
     });
     let source = source(&url, "2s").await;
     for _ in 0..5 {
         assert_eq!(ask(&source).await, Ok(USAGE));
     }
-    assert_eq!(connections.load(Ordering::Relaxed), 1, "connections are kept");
+    assert_eq!(
+        connections.load(Ordering::Relaxed),
+        1,
+        "connections are kept"
+    );
 }
 
-/// The server forgets connections after one answer each: some calls may fail for it, but never two in a row.
+/// The server forgets connections after one answer each: some calls may fail for it, but never two
+/// in a row.
 #[tokio::test]
 async fn a_connection_that_went_while_idle_costs_one_call_at_most() {
     let (url, connections) = server(|_, mut stream| {
@@ -132,7 +165,8 @@ async fn a_connection_that_went_while_idle_costs_one_call_at_most() {
     assert!(connections.load(Ordering::Relaxed) >= 20);
 }
 
-/// The server goes silent on a connection that it answered on before, as behind a firewall that forgot it.
+/// The server goes silent on a connection that it answered on before, as behind a firewall that
+/// forgot it.
 #[tokio::test]
 async fn a_connection_that_went_dead_while_idle_costs_one_timeout() {
     let (url, connections) = server(|number, mut stream| {

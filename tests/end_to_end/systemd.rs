@@ -17,8 +17,14 @@ impl Manager {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-        Self { socket, directory, heard: Vec::new() }
+        socket
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        Self {
+            socket,
+            directory,
+            heard: Vec::new(),
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -30,9 +36,16 @@ impl Manager {
         eventually(beginning, || {
             let mut message = [0; 4_096];
             if let Ok(length) = self.socket.recv(&mut message) {
-                self.heard.extend(String::from_utf8_lossy(&message[..length]).lines().map(str::to_owned));
+                self.heard.extend(
+                    String::from_utf8_lossy(&message[..length])
+                        .lines()
+                        .map(str::to_owned),
+                );
             }
-            let found = self.heard.iter().position(|line| line.starts_with(beginning))?;
+            let found = self
+                .heard
+                .iter()
+                .position(|line| line.starts_with(beginning))?;
             self.heard.drain(..=found).next_back()
         })
     }
@@ -45,15 +58,25 @@ fn a_service_manager_hears_how_it_goes() {
     let file = directory.path().join("config.yaml");
     std::fs::write(&file, configuration("interval: 1s", &server.url, 1, 10)).unwrap();
     let mut command = command();
-    command.arg("--config.file").arg(&file).env("NOTIFY_SOCKET", manager.path()).env("WATCHDOG_USEC", "300000");
+    command
+        .arg("--config.file")
+        .arg(&file)
+        .env("NOTIFY_SOCKET", manager.path())
+        .env("WATCHDOG_USEC", "300000");
     let mut exporter = Exporter::run(command);
     manager.next("READY=1");
     for _ in 0..5 {
         let status = manager.next("STATUS=");
-        assert!(status.contains("polling; ") && status.contains("a sweep takes "), "{status}");
+        assert!(
+            status.contains("polling; ") && status.contains("a sweep takes "),
+            "{status}"
+        );
         manager.next("WATCHDOG=1");
     }
-    for configuration in [configuration("interval: 2s", &server.url, 1, 10), "nonsense: true\n".to_owned()] {
+    for configuration in [
+        configuration("interval: 2s", &server.url, 1, 10),
+        "nonsense: true\n".to_owned(),
+    ] {
         std::fs::write(&file, configuration).unwrap();
         exporter.signal("HUP");
         manager.next("RELOADING=1");
@@ -70,5 +93,8 @@ fn no_socket_was_passed() {
     let output = output(command().args(["demo", "--web.systemd-socket"]));
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.contains("no socket activation file descriptors found"), "{told}");
+    assert!(
+        told.contains("no socket activation file descriptors found"),
+        "{told}"
+    );
 }

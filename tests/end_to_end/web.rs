@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use crate::support::{Exporter, Server, configuration, eventually, identity_id, output, still_world};
+use crate::support::{
+    Exporter, Server, configuration, eventually, identity_id, output, still_world,
+};
 use cognitosync_exporter::simulator::Fault;
 
 fn exchange(mut stream: impl Read + Write, request: &str) -> String {
@@ -15,7 +17,10 @@ fn exchange(mut stream: impl Read + Write, request: &str) -> String {
 
 fn request(exporter: &Exporter, line: &str) -> String {
     let stream = std::net::TcpStream::connect(&exporter.address).unwrap();
-    exchange(stream, &format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    exchange(
+        stream,
+        &format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+    )
 }
 
 #[test]
@@ -27,7 +32,11 @@ fn routes() {
         ("GET /api/v1/status", 200, "content-type: application/json"),
         ("GET /api/v1/identities/x", 400, "expected an identity id"),
         ("POST /api/v1/status", 405, "allow: GET, HEAD"),
-        ("GET /metrics", 200, "content-type: text/plain; version=0.0.4; charset=utf-8"),
+        (
+            "GET /metrics",
+            200,
+            "content-type: text/plain; version=0.0.4; charset=utf-8",
+        ),
         ("GET /metrics?x=1", 200, "cognitosync_exporter_build_info"),
         ("GET /-/healthy", 200, "healthy"),
         ("GET /nothing", 404, "there is no such page"),
@@ -36,10 +45,14 @@ fn routes() {
         ("DELETE /-/healthy", 405, "allow: GET, HEAD"),
     ] {
         let answer = request(&exporter, line);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{line}: {answer}"
+        );
         assert!(answer.contains(in_answer), "{line}: {answer}");
-        let delimited =
-            |answer: &str| answer.contains("content-length: ") || answer.contains("transfer-encoding: chunked");
+        let delimited = |answer: &str| {
+            answer.contains("content-length: ") || answer.contains("transfer-encoding: chunked")
+        };
         assert!(delimited(&answer), "{line} is not delimited: {answer}");
         if let Some(path) = line.strip_prefix("GET ") {
             let head = request(&exporter, &format!("HEAD {path}"));
@@ -52,15 +65,33 @@ fn routes() {
 #[test]
 fn ready_with_the_first_answer_about_an_identity() {
     let server = Server::start(still_world(1, 1));
-    server.simulator.set_fault(&identity_id(0), Some(Fault::Status(503)));
-    let exporter = Exporter::start(&configuration("interval: 1s, attempts: 1", &server.url, 1, 1));
+    server
+        .simulator
+        .set_fault(&identity_id(0), Some(Fault::Status(503)));
+    let exporter = Exporter::start(&configuration(
+        "interval: 1s, attempts: 1",
+        &server.url,
+        1,
+        1,
+    ));
     let failures = "cognitosync_exporter_poll_failures_total{reason=\"service_error\"}";
-    eventually("a failed poll", || (exporter.samples()[failures] >= 1.0).then_some(()));
+    eventually("a failed poll", || {
+        (exporter.samples()[failures] >= 1.0).then_some(())
+    });
     let answer = request(&exporter, "GET /-/ready");
-    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n"), "{answer}");
-    assert_eq!(exporter.get("/metrics").0, 200, "AWS being down is no reason not to answer");
+    assert!(
+        answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n"),
+        "{answer}"
+    );
+    assert_eq!(
+        exporter.get("/metrics").0,
+        200,
+        "AWS being down is no reason not to answer"
+    );
     server.simulator.set_fault(&identity_id(0), None);
-    eventually("ready", || (exporter.get("/-/ready").0 == 200).then_some(()));
+    eventually("ready", || {
+        (exporter.get("/-/ready").0 == 200).then_some(())
+    });
 }
 
 #[test]
@@ -71,19 +102,42 @@ fn several_addresses_a_socket_and_another_path() {
     // What a killed process left behind is no obstacle.
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
     let unix = format!("--web.listen-address=unix:{}", socket.display());
-    let flags =
-        ["--web.listen-address=127.0.0.1:0", "--web.listen-address=[::1]:0", &unix, "--web.telemetry-path=/x/y"];
-    let mut exporter =
-        Exporter::start_with(&configuration("interval: 1s", &server.url, 1, 1), &flags, |command| command);
-    let addresses = eventually("three addresses", || Some(exporter.logged("address")).filter(|all| all.len() == 3));
+    let flags = [
+        "--web.listen-address=127.0.0.1:0",
+        "--web.listen-address=[::1]:0",
+        &unix,
+        "--web.telemetry-path=/x/y",
+    ];
+    let mut exporter = Exporter::start_with(
+        &configuration("interval: 1s", &server.url, 1, 1),
+        &flags,
+        |command| command,
+    );
+    let addresses = eventually("three addresses", || {
+        Some(exporter.logged("address")).filter(|all| all.len() == 3)
+    });
     assert!(addresses[1].starts_with("[::1]:"), "{addresses:?}");
     for address in &addresses[..2] {
-        assert_eq!(crate::support::get(&format!("http://{address}/x/y")).0, 200, "{address}");
-        assert_eq!(crate::support::get(&format!("http://{address}/metrics")).0, 404, "{address}");
+        assert_eq!(
+            crate::support::get(&format!("http://{address}/x/y")).0,
+            200,
+            "{address}"
+        );
+        assert_eq!(
+            crate::support::get(&format!("http://{address}/metrics")).0,
+            404,
+            "{address}"
+        );
     }
     let stream = UnixStream::connect(&socket).unwrap();
-    let answer = exchange(stream, "GET /x/y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    assert!(answer.contains("\ncognitosync_exporter_polls_total "), "{answer}");
+    let answer = exchange(
+        stream,
+        "GET /x/y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    assert!(
+        answer.contains("\ncognitosync_exporter_polls_total "),
+        "{answer}"
+    );
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
     assert!(!socket.exists(), "the socket's file goes with the process");
@@ -95,10 +149,16 @@ fn a_socket_that_somebody_serves_is_taken() {
     let socket = directory.path().join("exporter.sock");
     let _served = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let mut command = crate::support::command();
-    command.args(["demo", "--identities=1"]).arg(format!("--web.listen-address=unix:{}", socket.display()));
+    command
+        .args(["demo", "--identities=1"])
+        .arg(format!("--web.listen-address=unix:{}", socket.display()));
     let output = output(&mut command);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("Address already in use"));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("Address already in use")
+    );
     assert!(socket.exists(), "somebody else's socket stays");
 }
 
@@ -107,10 +167,16 @@ fn a_socket_that_somebody_serves_is_taken() {
 fn no_more_connections_than_allowed() {
     let server = Server::start(still_world(1, 1));
     let flags = ["--web.max-connections=2"];
-    let exporter = Exporter::start_with(&configuration("interval: 1s", &server.url, 1, 1), &flags, |command| command);
+    let exporter = Exporter::start_with(
+        &configuration("interval: 1s", &server.url, 1, 1),
+        &flags,
+        |command| command,
+    );
     let connect = || std::net::TcpStream::connect(&exporter.address).unwrap();
     let ask = |stream: &mut std::net::TcpStream| {
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
         let mut answer = Vec::new();
         let mut part = [0; 4_096];
         while !answer.ends_with(b"0\r\n\r\n") {
@@ -125,7 +191,10 @@ fn no_more_connections_than_allowed() {
     ask(&mut first);
     // Both are idle, the second for longer.
     let answer = ask(&mut connect());
-    assert!(answer.contains("\ncognitosync_exporter_web_connections 2\n"), "{answer}");
+    assert!(
+        answer.contains("\ncognitosync_exporter_web_connections 2\n"),
+        "{answer}"
+    );
     assert_eq!(second.read(&mut [0]).unwrap(), 0, "the second is closed");
     ask(&mut first);
 }

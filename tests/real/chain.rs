@@ -1,4 +1,5 @@
-//! The whole way: simulator, exporter, Prometheus with the shipped rules, Alertmanager with the shipped example, a webhook.
+//! The whole way: simulator, exporter, Prometheus with the shipped rules, Alertmanager with the
+//! shipped example, a webhook.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::prometheus::{Prometheus, free_port, job, shipped_rules};
 use crate::support::{
-    Exporter, Server, configuration, eventually, identity_id, patiently, pool_id, repository, still_world,
+    Exporter, Server, configuration, eventually, identity_id, patiently, pool_id, repository,
+    still_world,
 };
 
 /// Keeps what Alertmanager tells it; its thread ends with the process.
@@ -24,22 +26,34 @@ struct Webhook {
 impl Webhook {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (port, told) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
+        let (port, told) = (
+            listener.local_addr().unwrap().port(),
+            Arc::new(Mutex::new(Vec::new())),
+        );
         let keep = Arc::clone(&told);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
                 let mut length = 0;
-                for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
+                for line in reader
+                    .by_ref()
+                    .lines()
+                    .map_while(Result::ok)
+                    .take_while(|line| !line.is_empty())
+                {
                     if let Some(value) = line.to_lowercase().strip_prefix("content-length: ") {
                         length = value.parse().unwrap();
                     }
                 }
                 let mut body = vec![0; length];
                 reader.read_exact(&mut body).unwrap();
-                keep.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
-                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+                keep.lock()
+                    .unwrap()
+                    .push(serde_json::from_slice(&body).unwrap());
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    .unwrap();
             }
         });
         Self { port, told }
@@ -48,8 +62,13 @@ impl Webhook {
     /// The alerts of this name that were told in this status, severities first.
     fn alerts(&self, name: &str, status: &str) -> Vec<Value> {
         let told = self.told.lock().unwrap();
-        let alerts = told.iter().flat_map(|message| message["alerts"].as_array().unwrap());
-        alerts.filter(|alert| alert["labels"]["alertname"] == name && alert["status"] == status).cloned().collect()
+        let alerts = told
+            .iter()
+            .flat_map(|message| message["alerts"].as_array().unwrap());
+        alerts
+            .filter(|alert| alert["labels"]["alertname"] == name && alert["status"] == status)
+            .cloned()
+            .collect()
     }
 }
 
@@ -63,12 +82,16 @@ struct Alertmanager {
 impl Alertmanager {
     fn telling(webhook: &Webhook) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let example =
-            std::fs::read_to_string(repository().join("dashboards/alerts/alertmanager.example.yaml")).unwrap();
-        let mut configuration = example.replace("127.0.0.1:9999", &format!("127.0.0.1:{}", webhook.port));
-        for (patient, impatient) in
-            [("group_wait: 30s", "group_wait: 1s"), ("group_interval: 5m", "group_interval: 2s")]
-        {
+        let example = std::fs::read_to_string(
+            repository().join("dashboards/alerts/alertmanager.example.yaml"),
+        )
+        .unwrap();
+        let mut configuration =
+            example.replace("127.0.0.1:9999", &format!("127.0.0.1:{}", webhook.port));
+        for (patient, impatient) in [
+            ("group_wait: 30s", "group_wait: 1s"),
+            ("group_interval: 5m", "group_interval: 2s"),
+        ] {
             assert!(configuration.contains(patient));
             configuration = configuration.replace(patient, impatient);
         }
@@ -77,13 +100,20 @@ impl Alertmanager {
         let port = free_port();
         let child = Command::new("prometheus-alertmanager")
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.path={}", directory.path().join("data").display()))
+            .arg(format!(
+                "--storage.path={}",
+                directory.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg("--cluster.listen-address=")
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        Self { child, port, _directory: directory }
+        Self {
+            child,
+            port,
+            _directory: directory,
+        }
     }
 }
 
@@ -99,7 +129,12 @@ impl Drop for Alertmanager {
 #[ignore = "needs Prometheus and Alertmanager; tests/run installs them and runs it"]
 fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
     let server = Server::start(still_world(1, 5));
-    let exporter = Exporter::start(&configuration("interval: 1s, rate_limit: 50, attempts: 1", &server.url, 1, 5));
+    let exporter = Exporter::start(&configuration(
+        "interval: 1s, rate_limit: 50, attempts: 1",
+        &server.url,
+        1,
+        5,
+    ));
     let webhook = Webhook::start();
     let alertmanager = Alertmanager::telling(&webhook);
     let prometheus = format!(
@@ -110,14 +145,26 @@ fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
         job(&[&exporter.address]),
     );
     let prometheus = Prometheus::run(&prometheus, tempfile::tempdir().unwrap(), &[]);
-    let of = |storage_bytes| Usage { datasets: Some(3), storage_bytes: Some(storage_bytes), last_modified: Some(1e9) };
-    let live = |usage| server.simulator.world(|world| world.insert(&pool_id(0), &identity_id(2), Life::Still(usage)));
+    let of = |storage_bytes| Usage {
+        datasets: Some(3),
+        storage_bytes: Some(storage_bytes),
+        last_modified: Some(1e9),
+    };
+    let live = |usage| {
+        server
+            .simulator
+            .world(|world| world.insert(&pool_id(0), &identity_id(2), Life::Still(usage)))
+    };
     live(of(20 << 20));
     // Beside it, something that must not ring.
-    server.simulator.set_fault(&identity_id(4), Some(Fault::Status(503)));
+    server
+        .simulator
+        .set_fault(&identity_id(4), Some(Fault::Status(503)));
 
     let name = "CognitoSyncIdentityStorageNearLimit";
-    let rung = patiently(3, "the webhook heard of it", || webhook.alerts(name, "firing").first().cloned());
+    let rung = patiently(3, "the webhook heard of it", || {
+        webhook.alerts(name, "firing").first().cloned()
+    });
     assert_eq!(
         rung["labels"],
         json!({
@@ -126,16 +173,37 @@ fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
         })
     );
     let annotations = &rung["annotations"];
-    assert_eq!(annotations["summary"], "An identity has used 100% of its storage");
-    assert!(annotations["description"].as_str().unwrap().contains(&identity_id(2)), "{annotations}");
-    assert_eq!(annotations["runbook_url"], format!("dashboards/runbooks/{name}.md"));
+    assert_eq!(
+        annotations["summary"],
+        "An identity has used 100% of its storage"
+    );
+    assert!(
+        annotations["description"]
+            .as_str()
+            .unwrap()
+            .contains(&identity_id(2)),
+        "{annotations}"
+    );
+    assert_eq!(
+        annotations["runbook_url"],
+        format!("dashboards/runbooks/{name}.md")
+    );
 
     live(of(1 << 20));
-    let resolved = eventually("the webhook heard that it ended", || webhook.alerts(name, "resolved").first().cloned());
+    let resolved = eventually("the webhook heard that it ended", || {
+        webhook.alerts(name, "resolved").first().cloned()
+    });
     assert_eq!(resolved["labels"], rung["labels"]);
-    assert_eq!(prometheus.query(&format!("ALERTS{{alertname=\"{name}\"}}")), []);
+    assert_eq!(
+        prometheus.query(&format!("ALERTS{{alertname=\"{name}\"}}")),
+        []
+    );
     let told = webhook.told.lock().unwrap().clone();
-    let told = told.iter().flat_map(|message| message["alerts"].as_array().unwrap());
-    let others: Vec<_> = told.filter(|alert| alert["labels"]["alertname"] != name).collect();
+    let told = told
+        .iter()
+        .flat_map(|message| message["alerts"].as_array().unwrap());
+    let others: Vec<_> = told
+        .filter(|alert| alert["labels"]["alertname"] != name)
+        .collect();
     assert!(others.is_empty(), "{others:?}");
 }

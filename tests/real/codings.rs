@@ -13,13 +13,22 @@ fn gzip_and_python_and_curl_decode_it() {
     let exposition = Exposition::new(store(5_000));
     let plain = body(&exposition, Format::OpenMetrics, Coding::Identity);
     let zipped = body(&exposition, Format::OpenMetrics, Coding::Gzip);
-    let zlib = "import sys, zlib; sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read(), 31))";
-    let gzip = "import sys, gzip; sys.stdout.buffer.write(gzip.decompress(sys.stdin.buffer.read()))";
-    for (program, arguments) in
-        [("gzip", vec!["-dc"]), ("zcat", vec![]), ("python3", vec!["-c", zlib]), ("python3", vec!["-c", gzip])]
-    {
+    let zlib =
+        "import sys, zlib; sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read(), 31))";
+    let gzip =
+        "import sys, gzip; sys.stdout.buffer.write(gzip.decompress(sys.stdin.buffer.read()))";
+    for (program, arguments) in [
+        ("gzip", vec!["-dc"]),
+        ("zcat", vec![]),
+        ("python3", vec!["-c", zlib]),
+        ("python3", vec!["-c", gzip]),
+    ] {
         let output = crate::run(Command::new(program).args(&arguments), &zipped);
-        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{program}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         assert!(output.stdout == plain, "to {program}, it is another text");
     }
     let tested = crate::run(Command::new("gzip").arg("-t"), &zipped[..zipped.len() - 1]);
@@ -33,12 +42,29 @@ fn curl_gets_all_of_it() {
     let address = serve(store(5_000), Served::AsAsked);
     for coding in ["gzip", "zstd", "identity"] {
         let mut curl = Command::new("curl");
-        curl.args(["--silent", "--show-error", "--fail", "--compressed", "--header"]);
-        let output = curl.arg(format!("Accept-Encoding: {coding}")).arg(format!("http://{address}/metrics")).output();
+        curl.args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--compressed",
+            "--header",
+        ]);
+        let output = curl
+            .arg(format!("Accept-Encoding: {coding}"))
+            .arg(format!("http://{address}/metrics"))
+            .output();
         let output = output.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let text = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(text.matches("\ncognitosync_identity_").count(), 30_000, "{coding}");
+        assert_eq!(
+            text.matches("\ncognitosync_identity_").count(),
+            30_000,
+            "{coding}"
+        );
         assert!(text.contains("\ncognitosync_exporter_build_info{"));
     }
 }

@@ -1,6 +1,11 @@
-//! Real components as clients of the simulator and of the exporter. `tests/run` installs them and runs these for certain.
+//! Real components as clients of the simulator and of the exporter. `tests/run` installs them and
+//! runs these for certain.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that these are some")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that these are some"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -36,7 +41,12 @@ fn installed(name: &str) -> PathBuf {
 
 /// Runs a program to its end, with this on its standard input.
 fn run(command: &mut Command, input: impl AsRef<[u8]>) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.as_ref().to_owned();
     let writer = std::thread::spawn(move || stdin.write_all(&input));
@@ -48,7 +58,16 @@ fn run(command: &mut Command, input: impl AsRef<[u8]>) -> Output {
 /// Runs one of the Python scripts beside this file; gives what it printed, as JSON.
 fn python(script: &str, arguments: &[&str], input: &str) -> serde_json::Value {
     let script = support::repository().join("tests/real").join(script);
-    let output = run(Command::new(installed("python")).arg(script).args(arguments), input);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = run(
+        Command::new(installed("python"))
+            .arg(script)
+            .args(arguments),
+        input,
+    );
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }

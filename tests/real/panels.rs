@@ -1,5 +1,5 @@
-//! Every query of every dashboard and every rule, on a real Prometheus that scrapes the demo and knows five weeks of a past; and the dashboards
-//! as pictures.
+//! Every query of every dashboard and every rule, on a real Prometheus that scrapes the demo and
+//! knows five weeks of a past; and the dashboards as pictures.
 
 use serde_json::{Value, json};
 
@@ -20,25 +20,46 @@ pub(crate) fn demo() -> (Exporter, Prometheus) {
     let demo = Exporter::run(demo);
     eventually("every identity was polled", || {
         let pending = |(series, _): &(String, f64)| series.contains("state=\"pending\"");
-        demo.samples().into_iter().filter(pending).all(|(_, identities)| identities == 0.0).then_some(())
+        demo.samples()
+            .into_iter()
+            .filter(pending)
+            .all(|(_, identities)| identities == 0.0)
+            .then_some(())
     });
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
-    let past = python("history.py", &[&demo.url(""), &demo.address, &data.display().to_string()], "");
+    let past = python(
+        "history.py",
+        &[&demo.url(""), &demo.address, &data.display().to_string()],
+        "",
+    );
     assert!(past["samples"].as_u64().unwrap() > 100_000, "{past}");
     let configuration = format!(
         "global: {{scrape_interval: 5s, scrape_timeout: 5s, evaluation_interval: 5s}}\n{}{}",
         shipped_rules(),
         job(&[&demo.address]),
     );
-    let prometheus = Prometheus::run(&configuration, directory, &[LOOKBACK, "--storage.tsdb.retention.time=60d"]);
+    let prometheus = Prometheus::run(
+        &configuration,
+        directory,
+        &[LOOKBACK, "--storage.tsdb.retention.time=60d"],
+    );
     (demo, prometheus)
 }
 
 /// As Grafana fills in a query's variables.
 fn filled_in(query: &str, identity: &str) -> String {
-    let variables = [("$__rate_interval", "1m"), ("$job", ".*"), ("$pool", ".*"), ("$identity", identity)];
-    variables.into_iter().fold(query.to_owned(), |query, (variable, value)| query.replace(variable, value))
+    let variables = [
+        ("$__rate_interval", "1m"),
+        ("$job", ".*"),
+        ("$pool", ".*"),
+        ("$identity", identity),
+    ];
+    variables
+        .into_iter()
+        .fold(query.to_owned(), |query, (variable, value)| {
+            query.replace(variable, value)
+        })
 }
 
 #[test]
@@ -46,38 +67,75 @@ fn filled_in(query: &str, identity: &str) -> String {
 fn every_query_has_data_and_every_panel_can_be_read() {
     let (_demo, prometheus) = demo();
     // Which takes until somebody is full, and then a minute.
-    patiently(4, "an alert rings", || (!prometheus.query("ALERTS{alertstate=\"firing\"}").is_empty()).then_some(()));
+    patiently(4, "an alert rings", || {
+        (!prometheus.query("ALERTS{alertstate=\"firing\"}").is_empty()).then_some(())
+    });
     let grows = "topk(1, deriv(cognitosync_identity_storage_bytes[1d]))";
-    let identity = prometheus.query(grows)[0].0["identity_id"].as_str().unwrap().to_owned();
+    let identity = prometheus.query(grows)[0].0["identity_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (mut panels, mut queries, mut empty) = (0, 0, Vec::new());
     for name in BOARDS {
         let file = repository().join(format!("dashboards/grafana/{name}.json"));
         let board: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        for panel in board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row") {
+        for panel in board["panels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|panel| panel["type"] != "row")
+        {
             panels += 1;
             for target in panel["targets"].as_array().unwrap() {
                 queries += 1;
                 let query = filled_in(target["expr"].as_str().unwrap(), &identity);
                 let answer = prometheus.api("query", &[("query", &query)]);
-                assert_eq!(answer["status"], "success", "{name}: {}: {answer}\n{query}", panel["title"]);
+                assert_eq!(
+                    answer["status"], "success",
+                    "{name}: {}: {answer}\n{query}",
+                    panel["title"]
+                );
                 if answer["data"]["result"].as_array().unwrap().is_empty() {
                     empty.push(format!("{name}: {}: {query}", panel["title"]));
                 }
             }
         }
-        for variable in
-            board["templating"]["list"].as_array().unwrap().iter().filter(|variable| variable["type"] == "query")
+        for variable in board["templating"]["list"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|variable| variable["type"] == "query")
         {
             let query = filled_in(variable["query"].as_str().unwrap(), &identity);
-            let (selector, _) = query.trim_start_matches("label_values(").rsplit_once(',').unwrap();
-            assert!(!prometheus.query(selector).is_empty(), "{name}: {}", variable["name"]);
+            let (selector, _) = query
+                .trim_start_matches("label_values(")
+                .rsplit_once(',')
+                .unwrap();
+            assert!(
+                !prometheus.query(selector).is_empty(),
+                "{name}: {}",
+                variable["name"]
+            );
         }
     }
     for name in BOARDS {
-        let board = repository().join(format!("dashboards/grafana/{name}.json")).display().to_string();
-        let picture = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png")).display().to_string();
-        let uplot = repository().join("target/npm/node_modules/uplot/dist").display().to_string();
-        let drawn = python("pictures.py", &[&prometheus.url(), &identity, &board, &uplot, &picture], "");
+        let board = repository()
+            .join(format!("dashboards/grafana/{name}.json"))
+            .display()
+            .to_string();
+        let picture = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}.png"))
+            .display()
+            .to_string();
+        let uplot = repository()
+            .join("target/npm/node_modules/uplot/dist")
+            .display()
+            .to_string();
+        let drawn = python(
+            "pictures.py",
+            &[&prometheus.url(), &identity, &board, &uplot, &picture],
+            "",
+        );
         for flaws in ["flaws", "console", "empty"] {
             assert_eq!(drawn[flaws], json!([]), "{name}: {flaws}");
         }
@@ -95,15 +153,24 @@ fn every_query_has_data_and_every_panel_can_be_read() {
         let alerts = rule["alerts"].as_array();
         for alert in alerts.into_iter().flatten() {
             let text = alert["annotations"].to_string();
-            assert!(!text.contains("error") && !text.contains("<no value>"), "{text}");
+            assert!(
+                !text.contains("error") && !text.contains("<no value>"),
+                "{text}"
+            );
             ringing.push(rule["name"].as_str().unwrap());
         }
         if rule["type"] == "recording" {
-            assert!(!prometheus.query(rule["name"].as_str().unwrap()).is_empty(), "{rule}");
+            assert!(
+                !prometheus.query(rule["name"].as_str().unwrap()).is_empty(),
+                "{rule}"
+            );
         }
     }
     ringing.dedup();
-    let alerts = rules.iter().filter(|rule| rule["type"] == "alerting").count();
+    let alerts = rules
+        .iter()
+        .filter(|rule| rule["type"] == "alerting")
+        .count();
     println!(
         "{panels} panels with {queries} queries, {} recording and {alerts} alerting rules run on Prometheus; {} empty; pending or ringing: {}",
         rules.len() - alerts,
@@ -119,8 +186,12 @@ fn every_query_has_data_and_every_panel_can_be_read() {
 fn rules_and_their_tests_are_good() {
     let alerts = repository().join("dashboards/alerts");
     let files = |folder: &std::path::Path| {
-        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        files.filter(|file| file.extension().is_some_and(|ending| ending == "yaml")).collect::<Vec<_>>()
+        let files = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap().path());
+        files
+            .filter(|file| file.extension().is_some_and(|ending| ending == "yaml"))
+            .collect::<Vec<_>>()
     };
     let told = run(
         Command::new("promtool")
@@ -130,18 +201,31 @@ fn rules_and_their_tests_are_good() {
         "",
     );
     assert!(told.status.success(), "{told:?}");
-    let told = run(Command::new("promtool").args(["check", "config"]).arg(alerts.join("prometheus.example.yaml")), "");
+    let told = run(
+        Command::new("promtool")
+            .args(["check", "config"])
+            .arg(alerts.join("prometheus.example.yaml")),
+        "",
+    );
     assert!(told.status.success(), "{told:?}");
     let tests = files(&alerts.join("tests"));
     assert!(tests.len() >= 20);
-    let told = run(Command::new("promtool").args(["test", "rules"]).args(tests), "");
+    let told = run(
+        Command::new("promtool").args(["test", "rules"]).args(tests),
+        "",
+    );
     assert!(
         told.status.success(),
         "{}{}",
         String::from_utf8_lossy(&told.stdout),
         String::from_utf8_lossy(&told.stderr)
     );
-    let told = run(Command::new("amtool").arg("check-config").arg(alerts.join("alertmanager.example.yaml")), "");
+    let told = run(
+        Command::new("amtool")
+            .arg("check-config")
+            .arg(alerts.join("alertmanager.example.yaml")),
+        "",
+    );
     assert!(told.status.success(), "{told:?}");
 }
 
@@ -149,6 +233,15 @@ fn rules_and_their_tests_are_good() {
 #[ignore = "needs the generator's library, which tests/run installs"]
 fn the_dashboards_are_what_their_generator_makes() {
     let generator = repository().join("dashboards/grafana/generate.py");
-    let told = run(Command::new(crate::installed("python")).arg(generator).arg("--check"), "");
-    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = run(
+        Command::new(crate::installed("python"))
+            .arg(generator)
+            .arg("--check"),
+        "",
+    );
+    assert!(
+        told.status.success(),
+        "{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
 }

@@ -10,7 +10,11 @@ use serde_json::Value;
 use crate::filled::{Served, serve, store};
 use crate::support::{Exporter, command, eventually, get, repository};
 
-const GAUGES: [&str; 3] = ["datasets", "storage_bytes", "last_modified_timestamp_seconds"];
+const GAUGES: [&str; 3] = [
+    "datasets",
+    "storage_bytes",
+    "last_modified_timestamp_seconds",
+];
 
 pub(crate) struct Prometheus {
     child: Child,
@@ -43,16 +47,27 @@ impl Prometheus {
         std::fs::write(&file, configuration).unwrap();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                directory.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .args(flags)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let prometheus = Self { child, port, _directory: directory };
+        let prometheus = Self {
+            child,
+            port,
+            _directory: directory,
+        };
         eventually("a scrape", || {
             let up = || prometheus.query("up");
-            TcpListener::bind(("127.0.0.1", port)).is_err().then(up)?.first().cloned()
+            TcpListener::bind(("127.0.0.1", port))
+                .is_err()
+                .then(up)?
+                .first()
+                .cloned()
         });
         prometheus
     }
@@ -65,8 +80,19 @@ impl Prometheus {
     /// An instant query: the labels and the value of each series.
     pub(crate) fn query(&self, query: &str) -> Vec<(Value, f64)> {
         let answer = self.api("query", &[("query", query)]);
-        let series = answer["data"]["result"].as_array().cloned().unwrap_or_default();
-        series.iter().map(|one| (one["metric"].clone(), one["value"][1].as_str().unwrap().parse().unwrap())).collect()
+        let series = answer["data"]["result"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        series
+            .iter()
+            .map(|one| {
+                (
+                    one["metric"].clone(),
+                    one["value"][1].as_str().unwrap().parse().unwrap(),
+                )
+            })
+            .collect()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -75,22 +101,37 @@ impl Prometheus {
 
     /// What its API says.
     pub(crate) fn api(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
-        let escape =
-            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-        let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
-        let (_, body) = get(&format!("{}/api/v1/{path}?{}", self.url(), parameters.join("&")));
+        let escape = |text: &str| {
+            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+                .to_string()
+        };
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| format!("{name}={}", escape(value)))
+            .collect();
+        let (_, body) = get(&format!(
+            "{}/api/v1/{path}?{}",
+            self.url(),
+            parameters.join("&")
+        ));
         serde_json::from_str(&body).unwrap_or_default()
     }
 }
 
 /// A port that nobody listens on at this moment.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// The part of a configuration that has exporters scraped.
 pub(crate) fn job(addresses: &[&str]) -> String {
-    format!("scrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: {addresses:?}}}]\n")
+    format!(
+        "scrape_configs:\n- job_name: cognitosync\n  static_configs: [{{targets: {addresses:?}}}]\n"
+    )
 }
 
 /// The line of a configuration that loads the shipped rules.
@@ -111,12 +152,21 @@ impl Drop for Prometheus {
 /// What the simulator says of an identity: the three gauges, none where it says none.
 fn held(endpoint_url: &str, pool: &str, identity: &str) -> [Option<f64>; 3] {
     let region = pool.split(':').next().unwrap();
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
     let url = format!("{endpoint_url}/identitypools/{pool}/identities/{identity}");
-    let signature =
-        format!("AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/{region}/cognito-sync/aws4_request, Signature=0");
-    let mut response = agent.get(url).header("authorization", signature).call().unwrap();
-    let answer: Value = serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
+    let signature = format!(
+        "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/{region}/cognito-sync/aws4_request, Signature=0"
+    );
+    let mut response = agent
+        .get(url)
+        .header("authorization", signature)
+        .call()
+        .unwrap();
+    let answer: Value =
+        serde_json::from_str(&response.body_mut().read_to_string().unwrap()).unwrap();
     let usage = &answer["IdentityUsage"];
     ["DatasetCount", "DataStorage", "LastModifiedDate"].map(|field| usage[field].as_f64())
 }
@@ -132,15 +182,22 @@ fn every_gauge_of_the_demo_arrives() {
     let polled = || -> BTreeSet<(String, String)> {
         let of = |labels: &Value, name: &str| labels[name].as_str().unwrap().to_owned();
         let up = prometheus.query("cognitosync_identity_up");
-        up.iter().map(|(labels, _)| (of(labels, "identity_pool_id"), of(labels, "identity_id"))).collect()
+        up.iter()
+            .map(|(labels, _)| (of(labels, "identity_pool_id"), of(labels, "identity_id")))
+            .collect()
     };
-    let mut unseen = eventually("200 identities", || Some(polled()).filter(|polled| polled.len() == 200));
+    let mut unseen = eventually("200 identities", || {
+        Some(polled()).filter(|polled| polled.len() == 200)
+    });
 
-    // The world goes on while we look: what Prometheus has must be something that the simulator said at some time.
+    // The world goes on while we look: what Prometheus has must be something that the simulator
+    // said at some time.
     let mut said: BTreeMap<String, Vec<[Option<f64>; 3]>> = BTreeMap::new();
     eventually("equal values", || {
         for (pool, identity) in &unseen {
-            said.entry(identity.clone()).or_default().push(held(&endpoint_url, pool, identity));
+            said.entry(identity.clone())
+                .or_default()
+                .push(held(&endpoint_url, pool, identity));
         }
         let mut stored: BTreeMap<String, [Option<f64>; 3]> = BTreeMap::new();
         for (index, gauge) in GAUGES.iter().enumerate() {
@@ -149,7 +206,9 @@ fn every_gauge_of_the_demo_arrives() {
                 stored.entry(identity).or_default()[index] = Some(value);
             }
         }
-        unseen.retain(|(_, identity)| !said[identity].contains(&stored.get(identity).copied().unwrap_or_default()));
+        unseen.retain(|(_, identity)| {
+            !said[identity].contains(&stored.get(identity).copied().unwrap_or_default())
+        });
         unseen.is_empty().then_some(())
     });
     let scraped = prometheus.query("scrape_samples_scraped")[0].1;
@@ -162,10 +221,21 @@ fn every_gauge_of_the_demo_arrives() {
 fn a_hundred_thousand_identities_arrive() {
     const IDENTITIES: usize = 100_000;
     let store = store(IDENTITIES);
-    for (format, accept) in [(Served::AsAsked, "application/openmetrics-text"), (Served::TextOnly, "*/*")] {
+    for (format, accept) in [
+        (Served::AsAsked, "application/openmetrics-text"),
+        (Served::TextOnly, "*/*"),
+    ] {
         let address = serve(Arc::clone(&store), format);
-        let mut response = ureq::get(format!("http://{address}/metrics")).header("accept", accept).call().unwrap();
-        let given = response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap();
+        let mut response = ureq::get(format!("http://{address}/metrics"))
+            .header("accept", accept)
+            .call()
+            .unwrap();
+        let given = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_string()
+            .unwrap();
         let given = given.lines().filter(|line| !line.starts_with('#')).count();
         assert!(given > 6 * IDENTITIES);
         let prometheus = Prometheus::scraping_every(&address, "30s");
@@ -177,6 +247,10 @@ fn a_hundred_thousand_identities_arrive() {
         assert_eq!(scraped, given as f64);
         let sum = prometheus
             .query("sum(cognitosync_identity_storage_bytes) == scalar(cognitosync_pool_watched_storage_bytes)");
-        assert_eq!(sum.len(), 1, "the identities' storage is not what the pool's sum is");
+        assert_eq!(
+            sum.len(),
+            1,
+            "the identities' storage is not what the pool's sum is"
+        );
     }
 }

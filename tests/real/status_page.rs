@@ -1,4 +1,5 @@
-//! The status page in Chromium: in light, in dark and on a phone, with few identities and with many.
+//! The status page in Chromium: in light, in dark and on a phone, with few identities and with
+//! many.
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,8 @@ fn readable_everywhere() {
         let exporter = Exporter::run(command);
         // Failures are a part of the page.
         eventually("a failure", || {
-            let status: Value = serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
+            let status: Value =
+                serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
             let failures = status["recent_failures"].as_array().unwrap().len();
             (failures > 0 || (identities < 200 && status["ready"] == true)).then_some(())
         });
@@ -23,7 +25,11 @@ fn readable_everywhere() {
         let looks = python("browser.py", &[&exporter.url("/"), &picture], "");
         for (look, found) in looks.as_object().unwrap() {
             assert_eq!(found["title"], "cognitosync_exporter");
-            assert_eq!((&found["flaws"], &found["console"]), (&json!([]), &json!([])), "{identities} in {look}");
+            assert_eq!(
+                (&found["flaws"], &found["console"]),
+                (&json!([]), &json!([])),
+                "{identities} in {look}"
+            );
         }
         assert_ne!(looks["light"]["background"], looks["dark"]["background"]);
     }

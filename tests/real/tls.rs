@@ -1,5 +1,5 @@
-//! OpenSSL and curl as clients over TLS, and a real Prometheus beside the exporter: its web server is the exporter-toolkit's, so
-//! whoever gets in there has to get in here.
+//! OpenSSL and curl as clients over TLS, and a real Prometheus beside the exporter: its web server
+//! is the exporter-toolkit's, so whoever gets in there has to get in here.
 
 use std::process::{Child, Command, Stdio};
 
@@ -25,15 +25,28 @@ const CERTIFICATE_REQUIRED: Outcome = Outcome::Alert(116);
 fn ask(pki: &Pki, address: &str, client: Option<&str>, more: &[&str]) -> Outcome {
     let mut command = Command::new("openssl");
     command
-        .args(["s_client", "-connect", address, "-ign_eof", "-verify_return_error", "-CAfile"])
+        .args([
+            "s_client",
+            "-connect",
+            address,
+            "-ign_eof",
+            "-verify_return_error",
+            "-CAfile",
+        ])
         .arg(pki.path("ca.crt"));
     if let Some(client) = client {
         command.arg("-cert").arg(pki.path(&format!("{client}.crt")));
         command.arg("-key").arg(pki.path(&format!("{client}.key")));
     }
-    let output = run(command.args(more), "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    let alert = told.split_once("SSL alert number ").and_then(|(_, rest)| rest.lines().next()?.trim().parse().ok());
+    let output = run(
+        command.args(more),
+        "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    let told = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    let alert = told
+        .split_once("SSL alert number ")
+        .and_then(|(_, rest)| rest.lines().next()?.trim().parse().ok());
     match alert {
         Some(alert) => Outcome::Alert(alert),
         None if told.contains("HTTP/1.1 200 OK") => Outcome::Served,
@@ -45,7 +58,11 @@ fn ask(pki: &Pki, address: &str, client: Option<&str>, more: &[&str]) -> Outcome
 fn exporter(pki: &Pki, web_config: &str) -> Exporter {
     let file = pki.web_config(web_config);
     let mut command = crate::support::command();
-    command.arg("demo").arg("--identities=1").arg("--web.config.file").arg(file);
+    command
+        .arg("demo")
+        .arg("--identities=1")
+        .arg("--web.config.file")
+        .arg(file);
     Exporter::run(command)
 }
 
@@ -54,12 +71,25 @@ struct Prometheus(Child, String);
 
 impl Prometheus {
     fn start(pki: &Pki) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         pki.write("prometheus.yml", "");
         let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", pki.path("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", pki.path("data").display()))
-            .arg(format!("--web.config.file={}", pki.path("web.yaml").display()))
+            .arg(format!(
+                "--config.file={}",
+                pki.path("prometheus.yml").display()
+            ))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                pki.path("data").display()
+            ))
+            .arg(format!(
+                "--web.config.file={}",
+                pki.path("web.yaml").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stderr(Stdio::null())
             .spawn()
@@ -81,10 +111,22 @@ impl Drop for Prometheus {
 /// A certificate as `openssl x509 -req` makes it, of version 1, signed by the authority.
 fn version_1(pki: &Pki) {
     let openssl = |arguments: &[&str]| {
-        let output = run(Command::new("openssl").args(arguments).current_dir(pki.directory.path()), "");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = run(
+            Command::new("openssl")
+                .args(arguments)
+                .current_dir(pki.directory.path()),
+            "",
+        );
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     };
-    openssl(&["req", "-newkey", "rsa:2048", "-nodes", "-keyout", "v1.key", "-out", "v1.csr", "-subj", "/CN=v1"]);
+    openssl(&[
+        "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "v1.key", "-out", "v1.csr", "-subj",
+        "/CN=v1",
+    ]);
     openssl(&[
         "x509",
         "-req",
@@ -105,9 +147,19 @@ fn version_1(pki: &Pki) {
 fn clients_get_in_where_the_exporter_toolkit_lets_them_in() {
     let pki = Pki::new();
     version_1(&pki);
-    let bundle = ["ca.crt", "own.crt"].map(|name| std::fs::read_to_string(pki.path(name)).unwrap()).concat();
+    let bundle = ["ca.crt", "own.crt"]
+        .map(|name| std::fs::read_to_string(pki.path(name)).unwrap())
+        .concat();
     pki.write("cas.crt", &bundle);
-    let clients = [None, Some("right"), Some("v1"), Some("own"), Some("wrong"), Some("expired"), Some("server")];
+    let clients = [
+        None,
+        Some("right"),
+        Some("v1"),
+        Some("own"),
+        Some("wrong"),
+        Some("expired"),
+        Some("server"),
+    ];
     let (mut prometheus, mut served, mut refused) = (None, 0, 0);
     for kind in [
         "NoClientCert",
@@ -116,23 +168,32 @@ fn clients_get_in_where_the_exporter_toolkit_lets_them_in() {
         "VerifyClientCertIfGiven",
         "RequireAndVerifyClientCert",
     ] {
-        let authorities = if kind == "NoClientCert" { "" } else { "  client_ca_file: cas.crt\n" };
-        let exporter = exporter(&pki, &tls(&format!("  client_auth_type: {kind}\n{authorities}")));
+        let authorities = if kind == "NoClientCert" {
+            ""
+        } else {
+            "  client_ca_file: cas.crt\n"
+        };
+        let exporter = exporter(
+            &pki,
+            &tls(&format!("  client_auth_type: {kind}\n{authorities}")),
+        );
         // It reads the file anew for each handshake.
         let prometheus = prometheus.get_or_insert_with(|| Prometheus::start(&pki));
         for client in clients {
             for version in ["-tls1_2", "-tls1_3"] {
                 let ours = ask(&pki, &exporter.address, client, &[version]);
                 let theirs = ask(&pki, &prometheus.1, client, &[version]);
-                let case = format!("{kind}, {client:?}, {version}: {ours:?}, Prometheus {theirs:?}");
+                let case =
+                    format!("{kind}, {client:?}, {version}: {ours:?}, Prometheus {theirs:?}");
                 assert_eq!(ours == Outcome::Served, theirs == Outcome::Served, "{case}");
                 if ours == Outcome::Served {
                     served += 1;
                     continue;
                 }
                 refused += 1;
-                // Go told every refusal as bad_certificate until 1.20, with which Debian's Prometheus is built; since 1.21 so. In TLS 1.2 it
-                // still tells a client without a certificate so, which rustls cannot.
+                // Go told every refusal as bad_certificate until 1.20, with which Debian's
+                // Prometheus is built; since 1.21 so. In TLS 1.2 it still tells a client without a
+                // certificate so, which rustls cannot.
                 let alert = match client {
                     None => CERTIFICATE_REQUIRED,
                     Some("wrong") => UNKNOWN_CA,
@@ -168,7 +229,11 @@ fn names_that_are_allowed() {
         );
         let exporter = exporter(&pki, &tls(&more));
         for version in ["-tls1_2", "-tls1_3"] {
-            assert_eq!(ask(&pki, &exporter.address, Some("right"), &[version]), outcome, "{names} {version}");
+            assert_eq!(
+                ask(&pki, &exporter.address, Some("right"), &[version]),
+                outcome,
+                "{names} {version}"
+            );
         }
     }
 }
@@ -196,15 +261,31 @@ fn versions_suites_and_curves() {
     ] {
         assert_eq!(ask(&any, more), Outcome::Served, "{more:?}");
     }
-    assert!(refused(&ask(&any, &["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"])), "a CBC suite");
+    assert!(
+        refused(&ask(
+            &any,
+            &["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"]
+        )),
+        "a CBC suite"
+    );
     let few = exporter(
         &pki,
-        &tls("  min_version: TLS12\n  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
-              TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA]\n  curve_preferences: [CurveP384]\n"),
+        &tls(
+            "  min_version: TLS12\n  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, \
+              TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA]\n  curve_preferences: [CurveP384]\n",
+        ),
     );
-    assert!(few.log().iter().any(|line| line.contains("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA is not served")));
+    assert!(
+        few.log()
+            .iter()
+            .any(|line| line.contains("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA is not served"))
+    );
     assert_eq!(ask(&few, &["-curves", "P-384:P-256"]), Outcome::Served);
-    for more in [&["-tls1_3"][..], &["-curves", "X25519:P-256"], &["-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"]] {
+    for more in [
+        &["-tls1_3"][..],
+        &["-curves", "X25519:P-256"],
+        &["-cipher", "ECDHE-ECDSA-AES256-GCM-SHA384"],
+    ] {
         assert!(refused(&ask(&few, more)), "{more:?}: {:?}", ask(&few, more));
     }
 }
@@ -223,21 +304,46 @@ fn http2_over_tls_and_nowhere_else() {
             "--write-out",
             "%{http_version} %{http_code}",
         ]);
-        let output = run(command.arg("--cacert").arg(pki.path("ca.crt")).args(more).arg(url), "");
+        let output = run(
+            command
+                .arg("--cacert")
+                .arg(pki.path("ca.crt"))
+                .args(more)
+                .arg(url),
+            "",
+        );
         String::from_utf8(output.stdout).unwrap()
     };
     let server = Server::start(still_world(1, 1));
     let plain = Exporter::start(&configuration("interval: 1s", &server.url, 1, 1));
     assert_eq!(curl(&plain.url("/metrics"), &[]), "1.1 200");
-    assert_ne!(curl(&plain.url("/metrics"), &["--http2-prior-knowledge"]).split(' ').nth(1), Some("200"));
-    assert_eq!(curl(&plain.url("/metrics"), &["--http2"]), "1.1 200", "no upgrade either");
+    assert_ne!(
+        curl(&plain.url("/metrics"), &["--http2-prior-knowledge"])
+            .split(' ')
+            .nth(1),
+        Some("200")
+    );
+    assert_eq!(
+        curl(&plain.url("/metrics"), &["--http2"]),
+        "1.1 200",
+        "no upgrade either"
+    );
     for (http2, spoken) in [("true", "2 200"), ("false", "1.1 200")] {
-        let exporter = exporter(&pki, &(tls("") + &format!("http_server_config: {{http2: {http2}}}\n")));
+        let exporter = exporter(
+            &pki,
+            &(tls("") + &format!("http_server_config: {{http2: {http2}}}\n")),
+        );
         let port = exporter.address.rsplit(':').next().unwrap();
         let url = format!("https://localhost:{port}/metrics");
         assert_eq!(curl(&url, &[]), spoken);
         assert_eq!(curl(&url, &["--http1.1", "--compressed"]), "1.1 200");
-        let plain = run(Command::new("curl").arg("--silent").arg(exporter.url("/")), "");
-        assert_eq!(String::from_utf8_lossy(&plain.stdout), "Client sent an HTTP request to an HTTPS server.\n");
+        let plain = run(
+            Command::new("curl").arg("--silent").arg(exporter.url("/")),
+            "",
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&plain.stdout),
+            "Client sent an HTTP request to an HTTPS server.\n"
+        );
     }
 }

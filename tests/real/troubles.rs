@@ -1,5 +1,6 @@
-//! Every trouble that a minute can bring about, made with real exporters: its alert becomes pending on a real Prometheus, so what the rule
-//! asks for is what an exporter in trouble tells. That it rings after its time is what promtool tests.
+//! Every trouble that a minute can bring about, made with real exporters: its alert becomes pending
+//! on a real Prometheus, so what the rule asks for is what an exporter in trouble tells. That it
+//! rings after its time is what promtool tests.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,9 @@ use cognitosync_exporter::simulator::{Fault, Life};
 use cognitosync_exporter::usage::Usage;
 
 use crate::prometheus::{Prometheus, job, shipped_rules};
-use crate::support::{Exporter, Server, configuration, eventually, identity_id, patiently, pool_id, still_world};
+use crate::support::{
+    Exporter, Server, configuration, eventually, identity_id, patiently, pool_id, still_world,
+};
 
 /// Rings by what there is, without a past of hours or days.
 const EXPECTED: [&str; 14] = [
@@ -27,7 +30,11 @@ const EXPECTED: [&str; 14] = [
     "CognitoSyncWebConfigBroken",
 ];
 const DRAINED: &str = "CognitoSyncWritesOnDrainedPool";
-const FULL: Usage = Usage { datasets: Some(20), storage_bytes: Some(20 << 20), last_modified: Some(1e9) };
+const FULL: Usage = Usage {
+    datasets: Some(20),
+    storage_bytes: Some(20 << 20),
+    last_modified: Some(1e9),
+};
 const POLL: &str = "interval: 1s, stale_after: 2s, rate_limit: 100, attempts: 1";
 
 fn exporter(server: &Server, poll: &str, identities: usize) -> Exporter {
@@ -39,8 +46,8 @@ fn exporter(server: &Server, poll: &str, identities: usize) -> Exporter {
 fn each_trouble_is_seen_by_its_rule() {
     let healthy = Server::start(still_world(1, 20));
 
-    // Somebody full in a pool with series and in one without; somebody who writes to a pool that is drained; one missing; files that
-    // are broken while it runs.
+    // Somebody full in a pool with series and in one without; somebody who writes to a pool that is
+    // drained; one missing; files that are broken while it runs.
     let limits = Server::start(still_world(2, 5));
     limits.simulator.world(|world| {
         world.insert(&pool_id(0), &identity_id(1), Life::Still(FULL));
@@ -50,12 +57,24 @@ fn each_trouble_is_seen_by_its_rule() {
     });
     let directory = tempfile::tempdir().unwrap();
     let [config, web] = ["config.yaml", "web.yaml"].map(|name| directory.path().join(name));
-    let named = format!("- id: {}\n  name: legacy (drained)\n  series: none", pool_id(1));
-    let text = configuration(POLL, &limits.url, 2, 5).replace(&format!("- id: {}", pool_id(1)), &named);
+    let named = format!(
+        "- id: {}\n  name: legacy (drained)\n  series: none",
+        pool_id(1)
+    );
+    let text =
+        configuration(POLL, &limits.url, 2, 5).replace(&format!("- id: {}", pool_id(1)), &named);
     std::fs::write(&config, text).unwrap();
-    std::fs::write(&web, "http_server_config: {headers: {X-Frame-Options: deny}}\n").unwrap();
+    std::fs::write(
+        &web,
+        "http_server_config: {headers: {X-Frame-Options: deny}}\n",
+    )
+    .unwrap();
     let mut command = crate::support::command();
-    command.arg("--config.file").arg(&config).arg("--web.config.file").arg(&web);
+    command
+        .arg("--config.file")
+        .arg(&config)
+        .arg("--web.config.file")
+        .arg(&web);
     let limits_exporter = Exporter::run(command);
     std::fs::write(&config, "pools: [").unwrap();
     std::fs::write(&web, "http_server_config: [").unwrap();
@@ -64,34 +83,56 @@ fn each_trouble_is_seen_by_its_rule() {
     let refusing = Server::start(still_world(1, 5));
     let failing = Server::start(still_world(1, 20));
     for identity in 0..5 {
-        refusing.simulator.set_fault(&identity_id(identity), Some(Fault::Error(403, "UnrecognizedClientException")));
+        refusing.simulator.set_fault(
+            &identity_id(identity),
+            Some(Fault::Error(403, "UnrecognizedClientException")),
+        );
     }
-    refusing.simulator.set_fault(&pool_id(0), Some(Fault::Error(403, "UnrecognizedClientException")));
+    refusing.simulator.set_fault(
+        &pool_id(0),
+        Some(Fault::Error(403, "UnrecognizedClientException")),
+    );
     let refused = exporter(&refusing, POLL, 5);
     let troubled = exporter(&failing, POLL, 20);
-    eventually("everybody is fresh", || (troubled.in_state(0, "fresh") == 20.0).then_some(()));
+    eventually("everybody is fresh", || {
+        (troubled.in_state(0, "fresh") == 20.0).then_some(())
+    });
     for identity in 0..10 {
-        failing.simulator.set_fault(&identity_id(identity), Some(Fault::Error(429, "TooManyRequestsException")));
+        failing.simulator.set_fault(
+            &identity_id(identity),
+            Some(Fault::Error(429, "TooManyRequestsException")),
+        );
     }
     let overrun = exporter(&healthy, "interval: 1s, rate_limit: 0.1", 20);
     let killed = exporter(&healthy, POLL, 20);
 
-    let exporters = [&limits_exporter, &refused, &troubled, &overrun, &killed].map(|exporter| &*exporter.address);
+    let exporters = [&limits_exporter, &refused, &troubled, &overrun, &killed]
+        .map(|exporter| &*exporter.address);
     let configuration = format!(
         "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n{}{}",
         shipped_rules(),
         job(&exporters),
     );
     let prometheus = Prometheus::run(&configuration, tempfile::tempdir().unwrap(), &[]);
-    eventually("all are up", || (prometheus.query("up == 1").len() == exporters.len()).then_some(()));
+    eventually("all are up", || {
+        (prometheus.query("up == 1").len() == exporters.len()).then_some(())
+    });
     let down = killed.address.clone();
     drop(killed);
 
-    let expected: BTreeSet<_> = EXPECTED.into_iter().chain([DRAINED]).map(str::to_owned).collect();
+    let expected: BTreeSet<_> = EXPECTED
+        .into_iter()
+        .chain([DRAINED])
+        .map(str::to_owned)
+        .collect();
     let mut seen = BTreeSet::new();
     patiently(3, "every alert is pending or rings", || {
         let alerts = prometheus.query("ALERTS");
-        seen.extend(alerts.iter().map(|(labels, _)| labels["alertname"].as_str().unwrap().to_owned()));
+        seen.extend(
+            alerts
+                .iter()
+                .map(|(labels, _)| labels["alertname"].as_str().unwrap().to_owned()),
+        );
         // Before its first scrape Prometheus knows of none.
         seen.remove("CognitoSyncExporterAbsent");
         let missing: Vec<_> = expected.difference(&seen).collect();
@@ -100,7 +141,10 @@ fn each_trouble_is_seen_by_its_rule() {
     assert_eq!(seen, expected, "and no other");
     let of = |alert: &str| {
         let alerts = prometheus.query(&format!("ALERTS{{alertname=\"{alert}\"}}"));
-        alerts.iter().map(|(labels, _)| labels["instance"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+        alerts
+            .iter()
+            .map(|(labels, _)| labels["instance"].as_str().unwrap().to_owned())
+            .collect::<BTreeSet<_>>()
     };
     for (alert, instance) in [
         ("CognitoSyncExporterDown", &down),

@@ -1,9 +1,14 @@
-//! Years of polling in seconds: the real decisions (schedule, budgets, retries, records) against a seeded world in which
-//! everything goes wrong, alone and together, with what must always hold looked at after every step.
+//! Years of polling in seconds: the real decisions (schedule, budgets, retries, records) against a
+//! seeded world in which everything goes wrong, alone and together, with what must always hold
+//! looked at after every step.
 //!
 //! A seed that fails is printed; `SEED=7 cargo test --test simulation` plays it again.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that these are some")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that these are some"
+)]
 
 mod trouble;
 mod world;
@@ -35,18 +40,29 @@ fn ten_years_of_trouble() {
     if std::env::var_os("SEED").is_some() {
         return;
     }
-    let fired: BTreeMap<_, _> = total.fired.iter().map(|(kind, count)| (format!("{kind:?}"), *count)).collect();
-    println!("{} days, {} polls, {} calls; calls hit: {fired:#?}", total.days, total.polls, total.calls);
+    let fired: BTreeMap<_, _> = total
+        .fired
+        .iter()
+        .map(|(kind, count)| (format!("{kind:?}"), *count))
+        .collect();
+    println!(
+        "{} days, {} polls, {} calls; calls hit: {fired:#?}",
+        total.days, total.polls, total.calls
+    );
     assert!(total.days >= 3_650, "{} days", total.days);
     assert!(total.polls >= 10_000_000, "{} polls", total.polls);
     let kinds = Kind::all();
     assert!(kinds.len() >= 30);
     for kind in kinds {
-        assert!(total.fired.get(&kind).copied().unwrap_or(0) > 0, "{kind:?} never fired");
+        assert!(
+            total.fired.get(&kind).copied().unwrap_or(0) > 0,
+            "{kind:?} never fired"
+        );
     }
 }
 
-/// Without trouble nothing fails and everyone is asked on time: what the other test finds is the trouble's doing.
+/// Without trouble nothing fails and everyone is asked on time: what the other test finds is the
+/// trouble's doing.
 #[test]
 fn a_month_without_trouble() {
     let outcome = World::new(1).untroubled().live(30);

@@ -32,7 +32,11 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) fn all() -> Vec<Self> {
         let scopes = [Scope::Identity, Scope::Pool, Scope::Budget, Scope::All];
-        let mut all = vec![Self::Stall, Self::Quota(Scope::Budget), Self::Quota(Scope::All)];
+        let mut all = vec![
+            Self::Stall,
+            Self::Quota(Scope::Budget),
+            Self::Quota(Scope::All),
+        ];
         for scope in scopes {
             all.push(Self::Slow(scope));
             all.extend((0..Failure::ALL.len()).map(|failure| Self::Fails(failure, scope)));
@@ -59,14 +63,20 @@ impl Episode {
         let from = day + Duration::from_secs(random.u64(..86_400));
         let longest = if kind == Kind::Stall { 3_600 } else { 14_400 };
         let until = from + Duration::from_secs(random.u64(5..longest));
-        Self { kind, from, until, place: random.usize(..1_000_000) }
+        Self {
+            kind,
+            from,
+            until,
+            place: random.usize(..1_000_000),
+        }
     }
 
     pub(crate) fn is_on(&self, now: Mono) -> bool {
         self.from <= now && now < self.until
     }
 
-    /// Whether it strikes this identity (none for a pool's own call) of this pool, paid for by this budget.
+    /// Whether it strikes this identity (none for a pool's own call) of this pool, paid for by this
+    /// budget.
     pub(crate) fn strikes(
         &self,
         scope: Scope,
@@ -76,7 +86,9 @@ impl Episode {
         budget: usize,
     ) -> bool {
         match scope {
-            Scope::Identity => pool == self.place % pools && identity == Some(self.place / pools % 3),
+            Scope::Identity => {
+                pool == self.place % pools && identity == Some(self.place / pools % 3)
+            }
             Scope::Pool => pool == self.place % pools,
             Scope::Budget => budget == self.place % 2,
             Scope::All => true,

@@ -19,8 +19,9 @@ use crate::trouble::{Episode, Kind, Scope};
 const INTERVAL: Duration = Duration::from_secs(300);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const STALE_AFTER: Duration = Duration::from_secs(900);
-/// After trouble has passed, everyone is asked in turn again within this time: a target that failed for good may have 8
-/// intervals to wait, a budget without credentials 5 min, a rate that was lowered less.
+/// After trouble has passed, everyone is asked in turn again within this time: a target that failed
+/// for good may have 8 intervals to wait, a budget without credentials 5 min, a rate that was
+/// lowered less.
 const RECOVERY: Duration = Duration::from_secs(8 * 300 + 300 + 300);
 const RATE_LIMIT: f64 = 0.2;
 /// Over any time this long, the ceiling is looked at.
@@ -82,17 +83,24 @@ pub(crate) struct World {
 impl World {
     /// Two budgets, three pools.
     pub(crate) fn new(seed: u64) -> Self {
-        let mut text = format!("poll: {{interval: 5m, rate_limit: {RATE_LIMIT}, stale_after: 15m}}\npools:\n");
+        let mut text =
+            format!("poll: {{interval: 5m, rate_limit: {RATE_LIMIT}, stale_after: 15m}}\npools:\n");
         for (pool, region) in ["a", "a", "b"].into_iter().enumerate() {
-            let ids: Vec<_> = (0..IDENTITIES).map(|identity| format!("'{region}:{seed:x}-{identity}'")).collect();
-            text += &format!("- {{id: '{region}:{pool}', identities: [{}]}}\n", ids.join(","));
+            let ids: Vec<_> = (0..IDENTITIES)
+                .map(|identity| format!("'{region}:{seed:x}-{identity}'"))
+                .collect();
+            text += &format!(
+                "- {{id: '{region}:{pool}', identities: [{}]}}\n",
+                ids.join(",")
+            );
         }
         let mut findings = Findings::default();
         let config = config::parse(Path::new("world"), &text, &mut findings).unwrap();
         let targets = Targets::load(&config, &mut findings);
         assert_eq!(findings.problems, []);
         let schedule = Schedule::new(&targets, RATE_LIMIT, Mono::START);
-        let keys = || (0..3).flat_map(|pool| (0..=IDENTITIES).map(move |identity| (pool, identity)));
+        let keys =
+            || (0..3).flat_map(|pool| (0..=IDENTITIES).map(move |identity| (pool, identity)));
         Self {
             schedule,
             retry: Retry::new(3),
@@ -122,10 +130,16 @@ impl World {
     pub(crate) fn live(mut self, days: u64) -> Outcome {
         for day in 0..days {
             let begins = Mono::START + DAY * day as u32;
-            // A quiet day now and then, for recovery to be seen; else up to six troubles, some at once.
-            let troubles = if self.kinds.is_empty() || day % 5 == 4 { 0 } else { self.random.usize(1..7) };
+            // A quiet day now and then, for recovery to be seen; else up to six troubles, some at
+            // once.
+            let troubles = if self.kinds.is_empty() || day % 5 == 4 {
+                0
+            } else {
+                self.random.usize(1..7)
+            };
             for _ in 0..troubles {
-                self.episodes.push(Episode::drawn(&mut self.random, &self.kinds, begins));
+                self.episodes
+                    .push(Episode::drawn(&mut self.random, &self.kinds, begins));
             }
             while self.now < begins + DAY {
                 self.step(begins + DAY);
@@ -140,14 +154,23 @@ impl World {
 
     /// Until the next thing happens, at most to `until`.
     fn step(&mut self, until: Mono) {
-        let stall = self.episodes.iter().find(|episode| episode.kind == Kind::Stall && episode.is_on(self.now));
+        let stall = self
+            .episodes
+            .iter()
+            .find(|episode| episode.kind == Kind::Stall && episode.is_on(self.now));
         if let Some(stall) = stall {
             self.now = stall.until;
             self.quiet_since = self.now;
             *self.outcome.fired.entry(Kind::Stall).or_default() += 1;
         }
-        while self.ends.peek().is_some_and(|Reverse((end, _))| *end <= self.now) {
-            let Some(Reverse((_, call))) = self.ends.pop() else { break };
+        while self
+            .ends
+            .peek()
+            .is_some_and(|Reverse((end, _))| *end <= self.now)
+        {
+            let Some(Reverse((_, call))) = self.ends.pop() else {
+                break;
+            };
             self.end(call);
         }
         let mut wake = until;
@@ -160,9 +183,18 @@ impl World {
                 }
             }
         }
-        let end = self.ends.peek().map_or(Mono::NEVER, |Reverse((end, _))| *end);
-        let stall = self.episodes.iter().filter(|episode| episode.kind == Kind::Stall && episode.from > self.now);
-        let stall = stall.map(|episode| episode.from).min().unwrap_or(Mono::NEVER);
+        let end = self
+            .ends
+            .peek()
+            .map_or(Mono::NEVER, |Reverse((end, _))| *end);
+        let stall = self
+            .episodes
+            .iter()
+            .filter(|episode| episode.kind == Kind::Stall && episode.from > self.now);
+        let stall = stall
+            .map(|episode| episode.from)
+            .min()
+            .unwrap_or(Mono::NEVER);
         self.now = wake.min(end).min(stall).max(self.now);
     }
 
@@ -170,14 +202,24 @@ impl World {
         let target = ticket.target;
         let budget = self.targets.pool(target).budget;
         self.outcome.calls += 1;
-        assert!(self.asked_about.insert(target), "{target:?} is asked about twice at once");
+        assert!(
+            self.asked_about.insert(target),
+            "{target:?} is asked about twice at once"
+        );
         let recent = &mut self.recent[budget];
-        while recent.front().is_some_and(|call| self.now.since(*call) >= WINDOW) {
+        while recent
+            .front()
+            .is_some_and(|call| self.now.since(*call) >= WINDOW)
+        {
             recent.pop_front();
         }
         recent.push_back(self.now);
         let ceiling = RATE_LIMIT * (WINDOW.as_secs_f64() + 0.05) + 1.0;
-        assert!(recent.len() as f64 <= ceiling, "{} calls in {WINDOW:?}", recent.len());
+        assert!(
+            recent.len() as f64 <= ceiling,
+            "{} calls in {WINDOW:?}",
+            recent.len()
+        );
         self.last_asked.insert(key(target), self.now);
 
         let (takes, failure) = self.fate(target, budget);
@@ -197,10 +239,17 @@ impl World {
         };
         let mut takes = Duration::from_millis(self.random.u64(20..120));
         let mut failed = None;
-        let on: Vec<_> = self.episodes.iter().filter(|episode| episode.is_on(self.now)).copied().collect();
+        let on: Vec<_> = self
+            .episodes
+            .iter()
+            .filter(|episode| episode.is_on(self.now))
+            .copied()
+            .collect();
         for episode in on {
             self.quiet_since = self.quiet_since.max(episode.until);
-            let strikes = |scope: Scope| episode.strikes(scope, identity, pool, self.targets.pools.len(), budget);
+            let strikes = |scope: Scope| {
+                episode.strikes(scope, identity, pool, self.targets.pools.len(), budget)
+            };
             let failure = match episode.kind {
                 Kind::Fails(failure, scope) if strikes(scope) => Some(Failure::ALL[failure]),
                 Kind::Flickers(failure, scope) if strikes(scope) && self.random.u8(..4) == 0 => {
@@ -211,7 +260,9 @@ impl World {
                     *self.outcome.fired.entry(episode.kind).or_default() += 1;
                     None
                 }
-                Kind::Quota(scope) if strikes(scope) => self.throttled(budget).then_some(Failure::Throttled),
+                Kind::Quota(scope) if strikes(scope) => {
+                    self.throttled(budget).then_some(Failure::Throttled)
+                }
                 _ => None,
             };
             if let Some(failure) = failure {
@@ -238,7 +289,10 @@ impl World {
     fn end(&mut self, call: usize) {
         let (ticket, asked, failure) = self.calls[call].take().unwrap();
         self.holes.push(call);
-        assert!(self.asked_about.remove(&ticket.target), "an answer that nobody waits for");
+        assert!(
+            self.asked_about.remove(&ticket.target),
+            "an answer that nobody waits for"
+        );
         let chance = self.random.f64();
         let again = failure.and_then(|failure| self.retry.wait(ticket.attempt, failure, chance));
         self.schedule.ended(&ticket, failure, again, self.now);
@@ -249,22 +303,45 @@ impl World {
         self.outcome.failed += u64::from(failure.is_some());
         // What the service holds is the time itself: what is stored tells when it was true.
         let now = asked.since(Mono::START).as_secs();
-        let usage = Usage { storage_bytes: Some(now), ..Usage::default() };
+        let usage = Usage {
+            storage_bytes: Some(now),
+            ..Usage::default()
+        };
         let record = self.records.get_mut(&key(ticket.target)).unwrap();
         let before = *record;
-        record.apply(failure.map_or(Ok(usage), Err), Moment { mono: asked, unix: now as f64 });
-        let shown = record.usage(self.now.before(STALE_AFTER)).and_then(|usage| usage.storage_bytes);
+        record.apply(
+            failure.map_or(Ok(usage), Err),
+            Moment {
+                mono: asked,
+                unix: now as f64,
+            },
+        );
+        let shown = record
+            .usage(self.now.before(STALE_AFTER))
+            .and_then(|usage| usage.storage_bytes);
         match failure {
             // An answer that piled up while the process stood still may be too old already.
-            None => assert_eq!(shown, Some(now).filter(|_| self.now.since(asked) <= STALE_AFTER), "a success is shown"),
+            None => assert_eq!(
+                shown,
+                Some(now).filter(|_| self.now.since(asked) <= STALE_AFTER),
+                "a success is shown"
+            ),
             Some(Failure::NotFound) => assert_eq!(shown, None, "what does not exist is not shown"),
             Some(_) => {
-                assert!(shown == before.usage(self.now.before(STALE_AFTER)).and_then(|usage| usage.storage_bytes));
+                assert!(
+                    shown
+                        == before
+                            .usage(self.now.before(STALE_AFTER))
+                            .and_then(|usage| usage.storage_bytes)
+                );
             }
         }
         if let Some(shown) = shown {
             let age = self.now.since(Mono::START + Duration::from_secs(shown));
-            assert!(age <= STALE_AFTER + Duration::from_secs(1), "{age:?} old and shown");
+            assert!(
+                age <= STALE_AFTER + Duration::from_secs(1),
+                "{age:?} old and shown"
+            );
         }
     }
 

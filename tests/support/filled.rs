@@ -1,7 +1,13 @@
 //! A store as that of a pool that people use, filled without polling, and a server of it.
 
-#![allow(dead_code, reason = "each test binary includes this and uses its own part of it")]
-#![allow(clippy::unwrap_used, reason = "tests may, and clippy does not see that this is one")]
+#![allow(
+    dead_code,
+    reason = "each test binary includes this and uses its own part of it"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that this is one"
+)]
 
 use std::io::Write;
 use std::path::Path;
@@ -31,14 +37,22 @@ const YEAR: u64 = 365 * 86_400;
 
 /// When all is written.
 pub(crate) fn now() -> Moment {
-    Moment { mono: Mono::START + Duration::from_secs(86_400), unix: 1_795_000_000.123 }
+    Moment {
+        mono: Mono::START + Duration::from_secs(86_400),
+        unix: 1_795_000_000.123,
+    }
 }
 
 /// A random version 4 UUID behind a region.
 fn identity(random: &mut fastrand::Rng) -> String {
     let (high, low) = (random.u64(..), random.u64(..));
-    let (a, b, c, d, e) =
-        (high >> 32, high >> 16 & 0xffff, high & 0xfff, low >> 48 & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+    let (a, b, c, d, e) = (
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        low >> 48 & 0x3fff | 0x8000,
+        low & 0xffff_ffff_ffff,
+    );
     format!("us-east-1:{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
 }
 
@@ -59,9 +73,21 @@ pub(crate) fn answer(identity: usize, now: Moment, random: &mut fastrand::Rng) -
         storage_bytes: Some(random.u64(0..20 << 20)),
         last_modified: Some(before(random.u64(ago..YEAR * 1_000))),
     };
-    let asked = Moment { mono: now.mono.before(Duration::from_millis(ago)), unix: before(ago) };
-    let outcome = Outcome::Identity { pool: 0, identity, result: Ok(usage) };
-    Observation { asked, took: Duration::ZERO, attempts: 1, outcome }
+    let asked = Moment {
+        mono: now.mono.before(Duration::from_millis(ago)),
+        unix: before(ago),
+    };
+    let outcome = Outcome::Identity {
+        pool: 0,
+        identity,
+        result: Ok(usage),
+    };
+    Observation {
+        asked,
+        took: Duration::ZERO,
+        attempts: 1,
+        outcome,
+    }
 }
 
 fn load(identities: usize) -> (Config, Arc<Targets>) {
@@ -71,8 +97,12 @@ fn load(identities: usize) -> (Config, Arc<Targets>) {
     let mut random = fastrand::Rng::with_seed(2);
     (0..identities).for_each(|_| writeln!(out, "{}", identity(&mut random)).unwrap());
     out.flush().unwrap();
-    let text = format!("pools: [{{id: '{POOL}', identity_files: ['{}']}}]", file.display());
-    let loaded = reload::assemble(|findings| config::parse(Path::new("filled"), &text, findings)).unwrap();
+    let text = format!(
+        "pools: [{{id: '{POOL}', identity_files: ['{}']}}]",
+        file.display()
+    );
+    let loaded =
+        reload::assemble(|findings| config::parse(Path::new("filled"), &text, findings)).unwrap();
     (loaded.config, loaded.targets)
 }
 
@@ -89,24 +119,36 @@ impl UsageSource for Nobody {
     }
 }
 
-/// The real web server over a store, on a thread of its own for as long as the process lives; its address.
+/// The real web server over a store, on a thread of its own for as long as the process lives; its
+/// address.
 pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
     let (ready, is_ready) = mpsc::channel();
     thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let clock = Clock::system();
             let (config, targets) = load(0);
-            let progress = Poller::new(Arc::new(Nobody), targets, config.poll, clock.clone()).progress();
+            let progress =
+                Poller::new(Arc::new(Nobody), targets, config.poll, clock.clone()).progress();
             let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), now().unix).unwrap());
-            let connections = Connections::new(1_024, telemetry.web_connections.clone(), clock.clone());
+            let connections =
+                Connections::new(1_024, telemetry.web_connections.clone(), clock.clone());
             let gauges = Gauges {
                 successful: telemetry.web_config_successful.clone(),
                 failures: telemetry.web_config_failures.clone(),
             };
             let web_config = Arc::new(Kept::new(None, gauges, clock.clone()));
             let site = Arc::new(Site {
-                door: Door::new(web_config, telemetry.web_auth_failures.clone(), false, clock.clone()),
+                door: Door::new(
+                    web_config,
+                    telemetry.web_auth_failures.clone(),
+                    false,
+                    clock.clone(),
+                ),
                 telemetry_path: "/metrics".to_owned(),
                 exposition: Exposition::new(Arc::clone(&store)),
                 store,
@@ -122,13 +164,24 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
             let site = web::service(site);
             let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
                 if format == Served::TextOnly {
-                    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("text/plain;version=0.0.4"));
+                    request
+                        .headers_mut()
+                        .insert(ACCEPT, HeaderValue::from_static("text/plain;version=0.0.4"));
                 }
                 site.call(request)
             });
-            let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+            let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap())
+                .await
+                .unwrap();
             ready.send(listener.address()).unwrap();
-            listener::serve(listener, None, service, connections, CancellationToken::new()).await;
+            listener::serve(
+                listener,
+                None,
+                service,
+                connections,
+                CancellationToken::new(),
+            )
+            .await;
         });
     });
     is_ready.recv().unwrap()

@@ -1,8 +1,16 @@
-//! What the end-to-end tests and the tests against real components have in common: the binary as a child process, and a
-//! simulator on a thread of its own.
+//! What the end-to-end tests and the tests against real components have in common: the binary as a
+//! child process, and a simulator on a thread of its own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary includes this and uses its own part of it")]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that this is one")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary includes this and uses its own part of it"
+)]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that this is one"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -27,19 +35,26 @@ pub const SESSION_TOKEN: &str = "canary-session-token-0123456789";
 /// With which all identities of [`still_world`] begin.
 const IDENTITIES: &str = "us-east-1:11111111-1111-4111-8111-";
 
-/// What no log, no error and no page may hold. An identity's id may stand in a label of its own on `/metrics`.
+/// What no log, no error and no page may hold. An identity's id may stand in a label of its own on
+/// `/metrics`.
 pub fn assert_no_secret(text: &str) {
     let labels = text.matches(&format!("identity_id=\"{IDENTITIES}")).count();
-    assert_eq!(text.matches(IDENTITIES).count(), labels, "an identity's id is told: {text}");
+    assert_eq!(
+        text.matches(IDENTITIES).count(),
+        labels,
+        "an identity's id is told: {text}"
+    );
     for secret in [ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, PASSWORD] {
         assert!(!text.contains(secret), "a secret is told: {text}");
     }
 }
 
-/// In the environment it makes the binary run under the system-call rules of the unit; `tests/run` does that too.
+/// In the environment it makes the binary run under the system-call rules of the unit; `tests/run`
+/// does that too.
 pub const CONFINED: &str = "EXPORTER_CONFINED";
 
-/// How often to look whether something has happened, and how often at most: a minute, for slow machines.
+/// How often to look whether something has happened, and how often at most: a minute, for slow
+/// machines.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const LOOKS: u32 = 1_200;
 
@@ -78,16 +93,28 @@ impl Server {
         let (ready, is_ready) = mpsc::channel();
         let stopped = stop.clone();
         let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
-                let (simulator, listener) = Simulator::bind_at(world, Clock::system(), port).await.unwrap();
+                let (simulator, listener) = Simulator::bind_at(world, Clock::system(), port)
+                    .await
+                    .unwrap();
                 simulator.keep_journal();
-                ready.send((simulator.clone(), endpoint_url(&listener).unwrap())).unwrap();
+                ready
+                    .send((simulator.clone(), endpoint_url(&listener).unwrap()))
+                    .unwrap();
                 simulator.run(listener, stopped).await;
             });
         });
         let (simulator, url) = is_ready.recv().unwrap();
-        Self { simulator, url, stop, thread: Some(thread) }
+        Self {
+            simulator,
+            url,
+            stop,
+            thread: Some(thread),
+        }
     }
 
     pub fn port(&self) -> u16 {
@@ -127,7 +154,11 @@ pub fn still_world(pools: usize, identities: usize) -> World {
     let mut world = World::default();
     for pool in 0..pools {
         for number in pool * identities..(pool + 1) * identities {
-            world.insert(&pool_id(pool), &identity_id(number), Life::Still(usage(number)));
+            world.insert(
+                &pool_id(pool),
+                &identity_id(number),
+                Life::Still(usage(number)),
+            );
         }
     }
     world
@@ -137,7 +168,10 @@ pub fn still_world(pools: usize, identities: usize) -> World {
 pub fn configuration(poll: &str, url: &str, pools: usize, identities: usize) -> String {
     let mut text = format!("poll: {{{poll}}}\npools:\n");
     for pool in 0..pools {
-        text += &format!("- id: {}\n  endpoint_url: {url}\n  identities:\n", pool_id(pool));
+        text += &format!(
+            "- id: {}\n  endpoint_url: {url}\n  identities:\n",
+            pool_id(pool)
+        );
         for number in pool * identities..(pool + 1) * identities {
             text += &format!("  - {}\n", identity_id(number));
         }
@@ -161,7 +195,11 @@ impl Exporter {
         Self::start_with(configuration, &[], |command| command)
     }
 
-    pub fn start_with(configuration: &str, flags: &[&str], adjust: fn(&mut Command) -> &mut Command) -> Self {
+    pub fn start_with(
+        configuration: &str,
+        flags: &[&str],
+        adjust: fn(&mut Command) -> &mut Command,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.yaml");
         std::fs::write(&file, configuration).unwrap();
@@ -175,28 +213,54 @@ impl Exporter {
 
     /// Runs a command that listens, on a free port unless it says otherwise.
     pub fn run(mut command: Command) -> Self {
-        if !command.get_args().any(|argument| argument.to_string_lossy().starts_with("--web.listen-address")) {
+        if !command.get_args().any(|argument| {
+            argument
+                .to_string_lossy()
+                .starts_with("--web.listen-address")
+        }) {
             command.arg("--web.listen-address=127.0.0.1:0");
         }
-        if !command.get_args().any(|argument| argument.to_string_lossy().starts_with("--log.level")) {
+        if !command
+            .get_args()
+            .any(|argument| argument.to_string_lossy().starts_with("--log.level"))
+        {
             command.arg("--log.level=debug");
         }
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let (log, lines) = (Arc::new(Mutex::new(Vec::new())), BufReader::new(child.stderr.take().unwrap()).lines());
+        let (log, lines) = (
+            Arc::new(Mutex::new(Vec::new())),
+            BufReader::new(child.stderr.take().unwrap()).lines(),
+        );
         let kept = Arc::clone(&log);
-        let reader =
-            thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().unwrap().push(line)));
-        let mut exporter = Self { child, address: String::new(), log, reader: Some(reader), directory: None };
-        exporter.address = eventually("listening", || exporter.logged("address").into_iter().next());
+        let reader = thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .for_each(|line| kept.lock().unwrap().push(line))
+        });
+        let mut exporter = Self {
+            child,
+            address: String::new(),
+            log,
+            reader: Some(reader),
+            directory: None,
+        };
+        exporter.address = eventually("listening", || {
+            exporter.logged("address").into_iter().next()
+        });
         exporter
     }
 
     /// The values of a field in all log lines so far, in both formats.
     pub fn logged(&self, field: &str) -> Vec<String> {
         let value = |line: &str| {
-            let logfmt = line.split_once(&format!(" {field}=")).map(|(_, rest)| (rest, ' '));
-            let json = line.split_once(&format!("\"{field}\":\"")).map(|(_, rest)| (rest, '"'));
-            json.or(logfmt).map(|(rest, end)| rest.split(end).next().unwrap_or_default().to_owned())
+            let logfmt = line
+                .split_once(&format!(" {field}="))
+                .map(|(_, rest)| (rest, ' '));
+            let json = line
+                .split_once(&format!("\"{field}\":\""))
+                .map(|(_, rest)| (rest, '"'));
+            json.or(logfmt)
+                .map(|(rest, end)| rest.split(end).next().unwrap_or_default().to_owned())
         };
         self.log().iter().filter_map(|line| value(line)).collect()
     }
@@ -224,12 +288,18 @@ impl Exporter {
 
     /// How many identities of a pool are in a state.
     pub fn in_state(&self, pool: usize, state: &str) -> f64 {
-        self.samples()
-            [&format!("cognitosync_pool_identities{{identity_pool_id=\"{}\",state=\"{state}\"}}", pool_id(pool))]
+        self.samples()[&format!(
+            "cognitosync_pool_identities{{identity_pool_id=\"{}\",state=\"{state}\"}}",
+            pool_id(pool)
+        )]
     }
 
     pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status().unwrap();
+        let sent = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
@@ -278,7 +348,9 @@ pub fn command() -> Command {
     let mut command = match std::env::var_os(CONFINED) {
         Some(_) => {
             let mut command = Command::new(repository().join("tests/real/confined"));
-            command.arg(repository().join("systemd/cognitosync_exporter.service")).arg(BINARY);
+            command
+                .arg(repository().join("systemd/cognitosync_exporter.service"))
+                .arg(BINARY);
             command
         }
         None => Command::new(BINARY),
@@ -288,16 +360,31 @@ pub fn command() -> Command {
             command.env_remove(name);
         }
     }
-    command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+    command
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
     command.env("AWS_SESSION_TOKEN", SESSION_TOKEN);
-    command.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nonexistent");
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("HOME", "/nonexistent");
     command
 }
 
 pub fn get(url: &str) -> (u16, String) {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
     let mut response = agent.get(url).call().unwrap();
-    (response.status().as_u16(), response.body_mut().with_config().limit(1 << 30).read_to_string().unwrap())
+    (
+        response.status().as_u16(),
+        response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_string()
+            .unwrap(),
+    )
 }
 
 /// The samples of a text exposition, by series.
@@ -313,7 +400,9 @@ pub fn samples(body: &str) -> BTreeMap<String, f64> {
 /// The series of an identity in a family.
 pub fn identity_series(family: &str, pool: usize, identity: usize) -> String {
     let (pool, identity) = (pool_id(pool), identity_id(identity));
-    format!("cognitosync_identity_{family}{{identity_pool_id=\"{pool}\",identity_id=\"{identity}\"}}")
+    format!(
+        "cognitosync_identity_{family}{{identity_pool_id=\"{pool}\",identity_id=\"{identity}\"}}"
+    )
 }
 
 pub fn repository() -> &'static Path {

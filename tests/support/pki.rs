@@ -1,23 +1,34 @@
 //! Certificates made for a test, as files in a directory of its own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary includes this and uses its own part of it")]
-#![allow(clippy::unwrap_used, reason = "tests may, and clippy does not see that this is one")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary includes this and uses its own part of it"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that this is one"
+)]
 
 use std::fs;
 use std::path::PathBuf;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, SanType, date_time_ymd,
 };
 
 /// Names that clients' certificates carry.
-pub const CLIENT_NAMES: [&str; 4] =
-    ["prometheus.example", "ops@example.org", "192.0.2.7", "spiffe://example.org/prometheus"];
+pub const CLIENT_NAMES: [&str; 4] = [
+    "prometheus.example",
+    "ops@example.org",
+    "192.0.2.7",
+    "spiffe://example.org/prometheus",
+];
 
-/// An authority, a server's certificate, and clients' of all kinds, each as `NAME.crt` and `NAME.key`:
-/// `right` and those that are refused when verified: `wrong` (of an authority of the same name), `expired`, `server` (of another use);
-/// `own` has signed itself, as an authority.
+/// An authority, a server's certificate, and clients' of all kinds, each as `NAME.crt` and
+/// `NAME.key`: `right` and those that are refused when verified: `wrong` (of an authority of the
+/// same name), `expired`, `server` (of another use); `own` has signed itself, as an authority.
 pub struct Pki {
     pub directory: tempfile::TempDir,
     authority: CertifiedIssuer<'static, KeyPair>,
@@ -27,14 +38,18 @@ impl Pki {
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let authority = authority();
-        let pki = Self { directory, authority };
+        let pki = Self {
+            directory,
+            authority,
+        };
         pki.write("ca.crt", &pki.authority.pem());
         pki.write("ca.key", &pki.authority.key().serialize_pem());
         pki.rotate();
         pki.client("right", &client(), &pki.authority);
         pki.client("wrong", &client(), &self::authority());
         let mut expired = client();
-        (expired.not_before, expired.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+        (expired.not_before, expired.not_after) =
+            (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
         pki.client("expired", &expired, &pki.authority);
         let mut own = client();
         own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -54,17 +69,31 @@ impl Pki {
 
     /// The same, not written yet.
     pub fn server(&self) -> (String, String) {
-        let mut server = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let mut server =
+            CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         // Its own, or else it would seem to have signed itself.
-        server.distinguished_name.push(DnType::CommonName, "localhost");
+        server
+            .distinguished_name
+            .push(DnType::CommonName, "localhost");
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate().unwrap();
-        (server.signed_by(&key, &self.authority).unwrap().pem(), key.serialize_pem())
+        (
+            server.signed_by(&key, &self.authority).unwrap().pem(),
+            key.serialize_pem(),
+        )
     }
 
-    fn client(&self, name: &str, client: &CertificateParams, authority: &CertifiedIssuer<'static, KeyPair>) {
+    fn client(
+        &self,
+        name: &str,
+        client: &CertificateParams,
+        authority: &CertifiedIssuer<'static, KeyPair>,
+    ) {
         let key = KeyPair::generate().unwrap();
-        self.write(&format!("{name}.crt"), &client.signed_by(&key, authority).unwrap().pem());
+        self.write(
+            &format!("{name}.crt"),
+            &client.signed_by(&key, authority).unwrap().pem(),
+        );
         self.write(&format!("{name}.key"), &key.serialize_pem());
     }
 

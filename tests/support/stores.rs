@@ -1,7 +1,16 @@
-//! Any store there can be, from any bytes: names of all characters, extreme numbers, pools of none, one and many identities.
+//! Any store there can be, from any bytes: names of all characters, extreme numbers, pools of none,
+//! one and many identities.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary includes this and uses its own part of it")]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may, and clippy does not see that this is one")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary includes this and uses its own part of it"
+)]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may, and clippy does not see that this is one"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,12 +23,19 @@ use cognitosync_exporter::reload;
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
 
-const REGIONS: [&str; 3] = ["us-east-1", "r", "a-region-with-a-name-of-forty-eight-characters__"];
+const REGIONS: [&str; 3] = [
+    "us-east-1",
+    "r",
+    "a-region-with-a-name-of-forty-eight-characters__",
+];
 const DAY: u64 = 86_400;
 
 /// When a store is looked at.
 pub fn now() -> Moment {
-    Moment { mono: Mono::START + Duration::from_secs(DAY), unix: 1_795_000_000.123 }
+    Moment {
+        mono: Mono::START + Duration::from_secs(DAY),
+        unix: 1_795_000_000.123,
+    }
 }
 
 /// Bytes that decide; zeros when there are no more.
@@ -27,7 +43,9 @@ struct Choices<'a>(&'a [u8]);
 
 impl Choices<'_> {
     fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        let Some((first, rest)) = self.0.split_first() else {
+            return 0;
+        };
         self.0 = rest;
         *first
     }
@@ -63,7 +81,9 @@ impl Choices<'_> {
             0 => 0,
             1 => self.below(30),
             2 => self.below(20 << 20),
-            3 => 10_u64.pow(self.byte() as u32 % 20).wrapping_sub(u64::from(self.byte() % 2)),
+            3 => 10_u64
+                .pow(self.byte() as u32 % 20)
+                .wrapping_sub(u64::from(self.byte() % 2)),
             4 => (1 << 53) - u64::from(self.byte() % 2),
             _ => self.number() >> (self.byte() % 64),
         }
@@ -75,9 +95,20 @@ impl Choices<'_> {
             0 | 1 => (now().unix * 1e3) as u64 as f64 / 1e3 - self.below(1 << 40) as f64 / 1e3,
             2 => now().unix + self.below(DAY) as f64,
             3 => self.below(1 << 31) as f64,
-            4 => [0.0, -0.0, -1.5, 1e12, 1e300, f64::MIN_POSITIVE, 5e-324, -1e-7, 999_999_999_999.999]
-                [self.below(9) as usize],
-            _ => Some(f64::from_bits(self.number())).filter(|real| real.is_finite()).unwrap_or(0.5),
+            4 => [
+                0.0,
+                -0.0,
+                -1.5,
+                1e12,
+                1e300,
+                f64::MIN_POSITIVE,
+                5e-324,
+                -1e-7,
+                999_999_999_999.999,
+            ][self.below(9) as usize],
+            _ => Some(f64::from_bits(self.number()))
+                .filter(|real| real.is_finite())
+                .unwrap_or(0.5),
         }
     }
 }
@@ -86,22 +117,35 @@ impl Choices<'_> {
 pub fn store(bytes: &[u8]) -> Store {
     let mut choices = Choices(bytes);
     let pools = choices.below(4);
-    let regions: Vec<_> = (0..=pools).map(|_| REGIONS[choices.below(3) as usize]).collect();
-    let text: String = regions.iter().enumerate().map(|(pool, region)| format!("- id: '{region}:{pool}'\n")).collect();
+    let regions: Vec<_> = (0..=pools)
+        .map(|_| REGIONS[choices.below(3) as usize])
+        .collect();
+    let text: String = regions
+        .iter()
+        .enumerate()
+        .map(|(pool, region)| format!("- id: '{region}:{pool}'\n"))
+        .collect();
     let loaded = reload::assemble(|findings| {
         let mut config = config::parse(Path::new("any"), &format!("pools:\n{text}"), findings)?;
         for (pool, region) in config.pools.iter_mut().zip(&regions) {
             pool.settings.name = choices.maybe(Choices::name);
-            pool.settings.limits =
-                Limits { storage_bytes: choices.whole().max(1), datasets: choices.whole().max(1) as u32 | 1 };
+            pool.settings.limits = Limits {
+                storage_bytes: choices.whole().max(1),
+                datasets: choices.whole().max(1) as u32 | 1,
+            };
             pool.settings.series = match choices.byte() % 5 {
                 3 => Series::None,
                 4 => Series::Top(choices.below(40) as usize),
                 _ => Series::Each,
             };
-            let identities = [0, 1, choices.below(20), choices.below(1_000)][choices.below(4) as usize];
+            let identities =
+                [0, 1, choices.below(20), choices.below(1_000)][choices.below(4) as usize];
             // Not all regions leave room for a whole UUID.
-            let shape = if region.len() > 9 { 2 } else { choices.byte() % 3 };
+            let shape = if region.len() > 9 {
+                2
+            } else {
+                choices.byte() % 3
+            };
             for number in 0..identities {
                 let hex = match shape {
                     0 => format!("{number:x}"),
@@ -115,7 +159,11 @@ pub fn store(bytes: &[u8]) -> Store {
                     _ => format!("{number:0>width$x}", width = 54 - region.len()).replace('0', "f"),
                 };
                 let id = format!("{region}:{hex}");
-                pool.identities.push(Listed { key: String::new(), id, name: choices.maybe(Choices::name) });
+                pool.identities.push(Listed {
+                    key: String::new(),
+                    id,
+                    name: choices.maybe(Choices::name),
+                });
             }
         }
         Ok(config)
@@ -123,12 +171,18 @@ pub fn store(bytes: &[u8]) -> Store {
     let targets = Arc::new(loaded.unwrap().targets);
     let store = Store::new(Arc::clone(&targets));
     for (pool, target) in targets.pools.iter().enumerate() {
-        let usages: Vec<_> = (0..=choices.below(20)).map(|_| usage(&mut choices)).collect();
+        let usages: Vec<_> = (0..=choices.below(20))
+            .map(|_| usage(&mut choices))
+            .collect();
         for identity in 0..target.identities.len() {
             // The bytes do not last for all; later ones repeat, a little older.
             let (ago, result) = usages[identity % usages.len()];
             if let Some(result) = result {
-                let outcome = Outcome::Identity { pool, identity, result };
+                let outcome = Outcome::Identity {
+                    pool,
+                    identity,
+                    result,
+                };
                 store.record(&observation(ago + identity as u64 / 64, outcome));
             }
         }
@@ -137,7 +191,13 @@ pub fn store(bytes: &[u8]) -> Store {
             sync_sessions: choices.maybe(Choices::whole),
             last_modified: choices.maybe(Choices::real),
         };
-        store.record(&observation(choices.below(1_800), Outcome::Pool { pool, result: Ok(usage) }));
+        store.record(&observation(
+            choices.below(1_800),
+            Outcome::Pool {
+                pool,
+                result: Ok(usage),
+            },
+        ));
     }
     store
 }
@@ -159,12 +219,29 @@ fn usage(choices: &mut Choices<'_>) -> (u64, Option<Result<Usage, Failure>>) {
 
 fn observation(ago: u64, outcome: Outcome) -> Observation {
     let ago = Duration::from_secs(ago);
-    let asked = Moment { mono: now().mono.before(ago), unix: now().unix - ago.as_secs_f64() };
-    Observation { asked, took: Duration::ZERO, attempts: 1, outcome }
+    let asked = Moment {
+        mono: now().mono.before(ago),
+        unix: now().unix - ago.as_secs_f64(),
+    };
+    Observation {
+        asked,
+        took: Duration::ZERO,
+        attempts: 1,
+        outcome,
+    }
 }
 
 /// A store as a whole body.
 pub fn body(exposition: &Exposition, format: Format, coding: Coding) -> Vec<u8> {
-    let own = format!("{}own_metric 1\n", if format == Format::Text { "" } else { "# TYPE own_metric gauge\n" });
-    Blocks::new(exposition.scrape(now(), format, own.into_bytes()), coding).flatten().collect()
+    let own = format!(
+        "{}own_metric 1\n",
+        if format == Format::Text {
+            ""
+        } else {
+            "# TYPE own_metric gauge\n"
+        }
+    );
+    Blocks::new(exposition.scrape(now(), format, own.into_bytes()), coding)
+        .flatten()
+        .collect()
 }

@@ -51,7 +51,12 @@ fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<
                 Step::Wait(wake) => break wake,
             }
         };
-        now = under_way.iter().map(|(end, _)| *end).min().unwrap_or(Mono::NEVER).min(wake);
+        now = under_way
+            .iter()
+            .map(|(end, _)| *end)
+            .min()
+            .unwrap_or(Mono::NEVER)
+            .min(wake);
     }
     calls
 }
@@ -60,16 +65,30 @@ fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<
 fn everyone_is_asked_once_an_interval_and_evenly() {
     let targets = targets(&[900, 100]);
     let mut schedule = Schedule::new(&targets, 1_000.0, Mono::START);
-    let calls = run(&mut schedule, Mono::START, seconds(29.999), Duration::from_millis(20));
+    let calls = run(
+        &mut schedule,
+        Mono::START,
+        seconds(29.999),
+        Duration::from_millis(20),
+    );
     assert_eq!(calls.len(), 3 * 1_002);
     for third in 0..3 {
-        let of_third: HashSet<_> =
-            calls.iter().filter(|(at, _)| (at.as_nanos() / 10_000_000_000) == third).map(|(_, who)| who).collect();
+        let of_third: HashSet<_> = calls
+            .iter()
+            .filter(|(at, _)| (at.as_nanos() / 10_000_000_000) == third)
+            .map(|(_, who)| who)
+            .collect();
         assert_eq!(of_third.len(), 1_002);
     }
     for second in 0..30 {
-        let in_second = calls.iter().filter(|(at, _)| at.as_nanos() / 1_000_000_000 == second).count();
-        assert!((60..140).contains(&in_second), "{in_second} calls in second {second}");
+        let in_second = calls
+            .iter()
+            .filter(|(at, _)| at.as_nanos() / 1_000_000_000 == second)
+            .count();
+        assert!(
+            (60..140).contains(&in_second),
+            "{in_second} calls in second {second}"
+        );
     }
 }
 
@@ -77,7 +96,12 @@ fn everyone_is_asked_once_an_interval_and_evenly() {
 fn too_small_a_budget_still_gives_everyone_a_turn() {
     let targets = targets(&[500]);
     let mut schedule = Schedule::new(&targets, 10.0, Mono::START);
-    let calls = run(&mut schedule, Mono::START, seconds(120.0), Duration::from_millis(20));
+    let calls = run(
+        &mut schedule,
+        Mono::START,
+        seconds(120.0),
+        Duration::from_millis(20),
+    );
     assert!((1_190..=1_202).contains(&calls.len()), "{}", calls.len());
     let asked: HashSet<_> = calls.iter().take(515).map(|(_, who)| who).collect();
     assert_eq!(asked.len(), 501, "all are asked before anyone's third turn");
@@ -87,8 +111,16 @@ fn too_small_a_budget_still_gives_everyone_a_turn() {
 fn a_full_budget_does_not_hold_up_another() {
     let targets = targets(&[1_000, 10]);
     let mut schedule = Schedule::new(&targets, 10.0, Mono::START);
-    let calls = run(&mut schedule, Mono::START, seconds(9.999), Duration::from_millis(20));
-    let of_second = calls.iter().filter(|(_, who)| matches!(who, Target::Identity { pool: 1, .. })).count();
+    let calls = run(
+        &mut schedule,
+        Mono::START,
+        seconds(9.999),
+        Duration::from_millis(20),
+    );
+    let of_second = calls
+        .iter()
+        .filter(|(_, who)| matches!(who, Target::Identity { pool: 1, .. }))
+        .count();
     assert_eq!(of_second, 10);
 }
 
@@ -97,14 +129,31 @@ fn a_stall_makes_no_burst_and_keeps_the_phases() {
     let targets = targets(&[100]);
     let mut schedule = Schedule::new(&targets, 50.0, Mono::START);
     let before = run(&mut schedule, Mono::START, seconds(9.999), Duration::ZERO);
-    let after = run(&mut schedule, seconds(1_000.0), seconds(1_029.999), Duration::ZERO);
-    assert!(after.iter().filter(|(at, _)| *at < seconds(1_001.0)).count() <= 53);
-    let settled: Vec<_> = after.iter().filter(|(at, _)| *at >= seconds(1_020.0)).collect();
+    let after = run(
+        &mut schedule,
+        seconds(1_000.0),
+        seconds(1_029.999),
+        Duration::ZERO,
+    );
+    assert!(
+        after
+            .iter()
+            .filter(|(at, _)| *at < seconds(1_001.0))
+            .count()
+            <= 53
+    );
+    let settled: Vec<_> = after
+        .iter()
+        .filter(|(at, _)| *at >= seconds(1_020.0))
+        .collect();
     assert_eq!(settled.len(), 101);
     for (at, who) in settled {
         let (then, _) = before.iter().find(|(_, target)| target == who).unwrap();
         let moved = at.since(seconds(1_020.0)).abs_diff(then.since(Mono::START));
-        assert!(moved <= Duration::from_millis(40), "{who:?} moved by {moved:?}");
+        assert!(
+            moved <= Duration::from_millis(40),
+            "{who:?} moved by {moved:?}"
+        );
     }
 }
 
@@ -120,22 +169,39 @@ fn a_retry_counts_its_attempts_and_passes_the_ceiling() {
         }
     };
     let (first_at, first) = next(&mut schedule);
-    schedule.ended(&first, Some(Failure::Timeout), Some(Duration::from_millis(1)), first_at);
+    schedule.ended(
+        &first,
+        Some(Failure::Timeout),
+        Some(Duration::from_millis(1)),
+        first_at,
+    );
     let (second_at, second) = next(&mut schedule);
-    assert_eq!((second.target, second.attempt, second.poll_began), (first.target, 2, first_at));
-    assert!(second_at.since(first_at) >= Duration::from_millis(950), "{second_at:?}");
+    assert_eq!(
+        (second.target, second.attempt, second.poll_began),
+        (first.target, 2, first_at)
+    );
+    assert!(
+        second_at.since(first_at) >= Duration::from_millis(950),
+        "{second_at:?}"
+    );
     schedule.ended(&second, None, None, second_at);
     let (_, third) = next(&mut schedule);
     assert_eq!(third.attempt, 1);
 }
 
 /// Calls until `until`, all of which end at once, by what `outcome` says of the moment.
-fn ask(schedule: &mut Schedule, until: Mono, outcome: impl Fn(Mono) -> Option<Failure>) -> Vec<(Mono, Option<Change>)> {
+fn ask(
+    schedule: &mut Schedule,
+    until: Mono,
+    outcome: impl Fn(Mono) -> Option<Failure>,
+) -> Vec<(Mono, Option<Change>)> {
     let mut now = Mono::START;
     let mut calls = Vec::new();
     while now <= until {
         match schedule.next(now, PLENTY) {
-            Step::Call(ticket) => calls.push((now, schedule.ended(&ticket, outcome(now), None, now))),
+            Step::Call(ticket) => {
+                calls.push((now, schedule.ended(&ticket, outcome(now), None, now)))
+            }
             Step::Wait(wake) => now = wake,
         }
     }
@@ -144,18 +210,30 @@ fn ask(schedule: &mut Schedule, until: Mono, outcome: impl Fn(Mono) -> Option<Fa
 
 #[test]
 fn who_fails_for_good_is_asked_less_often_until_it_succeeds() {
-    for failure in Failure::ALL.into_iter().filter(|failure| *failure != Failure::Credentials) {
+    for failure in Failure::ALL
+        .into_iter()
+        .filter(|failure| *failure != Failure::Credentials)
+    {
         let targets = targets(&[0]);
         let mut schedule = Schedule::new(&targets, 1_000.0, Mono::START);
         let good_again = seconds(600.0);
-        let calls = ask(&mut schedule, seconds(800.0), |now| (now < good_again).then_some(failure));
-        let gaps: Vec<_> = calls.windows(2).map(|pair| pair[1].0.since(pair[0].0).as_secs() / 10).collect();
+        let calls = ask(&mut schedule, seconds(800.0), |now| {
+            (now < good_again).then_some(failure)
+        });
+        let gaps: Vec<_> = calls
+            .windows(2)
+            .map(|pair| pair[1].0.since(pair[0].0).as_secs() / 10)
+            .collect();
         if failure.is_about_target() {
             assert_eq!(gaps[..4], [2, 4, 8, 8], "{failure:?}");
         } else {
             assert!(gaps.iter().all(|gap| *gap == 1), "{failure:?}: {gaps:?}");
         }
-        assert_eq!(gaps[gaps.len() - 5..], [1; 5], "{failure:?}: and then as before");
+        assert_eq!(
+            gaps[gaps.len() - 5..],
+            [1; 5],
+            "{failure:?}: and then as before"
+        );
     }
 }
 
@@ -170,7 +248,10 @@ fn without_good_credentials_only_a_probe_asks() {
         match schedule.next(now, PLENTY) {
             Step::Wait(wake) => now = wake,
             Step::Call(ticket) => {
-                let of_first = matches!(ticket.target, Target::Identity { pool: 0, .. } | Target::Pool { pool: 0 });
+                let of_first = matches!(
+                    ticket.target,
+                    Target::Identity { pool: 0, .. } | Target::Pool { pool: 0 }
+                );
                 let failure = (of_first && bad.contains(&now)).then_some(Failure::Credentials);
                 let change = schedule.ended(&ticket, failure, None, now);
                 changes.extend(change.map(|change| (now, change)));
@@ -184,11 +265,25 @@ fn without_good_credentials_only_a_probe_asks() {
     }
     let probes = first.iter().filter(|at| bad.contains(at)).count();
     assert!((10..25).contains(&probes), "{probes} calls in an hour");
-    assert!((11 * 388..=11 * 392).contains(&second), "the other budget goes on: {second}");
+    assert!(
+        (11 * 388..=11 * 392).contains(&second),
+        "the other budget goes on: {second}"
+    );
     let kinds: Vec<_> = changes.iter().map(|(_, change)| *change).collect();
-    assert_eq!(kinds, [Change::CredentialsRefused, Change::CredentialsAccepted], "each told once");
-    assert!(changes[1].0 <= seconds(3_600.0 + 300.0), "{:?}", changes[1].0);
-    let after = first.iter().filter(|at| **at > changes[1].0 + Duration::from_secs(10)).count();
+    assert_eq!(
+        kinds,
+        [Change::CredentialsRefused, Change::CredentialsAccepted],
+        "each told once"
+    );
+    assert!(
+        changes[1].0 <= seconds(3_600.0 + 300.0),
+        "{:?}",
+        changes[1].0
+    );
+    let after = first
+        .iter()
+        .filter(|at| **at > changes[1].0 + Duration::from_secs(10))
+        .count();
     assert!(after > 0, "everyone is asked again");
 }
 
@@ -205,13 +300,30 @@ fn calls_that_were_out_when_credentials_went_bad_change_nothing() {
         }
     }
     let refused = Some(Failure::Credentials);
-    assert_eq!(schedule.ended(&tickets[0], refused, None, now), Some(Change::CredentialsRefused));
+    assert_eq!(
+        schedule.ended(&tickets[0], refused, None, now),
+        Some(Change::CredentialsRefused)
+    );
     assert_eq!(schedule.ended(&tickets[1], refused, None, now), None);
-    assert_eq!(schedule.ended(&tickets[2], None, None, now), None, "its signature was good when it set out");
-    let Step::Wait(wake) = schedule.next(now, PLENTY) else { panic!("a call without credentials") };
-    let Step::Call(probe) = schedule.next(wake, PLENTY) else { panic!("no probe") };
-    assert!(matches!(schedule.next(wake, PLENTY), Step::Wait(Mono::NEVER)), "one probe at a time");
-    assert_eq!(schedule.ended(&probe, Some(Failure::Throttled), None, wake), Some(Change::CredentialsAccepted));
+    assert_eq!(
+        schedule.ended(&tickets[2], None, None, now),
+        None,
+        "its signature was good when it set out"
+    );
+    let Step::Wait(wake) = schedule.next(now, PLENTY) else {
+        panic!("a call without credentials")
+    };
+    let Step::Call(probe) = schedule.next(wake, PLENTY) else {
+        panic!("no probe")
+    };
+    assert!(
+        matches!(schedule.next(wake, PLENTY), Step::Wait(Mono::NEVER)),
+        "one probe at a time"
+    );
+    assert_eq!(
+        schedule.ended(&probe, Some(Failure::Throttled), None, wake),
+        Some(Change::CredentialsAccepted)
+    );
 }
 
 /// The id that a target has.
@@ -225,8 +337,13 @@ fn name(targets: &Targets, target: Target) -> String {
 
 #[test]
 fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
-    // The second pool's identities come and go; of the first, identities 100 to 299 are always there.
-    let shapes = [vec![0..300, 0..0], vec![100..400, 0..50], vec![50..350, 0..80]];
+    // The second pool's identities come and go; of the first, identities 100 to 299 are always
+    // there.
+    let shapes = [
+        vec![0..300, 0..0],
+        vec![100..400, 0..50],
+        vec![50..350, 0..80],
+    ];
     let mut old = targets_of(shapes[0].iter().cloned());
     let mut schedule = Schedule::new(&old, 10_000.0, Mono::START);
     let mut under_way: HashMap<u64, Ticket> = HashMap::new();
@@ -246,33 +363,59 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
                 match schedule.next(now, PLENTY) {
                     Step::Wait(wake) => break wake,
                     Step::Call(ticket) => {
-                        asked.entry(name(&old, ticket.target)).or_default().push(now);
+                        asked
+                            .entry(name(&old, ticket.target))
+                            .or_default()
+                            .push(now);
                         last_call += 1;
                         ends.push((now + Duration::from_millis(700), last_call));
                         under_way.insert(last_call, ticket);
                     }
                 }
             };
-            now = ends.iter().map(|(end, _)| *end).min().unwrap_or(Mono::NEVER).min(wake).min(now_until);
+            now = ends
+                .iter()
+                .map(|(end, _)| *end)
+                .min()
+                .unwrap_or(Mono::NEVER)
+                .min(wake)
+                .min(now_until);
         }
         let new = targets_of(shapes[reload as usize % shapes.len()].iter().cloned());
         let carry = Carry::between(&old, &new);
-        let names: HashMap<_, _> = under_way.iter().map(|(call, ticket)| (*call, name(&old, ticket.target))).collect();
+        let names: HashMap<_, _> = under_way
+            .iter()
+            .map(|(call, ticket)| (*call, name(&old, ticket.target)))
+            .collect();
         schedule.retarget((&old, &new, &carry), 10_000.0, &mut under_way, now_until);
         carried.0 += under_way.len();
         carried.1 += names.len() - under_way.len();
         for (call, ticket) in &under_way {
-            assert_eq!(name(&new, ticket.target), names[call], "a ticket goes on to be about the same");
+            assert_eq!(
+                name(&new, ticket.target),
+                names[call],
+                "a ticket goes on to be about the same"
+            );
         }
         old = new;
     }
-    assert!(carried.0 > 500 && carried.1 > 50, "calls were under way, of both kinds: {carried:?}");
+    assert!(
+        carried.0 > 500 && carried.1 > 50,
+        "calls were under way, of both kinds: {carried:?}"
+    );
     for identity in 100..300 {
         let asked = &asked[&format!("a:{identity:x}")];
-        assert!((13..=14).contains(&asked.len()), "identity {identity} was asked {} times in 137 s", asked.len());
+        assert!(
+            (13..=14).contains(&asked.len()),
+            "identity {identity} was asked {} times in 137 s",
+            asked.len()
+        );
         for pair in asked.windows(2) {
             let apart = pair[1].since(pair[0]).as_millis();
-            assert!((9_990..=10_010).contains(&apart), "identity {identity}: {apart} ms");
+            assert!(
+                (9_990..=10_010).contains(&apart),
+                "identity {identity}: {apart} ms"
+            );
         }
     }
 }
@@ -304,10 +447,18 @@ fn a_reload_keeps_slowness_and_attempts() {
     reloaded(&mut schedule, second);
     let (third, ticket) = take(&mut schedule, second);
     assert_eq!(third.since(second), Duration::from_secs(40));
-    schedule.ended(&ticket, Some(Failure::Timeout), Some(Duration::from_secs(1)), third);
+    schedule.ended(
+        &ticket,
+        Some(Failure::Timeout),
+        Some(Duration::from_secs(1)),
+        third,
+    );
     reloaded(&mut schedule, third);
     let (fourth, ticket) = take(&mut schedule, third);
-    assert_eq!((fourth.since(third), ticket.attempt), (Duration::from_secs(1), 2));
+    assert_eq!(
+        (fourth.since(third), ticket.attempt),
+        (Duration::from_secs(1), 2)
+    );
 }
 
 #[test]
@@ -319,7 +470,10 @@ fn a_reload_keeps_pace_and_bad_credentials_and_sends_a_lost_probe_anew() {
     let (now, ticket) = take(&mut schedule, now);
     schedule.ended(&ticket, Some(Failure::Credentials), None, now);
     let (now, probe) = take(&mut schedule, now);
-    assert!(probe.is_probe && matches!(probe.target, Target::Identity { .. }), "{probe:?}");
+    assert!(
+        probe.is_probe && matches!(probe.target, Target::Identity { .. }),
+        "{probe:?}"
+    );
     let new = targets_of(std::iter::once(0..0));
     let carry = Carry::between(&old, &new);
     let mut under_way = HashMap::from([(1, probe)]);
@@ -337,7 +491,9 @@ fn a_budget_whose_calls_hang_leaves_slots_to_others() {
     let (mut now, mut hanging, mut answered) = (Mono::START, Vec::new(), HashSet::new());
     while now < seconds(10.0) {
         match schedule.next(now, 8) {
-            Step::Call(ticket) if matches!(targets.pool(ticket.target).id.region(), "a") => hanging.push(ticket),
+            Step::Call(ticket) if matches!(targets.pool(ticket.target).id.region(), "a") => {
+                hanging.push(ticket)
+            }
             Step::Call(ticket) => {
                 answered.insert(ticket.target);
                 schedule.ended(&ticket, None, None, now);

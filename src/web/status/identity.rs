@@ -54,7 +54,12 @@ struct Polled {
 /// Where an identity is polled: in one pool, unless it is listed in several.
 pub(super) fn find(id: IdentityId<'_>, targets: &Targets) -> Vec<Target> {
     let pools = targets.pools.iter().enumerate();
-    let place = pools.filter_map(|(pool, of)| Some(Target::Identity { pool, identity: of.identities.position(id)? }));
+    let place = pools.filter_map(|(pool, of)| {
+        Some(Target::Identity {
+            pool,
+            identity: of.identities.position(id)?,
+        })
+    });
     place.collect()
 }
 
@@ -66,18 +71,26 @@ impl Explained {
         (snapshot, journal): &(Snapshot, Journal),
         now: Moment,
     ) -> Option<Self> {
-        let Target::Identity { pool, identity } = target else { return None };
+        let Target::Identity { pool, identity } = target else {
+            return None;
+        };
         let view = snapshot.pool(pool);
         let (settings, oldest_shown) = (&view.target.settings, view.oldest_shown(now.mono));
         let record = &view.records[identity];
         let state = record.state(oldest_shown);
-        let usage = record.usage(oldest_shown).map(|usage| ShownUsage::of(usage, settings.limits));
-        let failing = record.failure().zip(record.failures()).map(|(failure, (polls_in_a_row, last))| Failing {
-            reason: failure.as_str(),
-            meaning: failure.meaning(),
-            polls_in_a_row,
-            last: Time(last),
-        });
+        let usage = record
+            .usage(oldest_shown)
+            .map(|usage| ShownUsage::of(usage, settings.limits));
+        let failing =
+            record
+                .failure()
+                .zip(record.failures())
+                .map(|(failure, (polls_in_a_row, last))| Failing {
+                    reason: failure.as_str(),
+                    meaning: failure.meaning(),
+                    polls_in_a_row,
+                    last: Time(last),
+                });
         let polls = journal.about(target).into_iter().map(|poll| Polled {
             at: Time(poll.asked.unix),
             took_seconds: poll.took.as_secs_f64(),

@@ -8,7 +8,9 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -24,9 +26,11 @@ use crate::poll::{Inquiry, Next};
 use crate::targets::Targets;
 use crate::usage::Target;
 
-/// A status is good for so long: putting one together takes a pass over all identities, and one over all that wait.
+/// A status is good for so long: putting one together takes a pass over all identities, and one
+/// over all that wait.
 const GOOD_FOR: Duration = Duration::from_secs(1);
-/// The poller's loop goes round every second; one that does not answer by then has died or hangs, which the page has to show.
+/// The poller's loop goes round every second; one that does not answer by then has died or hangs,
+/// which the page has to show.
 const POLLER_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -38,8 +42,14 @@ pub struct Kept(Mutex<Option<(Mono, Arc<Status>)>>);
 /// `/`
 pub(super) async fn page(site: &Site) -> Response {
     let status = status(site).await;
-    let mut response = answer(StatusCode::OK, HTML, page::render(&status, &site.telemetry_path));
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY.clone());
+    let mut response = answer(
+        StatusCode::OK,
+        HTML,
+        page::render(&status, &site.telemetry_path),
+    );
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY.clone());
     for_people(response)
 }
 
@@ -53,26 +63,39 @@ pub(super) async fn identity(site: &Site, id: &str) -> Response {
     let id = percent_decode_str(id).decode_utf8_lossy();
     let id = lower(&id);
     let Ok(id) = IdentityId::parse(&id) else {
-        let expected = "expected an identity id such as us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
+        let expected =
+            "expected an identity id such as us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
         return refusal(StatusCode::BAD_REQUEST, expected);
     };
     let known = site.store.snapshot_and_journal();
     let targets = &known.0.targets;
     let found = identity::find(id, targets);
     if found.is_empty() {
-        return refusal(StatusCode::NOT_FOUND, "no pool of the configuration lists this identity");
+        return refusal(
+            StatusCode::NOT_FOUND,
+            "no pool of the configuration lists this identity",
+        );
     }
     let next = ask(site, targets, &found).await;
     let now = site.clock.now();
-    let explained = found.iter().zip(next).filter_map(|(target, next)| Explained::of(*target, next, &known, now));
+    let explained = found
+        .iter()
+        .zip(next)
+        .filter_map(|(target, next)| Explained::of(*target, next, &known, now));
     #[derive(Serialize)]
     struct Answer {
         identities: Vec<Explained>,
     }
-    as_json(StatusCode::OK, &Answer { identities: explained.collect() })
+    as_json(
+        StatusCode::OK,
+        &Answer {
+            identities: explained.collect(),
+        },
+    )
 }
 
-/// The present status, or one that is not older than [`GOOD_FOR`]. Whoever asks meanwhile waits for the same.
+/// The present status, or one that is not older than [`GOOD_FOR`]. Whoever asks meanwhile waits for
+/// the same.
 async fn status(site: &Site) -> Arc<Status> {
     let mut kept = site.status.0.lock().await;
     let now = site.clock.now();
@@ -97,7 +120,9 @@ async fn status(site: &Site) -> Arc<Status> {
         late_seconds: progress.lag(now.mono).as_secs_f64(),
         sweep_seconds: progress.sweep_seconds(),
         ready: site.store.any_answer(),
-        stalled: stalled.map(|(name, silent)| format!("The {name} has been silent for {} s.", silent.as_secs())),
+        stalled: stalled.map(|(name, silent)| {
+            format!("The {name} has been silent for {} s.", silent.as_secs())
+        }),
         config_file: site.config_file.as_deref(),
         last_reload: site.telemetry.last_reload(),
         web_config_good: site.telemetry.web_config_successful.get() == 1,
@@ -107,15 +132,24 @@ async fn status(site: &Site) -> Arc<Status> {
     status
 }
 
-/// When these will be asked next, by the poller; unknown when it does not answer, or polls others by now.
+/// When these will be asked next, by the poller; unknown when it does not answer, or polls others
+/// by now.
 async fn ask(site: &Site, targets: &Arc<Targets>, about: &[Target]) -> Vec<Option<Next>> {
     let (answer, answered) = oneshot::channel();
-    let inquiry = Inquiry { targets: Arc::clone(targets), about: about.to_vec(), answer };
+    let inquiry = Inquiry {
+        targets: Arc::clone(targets),
+        about: about.to_vec(),
+        answer,
+    };
     let asked = async {
         site.poller.send(inquiry).await.ok()?;
         answered.await.ok()
     };
-    let mut next = tokio::time::timeout(POLLER_ANSWERS_WITHIN, asked).await.ok().flatten().unwrap_or_default();
+    let mut next = tokio::time::timeout(POLLER_ANSWERS_WITHIN, asked)
+        .await
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     next.resize(about.len(), None);
     next
 }
@@ -127,7 +161,11 @@ fn refusal(status: StatusCode, error: &str) -> Response {
 fn as_json(status: StatusCode, value: &impl Serialize) -> Response {
     for_people(match serde_json::to_string_pretty(value) {
         Ok(text) => answer(status, JSON, text + "\n"),
-        Err(error) => answer(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n")),
+        Err(error) => answer(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            TEXT,
+            format!("{error}\n"),
+        ),
     })
 }
 

@@ -183,8 +183,9 @@ impl Status {
         let Sources { now, snapshot, .. } = sources;
         let targets = &*snapshot.targets;
         let failed = |(poll, next): &(Poll, Option<Next>)| Failed::of(poll, *next, targets, now);
-        let mut fullest: Vec<_> =
-            (0..targets.pools.len()).flat_map(|pool| Full::of_pool(pool, snapshot, now)).collect();
+        let mut fullest: Vec<_> = (0..targets.pools.len())
+            .flat_map(|pool| Full::of_pool(pool, snapshot, now))
+            .collect();
         fullest.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         fullest.truncate(FULLEST);
         let mut status = Self {
@@ -204,7 +205,11 @@ impl Status {
             polling: Polling {
                 late_seconds: sources.late_seconds,
                 sweep_seconds: sources.sweep_seconds,
-                budgets: sources.budgets.into_iter().map(|budget| Budget::of(budget, targets)).collect(),
+                budgets: sources
+                    .budgets
+                    .into_iter()
+                    .map(|budget| Budget::of(budget, targets))
+                    .collect(),
             },
             pools: snapshot.pools().map(|pool| Pool::of(&pool, now)).collect(),
             fullest_identities: fullest.into_iter().map(|(_, full)| full).collect(),
@@ -223,20 +228,34 @@ impl Status {
         if !self.configuration.web_config_last_reload_successful {
             say("The web configuration on disk, or a certificate, is wrong; the one before stays in force.".to_owned());
         }
-        for Budget { budget, credentials_good, .. } in &self.polling.budgets {
+        for Budget {
+            budget,
+            credentials_good,
+            ..
+        } in &self.polling.budgets
+        {
             if !credentials_good {
-                say(format!("The credentials of budget {budget} are no good; nothing but a probe asks."));
+                say(format!(
+                    "The credentials of budget {budget} are no good; nothing but a probe asks."
+                ));
             }
         }
         if self.polling.late_seconds > LATE_SECONDS {
             let late = coarse(self.polling.late_seconds);
-            say(format!("Polls are late, up to {late}: the budget does not suffice, or calls fail."));
+            say(format!(
+                "Polls are late, up to {late}: the budget does not suffice, or calls fail."
+            ));
         }
         for pool in &self.pools {
             let name = pool.name.as_ref().unwrap_or(&pool.identity_pool_id);
-            for (used, limit) in [(&pool.storage_used, "storage"), (&pool.datasets_used, "datasets")] {
+            for (used, limit) in [
+                (&pool.storage_used, "storage"),
+                (&pool.datasets_used, "datasets"),
+            ] {
                 if let Some((_, near @ 1..)) = used.0.last() {
-                    say(format!("{name}: identities above 95 % of their {limit} limit: {near}."));
+                    say(format!(
+                        "{name}: identities above 95 % of their {limit} limit: {near}."
+                    ));
                 }
             }
             for state in [State::Failing, State::Stale, State::Missing] {
@@ -250,9 +269,18 @@ impl Status {
 
 impl Budget {
     fn of(progress: BudgetProgress, targets: &Targets) -> Self {
-        let BudgetProgress { label, identities, limit, rate, credentials_good } = progress;
+        let BudgetProgress {
+            label,
+            identities,
+            limit,
+            rate,
+            credentials_good,
+        } = progress;
         // None of that name when others are polled since the snapshot.
-        let index = targets.budgets.iter().position(|budget| budget.label == label);
+        let index = targets
+            .budgets
+            .iter()
+            .position(|budget| budget.label == label);
         Self {
             budget: label,
             identities,
@@ -286,7 +314,11 @@ impl Pool {
                 Series::None => "none".to_owned(),
             },
             identities: pool.records.len(),
-            states: Counts(states.map(|(state, identities)| (state.as_str(), identities)).collect()),
+            states: Counts(
+                states
+                    .map(|(state, identities)| (state.as_str(), identities))
+                    .collect(),
+            ),
             reasons,
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
@@ -306,10 +338,21 @@ impl Pool {
 /// Counts between the [`PARTS`] of a limit.
 fn parts(used: &Spread<8>) -> Counts {
     let buckets = used.buckets();
-    let up_to = |part: f64| buckets.cumulative.iter().find(|(bound, _)| *bound == part).map_or(0, |(_, count)| *count);
+    let up_to = |part: f64| {
+        buckets
+            .cumulative
+            .iter()
+            .find(|(bound, _)| *bound == part)
+            .map_or(0, |(_, count)| *count)
+    };
     let [half, high, near] = PARTS.map(up_to);
     let counts = [half, high - half, near - high, buckets.count - near];
-    let names = ["up_to_50_percent", "to_80_percent", "to_95_percent", "above_95_percent"];
+    let names = [
+        "up_to_50_percent",
+        "to_80_percent",
+        "to_95_percent",
+        "above_95_percent",
+    ];
     Counts(names.into_iter().zip(counts).collect())
 }
 
@@ -317,24 +360,41 @@ impl Who {
     pub(super) fn of(target: Target, targets: &Targets) -> Self {
         let pool = targets.pool(target);
         let (identity_id, name) = match target {
-            Target::Identity { identity, .. } => {
-                (Some(pool.identities.id(identity).as_str().to_owned()), pool.identities.name(identity))
-            }
+            Target::Identity { identity, .. } => (
+                Some(pool.identities.id(identity).as_str().to_owned()),
+                pool.identities.name(identity),
+            ),
             Target::Pool { .. } => (None, pool.settings.name.as_deref()),
         };
-        Self { identity_pool_id: pool.id.as_str().to_owned(), identity_id, name: name.map(str::to_owned) }
+        Self {
+            identity_pool_id: pool.id.as_str().to_owned(),
+            identity_id,
+            name: name.map(str::to_owned),
+        }
     }
 }
 
 impl Full {
     /// The fullest of one pool, and how full they are, in no order.
     fn of_pool(pool: usize, snapshot: &Snapshot, now: Moment) -> Vec<(f64, Self)> {
-        let (view, limits) = (snapshot.pool(pool), snapshot.targets.pools[pool].settings.limits);
+        let (view, limits) = (
+            snapshot.pool(pool),
+            snapshot.targets.pools[pool].settings.limits,
+        );
         let full = |(identity, usage): (usize, Usage)| {
             let who = Who::of(Target::Identity { pool, identity }, &snapshot.targets);
-            (Used::of(&usage, limits).larger(), Self { who, usage: ShownUsage::of(&usage, limits) })
+            (
+                Used::of(&usage, limits).larger(),
+                Self {
+                    who,
+                    usage: ShownUsage::of(&usage, limits),
+                },
+            )
         };
-        nearest_limits(&view, now, FULLEST).into_iter().map(full).collect()
+        nearest_limits(&view, now, FULLEST)
+            .into_iter()
+            .map(full)
+            .collect()
     }
 }
 

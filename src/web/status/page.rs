@@ -1,4 +1,5 @@
-//! The status page: `page.html` filled in, with `style.css` inside. It needs no script, and its policy allows none.
+//! The status page: `page.html` filled in, with `style.css` inside. It needs no script, and its
+//! policy allows none.
 
 use std::sync::LazyLock;
 
@@ -24,8 +25,13 @@ pub(super) static CONTENT_SECURITY: LazyLock<HeaderValue> = LazyLock::new(|| {
 
 /// The page of a status.
 pub(super) fn render(status: &Status, telemetry_path: &str) -> String {
-    let page = Page { status, metrics: telemetry_path.trim_start_matches('/'), style: STYLE };
-    page.render().expect("writing to a string does not fail, and neither does anything in the template")
+    let page = Page {
+        status,
+        metrics: telemetry_path.trim_start_matches('/'),
+        style: STYLE,
+    };
+    page.render()
+        .expect("writing to a string does not fail, and neither does anything in the template")
 }
 
 #[derive(Template)]
@@ -43,8 +49,13 @@ impl Page<'_> {
     }
 
     fn pool_name<'w>(&'w self, who: &'w Who) -> &'w str {
-        let pool = self.status.pools.iter().find(|pool| pool.identity_pool_id == who.identity_pool_id);
-        pool.and_then(|pool| pool.name.as_deref()).unwrap_or(&who.identity_pool_id)
+        let pool = self
+            .status
+            .pools
+            .iter()
+            .find(|pool| pool.identity_pool_id == who.identity_pool_id);
+        pool.and_then(|pool| pool.name.as_deref())
+            .unwrap_or(&who.identity_pool_id)
     }
 }
 
@@ -58,7 +69,11 @@ struct Part {
 /// The parts of a bar that is as long as there are identities.
 fn parts(counts: &Counts) -> Vec<Part> {
     let all = counts.0.iter().map(|(_, count)| count).sum::<u64>().max(1) as f64;
-    let widths = counts.0.iter().map(|(_, count)| *count as f64 / all * 100.0).enumerate();
+    let widths = counts
+        .0
+        .iter()
+        .map(|(_, count)| *count as f64 / all * 100.0)
+        .enumerate();
     let parts = widths.scan(0.0, |begin, (kind, width)| {
         let x = *begin;
         *begin += width;

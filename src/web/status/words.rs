@@ -57,7 +57,11 @@ pub(super) fn bytes(bytes: u64) -> String {
 
 pub(super) fn percent(part: f64) -> String {
     // Nothing is full that is not.
-    let shown = if part < 1.0 { (part * 100.0).floor() } else { (part * 100.0).round() };
+    let shown = if part < 1.0 {
+        (part * 100.0).floor()
+    } else {
+        (part * 100.0).round()
+    };
     format!("{shown} %")
 }
 
@@ -75,24 +79,38 @@ impl NextCall {
         let interval = show_duration(pool.settings.interval);
         let why = match next.map(|next| next.why) {
             None => "the poller did not say".to_owned(),
-            Some(Why::UnderWay(attempt)) => format!("a call about it is under way, attempt {attempt}"),
+            Some(Why::UnderWay(attempt)) => {
+                format!("a call about it is under way, attempt {attempt}")
+            }
             Some(Why::Turn) => format!("its turn, once in {interval}"),
             Some(Why::Slowed(intervals)) => {
-                format!("it fails for good, so its turn comes once in {intervals} intervals of {interval}")
+                format!(
+                    "it fails for good, so its turn comes once in {intervals} intervals of {interval}"
+                )
             }
-            Some(Why::Retry(attempts)) => format!("the poll is tried again, attempt {}", attempts + 1),
+            Some(Why::Retry(attempts)) => {
+                format!("the poll is tried again, attempt {}", attempts + 1)
+            }
             Some(Why::Overdue(ahead, rate)) => format!(
                 "it is overdue: {ahead} others have waited for longer, and the budget gives {rate:.1} calls per second"
             ),
             Some(Why::Credentials) => {
                 let budget = &targets.budgets[pool.budget].label;
-                format!("the credentials of budget {budget} are no good; only a probe asks until they are")
+                format!(
+                    "the credentials of budget {budget} are no good; only a probe asks until they are"
+                )
             }
         };
-        let at = next.map(|next| next.at).filter(|at| at.as_nanos() < u64::MAX);
-        let unix =
-            |at: crate::clock::Mono| now.unix + at.since(now.mono).as_secs_f64() - now.mono.since(at).as_secs_f64();
-        Self { at: at.map(|at| Time(unix(at))), why }
+        let at = next
+            .map(|next| next.at)
+            .filter(|at| at.as_nanos() < u64::MAX);
+        let unix = |at: crate::clock::Mono| {
+            now.unix + at.since(now.mono).as_secs_f64() - now.mono.since(at).as_secs_f64()
+        };
+        Self {
+            at: at.map(|at| Time(unix(at))),
+            why,
+        }
     }
 }
 
@@ -106,16 +124,25 @@ mod tests {
         assert_eq!(now.rfc3339(), "2025-11-23T13:09:34.250Z");
         assert_eq!(Time(-5.0).rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Time(f64::MAX).rfc3339(), "9999-12-31T23:59:59.000Z");
-        for (seconds, words) in
-            [(0.4, "now"), (-12.0, "12 s ago"), (119.0, "in 119 s"), (300.0, "in 5 min"), (-1e6, "12 d ago")]
-        {
+        for (seconds, words) in [
+            (0.4, "now"),
+            (-12.0, "12 s ago"),
+            (119.0, "in 119 s"),
+            (300.0, "in 5 min"),
+            (-1e6, "12 d ago"),
+        ] {
             assert_eq!(Time(now.0 + seconds).relative(now), words);
         }
     }
 
     #[test]
     fn nothing_is_full_that_is_not() {
-        for (part, words) in [(0.0, "0 %"), (0.999_9, "99 %"), (1.0, "100 %"), (1.204, "120 %")] {
+        for (part, words) in [
+            (0.0, "0 %"),
+            (0.999_9, "99 %"),
+            (1.0, "100 %"),
+            (1.204, "120 %"),
+        ] {
             assert_eq!(percent(part), words);
         }
         assert_eq!(bytes(20 << 20), "20.0 MiB");

@@ -1,5 +1,5 @@
-//! What stands in a client's certificate, beyond what webpki tells: it parses no version 1, which `openssl x509 -req` makes, and
-//! shows no addresses.
+//! What stands in a client's certificate, beyond what webpki tells: it parses no version 1, which
+//! `openssl x509 -req` makes, and shows no addresses.
 
 use std::net::IpAddr;
 
@@ -35,39 +35,67 @@ impl Certificate {
     pub(super) fn is_beyond_webpki(&self) -> bool {
         let tbs = self.0.tbs_certificate();
         tbs.version() != Version::V3
-            || tbs.get_extension::<BasicConstraints>().is_ok_and(|found| found.is_some_and(|(_, is)| is.ca))
+            || tbs
+                .get_extension::<BasicConstraints>()
+                .is_ok_and(|found| found.is_some_and(|(_, is)| is.ca))
     }
 
     /// Its subject's other names, as Go writes them: hosts, mail addresses, IP addresses, URIs.
     pub(super) fn names(&self) -> Vec<String> {
         let found = self.0.tbs_certificate().get_extension::<SubjectAltName>();
-        let names = found.ok().flatten().map(|(_, SubjectAltName(names))| names).unwrap_or_default();
+        let names = found
+            .ok()
+            .flatten()
+            .map(|(_, SubjectAltName(names))| names)
+            .unwrap_or_default();
         names.iter().filter_map(name).collect()
     }
 
     pub(super) fn fit(&self, now: UnixTime) -> Result<(), Unfit> {
         let tbs = self.0.tbs_certificate();
         let (begins, ends) = (tbs.validity().not_before, tbs.validity().not_after);
-        if !(begins.to_unix_duration().as_secs()..=ends.to_unix_duration().as_secs()).contains(&now.as_secs()) {
+        if !(begins.to_unix_duration().as_secs()..=ends.to_unix_duration().as_secs())
+            .contains(&now.as_secs())
+        {
             return Err(Unfit::Time);
         }
-        let uses = tbs.get_extension::<ExtendedKeyUsage>().map_err(|_| Unfit::Use)?;
+        let uses = tbs
+            .get_extension::<ExtendedKeyUsage>()
+            .map_err(|_| Unfit::Use)?;
         let is_clients = |uses: &[ObjectIdentifier]| {
-            uses.iter().any(|usage| [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE].contains(usage))
+            uses.iter()
+                .any(|usage| [ID_KP_CLIENT_AUTH, ANY_EXTENDED_KEY_USAGE].contains(usage))
         };
-        if uses.is_none_or(|(_, ExtendedKeyUsage(uses))| is_clients(&uses)) { Ok(()) } else { Err(Unfit::Use) }
+        if uses.is_none_or(|(_, ExtendedKeyUsage(uses))| is_clients(&uses)) {
+            Ok(())
+        } else {
+            Err(Unfit::Use)
+        }
     }
 
     /// Whether that authority, which limits nobody's names, signed this one.
-    pub(super) fn is_signed_by(&self, authority: &Self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+    pub(super) fn is_signed_by(
+        &self,
+        authority: &Self,
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+    ) -> bool {
         let (own, theirs) = (self.0.tbs_certificate(), authority.0.tbs_certificate());
-        let is_theirs =
-            own.issuer() == theirs.subject() && theirs.get_extension::<NameConstraints>().is_ok_and(|it| it.is_none());
-        let (Some(identifier), Ok(message)) = (identifier(self.0.signature_algorithm()), own.to_der()) else {
+        let is_theirs = own.issuer() == theirs.subject()
+            && theirs
+                .get_extension::<NameConstraints>()
+                .is_ok_and(|it| it.is_none());
+        let (Some(identifier), Ok(message)) =
+            (identifier(self.0.signature_algorithm()), own.to_der())
+        else {
             return false;
         };
-        let mut usable = algorithms.iter().filter(|algorithm| algorithm.signature_alg_id().as_ref() == identifier);
-        is_theirs && usable.any(|algorithm| authority.verifies(*algorithm, &message, self.0.signature().raw_bytes()))
+        let mut usable = algorithms
+            .iter()
+            .filter(|algorithm| algorithm.signature_alg_id().as_ref() == identifier);
+        is_theirs
+            && usable.any(|algorithm| {
+                authority.verifies(*algorithm, &message, self.0.signature().raw_bytes())
+            })
     }
 
     /// Whether its key made this signature.
@@ -78,13 +106,21 @@ impl Certificate {
         signature: &[u8],
     ) -> bool {
         let key = self.0.tbs_certificate().subject_public_key_info();
-        identifier(&key.algorithm).is_some_and(|identifier| algorithm.public_key_alg_id().as_ref() == identifier)
-            && algorithm.verify_signature(key.subject_public_key.raw_bytes(), message, signature).is_ok()
+        identifier(&key.algorithm)
+            .is_some_and(|identifier| algorithm.public_key_alg_id().as_ref() == identifier)
+            && algorithm
+                .verify_signature(key.subject_public_key.raw_bytes(), message, signature)
+                .is_ok()
     }
 
     /// Its public key.
     pub(super) fn key(&self) -> Option<SubjectPublicKeyInfoDer<'static>> {
-        self.0.tbs_certificate().subject_public_key_info().to_der().ok().map(Into::into)
+        self.0
+            .tbs_certificate()
+            .subject_public_key_info()
+            .to_der()
+            .ok()
+            .map(Into::into)
     }
 }
 
@@ -99,13 +135,15 @@ fn identifier(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
 
 fn name(name: &GeneralName) -> Option<String> {
     match name {
-        GeneralName::DnsName(name) | GeneralName::Rfc822Name(name) | GeneralName::UniformResourceIdentifier(name) => {
-            Some(name.to_string())
-        }
+        GeneralName::DnsName(name)
+        | GeneralName::Rfc822Name(name)
+        | GeneralName::UniformResourceIdentifier(name) => Some(name.to_string()),
         GeneralName::IpAddress(address) => {
             let bytes = address.as_bytes();
             let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-            let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()?;
+            let address = v4
+                .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+                .ok()?;
             Some(address.to_canonical().to_string())
         }
         _ => None,

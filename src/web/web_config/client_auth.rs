@@ -1,15 +1,19 @@
-//! Who may be a client: certificates are asked for, demanded and verified as Go's `tls.ClientAuthType` says.
+//! Who may be a client: certificates are asked for, demanded and verified as Go's
+//! `tls.ClientAuthType` says.
 
 use std::fmt;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
-use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key,
+};
 use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
 };
 use tracing::debug;
 
@@ -32,7 +36,13 @@ pub(super) enum ClientAuth {
 }
 
 impl ClientAuth {
-    const ALL: [Self; 5] = [Self::No, Self::Request, Self::RequireAny, Self::VerifyIfGiven, Self::RequireAndVerify];
+    const ALL: [Self; 5] = [
+        Self::No,
+        Self::Request,
+        Self::RequireAny,
+        Self::VerifyIfGiven,
+        Self::RequireAndVerify,
+    ];
 
     pub(super) fn parse(word: &str) -> Option<Self> {
         match word {
@@ -92,29 +102,47 @@ impl Verifier {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, String> {
         let algorithms = provider.signature_verification_algorithms;
-        let mut verifier = Self { mode, authorities, chains: None, allowed_names, algorithms };
+        let mut verifier = Self {
+            mode,
+            authorities,
+            chains: None,
+            allowed_names,
+            algorithms,
+        };
         if mode.verifies() {
             let mut roots = RootCertStore::empty();
-            let (_, unusable) = roots.add_parsable_certificates(verifier.authorities.iter().cloned());
+            let (_, unusable) =
+                roots.add_parsable_certificates(verifier.authorities.iter().cloned());
             if unusable > 0 && roots.is_empty() {
                 return Err("no certificate among the client CAs can be used as one".to_owned());
             }
-            let chains = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+            let chains =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+                    .build();
             verifier.chains = Some(chains.map_err(|error| error.to_string())?);
         }
         Ok(verifier)
     }
 
-    /// As Go's `x509.Verify` would: what is an authority itself is trusted, and what webpki does not look at may be signed
-    /// by one directly.
-    fn verify(&self, der: &CertificateDer<'_>, between: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {
-        let Some(chains) = &self.chains else { return Ok(()) };
+    /// As Go's `x509.Verify` would: what is an authority itself is trusted, and what webpki does
+    /// not look at may be signed by one directly.
+    fn verify(
+        &self,
+        der: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let Some(chains) = &self.chains else {
+            return Ok(());
+        };
         let certificate = Certificate::parse(der).ok_or(CertificateError::BadEncoding)?;
         let is_authority = self.authorities.iter().any(|authority| authority == der);
         if is_authority || certificate.is_beyond_webpki() {
             let known = self.authorities.iter().filter_map(Certificate::parse);
             let mut known = known.filter(|authority| authority.fit(now) != Err(Unfit::Time));
-            if !is_authority && !known.any(|authority| certificate.is_signed_by(&authority, self.algorithms.all)) {
+            if !is_authority
+                && !known.any(|authority| certificate.is_signed_by(&authority, self.algorithms.all))
+            {
                 return Err(CertificateError::UnknownIssuer.into());
             }
             return certificate.fit(now).map_err(|unfit| match unfit {
@@ -126,15 +154,25 @@ impl Verifier {
     }
 
     fn has_allowed_name(&self, der: &CertificateDer<'_>) -> bool {
-        let names = || Certificate::parse(der).map(|certificate| certificate.names()).unwrap_or_default();
-        self.allowed_names.is_empty() || names().iter().any(|name| self.allowed_names.contains(name))
+        let names = || {
+            Certificate::parse(der)
+                .map(|certificate| certificate.names())
+                .unwrap_or_default()
+        };
+        self.allowed_names.is_empty()
+            || names().iter().any(|name| self.allowed_names.contains(name))
     }
 }
 
-/// The same refusal under the alert that Go would send: `unknown_ca`, `certificate_expired`, or else `bad_certificate`.
+/// The same refusal under the alert that Go would send: `unknown_ca`, `certificate_expired`, or
+/// else `bad_certificate`.
 fn as_go_tells_it(error: Error) -> Error {
-    let Error::InvalidCertificate(why) = error else { return error };
-    use CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidYet, NotValidYetContext, UnknownIssuer};
+    let Error::InvalidCertificate(why) = error else {
+        return error;
+    };
+    use CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidYet, NotValidYetContext, UnknownIssuer,
+    };
     #[allow(deprecated, reason = "rustls still has it")]
     Error::InvalidCertificate(match why {
         Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => Expired,
@@ -150,7 +188,9 @@ impl ClientCertVerifier for Verifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chains.as_ref().map_or(&[], |chains| chains.root_hint_subjects())
+        self.chains
+            .as_ref()
+            .map_or(&[], |chains| chains.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -159,10 +199,11 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.verify(end_entity, intermediates, now).map_err(|error| {
-            debug!(%error, "a client's certificate was refused");
-            as_go_tells_it(error)
-        })?;
+        self.verify(end_entity, intermediates, now)
+            .map_err(|error| {
+                debug!(%error, "a client's certificate was refused");
+                as_go_tells_it(error)
+            })?;
         if !self.has_allowed_name(end_entity) {
             debug!(allowed = ?self.allowed_names, "could not find allowed SANs in client cert");
             return Err(CertificateError::NotValidForName.into());
@@ -177,12 +218,19 @@ impl ClientCertVerifier for Verifier {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let certificate = Certificate::parse(cert).ok_or(CertificateError::BadEncoding)?;
-        let usable = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
+        let usable = self
+            .algorithms
+            .mapping
+            .iter()
+            .find(|(scheme, _)| *scheme == signed.scheme);
         let mut usable = usable.map_or(&[][..], |(_, algorithms)| *algorithms).iter();
         if usable.any(|algorithm| certificate.verifies(*algorithm, message, signed.signature())) {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        #[allow(deprecated, reason = "rustls has no other for this, and it becomes the right alert")]
+        #[allow(
+            deprecated,
+            reason = "rustls has no other for this, and it becomes the right alert"
+        )]
         Err(CertificateError::BadSignature.into())
     }
 

@@ -20,10 +20,11 @@ pub struct Gauges {
     pub failures: IntCounter,
 }
 
-/// The last good web configuration, which follows its files: what is written there holds from the next request or handshake on.
+/// The last good web configuration, which follows its files: what is written there holds from the
+/// next request or handshake on.
 ///
-/// What is broken changes nothing, and neither does what asks for less protection: without TLS or without a login, say.
-/// For that one has to start the exporter anew.
+/// What is broken changes nothing, and neither does what asks for less protection: without TLS or
+/// without a login, say. For that one has to start the exporter anew.
 pub struct Kept {
     /// Nothing to follow, if there is no file.
     file: Option<PathBuf>,
@@ -44,12 +45,25 @@ impl Kept {
     #[must_use]
     pub fn new(loaded: Option<Loaded>, gauges: Gauges, clock: Clock) -> Self {
         let (config, file, looks) = match loaded {
-            Some(Loaded { config, file, looks }) => (config, Some(file), Some(looks)),
+            Some(Loaded {
+                config,
+                file,
+                looks,
+            }) => (config, Some(file), Some(looks)),
             None => (WebConfig::default(), None, None),
         };
         gauges.successful.set(1);
-        let state = Mutex::new(State { config: Arc::new(config), looks });
-        Self { file, state, reading: tokio::sync::Mutex::default(), gauges, clock }
+        let state = Mutex::new(State {
+            config: Arc::new(config),
+            looks,
+        });
+        Self {
+            file,
+            state,
+            reading: tokio::sync::Mutex::default(),
+            gauges,
+            clock,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -59,7 +73,10 @@ impl Kept {
     /// What holds now, if the files have not changed.
     fn unchanged(&self) -> Option<Arc<WebConfig>> {
         let state = self.state();
-        let may_differ = state.looks.as_ref().is_some_and(|looks| looks.may_differ(self.clock.now().unix));
+        let may_differ = state
+            .looks
+            .as_ref()
+            .is_some_and(|looks| looks.may_differ(self.clock.now().unix));
         (!may_differ).then(|| Arc::clone(&state.config))
     }
 
@@ -82,7 +99,10 @@ impl Kept {
 
     fn take_over(&self, read: Result<WebConfig, Problem>, looks: Looks) {
         let mut state = self.state();
-        let is_known = state.looks.as_ref().is_some_and(|known| known.same_content(&looks));
+        let is_known = state
+            .looks
+            .as_ref()
+            .is_some_and(|known| known.same_content(&looks));
         state.looks = Some(looks);
         if is_known {
             return;
@@ -99,7 +119,10 @@ impl Kept {
         self.gauges.successful.set(i64::from(read.is_ok()));
         match read {
             Ok(config) => {
-                config.warnings.iter().for_each(|warning| warn!("{warning}"));
+                config
+                    .warnings
+                    .iter()
+                    .for_each(|warning| warn!("{warning}"));
                 info!("the web configuration is in force: {config}");
                 state.config = Arc::new(config);
             }

@@ -1,8 +1,8 @@
-//! The web configuration, `--web.config.file`: TLS, logins, headers and a rate limit, in the exporter-toolkit's format, checked in its
-//! order and refused in its words.
+//! The web configuration, `--web.config.file`: TLS, logins, headers and a rate limit, in the
+//! exporter-toolkit's format, checked in its order and refused in its words.
 //!
-//! Better than there: files are parsed when they change and not at each request, and one that is broken, or asks for less protection
-//! than the one before, changes nothing ([`Kept`]).
+//! Better than there: files are parsed when they change and not at each request, and one that is
+//! broken, or asks for less protection than the one before, changes nothing ([`Kept`]).
 
 mod certificate;
 mod client_auth;
@@ -64,7 +64,10 @@ impl Protection {
         [
             (self.tls && !other.tls, "TLS"),
             (self.client_auth > other.client_auth, "client_auth_type"),
-            (self.allowed_names && !other.allowed_names, "client_allowed_sans"),
+            (
+                self.allowed_names && !other.allowed_names,
+                "client_allowed_sans",
+            ),
             (self.login && !other.login, "basic_auth_users"),
         ]
         .into_iter()
@@ -95,7 +98,11 @@ pub struct Loaded {
 /// The first thing wrong.
 pub fn load(file: &Path) -> Result<Loaded, Problem> {
     let (config, looks) = look(file);
-    Ok(Loaded { config: config?, file: file.to_owned(), looks })
+    Ok(Loaded {
+        config: config?,
+        file: file.to_owned(),
+        looks,
+    })
 }
 
 /// The same, with what the files looked like whatever came of it.
@@ -120,27 +127,43 @@ fn parse(file: &Path, text: &str, files: &mut Reader) -> Result<WebConfig, Probl
     })?;
     let http = parsed.http_server_config.unwrap_or_default();
     let headers = http.headers.unwrap_or_default().0;
-    let headers: Result<_, _> = headers.iter().map(|(name, value)| header(name, value)).collect();
+    let headers: Result<_, _> = headers
+        .iter()
+        .map(|(name, value)| header(name, value))
+        .collect();
     let headers = headers.map_err(wrong)?;
     let users = Users::new(parsed.basic_auth_users.unwrap_or_default().0).map_err(wrong)?;
     let login = !users.is_empty();
-    let mut config = WebConfig { headers, users, ..WebConfig::default() };
+    let mut config = WebConfig {
+        headers,
+        users,
+        ..WebConfig::default()
+    };
     config.protection.login = login;
     let mut warn = |message| config.warnings.push(Problem::whole(file, message));
     let tls = parsed.tls_server_config.filter(schema::Tls::is_given);
     if let Some(tls) = tls {
-        let offer = tls::offer(&tls, http.http2.is_none_or(|http2| http2.0), files).map_err(wrong)?;
+        let offer =
+            tls::offer(&tls, http.http2.is_none_or(|http2| http2.0), files).map_err(wrong)?;
         offer.warnings.into_iter().for_each(&mut warn);
         config.protection.tls = true;
         config.protection.client_auth = offer.client_auth;
-        config.protection.allowed_names = tls.client_allowed_sans.is_some_and(|names| !names.is_empty());
+        config.protection.allowed_names = tls
+            .client_allowed_sans
+            .is_some_and(|names| !names.is_empty());
         config.tls = Some(Arc::new(offer.config));
     } else if login {
         warn("passwords are sent in clear, for there is no tls_server_config".to_owned());
     }
     let limit = parsed.rate_limit.unwrap_or_default();
-    let interval = limit.interval.map(|interval| interval.0).filter(|interval| !interval.is_zero());
-    config.rate_limit = interval.map(|interval| RateLimit { interval, burst: limit.burst.unwrap_or_default() });
+    let interval = limit
+        .interval
+        .map(|interval| interval.0)
+        .filter(|interval| !interval.is_zero());
+    config.rate_limit = interval.map(|interval| RateLimit {
+        interval,
+        burst: limit.burst.unwrap_or_default(),
+    });
     if config.rate_limit.is_some_and(|limit| limit.burst == 0) {
         warn("rate_limit.burst is 0, so that every request is refused".to_owned());
     }
@@ -149,13 +172,21 @@ fn parse(file: &Path, text: &str, files: &mut Reader) -> Result<WebConfig, Probl
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let known = HEADERS.iter().find(|(known, _)| *known == name);
-    let (_, allowed) = known.ok_or_else(|| format!("HTTP header {name:?} can not be configured"))?;
+    let (_, allowed) =
+        known.ok_or_else(|| format!("HTTP header {name:?} can not be configured"))?;
     if !allowed.is_empty() && !allowed.contains(&value) {
-        let allowed: Vec<_> = allowed.iter().map(|allowed| format!("{allowed:?}")).collect();
-        return Err(format!("invalid value for {name}. Expected one of: [{}], but got: {value:?}", allowed.join(" ")));
+        let allowed: Vec<_> = allowed
+            .iter()
+            .map(|allowed| format!("{allowed:?}"))
+            .collect();
+        return Err(format!(
+            "invalid value for {name}. Expected one of: [{}], but got: {value:?}",
+            allowed.join(" ")
+        ));
     }
     let name = HeaderName::try_from(name).expect("these names are names of headers");
-    let value = HeaderValue::try_from(value).map_err(|_| format!("invalid value for {name}: {value:?}"))?;
+    let value =
+        HeaderValue::try_from(value).map_err(|_| format!("invalid value for {name}: {value:?}"))?;
     Ok((name, value))
 }
 
@@ -177,7 +208,9 @@ impl Display for WebConfig {
         }
         match self.rate_limit {
             None => Ok(()),
-            Some(RateLimit { interval, burst }) => write!(f, ", {burst} requests and one more each {interval:?}"),
+            Some(RateLimit { interval, burst }) => {
+                write!(f, ", {burst} requests and one more each {interval:?}")
+            }
         }
     }
 }

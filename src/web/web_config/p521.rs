@@ -1,9 +1,13 @@
-//! Key exchange on P-521, which rustls leaves out: OpenSSL clients that are told to prefer it would otherwise pay a round trip more,
-//! or find nothing.
+//! Key exchange on P-521, which rustls leaves out: OpenSSL clients that are told to prefer it would
+//! otherwise pay a round trip more, or find nothing.
 
-use aws_lc_rs::agreement::{ECDH_P521, EphemeralPrivateKey, PublicKey, UnparsedPublicKey, agree_ephemeral};
+use aws_lc_rs::agreement::{
+    ECDH_P521, EphemeralPrivateKey, PublicKey, UnparsedPublicKey, agree_ephemeral,
+};
 use aws_lc_rs::rand::SystemRandom;
-use tokio_rustls::rustls::crypto::{ActiveKeyExchange, GetRandomFailed, SharedSecret, SupportedKxGroup};
+use tokio_rustls::rustls::crypto::{
+    ActiveKeyExchange, GetRandomFailed, SharedSecret, SupportedKxGroup,
+};
 use tokio_rustls::rustls::{Error, NamedGroup, PeerMisbehaved};
 
 /// A point begins so when it is not compressed, as TLS wants it (RFC 8446, 4.2.8.2).
@@ -19,7 +23,8 @@ struct Exchange {
 
 impl SupportedKxGroup for P521 {
     fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        let private = EphemeralPrivateKey::generate(&ECDH_P521, &SystemRandom::new()).map_err(|_| GetRandomFailed)?;
+        let private = EphemeralPrivateKey::generate(&ECDH_P521, &SystemRandom::new())
+            .map_err(|_| GetRandomFailed)?;
         let public = private.compute_public_key().map_err(|_| GetRandomFailed)?;
         Ok(Box::new(Exchange { private, public }))
     }
@@ -35,9 +40,12 @@ impl ActiveKeyExchange for Exchange {
         if peer.first() != Some(&UNCOMPRESSED) {
             return Err(wrong);
         }
-        agree_ephemeral(self.private, UnparsedPublicKey::new(&ECDH_P521, peer), wrong, |secret| {
-            Ok(SharedSecret::from(secret))
-        })
+        agree_ephemeral(
+            self.private,
+            UnparsedPublicKey::new(&ECDH_P521, peer),
+            wrong,
+            |secret| Ok(SharedSecret::from(secret)),
+        )
     }
 
     fn pub_key(&self) -> &[u8] {

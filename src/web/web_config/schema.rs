@@ -1,5 +1,6 @@
-//! The shape of the web configuration, as serde reads it: the exporter-toolkit's (`docs/web-configuration.md` there), with its
-//! words for what it refuses, and with YAML 1.1's ways to write a boolean, since Go's parser takes them.
+//! The shape of the web configuration, as serde reads it: the exporter-toolkit's
+//! (`docs/web-configuration.md` there), with its words for what it refuses, and with YAML 1.1's
+//! ways to write a boolean, since Go's parser takes them.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,7 +10,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map of `tls_server_config`, `http_server_config` and so on")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `tls_server_config`, `http_server_config` and so on"
+)]
 pub(super) struct File {
     pub(super) tls_server_config: Option<Tls>,
     pub(super) http_server_config: Option<Http>,
@@ -18,7 +22,10 @@ pub(super) struct File {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map of `cert_file`, `key_file` and so on")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `cert_file`, `key_file` and so on"
+)]
 pub(super) struct Tls {
     pub(super) cert: Option<String>,
     pub(super) cert_file: Option<String>,
@@ -114,7 +121,9 @@ pub(super) struct Switch(pub(super) bool);
 word!(Switch, |word: &str| match word.to_lowercase().as_str() {
     "true" | "yes" | "on" | "y" => Ok(Self(true)),
     "false" | "no" | "off" | "n" => Ok(Self(false)),
-    _ => Err(format!("cannot unmarshal {word:?} into bool, expected true or false")),
+    _ => Err(format!(
+        "cannot unmarshal {word:?} into bool, expected true or false"
+    )),
 });
 
 /// A version of TLS.
@@ -182,13 +191,16 @@ word!(Curve, |word: &str| match word {
     _ => Err(format!("unknown curve: {word}")),
 });
 
-/// A duration as Go's `time.ParseDuration` reads it, or a whole number of nanoseconds; what is negative is nothing.
+/// A duration as Go's `time.ParseDuration` reads it, or a whole number of nanoseconds; what is
+/// negative is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GoDuration(pub(super) Duration);
 
 word!(GoDuration, |word: &str| go_duration(word)
     .map(Self)
-    .ok_or_else(|| format!("cannot unmarshal {word:?} into time.Duration, expected one such as 500ms or 1m30s")));
+    .ok_or_else(|| format!(
+        "cannot unmarshal {word:?} into time.Duration, expected one such as 500ms or 1m30s"
+    )));
 
 fn go_duration(text: &str) -> Option<Duration> {
     let magnitude = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -199,9 +211,13 @@ fn go_duration(text: &str) -> Option<Duration> {
     } else {
         let mut rest = magnitude;
         while !rest.is_empty() {
-            let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
-            let (unit, after) =
-                after.split_at(after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len()));
+            let (number, after) =
+                rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+            let (unit, after) = after.split_at(
+                after
+                    .find(|c: char| c.is_ascii_digit() || c == '.')
+                    .unwrap_or(after.len()),
+            );
             let number: f64 = number.parse().ok()?;
             seconds += number * UNITS.iter().find(|(name, _)| *name == unit)?.1;
             rest = after;
@@ -210,7 +226,11 @@ fn go_duration(text: &str) -> Option<Duration> {
             return None;
         }
     }
-    if text.starts_with('-') { Some(Duration::ZERO) } else { Duration::try_from_secs_f64(seconds).ok() }
+    if text.starts_with('-') {
+        Some(Duration::ZERO)
+    } else {
+        Duration::try_from_secs_f64(seconds).ok()
+    }
 }
 
 /// Go's units, in seconds; micro comes in two characters.
@@ -248,7 +268,11 @@ mod tests {
             ("+2s", 2.0),
             (".5s", 0.5),
         ] {
-            assert_eq!(go_duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
+            assert_eq!(
+                go_duration(text),
+                Some(Duration::from_secs_f64(seconds)),
+                "{text}"
+            );
         }
         for text in ["", "s", "1d", "1 s", "1s ", "--1s", "1.1.1s", "1e3s", "."] {
             assert_eq!(go_duration(text), None, "{text}");
@@ -263,10 +287,24 @@ mod tests {
         .unwrap();
         let http = file.http_server_config.unwrap();
         assert!(!http.http2.unwrap().0);
-        assert_eq!(http.headers.unwrap().0, [("X-XSS-Protection".to_owned(), "0".to_owned())]);
+        assert_eq!(
+            http.headers.unwrap().0,
+            [("X-XSS-Protection".to_owned(), "0".to_owned())]
+        );
         let users = file.basic_auth_users.unwrap().0;
-        assert_eq!(users, [("1".to_owned(), "0x10".to_owned()), ("a".to_owned(), String::new())]);
-        for empty in ["", "---\n", "tls_server_config:\nbasic_auth_users:\n", "# nothing\n"] {
+        assert_eq!(
+            users,
+            [
+                ("1".to_owned(), "0x10".to_owned()),
+                ("a".to_owned(), String::new())
+            ]
+        );
+        for empty in [
+            "",
+            "---\n",
+            "tls_server_config:\nbasic_auth_users:\n",
+            "# nothing\n",
+        ] {
             assert!(parse(empty).is_ok(), "{empty:?}");
         }
     }
@@ -274,12 +312,24 @@ mod tests {
     #[test]
     fn unknown_and_duplicate_keys_are_refused() {
         for (text, told) in [
-            ("tls_server_config: {certfile: x}", "unknown field `certfile`"),
+            (
+                "tls_server_config: {certfile: x}",
+                "unknown field `certfile`",
+            ),
             ("basic_auth_users: {a: x, b: y, a: z}", "already set in map"),
             ("rate_limit: {burst: 1, burst: 2}", "duplicate"),
-            ("tls_server_config: {min_version: TLS9}", "unknown TLS version: TLS9"),
-            ("tls_server_config: {cipher_suites: [NULL]}", "unknown cipher"),
-            ("tls_server_config: {curve_preferences: [P256]}", "unknown curve: P256"),
+            (
+                "tls_server_config: {min_version: TLS9}",
+                "unknown TLS version: TLS9",
+            ),
+            (
+                "tls_server_config: {cipher_suites: [NULL]}",
+                "unknown cipher",
+            ),
+            (
+                "tls_server_config: {curve_preferences: [P256]}",
+                "unknown curve: P256",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(told), "{text}: {error}");

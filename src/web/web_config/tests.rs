@@ -1,4 +1,5 @@
-//! The web configuration's meaning, where promtool cannot tell: what it does not know yet, and what is different here.
+//! The web configuration's meaning, where promtool cannot tell: what it does not know yet, and what
+//! is different here.
 
 use std::fs;
 
@@ -13,7 +14,10 @@ impl Directory {
     fn new() -> Self {
         let directory = Self(tempfile::tempdir().unwrap());
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let certificate = CertificateParams::new(["localhost".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
         fs::write(directory.0.path().join("a.crt"), certificate.pem()).unwrap();
         fs::write(directory.0.path().join("a.key"), key.serialize_pem()).unwrap();
         directory
@@ -22,12 +26,16 @@ impl Directory {
     fn load(&self, text: &str) -> Result<WebConfig, String> {
         let file = self.0.path().join("web.yaml");
         fs::write(&file, text).unwrap();
-        load(&file).map(|loaded| loaded.config).map_err(|problem| problem.to_string())
+        load(&file)
+            .map(|loaded| loaded.config)
+            .map_err(|problem| problem.to_string())
     }
 
     /// What follows `cert_file` and `key_file`.
     fn load_tls(&self, more: &str) -> Result<WebConfig, String> {
-        self.load(&format!("tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n{more}"))
+        self.load(&format!(
+            "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n{more}"
+        ))
     }
 
     /// A file as an inline text.
@@ -40,15 +48,26 @@ impl Directory {
 #[test]
 fn certificates_may_stand_in_the_file_itself() {
     let directory = Directory::new();
-    let inline =
-        ["cert", "key"].map(|key| directory.inline(key, &format!("a.{}", key.replace("cert", "crt")))).concat();
-    let text = format!("tls_server_config:\n{inline}{}", directory.inline("client_ca", "a.crt"));
+    let inline = ["cert", "key"]
+        .map(|key| directory.inline(key, &format!("a.{}", key.replace("cert", "crt"))))
+        .concat();
+    let text = format!(
+        "tls_server_config:\n{inline}{}",
+        directory.inline("client_ca", "a.crt")
+    );
     assert!(
-        directory.load(&(text.clone() + "  client_auth_type: RequireAndVerifyClientCert\n")).unwrap().tls.is_some()
+        directory
+            .load(&(text.clone() + "  client_auth_type: RequireAndVerifyClientCert\n"))
+            .unwrap()
+            .tls
+            .is_some()
     );
     // Files go first, and then have to be there.
     let told = directory.load(&(text + "  cert_file: gone\n")).unwrap_err();
-    assert!(told.contains("failed to read cert_file") && told.contains("no such file or directory"), "{told}");
+    assert!(
+        told.contains("failed to read cert_file") && told.contains("no such file or directory"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -66,7 +85,12 @@ fn what_is_never_served_is_warned_of_until_nothing_is_left() {
         ("  client_allowed_sans: [prometheus]\n", 1),
     ] {
         let config = directory.load_tls(more).unwrap();
-        assert_eq!(config.warnings.len(), warnings, "{more}: {:?}", config.warnings);
+        assert_eq!(
+            config.warnings.len(),
+            warnings,
+            "{more}: {:?}",
+            config.warnings
+        );
     }
     for more in [
         "  max_version: TLS11\n",
@@ -83,8 +107,14 @@ fn what_is_never_served_is_warned_of_until_nothing_is_left() {
 fn authorities_that_are_none_are_refused() {
     let directory = Directory::new();
     for (text, told) in [
-        ("nothing", "failed to find any certificate among the client CAs"),
-        ("-----BEGIN CERTIFICATE-----\nMIIB\n", "failed to parse client CA PEM"),
+        (
+            "nothing",
+            "failed to find any certificate among the client CAs",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\nMIIB\n",
+            "failed to parse client CA PEM",
+        ),
         (
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
             "no certificate among the client CAs can be used",
@@ -100,15 +130,31 @@ fn authorities_that_are_none_are_refused() {
 #[test]
 fn a_rate_limit() {
     let directory = Directory::new();
-    let limit = |text: &str| directory.load(&format!("rate_limit: {text}\n")).unwrap().rate_limit;
-    let expected = |seconds, burst| Some(RateLimit { interval: Duration::from_secs_f64(seconds), burst });
+    let limit = |text: &str| {
+        directory
+            .load(&format!("rate_limit: {text}\n"))
+            .unwrap()
+            .rate_limit
+    };
+    let expected = |seconds, burst| {
+        Some(RateLimit {
+            interval: Duration::from_secs_f64(seconds),
+            burst,
+        })
+    };
     assert_eq!(limit("{interval: 1.5s, burst: 3}"), expected(1.5, 3));
-    assert_eq!(limit("{interval: 2000000000, burst: 1}"), expected(2.0, 1), "Go's nanoseconds");
+    assert_eq!(
+        limit("{interval: 2000000000, burst: 1}"),
+        expected(2.0, 1),
+        "Go's nanoseconds"
+    );
     assert_eq!(limit("{burst: 3}"), None);
     assert_eq!(limit("{interval: 0s, burst: 3}"), None);
     assert_eq!(limit("{interval: -1s, burst: 3}"), None);
     for text in ["{interval: 1 minute}", "{burst: -1}", "{burst: many}", "7"] {
-        let told = directory.load(&format!("rate_limit: {text}\n")).unwrap_err();
+        let told = directory
+            .load(&format!("rate_limit: {text}\n"))
+            .unwrap_err();
         assert!(told.contains("yaml: "), "{text}: {told}");
     }
 }
@@ -118,11 +164,17 @@ fn a_configuration_in_words() {
     let directory = Directory::new();
     assert_eq!(WebConfig::default().to_string(), "no TLS, no login");
     let hash = bcrypt::hash_with_salt("x", 4, [7; 16]).unwrap();
-    let text =
-        format!("basic_auth_users: {{alice: \"{hash}\", bob: \"{hash}\"}}\nrate_limit: {{interval: 1s, burst: 5}}\n");
+    let text = format!(
+        "basic_auth_users: {{alice: \"{hash}\", bob: \"{hash}\"}}\nrate_limit: {{interval: 1s, burst: 5}}\n"
+    );
     let config = directory.load(&text).unwrap();
-    assert_eq!(config.to_string(), "no TLS, 2 users, 5 requests and one more each 1s");
+    assert_eq!(
+        config.to_string(),
+        "no TLS, 2 users, 5 requests and one more each 1s"
+    );
     assert_eq!(config.warnings.len(), 1, "passwords in clear");
-    let config = directory.load_tls("  client_auth_type: RequestClientCert\n").unwrap();
+    let config = directory
+        .load_tls("  client_auth_type: RequestClientCert\n")
+        .unwrap();
     assert_eq!(config.to_string(), "TLS, RequestClientCert, no login");
 }
