@@ -11,6 +11,7 @@
 )]
 
 mod trouble;
+mod wire;
 mod world;
 
 use std::collections::BTreeMap;
