@@ -23,16 +23,16 @@ use std::time::Duration;
 
 use aws_sdk_cognitosync::config::retry::RetryConfig;
 use aws_sdk_cognitosync::config::{BehaviorVersion, Credentials as Keys, Region};
+use cognitosync_exporter::api::{Failure, Operation, Usage};
+use cognitosync_exporter::aws::{Connector, Credentials};
 use cognitosync_exporter::clock::{Clock, Mono};
-use cognitosync_exporter::cognito::{Connector, Credentials};
 use cognitosync_exporter::config::{self, Findings};
-use cognitosync_exporter::poll::schedule::Schedule;
-use cognitosync_exporter::poll::{Listener, Poller};
+use cognitosync_exporter::observation::Observation;
+use cognitosync_exporter::poller::{PollObserver, Poller};
+use cognitosync_exporter::schedule::Schedule;
 use cognitosync_exporter::simulator::{Life, Simulator, World, endpoint_url};
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::{Carry, Targets};
-use cognitosync_exporter::usage::{Failure, Observation, Operation, Usage};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -234,18 +234,18 @@ struct Count {
     stop: CancellationToken,
 }
 
-impl Listener for Count {
+impl PollObserver for Count {
     fn called(&self, _: Operation, _: Duration, _: Option<Failure>) {}
 
     fn polled(&self, observation: &Observation) {
-        assert_eq!(observation.outcome.failure(), None);
+        assert_eq!(observation.failure(), None);
         self.store.record(observation);
         if self.polls.fetch_add(1, Ordering::Relaxed) + 1 == CALLS {
             self.stop.cancel();
         }
     }
 
-    fn retargeted(&self, _: &Arc<Targets>, _: &Carry) {}
+    fn targets_changed(&self, _: &Arc<Targets>, _: &Carry) {}
 }
 
 fn targets(poll: &str, pool: &str) -> (config::Config, Targets) {
@@ -287,19 +287,8 @@ async fn polls(url: &str, identities: u64) -> (f64, f64) {
         polls: AtomicU64::new(0),
         stop: stop.clone(),
     };
-    let poller = Poller::new(Arc::new(source), targets, config.poll, clock);
-    measured(async {
-        poller
-            .run(
-                Arc::new(count),
-                mpsc::channel(1).1,
-                mpsc::channel(1).1,
-                stop,
-            )
-            .await
-            .unwrap()
-    })
-    .await
+    let (poller, _handle) = Poller::new(Arc::new(source), targets, config.poll, clock);
+    measured(async { poller.run(Arc::new(count), stop).await.unwrap() }).await
 }
 
 /// What so many identities take: a row of the table.
@@ -309,7 +298,7 @@ fn memory(identities: u64) {
     let before = resident_bytes();
     let (_, targets) = targets("interval: 1h, rate_limit: 1000", &pool);
     let targets = Arc::new(targets);
-    let schedule = Schedule::new(&targets, 1_000.0, Mono::START);
+    let schedule = Schedule::new(&targets, &Operation::POLLED, 1_000.0, Mono::START);
     let waiting = resident_bytes();
     let store = Store::new(Arc::clone(&targets));
     let stored = resident_bytes();

@@ -3,10 +3,10 @@
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
+use cognitosync_exporter::api::{Answer, Api, Failure, Operation, Reply, Request, Usage};
+use cognitosync_exporter::aws::{Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::cognito::{Connector, Credentials};
 use cognitosync_exporter::simulator::{Fault, Life, Simulator, World, endpoint_url};
-use cognitosync_exporter::usage::{Failure, Usage, UsageSource};
 use cognitosync_exporter::{config, reload};
 use tokio_util::sync::CancellationToken;
 
@@ -102,16 +102,22 @@ fn answer() {
     let (pool, now) = (&loaded.targets.pools[0], clock.now().unix);
     let mut connector = Connector::new(Credentials::Simulator, clock.clone());
     // It says nothing of panics, and after one it is not used again.
-    let cognito =
+    let api =
         AssertUnwindSafe(runtime.block_on(connector.connect(&loaded.targets, &loaded.config.poll)));
     bolero::check!()
         .with_iterations(1_500)
         .for_each(|input: &[u8]| {
-            let cognito = &cognito;
+            let api = &api;
             for body in [fields(input), text(&WORDS, input)] {
                 simulator.set_fault(IDENTITY, Some(Fault::Body(body.clone())));
-                match runtime.block_on(cognito.identity_usage(&pool.id, pool.identities.id(0))) {
-                    Ok(usage) => {
+                let request = Request {
+                    operation: Operation::DescribeIdentityUsage,
+                    pool: &pool.id,
+                    identity: Some(pool.identities.id(0)),
+                    continuation: None,
+                };
+                match runtime.block_on(api.call(request)) {
+                    Ok(Reply::Done(Answer::Identity(usage))) => {
                         good += 1;
                         assert_ne!(usage, Usage::default(), "{body}");
                         assert!(
@@ -128,7 +134,7 @@ fn answer() {
                         assert!(!about.starts_with("\"us-east-1:somebody-else\""), "{body}");
                     }
                     Err(Failure::Malformed) => malformed += 1,
-                    Err(failure) => panic!("{failure:?} for {body}"),
+                    other => panic!("{other:?} for {body}"),
                 }
             }
         });

@@ -98,7 +98,7 @@ fn configuration() {
                             assert!(
                                 told.starts_with("config.yaml:") && told.len() > 14,
                                 "{told}"
-                            )
+                            );
                         });
                     }
                 }

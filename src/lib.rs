@@ -1,10 +1,10 @@
 //! A Prometheus exporter for Amazon Cognito Sync.
 //!
-//! The way data goes: [`config`] reads what is wanted, [`targets`] lists who is polled, [`poll`]
-//! decides when to ask whom, [`cognito`] asks. What comes back is an [`usage::Observation`], which
-//! the [`store`] and [`telemetry`] read; [`exposition`] turns the store into text, or by way of
-//! [`deflate`] into gzip, and [`web`] serves it. [`systemd`] hears how it goes. [`app`] puts it all
-//! together.
+//! The way data goes: [`config`] reads the configuration and [`targets`] lists what is polled. The
+//! [`schedule`] decides what is polled when, and the [`poller`] acts on it through the [`api`],
+//! which [`aws`] implements. Each finished poll is an [`observation`], read by the [`store`] and
+//! [`telemetry`]. [`exposition`] writes the store as text, or by way of [`deflate`] as gzip, and
+//! [`web`] serves it. [`app`] puts it all together.
 
 pub mod app;
 pub mod cli;
@@ -16,9 +16,11 @@ pub mod policy;
 pub mod reload;
 pub mod targets;
 
-pub mod poll;
+pub mod poller;
+pub mod progress;
+pub mod schedule;
 
-pub mod cognito;
+pub mod aws;
 
 pub mod store;
 pub mod telemetry;
@@ -29,8 +31,11 @@ pub mod web;
 
 pub mod systemd;
 
+pub mod api;
 pub mod clock;
+pub mod health;
 pub mod identity;
-pub mod usage;
+pub mod job;
+pub mod observation;
 
 pub mod simulator;

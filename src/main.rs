@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cognitosync_exporter::app::{App, Front, demo};
+use cognitosync_exporter::aws::Credentials;
 use cognitosync_exporter::check::Summary;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::cognito::Credentials;
 use cognitosync_exporter::plan::Plan;
 use cognitosync_exporter::policy;
 use cognitosync_exporter::reload::{self, Loaded};

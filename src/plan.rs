@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::api::{PoolUsage, Usage};
 use crate::clock::{Moment, Mono};
 use crate::config::{Config, show_duration};
 use crate::exposition::{Blocks, Coding, Exposition, Format, too_many_samples};
-use crate::poll::Progress;
+use crate::job::PoolIndex;
+use crate::observation::Observation;
+use crate::progress::Progress;
 use crate::store::Store;
 use crate::targets::{Budget, Pool, Targets};
 use crate::telemetry::Telemetry;
-use crate::usage::{Observation, Outcome, PoolUsage, Usage};
 
 /// What the exporter takes without identities, and for each; `benches/polling.rs` measures it,
 /// README shows the figures.
@@ -60,6 +62,7 @@ impl Scraped {
         };
         let store = Arc::new(Store::new(Arc::clone(targets)));
         for (pool, of) in targets.pools.iter().enumerate() {
+            let pool = PoolIndex(pool);
             let half = of.settings.limits.storage_bytes / 2;
             // Numbers of the usual lengths that differ as such numbers do: gzip makes less of equal
             // ones.
@@ -68,28 +71,16 @@ impl Scraped {
                 storage_bytes: Some(half + identity * 7_919 % half.max(1)),
                 last_modified: Some(NOW - (identity * 104_729 % 9_999_991) as f64 / 1e3),
             };
-            let known = |identity| Outcome::Identity {
-                pool,
-                identity,
-                result: Ok(usage(identity as u64)),
-            };
-            let identities = (0..of.identities.len()).map(known);
+            for identity in 0..of.identities.len() {
+                let usage = usage(identity as u64);
+                store.record(&Observation::of_identity(pool, identity, now, Ok(usage)));
+            }
             let own = PoolUsage {
                 storage_bytes: Some(half),
                 sync_sessions: Some(1_000),
                 last_modified: Some(NOW - 60.5),
             };
-            for outcome in identities.chain([Outcome::Pool {
-                pool,
-                result: Ok(own),
-            }]) {
-                store.record(&Observation {
-                    asked: now,
-                    took: Duration::ZERO,
-                    attempts: 1,
-                    outcome,
-                });
-            }
+            store.record(&Observation::of_pool(pool, now, Ok(own)));
         }
         let progress = Arc::new(Progress::new(now.mono, targets, config.poll.rate_limit));
         let telemetry =

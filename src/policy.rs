@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::api::{Operation, Scope};
 use crate::targets::{Pool, Targets};
 
 /// Stands for an account that nobody told.
@@ -31,12 +32,12 @@ struct Policy {
 struct Statement {
     sid: &'static str,
     effect: &'static str,
-    action: &'static str,
+    action: String,
     resource: BTreeSet<String>,
 }
 
 impl Statement {
-    fn of(sid: &'static str, action: &'static str, resource: BTreeSet<String>) -> Option<Self> {
+    fn of(sid: &'static str, action: String, resource: BTreeSet<String>) -> Option<Self> {
         (!resource.is_empty()).then_some(Self {
             sid,
             effect: "Allow",
@@ -96,26 +97,39 @@ fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
         .filter(|pool| base(pool) == principal)
         .filter_map(role)
         .map(str::to_owned);
-    let statement = [
-        Statement::of(
-            "PollIdentities",
-            "cognito-sync:DescribeIdentityUsage",
-            arns("/identity/*"),
-        ),
-        // Without this one the pools' own gauges are absent, and nothing else.
-        Statement::of(
-            "PollPools",
-            "cognito-sync:DescribeIdentityPoolUsage",
-            arns(""),
-        ),
-        Statement::of("AssumeRoles", "sts:AssumeRole", assumed.collect()),
-    ];
+    // Without `DescribeIdentityPoolUsage` the pools' own gauges are absent, and nothing else.
+    let calls = Operation::POLLED.map(|operation| {
+        let action = format!("{}:{}", operation.service().as_str(), operation.as_str());
+        Statement::of(sid(operation), action, arns(resource(operation)))
+    });
+    let assume = Statement::of(
+        "AssumeRoles",
+        "sts:AssumeRole".to_owned(),
+        assumed.collect(),
+    );
+    let statement = calls.into_iter().chain([assume]).flatten().collect();
     Grant {
         principal,
         policy: Policy {
             version: "2012-10-17",
-            statement: statement.into_iter().flatten().collect(),
+            statement,
         },
+    }
+}
+
+/// The name of the statement that allows an operation.
+fn sid(operation: Operation) -> &'static str {
+    match operation {
+        Operation::DescribeIdentityUsage => "PollIdentities",
+        Operation::DescribeIdentityPoolUsage => "PollPools",
+    }
+}
+
+/// What follows a pool's ARN in the resource of an operation.
+fn resource(operation: Operation) -> &'static str {
+    match operation.scope() {
+        Scope::Identity => "/identity/*",
+        Scope::Pool => "",
     }
 }
 

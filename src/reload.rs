@@ -5,17 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::clock::{Beat, Clock};
-use crate::cognito::{Cognito, Connector};
+use crate::aws::Connector;
+use crate::clock::Clock;
 use crate::config::{self, Config, Findings, Problem};
 use crate::exposition;
-use crate::poll::Handover;
+use crate::health::Heartbeat;
+use crate::poller::{PollerGone, PollerHandle};
 use crate::systemd;
 use crate::targets::{self, Targets};
 use crate::telemetry::Telemetry;
@@ -73,21 +73,16 @@ pub type Outcome = Result<String, Vec<Problem>>;
 /// A request to read the configuration again; the outcome is sent back.
 pub type Request = oneshot::Sender<Outcome>;
 
-/// The poller took nothing over any more.
-#[derive(Debug, Error)]
-#[error("the poller does not answer")]
-pub struct PollerGone;
-
 /// Reads the configuration again when there is reason to.
 pub struct Reloader {
     /// The configuration in force.
     pub config: Config,
     /// Makes the clients for what is new.
     pub connector: Connector,
-    /// The poller's ear.
-    pub poller: mpsc::Sender<Handover<Cognito>>,
+    /// Receives new targets.
+    pub poller: PollerHandle,
     /// Tells that the loop goes round.
-    pub beat: Arc<Beat>,
+    pub heartbeat: Arc<Heartbeat>,
     /// Where success and failure are shown.
     pub telemetry: Arc<Telemetry>,
     /// The time.
@@ -107,7 +102,7 @@ impl Reloader {
     ) -> Result<(), PollerGone> {
         let mut seen = self.fingerprint().await;
         loop {
-            self.beat.beat(self.clock.now().mono);
+            self.heartbeat.beat(self.clock.now().mono);
             let look = self.clock.now().mono + LOOK_EVERY;
             let (why, request) = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -157,16 +152,11 @@ impl Reloader {
             }
         };
         warnings.iter().for_each(|warning| warn!("{warning}"));
-        let source = Arc::new(self.connector.connect(&targets, &config.poll).await);
-        let (done, carried) = oneshot::channel();
-        let handover = Handover {
-            targets,
-            source,
-            settings: config.poll.clone(),
-            done,
-        };
-        self.poller.send(handover).await.map_err(|_| PollerGone)?;
-        let carry = carried.await.map_err(|_| PollerGone)?;
+        let api = Arc::new(self.connector.connect(&targets, &config.poll).await);
+        let carry = self
+            .poller
+            .apply_targets(targets, api, config.poll.clone())
+            .await?;
         self.config = config;
         self.telemetry.reloaded(Some(self.clock.now().unix));
         let (added, removed, kept) = (carry.added, carry.removed, carry.kept);

@@ -9,8 +9,9 @@ use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::clock::{Clock, Loops};
-use crate::poll::Progress;
+use crate::clock::Clock;
+use crate::health::Watchdog;
+use crate::progress::Progress;
 
 /// How often the status is told, if no watchdog asks more often.
 const STATUS_EVERY: Duration = Duration::from_secs(15);
@@ -43,13 +44,18 @@ fn tell(states: &[NotifyState<'_>]) {
 }
 
 /// Tells how it goes until `stop`, and keeps the watchdog quiet while all loops go round.
-pub async fn report(loops: Loops, progress: Arc<Progress>, clock: Clock, stop: CancellationToken) {
+pub async fn report(
+    watchdog: Watchdog,
+    progress: Arc<Progress>,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     // Half of the time would do; a third leaves room for one that is late.
-    let watchdog = sd_notify::watchdog_enabled().map(|longest| longest / 3);
-    let every = watchdog.map_or(STATUS_EVERY, |watchdog| watchdog.min(STATUS_EVERY));
+    let notify_every = sd_notify::watchdog_enabled().map(|longest| longest / 3);
+    let every = notify_every.map_or(STATUS_EVERY, |every| every.min(STATUS_EVERY));
     loop {
         let now = clock.now().mono;
-        match loops.silent(now) {
+        match watchdog.stalled(now) {
             Some((name, silent)) => {
                 tell(&[NotifyState::Status(&format!(
                     "the {name} has been silent for {} s",

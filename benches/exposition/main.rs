@@ -40,7 +40,7 @@ fn main() {
             );
         }
         ["--serve", identities, polls] => {
-            latency::serve(identities.parse().unwrap(), polls.parse().unwrap())
+            latency::serve(identities.parse().unwrap(), polls.parse().unwrap());
         }
         [] => {
             let costs = bodies(&SIZES);

@@ -11,9 +11,10 @@ use std::time::Duration;
 use tracing::info;
 
 use super::{App, Front};
+use crate::aws::Credentials;
 use crate::cli;
 use crate::clock::Clock;
-use crate::cognito::Credentials;
+
 use crate::config;
 use crate::reload;
 use crate::simulator::{Simulator, World, endpoint_url};

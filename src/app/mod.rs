@@ -15,17 +15,20 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::api::{Failure, Operation};
+use crate::aws::{Connector, Credentials};
 use crate::cli;
-use crate::clock::{Beat, Clock, Loops};
-use crate::cognito::{Connector, Credentials};
+use crate::clock::Clock;
+
 use crate::exposition::Exposition;
-use crate::poll::{Listener as PollListener, Poller};
+use crate::health::{Heartbeat, Watchdog};
+use crate::observation::Observation;
+use crate::poller::{PollObserver, Poller};
 use crate::reload::{LOOK_EVERY, Loaded, Reloader};
 use crate::store::Store;
 use crate::systemd;
 use crate::targets::{Carry, Targets};
 use crate::telemetry::{REVISION, Telemetry, VERSION};
-use crate::usage::{Failure, Observation, Operation};
 use crate::web::listener::{self, Connections, Listener, Socket};
 use crate::web::web_config::{self, Gauges, Kept};
 use crate::web::{self, Door, KeptStatus, Site};
@@ -38,8 +41,6 @@ const DRAIN: Duration = Duration::from_secs(4);
 const STALLED: Duration = Duration::from_secs(30);
 /// Requests to reload that may wait while one is being done.
 const RELOADS_QUEUED: usize = 4;
-/// Inquiries that may wait for the poller.
-const INQUIRIES_QUEUED: usize = 4;
 
 type TaskResult = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -97,13 +98,13 @@ async fn listen(web: &cli::Web, sockets: Vec<Socket>) -> Result<Vec<Listener>, B
     Ok(listeners)
 }
 
-/// Whoever hears of polls.
-struct Listeners {
+/// What learns of polls: the store and the metrics.
+struct Observers {
     store: Arc<Store>,
     telemetry: Arc<Telemetry>,
 }
 
-impl PollListener for Listeners {
+impl PollObserver for Observers {
     fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>) {
         self.telemetry.called(operation, took, failure);
     }
@@ -113,8 +114,8 @@ impl PollListener for Listeners {
         self.telemetry.polled(observation);
     }
 
-    fn retargeted(&self, targets: &Arc<Targets>, carry: &Carry) {
-        self.store.retarget(targets, carry);
+    fn targets_changed(&self, targets: &Arc<Targets>, diff: &Carry) {
+        self.store.apply_targets(targets, diff);
     }
 }
 
@@ -141,20 +142,22 @@ impl App {
         } = front;
         let listeners = listen(&web, sockets).await?;
         let mut connector = Connector::new(credentials, clock.clone());
-        let source = Arc::new(connector.connect(&targets, &config.poll).await);
+        let api = Arc::new(connector.connect(&targets, &config.poll).await);
         let store = Arc::new(Store::new(Arc::clone(&targets)));
-        let polls = Poller::new(source, targets, config.poll.clone(), clock.clone());
-        let progress = polls.progress();
-        let mut loops = Loops(vec![("poller", progress.beat_of_loop(), STALLED)]);
+        let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());
+        let progress = Arc::clone(poller.progress());
+        let mut watchdog = Watchdog::default();
+        watchdog.watch("poller", progress.heartbeat(), STALLED);
         let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
-        let reloader_beat = Arc::new(Beat::new(clock.now().mono));
+        let reloader_heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
         if hangups.is_some() {
-            loops
-                .0
-                .push(("reloader", Arc::clone(&reloader_beat), LOOK_EVERY + STALLED));
+            watchdog.watch(
+                "reloader",
+                Arc::clone(&reloader_heartbeat),
+                LOOK_EVERY + STALLED,
+            );
         }
         let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
-        let (inquire, inquiries) = mpsc::channel(INQUIRIES_QUEUED);
         let gauges = Gauges {
             successful: telemetry.web_config_successful.clone(),
             failures: telemetry.web_config_failures.clone(),
@@ -173,10 +176,10 @@ impl App {
             exposition: Exposition::new(Arc::clone(&store)),
             telemetry: Arc::clone(&telemetry),
             progress: Arc::clone(&progress),
-            poller: inquire,
+            poller: poller.clone(),
             config_file: hangups.is_some().then(|| config.file.clone()),
             status: KeptStatus::default(),
-            loops: loops.clone(),
+            watchdog: watchdog.clone(),
             reload: web.enable_lifecycle.then_some(reload),
             clock: clock.clone(),
         });
@@ -195,23 +198,22 @@ impl App {
         }
         let beats = clock.clone();
         app.add("supervisor".to_owned(), |stop| async move {
-            systemd::report(loops, progress, beats, stop).await;
+            systemd::report(watchdog, progress, beats, stop).await;
             Ok(())
         });
-        let (poller, handovers) = mpsc::channel(1);
-        let listeners = Arc::new(Listeners {
+        let observers = Arc::new(Observers {
             store,
             telemetry: Arc::clone(&telemetry),
         });
         app.add("poller".to_owned(), |stop| async move {
-            Ok(polls.run(listeners, handovers, inquiries, stop).await?)
+            Ok(polls.run(observers, stop).await?)
         });
         if let Some(hangups) = hangups {
             let reloader = Reloader {
                 config,
                 connector,
                 poller,
-                beat: reloader_beat,
+                heartbeat: reloader_heartbeat,
                 telemetry,
                 clock,
             };

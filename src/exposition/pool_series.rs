@@ -7,10 +7,10 @@ use super::families::{
 };
 use super::summary::Summary;
 use super::text::{Buckets, FamilyWriter};
+use crate::api::PoolUsage;
 use crate::clock::Moment;
 use crate::deflate::Number;
 use crate::store::{PoolView, State};
-use crate::usage::PoolUsage;
 
 /// What there is to tell of a pool.
 pub(super) struct Told<'a> {
@@ -64,16 +64,16 @@ pub(super) const FAMILIES: [(&Family, Write); 13] = [
         told.one(family, told.summary.storage_bytes.map(Number::whole), out);
     }),
     (&POOL_WATCHED_DATASETS, |family, told, out| {
-        told.one(family, told.summary.datasets.map(Number::whole), out)
+        told.one(family, told.summary.datasets.map(Number::whole), out);
     }),
     (&POOL_STORAGE_USED, |family, told, out| {
-        told.spread(family, &told.summary.storage_used.buckets(), out)
+        told.spread(family, &told.summary.storage_used.buckets(), out);
     }),
     (&POOL_DATASETS_USED, |family, told, out| {
-        told.spread(family, &told.summary.datasets_used.buckets(), out)
+        told.spread(family, &told.summary.datasets_used.buckets(), out);
     }),
     (&POOL_IDLE, |family, told, out| {
-        told.spread(family, &told.summary.idle.buckets(), out)
+        told.spread(family, &told.summary.idle.buckets(), out);
     }),
     (&POOL_WITHOUT_SERIES, |family, told, out| {
         let hidden = told.pool.records.len() - told.summary.selection.len(told.pool.records);

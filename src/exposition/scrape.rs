@@ -8,6 +8,7 @@ use super::pool_series::{self, Told};
 use super::summary::Summary;
 use super::text::{FamilyWriter, Format};
 use crate::clock::Moment;
+use crate::job::PoolIndex;
 use crate::store::Snapshot;
 
 /// One scrape: everything as it was at one moment, to be written a part at a time. A clone writes
@@ -140,7 +141,7 @@ impl Scrape {
     fn part(&self) -> Option<Part<'_>> {
         let summary = self.summaries.get(self.next.pool)?;
         Some(Part {
-            pool: self.snapshot.pool(self.next.pool),
+            pool: self.snapshot.pool(PoolIndex(self.next.pool)),
             selection: &summary.selection,
             chunk: self.next.chunk,
             now: self.now,

@@ -3,10 +3,10 @@
 
 use super::selection::{Nearest, Selection};
 use super::text::Buckets;
+use crate::api::Usage;
 use crate::clock::Moment;
 use crate::config::{Limits, Series};
 use crate::store::{PoolView, State};
-use crate::usage::Usage;
 
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;

@@ -11,12 +11,14 @@ use prometheus::{Encoder, HistogramOpts, HistogramVec, TextEncoder};
 
 use super::families::{self, Family, Kind};
 use super::{Blocks, Coding, Exposition, Format};
+use crate::api::{Failure, PoolUsage, Usage};
 use crate::clock::{Moment, Mono};
 use crate::config;
+use crate::job::PoolIndex;
+use crate::observation::Observation;
 use crate::reload;
 use crate::store::Store;
 use crate::targets::Carry;
-use crate::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
 
 const POOLS: [(&str, &str); 2] = [
     ("us-east-1:0a", "pro\"duct\\ion\n\u{fc}"),
@@ -88,15 +90,13 @@ fn store(series: &str) -> Store {
         text += "]}\n";
     }
     let store = parsed(&text);
-    for (identity, (_, result, ago)) in IDENTITIES.into_iter().enumerate() {
+    for (identity, (_, result, seconds)) in IDENTITIES.into_iter().enumerate() {
         if let Some(result) = result {
-            store.record(&observation(
-                ago,
-                Outcome::Identity {
-                    pool: 0,
-                    identity,
-                    result,
-                },
+            store.record(&Observation::of_identity(
+                PoolIndex(0),
+                identity,
+                ago(seconds),
+                result,
             ));
         }
     }
@@ -105,13 +105,7 @@ fn store(series: &str) -> Store {
         sync_sessions: None,
         last_modified: Some(1.5),
     };
-    store.record(&observation(
-        5,
-        Outcome::Pool {
-            pool: 0,
-            result: Ok(usage),
-        },
-    ));
+    store.record(&Observation::of_pool(PoolIndex(0), ago(5), Ok(usage)));
     store
 }
 
@@ -121,17 +115,12 @@ fn parsed(configuration: &str) -> Store {
     Store::new(loaded.unwrap().targets)
 }
 
-fn observation(ago: u64, outcome: Outcome) -> Observation {
-    let mono = Mono::from_nanos(now().mono.as_nanos() - ago * 1_000_000_000);
-    let asked = Moment {
+/// So many seconds before [`now`].
+fn ago(seconds: u64) -> Moment {
+    let mono = now().mono.before(Duration::from_secs(seconds));
+    Moment {
         mono,
-        unix: NOW - ago as f64,
-    };
-    Observation {
-        asked,
-        took: Duration::ZERO,
-        attempts: 1,
-        outcome,
+        unix: NOW - seconds as f64,
     }
 }
 
@@ -370,13 +359,11 @@ fn what_is_polled_meanwhile_is_for_the_next_scrape() {
     };
     let poll_all = |of: &dyn Fn(usize) -> Result<Usage, Failure>| {
         for identity in 0..MANY {
-            store.record(&observation(
-                1,
-                Outcome::Identity {
-                    pool: 0,
-                    identity,
-                    result: of(identity),
-                },
+            store.record(&Observation::of_identity(
+                PoolIndex(0),
+                identity,
+                ago(1),
+                of(identity),
             ));
         }
     };
@@ -423,13 +410,11 @@ fn the_lead_of_those_with_series_outlives_a_reload() {
             storage_bytes: Some(storage_bytes),
             last_modified: None,
         };
-        store.record(&observation(
-            1,
-            Outcome::Identity {
-                pool: 0,
-                identity,
-                result: Ok(usage),
-            },
+        store.record(&Observation::of_identity(
+            PoolIndex(0),
+            identity,
+            ago(1),
+            Ok(usage),
         ));
     };
     let shown = || {
@@ -452,7 +437,7 @@ fn the_lead_of_those_with_series_outlives_a_reload() {
         Arc::clone(&store.snapshot().targets),
         Arc::clone(&parsed(&of("'r:0', 'r:1', 'r:2'")).snapshot().targets),
     );
-    store.retarget(&new, &Carry::between(&old, &new));
+    store.apply_targets(&new, &Carry::between(&old, &new));
     assert_eq!(shown().unwrap(), "r:2", "nor by a reload");
     poll(1, 1_000_000);
     assert_eq!(shown().unwrap(), "r:1");

@@ -64,7 +64,7 @@ impl Format {
         let mut push = |parts: &[&str]| {
             parts
                 .iter()
-                .for_each(|part| out.extend_from_slice(part.as_bytes()))
+                .for_each(|part| out.extend_from_slice(part.as_bytes()));
         };
         match self {
             Self::Text => {

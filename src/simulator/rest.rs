@@ -9,8 +9,8 @@ use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 
 use super::{Call, Fault, Simulator};
+use crate::api::{PoolUsage, Usage};
 use crate::identity::{IdentityId, PoolId, hash};
-use crate::usage::{PoolUsage, Usage};
 
 type Reply = Response<Full<Bytes>>;
 

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::{PoolUsage, Usage};
 use crate::config::Limits;
 use crate::identity::hash;
-use crate::usage::{PoolUsage, Usage};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];
 /// What the service allows by default.

@@ -1,6 +1,6 @@
 //! What is known of all identities and pools: one door to write, snapshots to read.
 
-mod journal;
+mod history;
 mod record;
 mod records;
 
@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{debug, info, warn};
 
-pub use journal::{Journal, Poll};
-pub use record::{Answer, Record, State};
+pub use history::{History, Poll};
+pub use record::{AsOf, Record, State};
 pub use records::{CHUNK, Records};
 
+use crate::api::{Answer, Failure, FailureClass, PoolUsage, Usage};
 use crate::clock::Mono;
+use crate::job::{IdentityIndex, PoolIndex, Target};
+use crate::observation::Observation;
 use crate::targets::{self, Carry, Targets};
-use crate::usage::{Failure, Observation, Outcome, PoolUsage, Target, Usage};
 
 /// What is known, behind a lock that is held for as long as one record takes to write, or a
 /// snapshot to take.
@@ -31,14 +33,14 @@ struct Known {
     targets: Arc<Targets>,
     /// In the order of `targets`.
     pools: Vec<Pool>,
-    journal: Journal,
+    history: History,
 }
 
 #[derive(Debug)]
 struct Pool {
     records: Records,
     health: Health,
-    usage: Option<Answer<PoolUsage>>,
+    usage: Option<AsOf<PoolUsage>>,
 }
 
 impl Pool {
@@ -81,60 +83,68 @@ impl Store {
             known: Mutex::new(Known {
                 targets,
                 pools,
-                journal: Journal::default(),
+                history: History::default(),
             }),
             any_answer: AtomicBool::new(false),
         }
     }
 
-    /// Goes on with other targets; what is known of those that stay is kept.
-    pub fn retarget(&self, targets: &Arc<Targets>, carry: &Carry) {
+    /// Goes on with other targets, and keeps what is known about those that stay.
+    pub fn apply_targets(&self, targets: &Arc<Targets>, diff: &Carry) {
         let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
         let mut known = self.known();
-        for (old_position, old) in known.pools.iter().enumerate() {
-            let Some(position) = carry.pool(old_position) else {
+        for (old_index, old) in known.pools.iter().enumerate() {
+            let old_index = PoolIndex(old_index);
+            let Some(index) = diff.pool(old_index) else {
                 continue;
             };
-            let pool = &mut pools[position];
+            let pool = &mut pools[index.0];
             pool.usage.clone_from(&old.usage);
             pool.health.own = old.health.own;
             for (identity, record) in old.records.chunks().flatten().enumerate() {
-                if let Some(Target::Identity { identity, .. }) = carry.target(Target::Identity {
-                    pool: old_position,
-                    identity,
-                }) {
-                    *pool.records.get_mut(identity) = *record;
+                if let Some(Target::Identity { identity, .. }) =
+                    diff.target(Target::identity(old_index, identity))
+                {
+                    *pool.records.get_mut(identity.0) = *record;
                     pool.health.count(record.failure(), |count| count + 1);
                 }
             }
         }
-        let mut journal = std::mem::take(&mut known.journal);
-        journal.retarget(carry);
+        let mut history = std::mem::take(&mut known.history);
+        history.apply_targets(diff);
         *known = Known {
             targets: Arc::clone(targets),
             pools,
-            journal,
+            history,
         };
     }
 
-    /// Takes in what a poll brought. The only way in.
+    /// Takes in the result of a poll. The only way in.
     pub fn record(&self, observation: &Observation) {
-        match observation.outcome {
-            Outcome::Identity {
-                pool,
-                identity,
-                result,
-            } => {
-                self.record_identity(pool, identity, result, observation);
+        match (observation.job.target, &observation.result) {
+            (Target::Identity { pool, identity }, Ok(Answer::Identity(usage))) => {
+                self.record_identity(pool, identity, Ok(*usage), observation);
             }
-            Outcome::Pool { pool, result } => self.record_pool(pool, result, observation),
+            (Target::Identity { pool, identity }, Err(failure)) => {
+                self.record_identity(pool, identity, Err(*failure), observation);
+            }
+            (Target::Pool { pool }, Ok(Answer::Pool(usage))) => {
+                self.record_pool(pool, Ok(*usage), observation);
+            }
+            (Target::Pool { pool }, Err(failure)) => {
+                self.record_pool(pool, Err(*failure), observation);
+            }
+            (Target::Identity { .. }, Ok(Answer::Pool(_)))
+            | (Target::Pool { .. }, Ok(Answer::Identity(_))) => {
+                debug_assert!(false, "the poller refuses answers to another operation");
+            }
         }
     }
 
     fn record_identity(
         &self,
-        pool: usize,
-        identity: usize,
+        pool: PoolIndex,
+        identity: IdentityIndex,
         result: Result<Usage, Failure>,
         observation: &Observation,
     ) {
@@ -143,54 +153,54 @@ impl Store {
         }
         let (targets, before, after, healths) = {
             let mut known = self.known();
-            known.journal.note(observation);
+            known.history.record(observation);
             let targets = Arc::clone(&known.targets);
             let Pool {
                 records, health, ..
-            } = &mut known.pools[pool];
-            let record = records.get_mut(identity);
+            } = &mut known.pools[pool.0];
+            let record = records.get_mut(identity.0);
             let (before, health_before) = (record.failure(), *health);
             record.apply(result, observation.asked);
             health.count(before, |count| count - 1);
             health.count(record.failure(), |count| count + 1);
             (targets, before, record.failure(), (health_before, *health))
         };
-        let target = &targets.pools[pool];
+        let target = &targets.pools[pool.0];
         if before != after {
-            // Not by its id, which no log holds: by its place among the pool's, in their order.
-            debug!(pool = %target.id, identity = identity + 1, reason = reason(after), "identity changed");
+            // Logs hold no identity id: this is its place among the pool's, from 1.
+            let identity = identity.0 + 1;
+            debug!(pool = %target.id, identity, reason = reason(after), "identity changed");
         }
         log_change(target, healths, after);
     }
 
     fn record_pool(
         &self,
-        pool: usize,
+        pool: PoolIndex,
         result: Result<PoolUsage, Failure>,
         observation: &Observation,
     ) {
         let (targets, healths) = {
             let mut known = self.known();
-            known.journal.note(observation);
+            known.history.record(observation);
             let targets = Arc::clone(&known.targets);
-            let Pool { health, usage, .. } = &mut known.pools[pool];
+            let Pool { health, usage, .. } = &mut known.pools[pool.0];
             let before = *health;
             health.own = result.err();
-            match result {
-                Ok(answer) => {
-                    *usage = Some(Answer {
-                        usage: answer,
+            match result.map_err(Failure::class) {
+                Ok(value) => {
+                    *usage = Some(AsOf {
+                        value,
                         asked: observation.asked,
-                    })
+                    });
                 }
-                // Refused, for good as far as AWS can tell: what was once allowed to be seen is not
-                // shown on.
-                Err(failure) if !failure.is_transient() => *usage = None,
-                Err(_) => {}
+                // Usage that was once readable is not exported after access has been refused.
+                Err(FailureClass::Permanent | FailureClass::Credentials) => *usage = None,
+                Err(FailureClass::Transient | FailureClass::NoAnswer) => {}
             }
             (targets, (before, *health))
         };
-        log_change(&targets.pools[pool], healths, result.err());
+        log_change(&targets.pools[pool.0], healths, result.err());
     }
 
     /// Whether AWS has answered about any identity yet, be it that there is no such one.
@@ -208,9 +218,9 @@ impl Store {
 
     /// The same, and the last polls, of the same moment.
     #[must_use]
-    pub fn snapshot_and_journal(&self) -> (Snapshot, Journal) {
+    pub fn snapshot_and_history(&self) -> (Snapshot, History) {
         let known = self.known();
-        (Self::snapshot_of(&known), known.journal.clone())
+        (Self::snapshot_of(&known), known.history.clone())
     }
 
     fn snapshot_of(known: &Known) -> Snapshot {
@@ -235,21 +245,21 @@ fn log_change(pool: &targets::Pool, (before, after): (Health, Health), failure: 
     let (id, identities, reason) = (&pool.id, pool.identities.len(), reason(failure));
     match (before.failing, after.failing) {
         (before, after) if before == after => {}
-        (_, 0) => info!(pool = %id, identities, "polls succeed again"),
-        (0, _) if identities > 1 => warn!(pool = %id, identities, reason, "polls begin to fail"),
+        (_, 0) => info!(pool = %id, identities, "polls succeeding again"),
+        (0, _) if identities > 1 => warn!(pool = %id, identities, reason, "polls failing"),
         (_, failing) if failing == identities => {
-            warn!(pool = %id, identities, reason, "all polls fail")
+            warn!(pool = %id, identities, reason, "all polls failing");
         }
         _ => {}
     }
     match (before.missing, after.missing) {
-        (0, 1..) => warn!(pool = %id, identities, "identities begin to be missing"),
-        (1.., 0) => info!(pool = %id, identities, "no identity is missing any more"),
+        (0, 1..) => warn!(pool = %id, identities, "identities missing"),
+        (1.., 0) => info!(pool = %id, identities, "no identities missing"),
         _ => {}
     }
     match (before.own, after.own) {
-        (None, Some(_)) => warn!(pool = %id, reason, "the pool's own usage cannot be had"),
-        (Some(_), None) => info!(pool = %id, "the pool's own usage can be had again"),
+        (None, Some(_)) => warn!(pool = %id, reason, "pool usage unavailable"),
+        (Some(_), None) => info!(pool = %id, "pool usage available again"),
         _ => {}
     }
 }
@@ -269,7 +279,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 struct PoolSnapshot {
     records: Records,
-    usage: Option<Answer<PoolUsage>>,
+    usage: Option<AsOf<PoolUsage>>,
 }
 
 /// What was known of one pool at one moment.
@@ -279,21 +289,21 @@ pub struct PoolView<'a> {
     pub target: &'a targets::Pool,
     /// What was known of each identity, in the order of `target.identities`.
     pub records: &'a Records,
-    usage: Option<&'a Answer<PoolUsage>>,
+    usage: Option<&'a AsOf<PoolUsage>>,
 }
 
 impl Snapshot {
     /// All pools, in the configuration's order.
     pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
-        (0..self.pools.len()).map(|index| self.pool(index))
+        (0..self.pools.len()).map(|index| self.pool(PoolIndex(index)))
     }
 
-    /// The pool at a position of `targets.pools`.
+    /// One pool.
     #[must_use]
-    pub fn pool(&self, index: usize) -> PoolView<'_> {
-        let PoolSnapshot { records, usage } = &self.pools[index];
+    pub fn pool(&self, index: PoolIndex) -> PoolView<'_> {
+        let PoolSnapshot { records, usage } = &self.pools[index.0];
         PoolView {
-            target: &self.targets.pools[index],
+            target: &self.targets.pools[index.0],
             records,
             usage: usage.as_ref(),
         }
@@ -312,6 +322,6 @@ impl PoolView<'_> {
     pub fn usage(&self, now: Mono) -> Option<&PoolUsage> {
         self.usage
             .filter(|answer| answer.is_current(self.oldest_shown(now)))
-            .map(|answer| &answer.usage)
+            .map(|usage| &usage.value)
     }
 }

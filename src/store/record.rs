@@ -1,7 +1,7 @@
 //! What is known of one identity, and what that makes of it.
 
+use crate::api::{Failure, Usage};
 use crate::clock::{Moment, Mono};
-use crate::usage::{Failure, Usage};
 
 /// What an identity is at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,16 +56,16 @@ impl State {
     }
 }
 
-/// A usage and when it was true.
+/// A value that AWS gave, and when.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Answer<U> {
-    /// What AWS said.
-    pub usage: U,
-    /// When it was asked.
+pub struct AsOf<T> {
+    /// The value.
+    pub value: T,
+    /// When it was asked for; it is at least as new as this.
     pub asked: Moment,
 }
 
-impl<U> Answer<U> {
+impl<T> AsOf<T> {
     /// Whether it may still be shown.
     #[must_use]
     pub fn is_current(&self, oldest_shown: Mono) -> bool {
@@ -76,7 +76,7 @@ impl<U> Answer<U> {
 /// What is known of one identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Record {
-    success: Option<Answer<Usage>>,
+    success: Option<AsOf<Usage>>,
     failure: Option<Failure>,
     missing: bool,
     /// Polls that failed since the last success; as many as fit.
@@ -100,7 +100,10 @@ impl Record {
         match result {
             Ok(usage) => {
                 *self = Self {
-                    success: Some(Answer { usage, asked }),
+                    success: Some(AsOf {
+                        value: usage,
+                        asked,
+                    }),
                     ..Self::default()
                 }
             }
@@ -133,7 +136,7 @@ impl Record {
             .success
             .as_ref()
             .filter(|success| success.is_current(oldest_shown) && !self.missing)?;
-        Some(&success.usage)
+        Some(&success.value)
     }
 
     /// Whether the last poll succeeded; `None` before the first.

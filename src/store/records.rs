@@ -68,8 +68,8 @@ impl Index<usize> for Records {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Failure;
     use crate::clock::{Moment, Mono};
-    use crate::usage::Failure;
 
     #[test]
     fn a_snapshot_stays_and_shares_what_did_not_change() {

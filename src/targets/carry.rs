@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{Identities, Targets};
-use crate::usage::Target;
+use crate::job::{PoolIndex, Target};
 
 /// Where each of the old targets stands among the new ones.
 #[derive(Debug)]
@@ -63,8 +63,8 @@ impl Carry {
 
     /// The new position of an old pool, if it stays.
     #[must_use]
-    pub fn pool(&self, old: usize) -> Option<usize> {
-        self.pools[old].as_ref().map(|pool| pool.pool)
+    pub fn pool(&self, old: PoolIndex) -> Option<PoolIndex> {
+        self.pools[old.0].as_ref().map(|pool| PoolIndex(pool.pool))
     }
 
     /// The new place of an old target, if it stays.
@@ -73,13 +73,10 @@ impl Carry {
         match old {
             Target::Pool { pool } => self.pool(pool).map(|pool| Target::Pool { pool }),
             Target::Identity { pool, identity } => {
-                let carried = self.pools[pool].as_ref()?;
-                let position =
-                    Some(carried.identities[identity]).filter(|position| *position != GONE)?;
-                Some(Target::Identity {
-                    pool: carried.pool,
-                    identity: position as usize,
-                })
+                let carried = self.pools[pool.0].as_ref()?;
+                let position = carried.identities[identity.0];
+                let stays = position != GONE;
+                stays.then(|| Target::identity(PoolIndex(carried.pool), position as usize))
             }
         }
     }
@@ -136,11 +133,11 @@ mod tests {
         let carry = Carry::between(&old, &new);
         assert_eq!((carry.added, carry.removed, carry.kept), (3, 2, 3));
         assert_eq!(
-            [0, 1, 2].map(|pool| carry.pool(pool)),
-            [Some(2), None, Some(1)]
+            [0, 1, 2].map(|pool| carry.pool(PoolIndex(pool))),
+            [Some(PoolIndex(2)), None, Some(PoolIndex(1))]
         );
-        let moved = |pool, identity| carry.target(Target::Identity { pool, identity });
-        let at = |pool, identity| Some(Target::Identity { pool, identity });
+        let moved = |pool, identity| carry.target(Target::identity(PoolIndex(pool), identity));
+        let at = |pool, identity| Some(Target::identity(PoolIndex(pool), identity));
         assert_eq!(
             [moved(0, 0), moved(0, 1), moved(0, 2)],
             [None, at(2, 1), at(2, 3)]

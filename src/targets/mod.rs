@@ -3,19 +3,23 @@
 //!
 //! A million ids live in one text per pool, so that each costs its characters and four bytes.
 
+mod budget;
 mod carry;
 mod files;
 mod identities;
 
 use std::path::Path;
 
+pub use budget::Budget;
 pub use carry::Carry;
 pub use files::fingerprint;
 pub use identities::Identities;
 
+use crate::api::{Operation, Scope, Service};
 use crate::config::{self, Config, Findings, PoolSettings, Problem};
-use crate::identity::PoolId;
-use crate::usage::Target;
+use crate::identity::{IdentityId, PoolId};
+use crate::job::Target;
+
 use identities::Collector;
 
 /// All pools and their identities.
@@ -40,13 +44,6 @@ pub struct Pool {
     pub identities: Identities,
 }
 
-/// What AWS counts calls by: an account's credential in a region.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// The region, behind it the role or profile where a pool names one.
-    pub label: String,
-}
-
 impl Targets {
     /// Reads all identity files and puts the targets together. Problems and warnings are noted;
     /// with a problem, the targets are of no use.
@@ -57,14 +54,12 @@ impl Targets {
         for pool in &config.pools {
             let identities = identities_of(pool, &config.file, findings);
             let Some(id) = pool.id.clone() else { continue };
-            let label = budget_label(id.region(), &pool.settings.account);
-            let budget = budgets
-                .iter()
-                .position(|budget| budget.label == label)
-                .unwrap_or_else(|| {
-                    budgets.push(Budget { label });
-                    budgets.len() - 1
-                });
+            let own = Budget::new(&id, &pool.settings, Service::CognitoSync);
+            let known = budgets.iter().position(|budget| *budget == own);
+            let budget = known.unwrap_or_else(|| {
+                budgets.push(own);
+                budgets.len() - 1
+            });
             pools.push(Pool {
                 id,
                 settings: pool.settings.clone(),
@@ -91,17 +86,19 @@ impl Targets {
         targets
     }
 
-    /// What keeping all intervals of a budget takes: one call for each identity and one for each
-    /// pool, in an interval.
+    /// The calls per second that keep all intervals of a budget: one call of each operation about
+    /// each of its subjects in an interval.
     #[must_use]
     pub fn calls_per_second(&self, budget: usize) -> f64 {
-        let of_pool =
-            |pool: &Pool| (pool.identities.len() + 1) as f64 / pool.settings.interval.as_secs_f64();
-        self.pools
-            .iter()
-            .filter(|pool| pool.budget == budget)
-            .map(of_pool)
-            .sum()
+        let of_pool = |pool: &Pool| {
+            let subjects = Operation::POLLED.map(|operation| match operation.scope() {
+                Scope::Identity => pool.identities.len(),
+                Scope::Pool => 1,
+            });
+            subjects.iter().sum::<usize>() as f64 / pool.settings.interval.as_secs_f64()
+        };
+        let pools = self.pools.iter().filter(|pool| pool.budget == budget);
+        pools.map(of_pool).sum()
     }
 
     /// How many identities there are, in all pools.
@@ -113,15 +110,16 @@ impl Targets {
     /// The pool that a target is or belongs to.
     #[must_use]
     pub fn pool(&self, target: Target) -> &Pool {
-        let (Target::Identity { pool, .. } | Target::Pool { pool }) = target;
-        &self.pools[pool]
+        &self.pools[target.pool().0]
     }
-}
 
-fn budget_label(region: &str, account: &config::Account) -> String {
-    match account.role_arn.as_ref().or(account.profile.as_ref()) {
-        Some(account) => format!("{region} {account}"),
-        None => region.to_owned(),
+    /// The id of a target's identity; `None` for a pool itself.
+    #[must_use]
+    pub fn identity(&self, target: Target) -> Option<IdentityId<'_>> {
+        match target {
+            Target::Identity { identity, .. } => Some(self.pool(target).identities.id(identity.0)),
+            Target::Pool { .. } => None,
+        }
     }
 }
 

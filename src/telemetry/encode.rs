@@ -39,7 +39,7 @@ pub(super) fn encode(gathered: &[MetricFamily], format: Format, out: &mut Vec<u8
                 .map(|label| (label.name(), label.value()));
             match kind {
                 Kind::Counter => {
-                    writer.sample(labels, Number::real(metric.get_counter().get_value()))
+                    writer.sample(labels, Number::real(metric.get_counter().get_value()));
                 }
                 Kind::Histogram => writer.histogram(labels, &buckets(metric.get_histogram())),
                 Kind::Gauge | Kind::GaugeHistogram => {

@@ -13,6 +13,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry,
 };
 
+use crate::api::{Failure, Operation};
 use crate::clock::Mono;
 use crate::exposition::Format;
 use crate::exposition::families::{
@@ -21,8 +22,9 @@ use crate::exposition::families::{
     SCRAPE_RENDER, SCRAPES, SWEEP, WEB_AUTH_FAILURES, WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL,
     WEB_CONNECTIONS,
 };
-use crate::poll::Progress;
-use crate::usage::{Failure, Observation, Operation, Outcome};
+use crate::job::Target;
+use crate::observation::Observation;
+use crate::progress::Progress;
 
 /// From a loopback answer to one that is about to time out, in seconds.
 const CALL_BUCKETS: [f64; 12] = [
@@ -158,9 +160,9 @@ impl Telemetry {
     /// One poll has ended. Only those of identities are counted: what a pool itself answers is a
     /// bonus.
     pub fn polled(&self, observation: &Observation) {
-        if let Outcome::Identity { result, .. } = observation.outcome {
+        if let Target::Identity { .. } = observation.job.target {
             self.polls.inc();
-            if let Err(failure) = result {
+            if let Some(failure) = observation.failure() {
                 self.poll_failures
                     .with_label_values(&[failure.as_str()])
                     .inc();

@@ -32,9 +32,11 @@ pub use self::login::Credentials;
 use self::login::Peer;
 pub use self::open_files::room;
 pub use self::status::Kept as KeptStatus;
-use crate::clock::{Clock, Loops};
+use crate::clock::Clock;
 use crate::exposition::Exposition;
-use crate::poll::{Inquiry, Progress};
+use crate::health::Watchdog;
+use crate::poller::PollerHandle;
+use crate::progress::Progress;
 use crate::reload;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -57,14 +59,14 @@ pub struct Site {
     pub telemetry: Arc<Telemetry>,
     /// How polling goes.
     pub progress: Arc<Progress>,
-    /// Where to ask when somebody will be polled next.
-    pub poller: mpsc::Sender<Inquiry>,
+    /// Explains when targets will be polled next.
+    pub poller: PollerHandle,
     /// The configuration's file, if it has one.
     pub config_file: Option<PathBuf>,
     /// The status that was put together last.
     pub status: KeptStatus,
-    /// The loops that have to go round.
-    pub loops: Loops,
+    /// Watches the loops that have to run.
+    pub watchdog: Watchdog,
     /// Where to ask for the configuration to be read again, if that is allowed.
     pub reload: Option<mpsc::Sender<reload::Request>>,
     /// The time.
@@ -182,7 +184,7 @@ async fn reload(site: &Site) -> Response {
 }
 
 fn healthy(site: &Site) -> Response {
-    match site.loops.silent(site.clock.now().mono) {
+    match site.watchdog.stalled(site.clock.now().mono) {
         None => text(StatusCode::OK, "healthy\n"),
         Some((name, silent)) => {
             let silent = silent.as_secs();

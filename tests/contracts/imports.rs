@@ -9,48 +9,76 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("deflate", &[]),
+    ("health", &["clock"]),
     ("identity", &[]),
-    ("usage", &["clock", "identity"]),
+    ("api", &["identity"]),
+    ("job", &["api"]),
+    ("observation", &["api", "clock", "job"]),
     ("config", &["identity"]),
-    ("targets", &["config", "deflate", "identity", "usage"]),
+    ("targets", &["api", "config", "deflate", "identity", "job"]),
     ("check", &["config", "targets"]),
     (
         "plan",
         &[
+            "api",
             "clock",
             "config",
             "exposition",
-            "poll",
+            "job",
+            "observation",
+            "progress",
             "store",
             "targets",
             "telemetry",
-            "usage",
         ],
     ),
-    ("policy", &["targets"]),
-    ("poll", &["clock", "config", "identity", "targets", "usage"]),
+    ("policy", &["api", "targets"]),
+    ("schedule", &["api", "clock", "identity", "job", "targets"]),
+    ("progress", &["clock", "health", "targets"]),
     (
-        "cognito",
-        &["clock", "config", "identity", "targets", "usage"],
+        "poller",
+        &[
+            "api",
+            "clock",
+            "config",
+            "identity",
+            "job",
+            "observation",
+            "progress",
+            "schedule",
+            "targets",
+        ],
     ),
-    ("store", &["clock", "targets", "usage"]),
+    ("aws", &["api", "clock", "config", "identity", "targets"]),
+    ("store", &["api", "clock", "job", "observation", "targets"]),
     (
         "exposition",
-        &["clock", "config", "deflate", "store", "targets", "usage"],
+        &[
+            "api", "clock", "config", "deflate", "job", "store", "targets",
+        ],
     ),
     (
         "telemetry",
-        &["clock", "deflate", "exposition", "poll", "usage"],
+        &[
+            "api",
+            "clock",
+            "deflate",
+            "exposition",
+            "job",
+            "observation",
+            "progress",
+        ],
     ),
-    ("systemd", &["clock", "poll"]),
+    ("systemd", &["clock", "health", "progress"]),
     (
         "reload",
         &[
+            "aws",
             "clock",
-            "cognito",
             "config",
             "exposition",
-            "poll",
+            "health",
+            "poller",
             "systemd",
             "targets",
             "telemetry",
@@ -59,39 +87,43 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "web",
         &[
+            "api",
             "clock",
             "config",
             "exposition",
+            "health",
             "identity",
-            "poll",
+            "job",
+            "poller",
+            "progress",
             "reload",
+            "schedule",
             "store",
             "targets",
             "telemetry",
-            "usage",
         ],
     ),
-    (
-        "simulator",
-        &["clock", "config", "identity", "usage", "web"],
-    ),
+    ("simulator", &["api", "clock", "config", "identity", "web"]),
     ("cli", &["telemetry", "web"]),
     (
         "app",
         &[
+            "api",
+            "aws",
             "cli",
             "clock",
-            "cognito",
             "config",
             "exposition",
-            "poll",
+            "health",
+            "observation",
+            "poller",
+            "progress",
             "reload",
             "simulator",
             "store",
             "systemd",
             "targets",
             "telemetry",
-            "usage",
             "web",
         ],
     ),
@@ -99,17 +131,17 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Crates that stay in some rooms: a path's beginning, and where it may stand.
 const CRATES: &[(&str, &[&str])] = &[
-    ("aws_config", &["cognito/"]),
-    ("aws_credential_types", &["cognito/"]),
+    ("aws_config", &["aws/"]),
+    ("aws_credential_types", &["aws/"]),
     (
         "aws_lc_rs",
         &["web/login.rs", "web/status/page.rs", "web/web_config/"],
     ),
     ("askama", &["web/status/page.rs"]),
-    ("aws_sdk_", &["cognito/"]),
-    ("aws_smithy_", &["cognito/"]),
+    ("aws_sdk_", &["aws/"]),
+    ("aws_smithy_", &["aws/"]),
     ("warp", &["web/"]),
-    ("hyper", &["cognito/classify.rs", "simulator/", "web/"]),
+    ("hyper", &["aws/classify.rs", "simulator/", "web/"]),
     ("bcrypt", &["web/users.rs"]),
     ("listenfd", &["web/listener.rs"]),
     ("rlimit", &["web/open_files.rs"]),
@@ -117,7 +149,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["config/", "web/web_config/schema.rs"]),
     ("tokio_rustls", &["web/handshake.rs", "web/web_config/"]),
     ("x509_cert", &["web/web_config/certificate.rs"]),
-    ("backoff", &["poll/retry.rs"]),
+    ("backoff", &["schedule/retry.rs"]),
     ("glob", &["targets/files.rs"]),
     (
         "prometheus",
@@ -135,11 +167,9 @@ const CRATES: &[(&str, &[&str])] = &[
 /// Files that decide or write, and never act: no runtime, no network, no file, no clock of their
 /// own.
 const PURE: &[&str] = &[
-    "poll/schedule.rs",
-    "poll/lane.rs",
-    "poll/pacer.rs",
-    "poll/probe.rs",
-    "poll/retry.rs",
+    "schedule/",
+    "job.rs",
+    "observation.rs",
     "store/record.rs",
     "deflate/",
     "exposition/",
@@ -163,9 +193,9 @@ fn sources() -> BTreeMap<String, String> {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                collect(&path, files)
+                collect(&path, files);
             } else {
-                files.push(path)
+                files.push(path);
             }
         }
     }

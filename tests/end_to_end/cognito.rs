@@ -4,15 +4,17 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use crate::support::{Server, configuration, identity_id, pool_id, still_world, usage};
+use cognitosync_exporter::api::{
+    Answer, Api, Failure, Operation, PoolUsage, Reply, Request, Usage,
+};
+use cognitosync_exporter::aws::{AwsApi, Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::cognito::{Cognito, Connector, Credentials};
 use cognitosync_exporter::config::{self, Findings};
 use cognitosync_exporter::identity::{IdentityId, PoolId};
 use cognitosync_exporter::simulator::{Fault, Life};
 use cognitosync_exporter::targets::Targets;
-use cognitosync_exporter::usage::{Failure, PoolUsage, Usage, UsageSource};
 
-pub(crate) async fn source(url: &str, timeout: &str) -> Cognito {
+pub(crate) async fn source(url: &str, timeout: &str) -> AwsApi {
     let mut findings = Findings::default();
     let text = configuration(&format!("timeout: {timeout}"), url, 1, 1);
     let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
@@ -23,20 +25,31 @@ pub(crate) async fn source(url: &str, timeout: &str) -> Cognito {
         .await
 }
 
-pub(crate) async fn ask(source: &Cognito) -> Result<Usage, Failure> {
-    let identity = identity_id(0);
-    source
-        .identity_usage(
-            &PoolId::parse(&pool_id(0)).unwrap(),
-            IdentityId::parse(&identity).unwrap(),
-        )
-        .await
+pub(crate) async fn ask(source: &AwsApi) -> Result<Usage, Failure> {
+    let (pool, identity) = (PoolId::parse(&pool_id(0)).unwrap(), identity_id(0));
+    let request = Request {
+        operation: Operation::DescribeIdentityUsage,
+        pool: &pool,
+        identity: Some(IdentityId::parse(&identity).unwrap()),
+        continuation: None,
+    };
+    match source.call(request).await? {
+        Reply::Done(Answer::Identity(usage)) => Ok(usage),
+        other => panic!("{other:?}"),
+    }
 }
 
-async fn ask_pool(source: &Cognito) -> Result<PoolUsage, Failure> {
-    source
-        .pool_usage(&PoolId::parse(&pool_id(0)).unwrap())
-        .await
+async fn ask_pool(source: &AwsApi) -> Result<PoolUsage, Failure> {
+    let request = Request {
+        operation: Operation::DescribeIdentityPoolUsage,
+        pool: &PoolId::parse(&pool_id(0)).unwrap(),
+        identity: None,
+        continuation: None,
+    };
+    match source.call(request).await? {
+        Reply::Done(Answer::Pool(usage)) => Ok(usage),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -256,13 +256,13 @@ fn a_key_that_aws_refuses_costs_a_probe_and_no_more() {
             .count()
     };
     assert_eq!(
-        told("credentials are refused or cannot be had"),
+        told("credentials unavailable or rejected"),
         1,
         "{:#?}",
         exporter.log()
     );
     assert_eq!(
-        told("credentials are good again"),
+        told("credentials accepted again"),
         1,
         "{:#?}",
         exporter.log()

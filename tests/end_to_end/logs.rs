@@ -30,7 +30,7 @@ fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
     (0..4).for_each(|number| {
         server
             .simulator
-            .set_fault(&identity_id(number), Some(Fault::Status(500)))
+            .set_fault(&identity_id(number), Some(Fault::Status(500)));
     });
     eventually("all failing", || {
         (exporter.in_state(0, "failing") == 4.0).then_some(())
@@ -61,10 +61,10 @@ fn each_change_is_one_line() {
     let messages = [
         "listening",
         "started",
-        "polls begin to fail",
-        "all polls fail",
-        "polls succeed again",
-        "identities begin to be missing",
+        "polls failing",
+        "all polls failing",
+        "polls succeeding again",
+        "identities missing",
         "stopping",
     ];
     assert_eq!(log.len(), messages.len(), "{log:#?}");

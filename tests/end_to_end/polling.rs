@@ -4,8 +4,8 @@ use crate::support::{
     Exporter, Server, configuration, eventually, identity_id, identity_series, pool_id,
     still_world, usage,
 };
+use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
-use cognitosync_exporter::usage::Usage;
 use std::time::Duration;
 
 #[test]

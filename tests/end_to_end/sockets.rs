@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cognito::{ask, source};
-use cognitosync_exporter::usage::{Failure, Usage};
+use cognitosync_exporter::api::{Failure, Usage};
 
 const BODY: &str = "{\"IdentityUsage\":{\"DatasetCount\":3,\"DataStorage\":12345}}";
 const USAGE: Usage = Usage {

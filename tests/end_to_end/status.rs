@@ -1,7 +1,7 @@
 //! What people look at: the status page, the same as JSON, one identity explained.
 
+use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
-use cognitosync_exporter::usage::Usage;
 use serde_json::{Value, json};
 
 use crate::support::{

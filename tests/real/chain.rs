@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
-use cognitosync_exporter::usage::Usage;
 use serde_json::{Value, json};
 
 use crate::prometheus::{Prometheus, free_port, job, shipped_rules};
@@ -153,7 +153,7 @@ fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
     let live = |usage| {
         server
             .simulator
-            .world(|world| world.insert(&pool_id(0), &identity_id(2), Life::Still(usage)))
+            .world(|world| world.insert(&pool_id(0), &identity_id(2), Life::Still(usage)));
     };
     live(of(20 << 20));
     // Beside it, something that must not ring.

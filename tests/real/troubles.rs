@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
-use cognitosync_exporter::usage::Usage;
 
 use crate::prometheus::{Prometheus, job, shipped_rules};
 use crate::support::{

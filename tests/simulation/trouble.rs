@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use cognitosync_exporter::api::Failure;
 use cognitosync_exporter::clock::Mono;
-use cognitosync_exporter::usage::Failure;
 
 /// Whom trouble strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

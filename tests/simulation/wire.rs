@@ -10,18 +10,17 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cognitosync_exporter::api::{Answer, Api, Call, Failure, Operation, Reply, Request};
 use cognitosync_exporter::clock::{Clock, Mono};
 use cognitosync_exporter::config::{self, Config, Findings};
 use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format};
-use cognitosync_exporter::identity::{IdentityId, PoolId};
-use cognitosync_exporter::poll::{Handover, Listener, Poller};
+use cognitosync_exporter::observation::Observation;
+use cognitosync_exporter::poller::{PollObserver, Poller};
 use cognitosync_exporter::simulator::World;
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::{Carry, Targets};
 use cognitosync_exporter::telemetry::Telemetry;
-use cognitosync_exporter::usage::{Failure, Observation, Operation, PoolUsage, Usage, UsageSource};
 use siphasher::sip::SipHasher13;
-use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 const BEGAN: f64 = 1_795_000_000.0;
@@ -89,31 +88,33 @@ impl Source {
     }
 }
 
-impl UsageSource for Source {
-    async fn identity_usage(
-        &self,
-        pool: &PoolId,
-        identity: IdentityId<'_>,
-    ) -> Result<Usage, Failure> {
-        let usage = |world: &World, age| world.usage(pool.as_str(), identity.as_str(), age, BEGAN);
-        self.answer(Operation::DescribeIdentityUsage, identity.as_str(), usage)
-            .await
-    }
-
-    async fn pool_usage(&self, pool: &PoolId) -> Result<PoolUsage, Failure> {
-        let usage = |world: &World, age| world.pool_usage(pool.as_str(), age, BEGAN);
-        self.answer(Operation::DescribeIdentityPoolUsage, pool.as_str(), usage)
-            .await
+impl Api for Source {
+    fn call<'a>(&'a self, request: Request<'a>) -> Call<'a> {
+        Box::pin(async move {
+            let (operation, pool) = (request.operation, request.pool.as_str());
+            let subject = request.identity.map_or(pool, |identity| identity.as_str());
+            let answer = |world: &World, age| match operation {
+                Operation::DescribeIdentityUsage => {
+                    world.usage(pool, subject, age, BEGAN).map(Answer::Identity)
+                }
+                Operation::DescribeIdentityPoolUsage => {
+                    world.pool_usage(pool, age, BEGAN).map(Answer::Pool)
+                }
+            };
+            self.answer(operation, subject, answer)
+                .await
+                .map(Reply::Done)
+        })
     }
 }
 
 /// As the app's.
-struct Listeners {
+struct Observers {
     store: Arc<Store>,
     telemetry: Arc<Telemetry>,
 }
 
-impl Listener for Listeners {
+impl PollObserver for Observers {
     fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>) {
         self.telemetry.called(operation, took, failure);
     }
@@ -123,8 +124,8 @@ impl Listener for Listeners {
         self.telemetry.polled(observation);
     }
 
-    fn retargeted(&self, targets: &Arc<Targets>, carry: &Carry) {
-        self.store.retarget(targets, carry);
+    fn targets_changed(&self, targets: &Arc<Targets>, diff: &Carry) {
+        self.store.apply_targets(targets, diff);
     }
 }
 
@@ -187,20 +188,15 @@ async fn run() -> String {
     });
     let store = Arc::new(Store::new(Arc::clone(&targets)));
     let exposition = Exposition::new(Arc::clone(&store));
-    let poller = Poller::new(Arc::clone(&source), targets, config.poll, clock.clone());
-    let telemetry = Arc::new(Telemetry::new(poller.progress(), BEGAN).unwrap());
-    let listeners = Listeners {
+    let (poller, handle) = Poller::new(source.clone(), targets, config.poll, clock.clone());
+    let progress = Arc::clone(handle.progress());
+    let telemetry = Arc::new(Telemetry::new(progress, BEGAN).unwrap());
+    let observers = Observers {
         store,
         telemetry: Arc::clone(&telemetry),
     };
-    let (handover, handovers) = mpsc::channel(1);
     let stop = CancellationToken::new();
-    let polling = poller.run(
-        Arc::new(listeners),
-        handovers,
-        mpsc::channel(1).1,
-        stop.clone(),
-    );
+    let polling = poller.run(Arc::new(observers), stop.clone());
     let scrapes = async {
         let at = |seconds| clock.sleep_until(Mono::START + Duration::from_secs(seconds));
         let note = |what: &str| source.log.lock().unwrap().push_str(what);
@@ -208,20 +204,10 @@ async fn run() -> String {
         at(OUTAGE.end - 5).await;
         scrapes += &scrape(&exposition, &telemetry, &clock, Format::Text);
         at(RELOAD).await;
-        let (done, applied) = oneshot::channel();
-        let settings = reloaded.poll;
-        let source = Arc::clone(&source);
-        handover
-            .send(Handover {
-                targets: more,
-                source,
-                settings,
-                done,
-            })
+        let carry = handle
+            .apply_targets(more, source.clone(), reloaded.poll)
             .await
-            .ok()
             .unwrap();
-        let carry = applied.await.unwrap();
         let (added, removed, kept) = (carry.added, carry.removed, carry.kept);
         note(&format!(
             "reload: {added} added, {removed} removed, {kept} kept\n"

@@ -6,13 +6,13 @@ use std::ops::AddAssign;
 use std::path::Path;
 use std::time::Duration;
 
+use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::clock::{Moment, Mono};
 use cognitosync_exporter::config::{self, Findings};
-use cognitosync_exporter::poll::retry::Retry;
-use cognitosync_exporter::poll::schedule::{Schedule, Step, Ticket};
+use cognitosync_exporter::job::{IdentityIndex, PoolIndex, Target};
+use cognitosync_exporter::schedule::{Call, Retry, Schedule, Step, Then};
 use cognitosync_exporter::store::{Record, State};
 use cognitosync_exporter::targets::Targets;
-use cognitosync_exporter::usage::{Failure, Target, Usage};
 
 use crate::trouble::{Episode, Kind, Scope};
 
@@ -68,7 +68,7 @@ pub(crate) struct World {
     now: Mono,
     ends: UnderWay,
     /// The calls under way, with what will come of them; ended ones leave holes.
-    calls: Vec<Option<(Ticket, Mono, Option<Failure>)>>,
+    calls: Vec<Option<(Call, Mono, Option<Failure>)>>,
     holes: Vec<usize>,
     asked_about: HashSet<Target>,
     /// Of each budget, the calls of the last minute, and what is left of AWS's quota, when.
@@ -98,7 +98,7 @@ impl World {
         let config = config::parse(Path::new("world"), &text, &mut findings).unwrap();
         let targets = Targets::load(&config, &mut findings);
         assert_eq!(findings.problems, []);
-        let schedule = Schedule::new(&targets, RATE_LIMIT, Mono::START);
+        let schedule = Schedule::new(&targets, &Operation::POLLED, RATE_LIMIT, Mono::START);
         let keys =
             || (0..3).flat_map(|pool| (0..=IDENTITIES).map(move |identity| (pool, identity)));
         Self {
@@ -176,7 +176,7 @@ impl World {
         let mut wake = until;
         while self.asked_about.len() < MAX_IN_FLIGHT {
             match self.schedule.next(self.now, MAX_IN_FLIGHT) {
-                Step::Call(ticket) => self.call(ticket),
+                Step::Call(call) => self.call(call),
                 Step::Wait(next) => {
                     wake = wake.min(next);
                     break;
@@ -198,8 +198,8 @@ impl World {
         self.now = wake.min(end).min(stall).max(self.now);
     }
 
-    fn call(&mut self, ticket: Ticket) {
-        let target = ticket.target;
+    fn call(&mut self, call: Call) {
+        let target = call.job.target;
         let budget = self.targets.pool(target).budget;
         self.outcome.calls += 1;
         assert!(
@@ -227,15 +227,15 @@ impl World {
             self.calls.push(None);
             self.calls.len() - 1
         });
-        self.calls[place] = Some((ticket, self.now, failure));
+        self.calls[place] = Some((call, self.now, failure));
         self.ends.push(Reverse((self.now + takes, place)));
     }
 
     /// How long a call takes, and what comes of it.
     fn fate(&mut self, target: Target, budget: usize) -> (Duration, Option<Failure>) {
         let (identity, pool) = match target {
-            Target::Identity { pool, identity } => (Some(identity), pool),
-            Target::Pool { pool } => (None, pool),
+            Target::Identity { pool, identity } => (Some(identity.0), pool.0),
+            Target::Pool { pool } => (None, pool.0),
         };
         let mut takes = Duration::from_millis(self.random.u64(20..120));
         let mut failed = None;
@@ -287,15 +287,23 @@ impl World {
     }
 
     fn end(&mut self, call: usize) {
-        let (ticket, asked, failure) = self.calls[call].take().unwrap();
+        let (
+            Call {
+                ticket: id, job, ..
+            },
+            asked,
+            failure,
+        ) = self.calls[call].take().unwrap();
         self.holes.push(call);
         assert!(
-            self.asked_about.remove(&ticket.target),
+            self.asked_about.remove(&job.target),
             "an answer that nobody waits for"
         );
         let chance = self.random.f64();
-        let again = failure.and_then(|failure| self.retry.wait(ticket.attempt, failure, chance));
-        self.schedule.ended(&ticket, failure, again, self.now);
+        let attempt = self.schedule.ticket(id).unwrap().attempt;
+        let again = failure.and_then(|failure| self.retry.wait(attempt, failure, chance));
+        let then = again.map_or(Then::Finish, Then::Retry);
+        self.schedule.ended(id, failure, then, self.now);
         if again.is_some() {
             return;
         }
@@ -307,7 +315,7 @@ impl World {
             storage_bytes: Some(now),
             ..Usage::default()
         };
-        let record = self.records.get_mut(&key(ticket.target)).unwrap();
+        let record = self.records.get_mut(&key(job.target)).unwrap();
         let before = *record;
         record.apply(
             failure.map_or(Ok(usage), Err),
@@ -355,7 +363,7 @@ impl World {
             assert!(
                 waits <= INTERVAL + Duration::from_secs(60),
                 "{target:?} waits for {waits:?} on day {}",
-                self.now.as_nanos() / 86_400_000_000_000
+                self.now.since(Mono::START).as_secs() / 86_400
             );
             let state = self.records[target].state(self.now.before(STALE_AFTER));
             assert_eq!(state, State::Fresh, "{target:?}, asked {waits:?} ago");
@@ -366,7 +374,12 @@ impl World {
 /// Identities by number; the pool itself stands behind them.
 fn key(target: Target) -> (usize, usize) {
     match target {
-        Target::Identity { pool, identity } => (pool, identity),
-        Target::Pool { pool } => (pool, IDENTITIES),
+        Target::Identity {
+            pool: PoolIndex(pool),
+            identity: IdentityIndex(identity),
+        } => (pool, identity),
+        Target::Pool {
+            pool: PoolIndex(pool),
+        } => (pool, IDENTITIES),
     }
 }

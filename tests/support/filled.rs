@@ -15,16 +15,18 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use cognitosync_exporter::clock::{Clock, Loops, Moment, Mono};
+use cognitosync_exporter::api::{Api, Call, Failure, Request, Usage};
+use cognitosync_exporter::clock::{Clock, Moment, Mono};
 use cognitosync_exporter::config::{self, Config};
 use cognitosync_exporter::exposition::Exposition;
-use cognitosync_exporter::identity::{IdentityId, PoolId};
-use cognitosync_exporter::poll::Poller;
+use cognitosync_exporter::health::Watchdog;
+use cognitosync_exporter::job::PoolIndex;
+use cognitosync_exporter::observation::Observation;
+use cognitosync_exporter::poller::Poller;
 use cognitosync_exporter::reload;
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::telemetry::Telemetry;
-use cognitosync_exporter::usage::{Failure, Observation, Outcome, PoolUsage, Usage, UsageSource};
 use cognitosync_exporter::web::listener::{self, Connections, Listener};
 use cognitosync_exporter::web::web_config::{Gauges, Kept};
 use cognitosync_exporter::web::{self, Door, KeptStatus, Site};
@@ -77,17 +79,7 @@ pub(crate) fn answer(identity: usize, now: Moment, random: &mut fastrand::Rng) -
         mono: now.mono.before(Duration::from_millis(ago)),
         unix: before(ago),
     };
-    let outcome = Outcome::Identity {
-        pool: 0,
-        identity,
-        result: Ok(usage),
-    };
-    Observation {
-        asked,
-        took: Duration::ZERO,
-        attempts: 1,
-        outcome,
-    }
+    Observation::of_identity(PoolIndex(0), identity, asked, Ok(usage))
 }
 
 fn load(identities: usize) -> (Config, Arc<Targets>) {
@@ -106,16 +98,12 @@ fn load(identities: usize) -> (Config, Arc<Targets>) {
     (loaded.config, loaded.targets)
 }
 
-/// Nobody is asked.
+/// Nothing answers.
 struct Nobody;
 
-impl UsageSource for Nobody {
-    async fn identity_usage(&self, _: &PoolId, _: IdentityId<'_>) -> Result<Usage, Failure> {
-        Err(Failure::Unreachable)
-    }
-
-    async fn pool_usage(&self, _: &PoolId) -> Result<PoolUsage, Failure> {
-        Err(Failure::Unreachable)
+impl Api for Nobody {
+    fn call<'a>(&'a self, _: Request<'a>) -> Call<'a> {
+        Box::pin(std::future::ready(Err(Failure::Unreachable)))
     }
 }
 
@@ -132,8 +120,8 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
         runtime.block_on(async {
             let clock = Clock::system();
             let (config, targets) = load(0);
-            let progress =
-                Poller::new(Arc::new(Nobody), targets, config.poll, clock.clone()).progress();
+            let (_, poller) = Poller::new(Arc::new(Nobody), targets, config.poll, clock.clone());
+            let progress = Arc::clone(poller.progress());
             let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), now().unix).unwrap());
             let connections =
                 Connections::new(1_024, telemetry.web_connections.clone(), clock.clone());
@@ -154,10 +142,10 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
                 store,
                 telemetry,
                 progress,
-                poller: tokio::sync::mpsc::channel(1).0,
+                poller,
                 config_file: None,
                 status: KeptStatus::default(),
-                loops: Loops::default(),
+                watchdog: Watchdog::default(),
                 reload: None,
                 clock,
             });

@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::simulator::{Life, Simulator, World, endpoint_url};
-use cognitosync_exporter::usage::Usage;
 use tokio_util::sync::CancellationToken;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_cognitosync_exporter");
@@ -235,7 +235,7 @@ impl Exporter {
         let reader = thread::spawn(move || {
             lines
                 .map_while(Result::ok)
-                .for_each(|line| kept.lock().unwrap().push(line))
+                .for_each(|line| kept.lock().unwrap().push(line));
         });
         let mut exporter = Self {
             child,

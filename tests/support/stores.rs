@@ -16,12 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cognitosync_exporter::api::{Failure, PoolUsage, Usage};
 use cognitosync_exporter::clock::{Moment, Mono};
 use cognitosync_exporter::config::{self, Limits, Listed, Series};
 use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format};
+use cognitosync_exporter::job::PoolIndex;
+use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::reload;
 use cognitosync_exporter::store::Store;
-use cognitosync_exporter::usage::{Failure, Observation, Outcome, PoolUsage, Usage};
 
 const REGIONS: [&str; 3] = [
     "us-east-1",
@@ -171,6 +173,7 @@ pub fn store(bytes: &[u8]) -> Store {
     let targets = Arc::new(loaded.unwrap().targets);
     let store = Store::new(Arc::clone(&targets));
     for (pool, target) in targets.pools.iter().enumerate() {
+        let pool = PoolIndex(pool);
         let usages: Vec<_> = (0..=choices.below(20))
             .map(|_| usage(&mut choices))
             .collect();
@@ -178,12 +181,8 @@ pub fn store(bytes: &[u8]) -> Store {
             // The bytes do not last for all; later ones repeat, a little older.
             let (ago, result) = usages[identity % usages.len()];
             if let Some(result) = result {
-                let outcome = Outcome::Identity {
-                    pool,
-                    identity,
-                    result,
-                };
-                store.record(&observation(ago + identity as u64 / 64, outcome));
+                let asked = at(ago + identity as u64 / 64);
+                store.record(&Observation::of_identity(pool, identity, asked, result));
             }
         }
         let usage = PoolUsage {
@@ -191,13 +190,8 @@ pub fn store(bytes: &[u8]) -> Store {
             sync_sessions: choices.maybe(Choices::whole),
             last_modified: choices.maybe(Choices::real),
         };
-        store.record(&observation(
-            choices.below(1_800),
-            Outcome::Pool {
-                pool,
-                result: Ok(usage),
-            },
-        ));
+        let asked = at(choices.below(1_800));
+        store.record(&Observation::of_pool(pool, asked, Ok(usage)));
     }
     store
 }
@@ -217,17 +211,12 @@ fn usage(choices: &mut Choices<'_>) -> (u64, Option<Result<Usage, Failure>>) {
     (choices.below(1_200), result)
 }
 
-fn observation(ago: u64, outcome: Outcome) -> Observation {
+/// So many seconds before [`now`].
+fn at(ago: u64) -> Moment {
     let ago = Duration::from_secs(ago);
-    let asked = Moment {
+    Moment {
         mono: now().mono.before(ago),
         unix: now().unix - ago.as_secs_f64(),
-    };
-    Observation {
-        asked,
-        took: Duration::ZERO,
-        attempts: 1,
-        outcome,
     }
 }
 

@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use super::model::{ShownUsage, Who};
 use super::words::{NextCall, Time};
+use crate::api::Failure;
 use crate::clock::Moment;
 use crate::config::Limits;
 use crate::identity::IdentityId;
-use crate::poll::Next;
-use crate::store::{Journal, Snapshot};
+use crate::job::{PoolIndex, Target};
+use crate::schedule::NextPoll;
+use crate::store::{History, Snapshot};
 use crate::targets::Targets;
-use crate::usage::{Failure, Target};
 
 /// One identity in one pool.
 #[derive(Debug, Serialize)]
@@ -55,10 +56,8 @@ struct Polled {
 pub(super) fn find(id: IdentityId<'_>, targets: &Targets) -> Vec<Target> {
     let pools = targets.pools.iter().enumerate();
     let place = pools.filter_map(|(pool, of)| {
-        Some(Target::Identity {
-            pool,
-            identity: of.identities.position(id)?,
-        })
+        let identity = of.identities.position(id)?;
+        Some(Target::identity(PoolIndex(pool), identity))
     });
     place.collect()
 }
@@ -67,8 +66,8 @@ impl Explained {
     /// `None` for a pool.
     pub(super) fn of(
         target: Target,
-        next: Option<Next>,
-        (snapshot, journal): &(Snapshot, Journal),
+        next: Option<NextPoll>,
+        (snapshot, history): &(Snapshot, History),
         now: Moment,
     ) -> Option<Self> {
         let Target::Identity { pool, identity } = target else {
@@ -76,7 +75,7 @@ impl Explained {
         };
         let view = snapshot.pool(pool);
         let (settings, oldest_shown) = (&view.target.settings, view.oldest_shown(now.mono));
-        let record = &view.records[identity];
+        let record = &view.records[identity.0];
         let state = record.state(oldest_shown);
         let usage = record
             .usage(oldest_shown)
@@ -91,10 +90,10 @@ impl Explained {
                     polls_in_a_row,
                     last: Time(last),
                 });
-        let polls = journal.about(target).into_iter().map(|poll| Polled {
+        let polls = history.about(target).into_iter().map(|poll| Polled {
             at: Time(poll.asked.unix),
             took_seconds: poll.took.as_secs_f64(),
-            attempts: poll.attempts,
+            attempts: poll.calls,
             reason: poll.failure.map(Failure::as_str),
         });
         Some(Self {

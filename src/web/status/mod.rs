@@ -14,7 +14,7 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::Mutex;
 use warp::reply::Response;
 
 use self::identity::Explained;
@@ -22,16 +22,10 @@ use self::model::{Sources, Status};
 use super::{HTML, Site, TEXT, page as answer};
 use crate::clock::Mono;
 use crate::identity::{IdentityId, lower};
-use crate::poll::{Inquiry, Next};
-use crate::targets::Targets;
-use crate::usage::Target;
 
 /// A status is good for so long: putting one together takes a pass over all identities, and one
 /// over all that wait.
 const GOOD_FOR: Duration = Duration::from_secs(1);
-/// The poller's loop goes round every second; one that does not answer by then has died or hangs,
-/// which the page has to show.
-const POLLER_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -67,7 +61,7 @@ pub(super) async fn identity(site: &Site, id: &str) -> Response {
             "expected an identity id such as us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
         return refusal(StatusCode::BAD_REQUEST, expected);
     };
-    let known = site.store.snapshot_and_journal();
+    let known = site.store.snapshot_and_history();
     let targets = &known.0.targets;
     let found = identity::find(id, targets);
     if found.is_empty() {
@@ -76,7 +70,7 @@ pub(super) async fn identity(site: &Site, id: &str) -> Response {
             "no pool of the configuration lists this identity",
         );
     }
-    let next = ask(site, targets, &found).await;
+    let next = site.poller.explain(targets, &found).await;
     let now = site.clock.now();
     let explained = found
         .iter()
@@ -104,13 +98,13 @@ async fn status(site: &Site) -> Arc<Status> {
     {
         return Arc::clone(status);
     }
-    let (snapshot, journal) = site.store.snapshot_and_journal();
-    let failures = model::recent_failures(&journal);
-    drop(journal);
-    let about: Vec<_> = failures.iter().map(|poll| poll.target).collect();
-    let next = ask(site, &snapshot.targets, &about).await;
+    let (snapshot, history) = site.store.snapshot_and_history();
+    let failures = model::recent_failures(&history);
+    drop(history);
+    let about: Vec<_> = failures.iter().map(|poll| poll.job.target).collect();
+    let next = site.poller.explain(&snapshot.targets, &about).await;
     let now = site.clock.now();
-    let stalled = site.loops.silent(now.mono);
+    let stalled = site.watchdog.stalled(now.mono);
     let progress = &site.progress;
     let status = Status::of(Sources {
         now,
@@ -130,28 +124,6 @@ async fn status(site: &Site) -> Arc<Status> {
     let status = Arc::new(status);
     *kept = Some((now.mono, Arc::clone(&status)));
     status
-}
-
-/// When these will be asked next, by the poller; unknown when it does not answer, or polls others
-/// by now.
-async fn ask(site: &Site, targets: &Arc<Targets>, about: &[Target]) -> Vec<Option<Next>> {
-    let (answer, answered) = oneshot::channel();
-    let inquiry = Inquiry {
-        targets: Arc::clone(targets),
-        about: about.to_vec(),
-        answer,
-    };
-    let asked = async {
-        site.poller.send(inquiry).await.ok()?;
-        answered.await.ok()
-    };
-    let mut next = tokio::time::timeout(POLLER_ANSWERS_WITHIN, asked)
-        .await
-        .ok()
-        .flatten()
-        .unwrap_or_default();
-    next.resize(about.len(), None);
-    next
 }
 
 fn refusal(status: StatusCode, error: &str) -> Response {

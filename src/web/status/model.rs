@@ -6,14 +6,16 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use super::words::{NextCall, Time, coarse};
+use crate::api::Usage;
 use crate::clock::Moment;
 use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{Spread, Summary, Used, nearest_limits};
-use crate::poll::{BudgetProgress, Next};
-use crate::store::{Journal, Poll, PoolView, Record, Snapshot, State};
+use crate::job::{PoolIndex, Target};
+use crate::progress::BudgetProgress;
+use crate::schedule::NextPoll;
+use crate::store::{History, Poll, PoolView, Record, Snapshot, State};
 use crate::targets::Targets;
 use crate::telemetry::{REVISION, RUSTC, VERSION};
-use crate::usage::{Target, Usage};
 
 /// As many of the fullest identities are shown.
 pub(super) const FULLEST: usize = 20;
@@ -166,7 +168,7 @@ pub(super) struct Sources<'a> {
     pub(super) now: Moment,
     pub(super) snapshot: &'a Snapshot,
     /// The last failures, with when their targets are asked next.
-    pub(super) failures: &'a [(Poll, Option<Next>)],
+    pub(super) failures: &'a [(Poll, Option<NextPoll>)],
     pub(super) budgets: Vec<BudgetProgress>,
     pub(super) late_seconds: f64,
     pub(super) sweep_seconds: f64,
@@ -182,9 +184,10 @@ impl Status {
     pub(super) fn of(sources: Sources<'_>) -> Self {
         let Sources { now, snapshot, .. } = sources;
         let targets = &*snapshot.targets;
-        let failed = |(poll, next): &(Poll, Option<Next>)| Failed::of(poll, *next, targets, now);
+        let failed =
+            |(poll, next): &(Poll, Option<NextPoll>)| Failed::of(poll, *next, targets, now);
         let mut fullest: Vec<_> = (0..targets.pools.len())
-            .flat_map(|pool| Full::of_pool(pool, snapshot, now))
+            .flat_map(|pool| Full::of_pool(PoolIndex(pool), snapshot, now))
             .collect();
         fullest.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         fullest.truncate(FULLEST);
@@ -361,8 +364,8 @@ impl Who {
         let pool = targets.pool(target);
         let (identity_id, name) = match target {
             Target::Identity { identity, .. } => (
-                Some(pool.identities.id(identity).as_str().to_owned()),
-                pool.identities.name(identity),
+                Some(pool.identities.id(identity.0).as_str().to_owned()),
+                pool.identities.name(identity.0),
             ),
             Target::Pool { .. } => (None, pool.settings.name.as_deref()),
         };
@@ -376,13 +379,13 @@ impl Who {
 
 impl Full {
     /// The fullest of one pool, and how full they are, in no order.
-    fn of_pool(pool: usize, snapshot: &Snapshot, now: Moment) -> Vec<(f64, Self)> {
+    fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Moment) -> Vec<(f64, Self)> {
         let (view, limits) = (
             snapshot.pool(pool),
-            snapshot.targets.pools[pool].settings.limits,
+            snapshot.targets.pools[pool.0].settings.limits,
         );
         let full = |(identity, usage): (usize, Usage)| {
-            let who = Who::of(Target::Identity { pool, identity }, &snapshot.targets);
+            let who = Who::of(Target::identity(pool, identity), &snapshot.targets);
             (
                 Used::of(&usage, limits).larger(),
                 Self {
@@ -399,27 +402,27 @@ impl Full {
 }
 
 impl Failed {
-    fn of(poll: &Poll, next: Option<Next>, targets: &Targets, now: Moment) -> Option<Self> {
+    fn of(poll: &Poll, next: Option<NextPoll>, targets: &Targets, now: Moment) -> Option<Self> {
         let failure = poll.failure?;
         Some(Self {
-            who: Who::of(poll.target, targets),
+            who: Who::of(poll.job.target, targets),
             at: Time(poll.asked.unix),
             reason: failure.as_str(),
             meaning: failure.meaning(),
-            attempts: poll.attempts,
-            next: NextCall::of(next, poll.target, targets, now),
+            attempts: poll.calls,
+            next: NextCall::of(next, poll.job.target, targets, now),
         })
     }
 }
 
 /// The last polls that failed, one for each target, the latest first: at most [`FAILURES`].
-pub(super) fn recent_failures(journal: &Journal) -> Vec<Poll> {
+pub(super) fn recent_failures(history: &History) -> Vec<Poll> {
     let mut recent: Vec<Poll> = Vec::new();
-    for poll in journal.failures() {
+    for poll in history.failures() {
         if recent.len() == FAILURES {
             break;
         }
-        if !recent.iter().any(|seen| seen.target == poll.target) {
+        if !recent.iter().any(|seen| seen.job.target == poll.job.target) {
             recent.push(*poll);
         }
     }

@@ -5,11 +5,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytesize::ByteSize;
 use serde::{Serialize, Serializer};
 
-use crate::clock::Moment;
+use crate::clock::{Moment, Mono};
 use crate::config::show_duration;
-use crate::poll::{Next, Why};
+use crate::job::Target;
+use crate::schedule::{NextPoll, NextPollReason};
 use crate::targets::Targets;
-use crate::usage::Target;
 
 /// A time of day, in seconds since 1970; JSON has it as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,37 +74,41 @@ pub(super) struct NextCall {
 }
 
 impl NextCall {
-    pub(super) fn of(next: Option<Next>, target: Target, targets: &Targets, now: Moment) -> Self {
+    pub(super) fn of(
+        next: Option<NextPoll>,
+        target: Target,
+        targets: &Targets,
+        now: Moment,
+    ) -> Self {
         let pool = targets.pool(target);
         let interval = show_duration(pool.settings.interval);
-        let why = match next.map(|next| next.why) {
+        let why = match next.map(|next| next.reason) {
             None => "the poller did not say".to_owned(),
-            Some(Why::UnderWay(attempt)) => {
+            Some(NextPollReason::InFlight(attempt)) => {
                 format!("a call about it is under way, attempt {attempt}")
             }
-            Some(Why::Turn) => format!("its turn, once in {interval}"),
-            Some(Why::Slowed(intervals)) => {
+            Some(NextPollReason::Turn) => format!("its turn, once in {interval}"),
+            Some(NextPollReason::Slowed(intervals)) => {
                 format!(
                     "it fails for good, so its turn comes once in {intervals} intervals of {interval}"
                 )
             }
-            Some(Why::Retry(attempts)) => {
+            Some(NextPollReason::Retry(attempts)) => {
                 format!("the poll is tried again, attempt {}", attempts + 1)
             }
-            Some(Why::Overdue(ahead, rate)) => format!(
+            Some(NextPollReason::Overdue(ahead, rate)) => format!(
                 "it is overdue: {ahead} others have waited for longer, and the budget gives {rate:.1} calls per second"
             ),
-            Some(Why::Credentials) => {
+            Some(NextPollReason::NextPage) => "the next page of its answer is due".to_owned(),
+            Some(NextPollReason::Credentials) => {
                 let budget = &targets.budgets[pool.budget].label;
                 format!(
                     "the credentials of budget {budget} are no good; only a probe asks until they are"
                 )
             }
         };
-        let at = next
-            .map(|next| next.at)
-            .filter(|at| at.as_nanos() < u64::MAX);
-        let unix = |at: crate::clock::Mono| {
+        let at = next.map(|next| next.at).filter(|at| *at < Mono::NEVER);
+        let unix = |at: Mono| {
             now.unix + at.since(now.mono).as_secs_f64() - now.mono.since(at).as_secs_f64()
         };
         Self {

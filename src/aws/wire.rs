@@ -1,5 +1,5 @@
-//! What has to be seen on the wire itself: where a request goes, how long an answer is, and whether
-//! it says a number at all.
+//! Interceptors that look at requests and answers on the wire: where a request goes, how long an
+//! answer is, and whether it holds a number at all.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,8 +21,8 @@ use thiserror::Error;
 
 use crate::config::is_loopback;
 
-/// The longest answer that is read, in bytes. A true one has about 250.
-const LONGEST_ANSWER: usize = 64 * 1024;
+/// The longest answer that is read, in bytes. One of `DescribeIdentityUsage` has about 250.
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// A signed request was about to leave the machine without TLS.
 #[derive(Debug, Error)]
@@ -32,12 +32,12 @@ pub(super) struct PlainHttp;
 /// Keeps signed requests on TLS, wherever the endpoint came from (environment and profiles can set
 /// it too), and answers short.
 #[derive(Debug)]
-pub(super) struct Guard;
+pub(super) struct EgressGuard;
 
 #[dyn_dispatch_hint]
-impl Intercept for Guard {
+impl Intercept for EgressGuard {
     fn name(&self) -> &'static str {
-        "Guard"
+        "EgressGuard"
     }
 
     fn read_before_transmit(
@@ -59,19 +59,19 @@ impl Intercept for Guard {
     ) -> Result<(), BoxError> {
         let response = context.response_mut();
         let body = response.take_body();
-        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, LONGEST_ANSWER));
+        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER));
         Ok(())
     }
 }
 
-/// Sees whether an answer says `DatasetCount`: the SDK turns an absent or null one into 0. One
-/// witness for each call.
+/// Records whether an answer holds `DatasetCount`: the SDK turns an absent or null one into 0. One
+/// for each call.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Witness(Arc<AtomicBool>);
+pub(super) struct DatasetCountPresence(Arc<AtomicBool>);
 
-impl Witness {
+impl DatasetCountPresence {
     /// Whether the answer held a `DatasetCount` other than null.
-    pub(super) fn dataset_count_given(&self) -> bool {
+    pub(super) fn is_given(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -89,9 +89,9 @@ struct Counted {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Witness {
+impl Intercept for DatasetCountPresence {
     fn name(&self) -> &'static str {
-        "Witness"
+        "DatasetCountPresence"
     }
 
     fn read_after_deserialization(

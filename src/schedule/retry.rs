@@ -5,7 +5,7 @@ use std::time::Duration;
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
 
-use crate::usage::Failure;
+use crate::api::{Failure, FailureClass};
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
@@ -27,7 +27,11 @@ impl Retry {
     /// failed. `chance` in 0..1 spreads the waits over half to the whole of 0.5 s, 1 s, 2 s … 20 s.
     #[must_use]
     pub fn wait(&self, attempt: u32, failure: Failure, chance: f64) -> Option<Duration> {
-        if attempt >= self.attempts || !failure.is_transient() {
+        let may_pass = match failure.class() {
+            FailureClass::Transient | FailureClass::NoAnswer => true,
+            FailureClass::Permanent | FailureClass::Credentials => false,
+        };
+        if attempt >= self.attempts || !may_pass {
             return None;
         }
         let mut waits = ExponentialBackoff {
@@ -71,7 +75,11 @@ mod tests {
     fn only_what_may_pass_is_tried_again() {
         for failure in Failure::ALL {
             let again = Retry::new(3).wait(2, failure, 0.5).is_some();
-            assert_eq!(again, failure.is_transient(), "{failure:?}");
+            let may_pass = matches!(
+                failure.class(),
+                FailureClass::Transient | FailureClass::NoAnswer
+            );
+            assert_eq!(again, may_pass, "{failure:?}");
             assert_eq!(Retry::new(3).wait(3, failure, 0.5), None, "{failure:?}");
             assert_eq!(Retry::new(1).wait(1, failure, 0.5), None, "{failure:?}");
         }

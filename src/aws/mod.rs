@@ -1,7 +1,7 @@
-//! [`UsageSource`] over the AWS SDK: one signed call for each question, and not one more.
+//! [`Api`] over the AWS SDK: one signed API call for each request, never more.
 //!
-//! No type of the SDK leaves this room. There are no retries here: the SDK's own are off, so that
-//! the schedule, which knows the ceiling, sees every call.
+//! No type of the SDK leaves this module. There are no retries here: the SDK's own are off, so that
+//! the schedule, which keeps the ceiling, sees every call.
 
 mod answer;
 mod classify;
@@ -24,11 +24,11 @@ use tracing::debug;
 
 pub use credentials::Credentials;
 
+use crate::api::{Answer, Api, Call, Failure, Operation, Reply, Request};
 use crate::clock::Clock;
 use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
 use crate::targets::Targets;
-use crate::usage::{Failure, Operation, PoolUsage, Usage, UsageSource};
 
 /// The SDK's own default; a connection takes no longer anywhere on earth.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
@@ -54,8 +54,8 @@ struct Key {
     timeout: Duration,
 }
 
-/// Cognito Sync by way of the AWS SDK.
-pub struct Cognito {
+/// The APIs of AWS, by way of its SDK.
+pub struct AwsApi {
     clients: HashMap<PoolId, Client>,
     clock: Clock,
 }
@@ -78,7 +78,7 @@ impl Connector {
 
     /// The clients of all pools, with those made before where nothing changed: their connections
     /// and credentials stay. Asks nobody for credentials yet.
-    pub async fn connect(&mut self, targets: &Targets, poll: &config::Poll) -> Cognito {
+    pub async fn connect(&mut self, targets: &Targets, poll: &config::Poll) -> AwsApi {
         let mut clients = HashMap::new();
         let mut of_pools = HashMap::new();
         for pool in &targets.pools {
@@ -97,14 +97,49 @@ impl Connector {
         }
         // Those that nobody needs any more go.
         self.clients = clients;
-        Cognito {
+        AwsApi {
             clients: of_pools,
             clock: self.clock.clone(),
         }
     }
 }
 
-impl Cognito {
+impl AwsApi {
+    async fn describe_identity_usage(
+        &self,
+        pool: &PoolId,
+        identity: IdentityId<'_>,
+    ) -> Result<Reply, Failure> {
+        let dataset_count = wire::DatasetCountPresence::default();
+        let call = self
+            .client(pool)
+            .describe_identity_usage()
+            .identity_pool_id(pool.as_str())
+            .identity_id(identity.as_str())
+            .customize()
+            .interceptor(dataset_count.clone());
+        let output = call
+            .send()
+            .await
+            .map_err(|error| failure(Operation::DescribeIdentityUsage, pool, &error))?;
+        let now = self.clock.now().unix;
+        let usage = answer::identity(output, pool, identity, dataset_count.is_given(), now)?;
+        Ok(Reply::Done(Answer::Identity(usage)))
+    }
+
+    async fn describe_identity_pool_usage(&self, pool: &PoolId) -> Result<Reply, Failure> {
+        let call = self
+            .client(pool)
+            .describe_identity_pool_usage()
+            .identity_pool_id(pool.as_str());
+        let output = call
+            .send()
+            .await
+            .map_err(|error| failure(Operation::DescribeIdentityPoolUsage, pool, &error))?;
+        let usage = answer::pool(output, pool, self.clock.now().unix)?;
+        Ok(Reply::Done(Answer::Pool(usage)))
+    }
+
     fn client(&self, pool: &PoolId) -> &Client {
         self.clients
             .get(pool)
@@ -112,43 +147,27 @@ impl Cognito {
     }
 }
 
-impl UsageSource for Cognito {
-    async fn identity_usage(
-        &self,
-        pool: &PoolId,
-        identity: IdentityId<'_>,
-    ) -> Result<Usage, Failure> {
-        let wire = wire::Witness::default();
-        let call = self
-            .client(pool)
-            .describe_identity_usage()
-            .identity_pool_id(pool.as_str())
-            .identity_id(identity.as_str())
-            .customize()
-            .interceptor(wire.clone());
-        match call.send().await {
-            Ok(output) => answer::identity(
-                output,
+impl Api for AwsApi {
+    fn call<'a>(&'a self, request: Request<'a>) -> Call<'a> {
+        Box::pin(async move {
+            let Request {
+                operation,
                 pool,
                 identity,
-                wire.dataset_count_given(),
-                self.clock.now().unix,
-            ),
-            Err(error) => Err(failure(Operation::DescribeIdentityUsage, pool, &error)),
-        }
-    }
-
-    async fn pool_usage(&self, pool: &PoolId) -> Result<PoolUsage, Failure> {
-        match self
-            .client(pool)
-            .describe_identity_pool_usage()
-            .identity_pool_id(pool.as_str())
-            .send()
-            .await
-        {
-            Ok(output) => answer::pool(output, pool, self.clock.now().unix),
-            Err(error) => Err(failure(Operation::DescribeIdentityPoolUsage, pool, &error)),
-        }
+                ..
+            } = request;
+            match (operation, identity) {
+                (Operation::DescribeIdentityUsage, Some(identity)) => {
+                    self.describe_identity_usage(pool, identity).await
+                }
+                (Operation::DescribeIdentityPoolUsage, None) => {
+                    self.describe_identity_pool_usage(pool).await
+                }
+                // The caller takes the identity from the operation's scope.
+                (Operation::DescribeIdentityUsage, None)
+                | (Operation::DescribeIdentityPoolUsage, Some(_)) => Err(Failure::InvalidParameter),
+            }
+        })
     }
 }
 
@@ -167,7 +186,7 @@ async fn client(key: &Key, credentials: &Credentials, http: &SharedHttpClient) -
         .timeout_config(timeouts)
         // The timeouts above bound the body too, and tightly.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .interceptor(wire::Guard);
+        .interceptor(wire::EgressGuard);
     if let Some(endpoint_url) = &key.endpoint_url {
         config = config.endpoint_url(endpoint_url);
     }

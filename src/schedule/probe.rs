@@ -28,8 +28,8 @@ impl Probe {
         self.next
     }
 
-    /// The probe goes out.
-    pub(super) fn set_out(&mut self) {
+    /// The probe is sent.
+    pub(super) fn sent(&mut self) {
         self.next = Mono::NEVER;
     }
 

@@ -66,11 +66,7 @@ impl Pacer {
     /// The earliest that a call may set out; past or present means now.
     #[must_use]
     pub fn ready_at(&self) -> Mono {
-        Mono::from_nanos(
-            self.due
-                .as_nanos()
-                .saturating_sub(CATCH_UP.as_nanos() as u64),
-        )
+        self.due.before(CATCH_UP)
     }
 
     /// A call sets out now.
@@ -104,7 +100,8 @@ mod tests {
     fn calls(rate: f64, seconds: u64, held_up: impl Fn(f64) -> bool) -> Vec<Mono> {
         let mut pacer = Pacer::new(rate);
         let mut calls = Vec::new();
-        for now in (0..seconds * 10_000).map(|step| Mono::from_nanos(step * 100_000)) {
+        for now in (0..seconds * 10_000).map(|step| Mono::START + Duration::from_micros(step * 100))
+        {
             while !held_up(now.since(Mono::START).as_secs_f64()) && pacer.ready_at() <= now {
                 pacer.spend(now);
                 calls.push(now);
@@ -174,7 +171,7 @@ mod tests {
         let mut tokens = 0.0;
         let mut counts = vec![(0, 0); seconds as usize];
         for millis in 0..seconds * 1_000 {
-            let now = Mono::from_nanos(millis * 1_000_000);
+            let now = Mono::START + Duration::from_millis(millis);
             let (second, allowed) = ((millis / 1_000) as usize, quota(millis / 1_000));
             tokens = (tokens + allowed / 1_000.0).min(allowed);
             while under_way.front().is_some_and(|(ends, ..)| *ends <= now) {
@@ -257,7 +254,7 @@ mod tests {
     #[test]
     fn calls_that_were_out_lower_the_rate_once() {
         let mut pacer = Pacer::new(100.0);
-        let at = |millis: u64| Mono::from_nanos(millis * 1_000_000);
+        let at = |millis: u64| Mono::START + Duration::from_millis(millis);
         (0..50).for_each(|set_out| pacer.throttled(at(set_out), at(60 + set_out)));
         assert_eq!(pacer.rate(), 80.0);
         pacer.throttled(at(61), at(120));

@@ -1,73 +1,73 @@
 //! The last polls, for people who ask what happened.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::api::Failure;
 use crate::clock::Moment;
+use crate::job::{Job, Target};
+use crate::observation::Observation;
 use crate::targets::Carry;
-use crate::usage::{Failure, Observation, Outcome, Target};
 
-/// As many polls are remembered of either kind.
-const REMEMBERED: usize = 4_096;
+/// The polls kept of each kind: this many successes, this many failures.
+const CAPACITY: usize = 4_096;
 
 /// One poll that has ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Poll {
-    /// Whom it was about.
-    pub target: Target,
-    /// When the attempt that brought the outcome set out.
+    /// What was polled.
+    pub job: Job,
+    /// When the call was sent that brought the result.
     pub asked: Moment,
-    /// From the first attempt's start to the outcome.
+    /// From the first call's start to the result.
     pub took: Duration,
     /// API calls made, at least 1.
-    pub attempts: u32,
+    pub calls: u32,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
 
-/// The last polls. Those that failed are kept apart, so that no success pushes out a failure.
+/// The last polls. Successes and failures are kept apart, so that neither pushes out the other.
 #[derive(Clone, Debug, Default)]
-pub struct Journal {
+pub struct History {
     successes: VecDeque<Poll>,
     failures: VecDeque<Poll>,
 }
 
-impl Journal {
-    pub(super) fn note(&mut self, observation: &Observation) {
+impl History {
+    pub(super) fn record(&mut self, observation: &Observation) {
+        let failure = observation.failure();
         let Observation {
+            job,
             asked,
             took,
-            attempts,
-            outcome,
+            calls,
+            ..
         } = *observation;
-        let target = match outcome {
-            Outcome::Identity { pool, identity, .. } => Target::Identity { pool, identity },
-            Outcome::Pool { pool, .. } => Target::Pool { pool },
-        };
-        let failure = outcome.failure();
         let polls = if failure.is_some() {
             &mut self.failures
         } else {
             &mut self.successes
         };
-        if polls.len() == REMEMBERED {
+        if polls.len() == CAPACITY {
             polls.pop_front();
         }
         polls.push_back(Poll {
-            target,
+            job,
             asked,
             took,
-            attempts,
+            calls,
             failure,
         });
     }
 
-    /// What is remembered of those who stay, by their new positions.
-    pub(super) fn retarget(&mut self, carry: &Carry) {
+    /// Keeps the polls of targets that stay, by their new positions.
+    pub(super) fn apply_targets(&mut self, diff: &Carry) {
         for polls in [&mut self.successes, &mut self.failures] {
             polls.retain_mut(|poll| {
-                let moved = carry.target(poll.target);
-                moved.inspect(|target| poll.target = *target).is_some()
+                let moved = diff.target(poll.job.target);
+                moved.inspect(|target| poll.job.target = *target).is_some()
             });
         }
     }
@@ -82,10 +82,10 @@ impl Journal {
     pub fn about(&self, target: Target) -> Vec<Poll> {
         let polls = self.successes.iter().chain(&self.failures);
         let mut polls: Vec<_> = polls
-            .filter(|poll| poll.target == target)
+            .filter(|poll| poll.job.target == target)
             .copied()
             .collect();
-        polls.sort_by_key(|poll| std::cmp::Reverse(poll.asked.mono));
+        polls.sort_by_key(|poll| Reverse(poll.asked.mono));
         polls
     }
 }
@@ -93,58 +93,60 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{Answer, Operation, Usage};
     use crate::clock::Mono;
-    use crate::usage::Usage;
+    use crate::job::PoolIndex;
+
+    fn of(identity: usize) -> Target {
+        Target::identity(PoolIndex(0), identity)
+    }
 
     fn poll(identity: usize, second: u64, failure: Option<Failure>) -> Observation {
         let asked = Moment {
             mono: Mono::START + Duration::from_secs(second),
             unix: second as f64,
         };
-        let result = failure.map_or(Ok(Usage::default()), Err);
-        let outcome = Outcome::Identity {
-            pool: 0,
-            identity,
-            result,
+        let job = Job {
+            operation: Operation::DescribeIdentityUsage,
+            target: of(identity),
         };
+        let result = failure.map_or(Ok(Answer::Identity(Usage::default())), Err);
         Observation {
             asked,
             took: Duration::ZERO,
-            attempts: 1,
-            outcome,
+            calls: 1,
+            job,
+            result,
         }
     }
 
     #[test]
     fn successes_push_out_no_failure() {
-        let mut journal = Journal::default();
-        journal.note(&poll(7, 1, Some(Failure::Timeout)));
+        let mut history = History::default();
+        history.record(&poll(7, 1, Some(Failure::Timeout)));
         (2..)
-            .take(2 * REMEMBERED)
-            .for_each(|second| journal.note(&poll(7, second, None)));
-        let polls = journal.about(Target::Identity {
-            pool: 0,
-            identity: 7,
-        });
-        assert_eq!(polls.len(), REMEMBERED + 1);
+            .take(2 * CAPACITY)
+            .for_each(|second| history.record(&poll(7, second, None)));
+        let polls = history.about(of(7));
+        assert_eq!(polls.len(), CAPACITY + 1);
         assert!(polls.is_sorted_by(|a, b| a.asked.mono > b.asked.mono));
         assert_eq!(polls.last().unwrap().failure, Some(Failure::Timeout));
-        assert_eq!(journal.about(Target::Pool { pool: 0 }), []);
+        assert_eq!(history.about(Target::Pool { pool: PoolIndex(0) }), []);
     }
 
     #[test]
     fn the_oldest_goes_first() {
-        let mut journal = Journal::default();
+        let mut history = History::default();
         (0..)
-            .take(REMEMBERED + 2)
-            .for_each(|second| journal.note(&poll(0, second, Some(Failure::Throttled))));
-        let seconds: Vec<_> = journal
+            .take(CAPACITY + 2)
+            .for_each(|second| history.record(&poll(0, second, Some(Failure::Throttled))));
+        let seconds: Vec<_> = history
             .failures()
             .map(|poll| poll.asked.unix as usize)
             .collect();
         assert_eq!(
-            (seconds[0], seconds[REMEMBERED - 1], seconds.len()),
-            (REMEMBERED + 1, 2, REMEMBERED)
+            (seconds[0], seconds[CAPACITY - 1], seconds.len()),
+            (CAPACITY + 1, 2, CAPACITY)
         );
     }
 }

@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::clock::{Beat, Mono};
+use crate::clock::Mono;
+use crate::health::Heartbeat;
 use crate::targets::{Budget, Targets};
 
 /// The poller's present state, written by it alone.
 #[derive(Debug)]
 pub struct Progress {
-    beat: Arc<Beat>,
+    heartbeat: Arc<Heartbeat>,
     oldest_due: AtomicU64,
     budgets: RwLock<Vec<BudgetProgress>>,
 }
@@ -35,13 +36,13 @@ impl Progress {
     #[must_use]
     pub fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
-            beat: Arc::new(Beat::new(now)),
-            oldest_due: AtomicU64::new(Mono::NEVER.as_nanos()),
+            heartbeat: Arc::new(Heartbeat::new(now)),
+            oldest_due: AtomicU64::new(Mono::NEVER.to_bits()),
             budgets: RwLock::new(budgets(targets, rate_limit)),
         }
     }
 
-    pub(super) fn retarget(&self, targets: &Targets, rate_limit: f64) {
+    pub(super) fn apply_targets(&self, targets: &Targets, rate_limit: f64) {
         *self.budgets.write().unwrap_or_else(PoisonError::into_inner) =
             budgets(targets, rate_limit);
     }
@@ -52,9 +53,9 @@ impl Progress {
         oldest_due: Option<Mono>,
         budgets: impl Iterator<Item = (f64, bool)>,
     ) {
-        self.beat.beat(now);
+        self.heartbeat.beat(now);
         self.oldest_due.store(
-            oldest_due.unwrap_or(Mono::NEVER).as_nanos(),
+            oldest_due.unwrap_or(Mono::NEVER).to_bits(),
             Ordering::Relaxed,
         );
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
@@ -65,14 +66,14 @@ impl Progress {
 
     /// The poller's loop goes round every second or more often.
     #[must_use]
-    pub fn beat_of_loop(&self) -> Arc<Beat> {
-        Arc::clone(&self.beat)
+    pub fn heartbeat(&self) -> Arc<Heartbeat> {
+        Arc::clone(&self.heartbeat)
     }
 
     /// How late the most overdue poll is.
     #[must_use]
     pub fn lag(&self, now: Mono) -> Duration {
-        now.since(Mono::from_nanos(self.oldest_due.load(Ordering::Relaxed)))
+        now.since(Mono::from_bits(self.oldest_due.load(Ordering::Relaxed)))
     }
 
     /// What polling every identity once takes at the present rates, in seconds. Budgets are polled

@@ -5,14 +5,14 @@ use aws_sdk_cognitosync::operation::describe_identity_pool_usage::DescribeIdenti
 use aws_sdk_cognitosync::operation::describe_identity_usage::DescribeIdentityUsageOutput;
 use aws_smithy_types::DateTime;
 
+use crate::api::{Failure, PoolUsage, Usage};
 use crate::identity::{IdentityId, PoolId};
-use crate::usage::{Failure, PoolUsage, Usage};
 
 /// The largest number that a Prometheus sample holds exactly.
-const LARGEST: i64 = 1 << 53;
+const MAX_EXACT: i64 = 1 << 53;
 /// A date may be ahead of our clock by this many seconds, a day: clocks differ, and ages are cut
 /// off at 0.
-const AHEAD: f64 = 86_400.0;
+const MAX_CLOCK_SKEW: f64 = 86_400.0;
 
 /// The usage of `identity`, if that is what the answer is about. `now` is in seconds since 1970.
 pub(super) fn identity(
@@ -69,7 +69,7 @@ fn count(number: Option<i64>) -> Result<Option<u64>, Failure> {
     let checked = number.map(|number| {
         u64::try_from(number)
             .ok()
-            .filter(|_| number <= LARGEST)
+            .filter(|_| number <= MAX_EXACT)
             .ok_or(Failure::Malformed)
     });
     checked.transpose()
@@ -78,7 +78,9 @@ fn count(number: Option<i64>) -> Result<Option<u64>, Failure> {
 fn date(date: Option<DateTime>, now: f64) -> Result<Option<f64>, Failure> {
     let seconds = date.map(|date| date.as_secs_f64());
     match seconds {
-        Some(seconds) if !(0.0..=now + AHEAD).contains(&seconds) => Err(Failure::Malformed),
+        Some(seconds) if !(0.0..=now + MAX_CLOCK_SKEW).contains(&seconds) => {
+            Err(Failure::Malformed)
+        }
         _ => Ok(seconds),
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use http_body_util::LengthLimitError;
 
-use crate::usage::Failure;
+use crate::api::Failure;
 
 pub(super) fn classify<E>(error: &SdkError<E, Response>) -> Failure
 where

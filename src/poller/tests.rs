@@ -1,0 +1,360 @@
+//! The poller over tokio's paused clock.
+
+use super::*;
+use crate::api::{Answer, Call as ApiCall, Continuation, PoolUsage, Usage};
+use crate::config::Findings;
+use crate::job::PoolIndex;
+use std::path::Path;
+use std::sync::Mutex;
+
+/// Answers after `takes`, with `answer`; records when it was called and how many calls were in
+/// flight at most.
+struct Fake {
+    takes: Duration,
+    answer: fn(usize) -> Result<Reply, Failure>,
+    clock: Clock,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    asked: Vec<Mono>,
+    tokens: Vec<Option<String>>,
+    in_flight: usize,
+    most_in_flight: usize,
+}
+
+impl Fake {
+    fn new(takes: Duration, answer: fn(usize) -> Result<Reply, Failure>, clock: Clock) -> Self {
+        Self {
+            takes,
+            answer,
+            clock,
+            seen: Mutex::default(),
+        }
+    }
+}
+
+impl Api for Fake {
+    fn call<'a>(&'a self, request: Request<'a>) -> ApiCall<'a> {
+        Box::pin(async move {
+            let number = {
+                let mut seen = self.seen.lock().unwrap();
+                seen.asked.push(self.clock.now().mono);
+                seen.tokens
+                    .push(request.continuation.map(|page| page.token.clone()));
+                seen.in_flight += 1;
+                seen.most_in_flight = seen.most_in_flight.max(seen.in_flight);
+                seen.asked.len()
+            };
+            tokio::time::sleep(self.takes).await;
+            self.seen.lock().unwrap().in_flight -= 1;
+            let reply = (self.answer)(number)?;
+            Ok(match (reply, request.operation) {
+                (Reply::Done(Answer::Identity(_)), Operation::DescribeIdentityPoolUsage) => {
+                    Reply::Done(Answer::Pool(PoolUsage::default()))
+                }
+                (reply, _) => reply,
+            })
+        })
+    }
+}
+
+#[derive(Default)]
+struct Heard {
+    calls: Mutex<Vec<Option<Failure>>>,
+    polls: Mutex<Vec<Observation>>,
+}
+
+impl PollObserver for Heard {
+    fn called(&self, _: Operation, _: Duration, failure: Option<Failure>) {
+        self.calls.lock().unwrap().push(failure);
+    }
+
+    fn polled(&self, observation: &Observation) {
+        self.polls.lock().unwrap().push(observation.clone());
+    }
+
+    fn targets_changed(&self, _: &Arc<Targets>, _: &Carry) {}
+}
+
+/// One pool of this many identities, and the settings; `poll` is that section of the configuration.
+fn configured(poll: &str, identities: usize) -> (Arc<Targets>, config::Poll) {
+    let ids: Vec<_> = (0..identities)
+        .map(|number| format!("'r:{number:x}'"))
+        .collect();
+    let text = format!(
+        "poll: {{{poll}}}\npools: [{{id: 'r:0', identities: [{}]}}]",
+        ids.join(",")
+    );
+    let mut findings = Findings::default();
+    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
+    let targets = Arc::new(Targets::load(&config, &mut findings));
+    assert_eq!(findings.problems, []);
+    (targets, config.poll)
+}
+
+/// Polls this many identities of one pool for this many seconds.
+async fn run(
+    poll: &str,
+    identities: usize,
+    source: Fake,
+    seconds: u64,
+) -> (Arc<Fake>, Arc<Heard>, Arc<Progress>) {
+    let (targets, settings) = configured(poll, identities);
+    let (clock, source) = (source.clock.clone(), Arc::new(source));
+    let (poller, handle) = Poller::new(source.clone(), targets, settings, clock.clone());
+    let (heard, stop) = (Arc::new(Heard::default()), CancellationToken::new());
+    let stopped = async {
+        clock
+            .sleep_until(Mono::START + Duration::from_secs(seconds))
+            .await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), stop.clone()), stopped);
+    ended.unwrap();
+    (source, heard, Arc::clone(handle.progress()))
+}
+
+fn fine(_: usize) -> Result<Reply, Failure> {
+    Ok(Reply::Done(Answer::Identity(Usage {
+        datasets: Some(1),
+        ..Usage::default()
+    })))
+}
+
+#[tokio::test(start_paused = true)]
+async fn everyone_is_polled_once_an_interval() {
+    let source = Fake::new(Duration::from_millis(30), fine, Clock::anchored(0.0));
+    let (source, heard, _) = run("interval: 10s, rate_limit: 1000", 100, source, 30).await;
+    let calls = source.seen.lock().unwrap().asked.len();
+    assert!(
+        (302..=303).contains(&calls),
+        "{calls} calls: 101 targets, three intervals"
+    );
+    assert!(
+        heard
+            .polls
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|poll| poll.calls == 1 && poll.failure().is_none())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_ceiling_is_ever_passed() {
+    let source = Fake::new(Duration::from_millis(700), fine, Clock::anchored(0.0));
+    let (source, ..) = run(
+        "interval: 5s, rate_limit: 40, max_in_flight: 25",
+        500,
+        source,
+        60,
+    )
+    .await;
+    let seen = source.seen.lock().unwrap();
+    assert_eq!(seen.most_in_flight, 25);
+    assert!(seen.asked.len() > 2_000, "{} calls", seen.asked.len());
+    for (index, first) in seen.asked.iter().enumerate() {
+        let within =
+            seen.asked[index..].partition_point(|call| call.since(*first) < Duration::from_secs(1));
+        assert!(within <= 43, "{within} calls in a second");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_outlives_its_timeout_is_cut_off_and_its_slot_comes_back() {
+    let forever = Duration::from_secs(1_000_000);
+    let source = Fake::new(forever, fine, Clock::anchored(0.0));
+    let (source, heard, _) = run(
+        "interval: 10s, timeout: 2s, attempts: 1, max_in_flight: 1",
+        1,
+        source,
+        60,
+    )
+    .await;
+    assert!(source.seen.lock().unwrap().asked.len() >= 11);
+    assert!(
+        heard
+            .polls
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|poll| poll.failure() == Some(Failure::Timeout))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_calls_and_the_last_one_counts() {
+    let third_time_lucky = |number: usize| {
+        if number.is_multiple_of(3) {
+            fine(number)
+        } else {
+            Err(Failure::Throttled)
+        }
+    };
+    let source = Fake::new(Duration::ZERO, third_time_lucky, Clock::anchored(0.0));
+    let (_, heard, _) = run(
+        "interval: 300s, attempts: 3, rate_limit: 1000",
+        0,
+        source,
+        600,
+    )
+    .await;
+    let polls = heard.polls.lock().unwrap();
+    assert!(polls.len() >= 2);
+    for poll in polls.iter() {
+        assert_eq!((poll.calls, poll.failure()), (3, None));
+        assert!(
+            poll.took >= Duration::from_millis(750),
+            "it waited between attempts: {:?}",
+            poll.took
+        );
+    }
+    assert_eq!(heard.calls.lock().unwrap().len(), 3 * polls.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_much_to_do_shows_as_lag_and_sweep_time() {
+    let clock = Clock::anchored(0.0);
+    let (.., progress) = run(
+        "interval: 1s, rate_limit: 2",
+        100,
+        Fake::new(Duration::ZERO, fine, clock.clone()),
+        20,
+    )
+    .await;
+    assert_eq!(progress.sweep_seconds(), 50.0);
+    assert!(
+        progress.lag(clock.now().mono) > Duration::from_secs(15),
+        "{:?}",
+        progress.lag(clock.now().mono)
+    );
+    assert!(progress.heartbeat().silent_for(clock.now().mono) <= Duration::from_secs(1));
+}
+
+/// Pages named by the number of the call that brought them, in threes.
+fn three_pages(number: usize) -> Result<Reply, Failure> {
+    let so_far = Answer::Identity(Usage {
+        datasets: Some(number as u32),
+        ..Usage::default()
+    });
+    Ok(match number % 3 {
+        0 => Reply::Done(so_far),
+        _ => Reply::More(Continuation {
+            token: number.to_string(),
+            so_far,
+        }),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_in_pages_is_one_poll_of_several_calls() {
+    let clock = Clock::anchored(0.0);
+    let source = Fake::new(Duration::from_millis(40), three_pages, clock.clone());
+    let source = Arc::new(source);
+    let (targets, settings) = configured("interval: 10s, rate_limit: 5", 20);
+    let (poller, _handle) = Poller::of_operations(
+        &[Operation::DescribeIdentityUsage],
+        source.clone(),
+        targets,
+        settings,
+        clock.clone(),
+    );
+    let (heard, stop) = (Arc::new(Heard::default()), CancellationToken::new());
+    let stopped = async {
+        clock
+            .sleep_until(Mono::START + Duration::from_secs(60))
+            .await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), stop.clone()), stopped);
+    ended.unwrap();
+    let (seen, polls) = (source.seen.lock().unwrap(), heard.polls.lock().unwrap());
+    assert!(polls.len() > 90, "{} polls", polls.len());
+    assert!(heard.calls.lock().unwrap().len() / 3 - polls.len() <= 1);
+    for (index, poll) in polls.iter().enumerate() {
+        let number = 3 * index as u32 + 3;
+        let usage = Usage {
+            datasets: Some(number),
+            ..Usage::default()
+        };
+        assert_eq!(
+            (poll.calls, poll.result.clone()),
+            (3, Ok(Answer::Identity(usage)))
+        );
+        assert_eq!(
+            poll.asked.mono,
+            seen.asked[3 * index],
+            "as old as its first page"
+        );
+        let tokens = [None, Some(number - 2), Some(number - 1)];
+        let tokens = tokens.map(|token| token.map(|number| number.to_string()));
+        assert_eq!(seen.tokens[3 * index..][..3], tokens);
+    }
+    for (index, first) in seen.asked.iter().enumerate() {
+        let second = Duration::from_secs(1);
+        let within = seen.asked[index..].partition_point(|call| call.since(*first) < second);
+        assert!(within <= 6, "{within} calls in a second, pages included");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_without_end_and_answers_to_something_else_are_malformed() {
+    let endless = |number| {
+        let so_far = Answer::Identity(Usage::default());
+        Ok(Reply::More(Continuation {
+            token: format!("{number}"),
+            so_far,
+        }))
+    };
+    let wrong = |_| Ok(Reply::Done(Answer::Pool(PoolUsage::default())));
+    let poll = "interval: 60s, rate_limit: 1000, attempts: 1";
+    for (answer, calls) in [(endless as fn(usize) -> _, MAX_PAGES), (wrong, 1)] {
+        let source = Fake::new(Duration::ZERO, answer, Clock::anchored(0.0));
+        let (_, heard, _) = run(poll, 1, source, 60).await;
+        let polls = heard.polls.lock().unwrap();
+        let about_identity =
+            |poll: &&Observation| poll.job.operation == Operation::DescribeIdentityUsage;
+        let poll = polls.iter().find(about_identity).unwrap();
+        assert_eq!(
+            (poll.calls, poll.failure()),
+            (calls, Some(Failure::Malformed))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handle_explains_and_applies_targets_until_the_poller_is_gone() {
+    let clock = Clock::anchored(0.0);
+    let source = Arc::new(Fake::new(Duration::from_millis(30), fine, clock.clone()));
+    let (old, settings) = configured("interval: 10s", 3);
+    let (new, _) = configured("interval: 10s", 5);
+    let (poller, handle) = Poller::new(
+        source.clone(),
+        Arc::clone(&old),
+        settings.clone(),
+        clock.clone(),
+    );
+    let stop = CancellationToken::new();
+    let about = [Target::identity(PoolIndex(0), 2)];
+    let speaking = async {
+        let explained = handle.explain(&old, &about).await;
+        assert!(explained[0].unwrap().at <= Mono::START + Duration::from_secs(10));
+        let applied = handle.apply_targets(Arc::clone(&new), source.clone(), settings.clone());
+        let diff = applied.await.unwrap();
+        assert_eq!((diff.added, diff.removed, diff.kept), (2, 0, 3));
+        assert_eq!(
+            handle.explain(&old, &about).await,
+            [None],
+            "others are polled by now"
+        );
+        assert!(handle.explain(&new, &about).await[0].is_some());
+        stop.cancel();
+    };
+    let heard = Arc::new(Heard::default());
+    let (ended, ()) = tokio::join!(poller.run(heard, stop.clone()), speaking);
+    ended.unwrap();
+    assert_eq!(handle.explain(&new, &about).await, [None]);
+    assert!(handle.apply_targets(old, source, settings).await.is_err());
+}

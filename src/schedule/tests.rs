@@ -1,0 +1,362 @@
+//! The schedule over virtual time.
+
+mod changes;
+mod pages;
+
+use super::*;
+use crate::config::{self, Findings};
+use crate::job::{PoolIndex, Target};
+use std::path::Path;
+
+/// More calls at once than any test makes.
+const PLENTY: usize = 100_000;
+
+/// Pools `a:0`, `b:0` … of so many identities each, interval 10 s.
+fn targets(pools: &[usize]) -> Targets {
+    targets_of(pools.iter().map(|identities| 0..*identities))
+}
+
+/// The same, of identities with these numbers.
+fn targets_of(pools: impl Iterator<Item = std::ops::Range<usize>>) -> Targets {
+    let mut text = "poll: {interval: 10s, rate_limit: 10000}\npools:\n".to_owned();
+    for (pool, identities) in pools.enumerate() {
+        let region = (b'a' + pool as u8) as char;
+        text.push_str(&format!("- id: {region}:0\n  identities:\n"));
+        identities.for_each(|identity| text.push_str(&format!("  - {region}:{identity:x}\n")));
+    }
+    let mut findings = Findings::default();
+    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
+    let targets = Targets::load(&config, &mut findings);
+    assert_eq!(findings.problems, []);
+    targets
+}
+
+fn schedule(targets: &Targets, rate_limit: f64) -> Schedule {
+    Schedule::new(targets, &Operation::POLLED, rate_limit, Mono::START)
+}
+
+/// Ends a call and its poll.
+fn finish(
+    schedule: &mut Schedule,
+    call: &Call,
+    failure: Option<Failure>,
+    now: Mono,
+) -> Option<CredentialEvent> {
+    schedule
+        .ended(call.ticket, failure, Then::Finish, now)
+        .unwrap()
+        .event
+}
+
+fn seconds(seconds: f64) -> Mono {
+    Mono::START + Duration::from_secs_f64(seconds)
+}
+
+/// Runs to `until`; each call takes `took` and succeeds. Gives time and target of all calls.
+fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<(Mono, Target)> {
+    let mut now = from;
+    let mut calls = Vec::new();
+    let mut in_flight: Vec<(Mono, Call)> = Vec::new();
+    while now <= until {
+        while let Some(ended) = in_flight.iter().position(|(end, _)| *end <= now) {
+            finish(schedule, &in_flight.swap_remove(ended).1, None, now);
+        }
+        let wake = loop {
+            match schedule.next(now, PLENTY) {
+                Step::Call(call) => {
+                    calls.push((now, call.job.target));
+                    in_flight.push((now + took, call));
+                }
+                Step::Wait(wake) => break wake,
+            }
+        };
+        now = in_flight
+            .iter()
+            .map(|(end, _)| *end)
+            .min()
+            .unwrap_or(Mono::NEVER)
+            .min(wake);
+    }
+    calls
+}
+
+#[test]
+fn everyone_is_asked_once_an_interval_and_evenly() {
+    let targets = targets(&[900, 100]);
+    let mut schedule = schedule(&targets, 1_000.0);
+    let calls = run(
+        &mut schedule,
+        Mono::START,
+        seconds(29.999),
+        Duration::from_millis(20),
+    );
+    assert_eq!(calls.len(), 3 * 1_002);
+    for third in 0..3 {
+        let of_third: HashSet<_> = calls
+            .iter()
+            .filter(|(at, _)| at.since(Mono::START).as_secs() / 10 == third)
+            .map(|(_, who)| who)
+            .collect();
+        assert_eq!(of_third.len(), 1_002);
+    }
+    for second in 0..30 {
+        let in_second = calls
+            .iter()
+            .filter(|(at, _)| at.since(Mono::START).as_secs() == second)
+            .count();
+        assert!(
+            (60..140).contains(&in_second),
+            "{in_second} calls in second {second}"
+        );
+    }
+}
+
+#[test]
+fn too_small_a_budget_still_gives_everyone_a_turn() {
+    let targets = targets(&[500]);
+    let mut schedule = schedule(&targets, 10.0);
+    let calls = run(
+        &mut schedule,
+        Mono::START,
+        seconds(120.0),
+        Duration::from_millis(20),
+    );
+    assert!((1_190..=1_202).contains(&calls.len()), "{}", calls.len());
+    let asked: HashSet<_> = calls.iter().take(515).map(|(_, who)| who).collect();
+    assert_eq!(asked.len(), 501, "all are asked before anyone's third turn");
+}
+
+#[test]
+fn a_full_budget_does_not_hold_up_another() {
+    let targets = targets(&[1_000, 10]);
+    let mut schedule = schedule(&targets, 10.0);
+    let calls = run(
+        &mut schedule,
+        Mono::START,
+        seconds(9.999),
+        Duration::from_millis(20),
+    );
+    let of_second = calls
+        .iter()
+        .filter(|(_, who)| {
+            matches!(
+                who,
+                Target::Identity {
+                    pool: PoolIndex(1),
+                    ..
+                }
+            )
+        })
+        .count();
+    assert_eq!(of_second, 10);
+}
+
+#[test]
+fn a_stall_makes_no_burst_and_keeps_the_phases() {
+    let targets = targets(&[100]);
+    let mut schedule = schedule(&targets, 50.0);
+    let before = run(&mut schedule, Mono::START, seconds(9.999), Duration::ZERO);
+    let after = run(
+        &mut schedule,
+        seconds(1_000.0),
+        seconds(1_029.999),
+        Duration::ZERO,
+    );
+    assert!(
+        after
+            .iter()
+            .filter(|(at, _)| *at < seconds(1_001.0))
+            .count()
+            <= 53
+    );
+    let settled: Vec<_> = after
+        .iter()
+        .filter(|(at, _)| *at >= seconds(1_020.0))
+        .collect();
+    assert_eq!(settled.len(), 101);
+    for (at, who) in settled {
+        let (then, _) = before.iter().find(|(_, target)| target == who).unwrap();
+        let moved = at.since(seconds(1_020.0)).abs_diff(then.since(Mono::START));
+        assert!(
+            moved <= Duration::from_millis(40),
+            "{who:?} moved by {moved:?}"
+        );
+    }
+}
+
+#[test]
+fn a_retry_counts_its_attempts_and_passes_the_ceiling() {
+    let targets = targets(&[1]);
+    let mut schedule = schedule(&targets, 1.0);
+    let mut now = Mono::START;
+    let mut next = |schedule: &mut Schedule| loop {
+        match schedule.next(now, PLENTY) {
+            Step::Call(call) => return (now, call),
+            Step::Wait(until) => now = until,
+        }
+    };
+    let (first_at, first) = next(&mut schedule);
+    let again = Then::Retry(Duration::from_millis(1));
+    schedule.ended(first.ticket, Some(Failure::Timeout), again, first_at);
+    let (second_at, second) = next(&mut schedule);
+    let ticket = schedule.ticket(second.ticket).unwrap();
+    assert_eq!(
+        (ticket.job, ticket.attempt, ticket.calls),
+        (first.job, 2, 2)
+    );
+    assert_eq!(ticket.poll_began, first_at);
+    assert!(
+        second_at.since(first_at) >= Duration::from_millis(950),
+        "{second_at:?}"
+    );
+    finish(&mut schedule, &second, None, second_at);
+    let (_, third) = next(&mut schedule);
+    assert_eq!(schedule.ticket(third.ticket).unwrap().attempt, 1);
+}
+
+/// Calls until `until`, all of which end at once, by what `outcome` says of the moment.
+fn ask(
+    schedule: &mut Schedule,
+    until: Mono,
+    outcome: impl Fn(Mono) -> Option<Failure>,
+) -> Vec<(Mono, Option<CredentialEvent>)> {
+    let mut now = Mono::START;
+    let mut calls = Vec::new();
+    while now <= until {
+        match schedule.next(now, PLENTY) {
+            Step::Call(call) => {
+                calls.push((now, finish(schedule, &call, outcome(now), now)));
+            }
+            Step::Wait(wake) => now = wake,
+        }
+    }
+    calls
+}
+
+#[test]
+fn who_fails_for_good_is_asked_less_often_until_it_succeeds() {
+    for failure in Failure::ALL
+        .into_iter()
+        .filter(|failure| *failure != Failure::Credentials)
+    {
+        let targets = targets(&[0]);
+        let mut schedule = schedule(&targets, 1_000.0);
+        let good_again = seconds(600.0);
+        let calls = ask(&mut schedule, seconds(800.0), |now| {
+            (now < good_again).then_some(failure)
+        });
+        let gaps: Vec<_> = calls
+            .windows(2)
+            .map(|pair| pair[1].0.since(pair[0].0).as_secs() / 10)
+            .collect();
+        if failure.class() == FailureClass::Permanent {
+            assert_eq!(gaps[..4], [2, 4, 8, 8], "{failure:?}");
+        } else {
+            assert!(gaps.iter().all(|gap| *gap == 1), "{failure:?}: {gaps:?}");
+        }
+        assert_eq!(
+            gaps[gaps.len() - 5..],
+            [1; 5],
+            "{failure:?}: and then as before"
+        );
+    }
+}
+
+#[test]
+fn without_good_credentials_only_a_probe_asks() {
+    let targets = targets(&[300, 10]);
+    let mut schedule = schedule(&targets, 1_000.0);
+    let bad = seconds(30.0)..seconds(3_600.0);
+    let (mut first, mut second, mut changes) = (Vec::new(), 0, Vec::new());
+    let mut now = Mono::START;
+    while now < seconds(3_900.0) {
+        match schedule.next(now, PLENTY) {
+            Step::Wait(wake) => now = wake,
+            Step::Call(call) => {
+                let of_first = call.job.target.pool() == PoolIndex(0);
+                let failure = (of_first && bad.contains(&now)).then_some(Failure::Credentials);
+                let event = finish(&mut schedule, &call, failure, now);
+                changes.extend(event.map(|event| (now, event)));
+                if of_first {
+                    first.push(now);
+                } else {
+                    second += 1;
+                };
+            }
+        }
+    }
+    let probes = first.iter().filter(|at| bad.contains(at)).count();
+    assert!((10..25).contains(&probes), "{probes} calls in an hour");
+    assert!(
+        (11 * 388..=11 * 392).contains(&second),
+        "the other budget goes on: {second}"
+    );
+    let kinds: Vec<_> = changes.iter().map(|(_, change)| *change).collect();
+    assert_eq!(
+        kinds,
+        [CredentialEvent::Refused, CredentialEvent::Accepted],
+        "each told once"
+    );
+    assert!(
+        changes[1].0 <= seconds(3_600.0 + 300.0),
+        "{:?}",
+        changes[1].0
+    );
+    let after = first
+        .iter()
+        .filter(|at| **at > changes[1].0 + Duration::from_secs(10))
+        .count();
+    assert!(after > 0, "everyone is asked again");
+}
+
+#[test]
+fn calls_that_were_out_when_credentials_went_bad_change_nothing() {
+    let targets = targets(&[100]);
+    let mut schedule = schedule(&targets, 1_000.0);
+    let mut calls = Vec::new();
+    let mut now = Mono::START;
+    while calls.len() < 3 {
+        match schedule.next(now, PLENTY) {
+            Step::Call(call) => calls.push(call),
+            Step::Wait(wake) => now = wake,
+        }
+    }
+    let refused = Some(Failure::Credentials);
+    let event = finish(&mut schedule, &calls[0], refused, now);
+    assert_eq!(event, Some(CredentialEvent::Refused));
+    assert_eq!(finish(&mut schedule, &calls[1], refused, now), None);
+    let event = finish(&mut schedule, &calls[2], None, now);
+    assert_eq!(event, None, "its signature was good when it was sent");
+    let Step::Wait(wake) = schedule.next(now, PLENTY) else {
+        panic!("a call without credentials")
+    };
+    let Step::Call(probe) = schedule.next(wake, PLENTY) else {
+        panic!("no probe")
+    };
+    assert!(
+        matches!(schedule.next(wake, PLENTY), Step::Wait(Mono::NEVER)),
+        "one probe at a time"
+    );
+    assert_eq!(
+        finish(&mut schedule, &probe, Some(Failure::Throttled), wake),
+        Some(CredentialEvent::Accepted)
+    );
+}
+
+#[test]
+fn a_budget_whose_calls_hang_leaves_slots_to_others() {
+    let targets = targets(&[500, 20]);
+    let mut schedule = schedule(&targets, 1_000.0);
+    let (mut now, mut hanging, mut answered) = (Mono::START, Vec::new(), HashSet::new());
+    while now < seconds(10.0) {
+        match schedule.next(now, 8) {
+            Step::Call(call) if call.job.target.pool() == PoolIndex(0) => hanging.push(call),
+            Step::Call(call) => {
+                answered.insert(call.job.target);
+                finish(&mut schedule, &call, None, now);
+            }
+            Step::Wait(wake) => now = wake,
+        }
+    }
+    assert_eq!((hanging.len(), answered.len()), (7, 21));
+}

@@ -1,0 +1,105 @@
+//! Answers that come in pages.
+
+use super::*;
+use crate::api::{Answer, Usage};
+
+fn page(token: &str, asked: Mono) -> Paging {
+    let so_far = Answer::Identity(Usage::default());
+    let continuation = Arc::new(Continuation {
+        token: token.to_owned(),
+        so_far,
+    });
+    Paging {
+        continuation,
+        asked: Moment {
+            mono: asked,
+            unix: 0.0,
+        },
+    }
+}
+
+fn token(call: &Call) -> Option<&str> {
+    call.continuation
+        .as_ref()
+        .map(|continuation| continuation.token.as_str())
+}
+
+#[test]
+fn each_page_is_a_call_under_the_ceiling_and_goes_first() {
+    let targets = targets(&[50]);
+    let mut schedule = schedule(&targets, 1.0);
+    let began = seconds(100.0);
+    let Step::Call(first) = schedule.next(began, PLENTY) else {
+        panic!("all are overdue")
+    };
+    assert_eq!(token(&first), None);
+    assert!(
+        matches!(schedule.next(began, PLENTY), Step::Wait(_)),
+        "the ceiling holds"
+    );
+    let ended = schedule.ended(first.ticket, None, Then::Page(page("a", began)), began);
+    assert_eq!(ended.unwrap().ticket.calls, 1);
+    assert!(
+        matches!(schedule.next(began, PLENTY), Step::Wait(_)),
+        "for pages too"
+    );
+    let explained = schedule.explain(&[first.job.target], seconds(101.0));
+    assert_eq!(
+        explained[0].unwrap().reason,
+        NextPollReason::Overdue(0, 1.0)
+    );
+    let Step::Call(second) = schedule.next(seconds(101.0), PLENTY) else {
+        panic!("a page waits")
+    };
+    assert_eq!(
+        (second.job, token(&second)),
+        (first.job, Some("a")),
+        "before 50 others"
+    );
+    let ticket = schedule.ticket(second.ticket).unwrap();
+    assert_eq!(
+        (ticket.attempt, ticket.calls, ticket.poll_began),
+        (1, 2, began)
+    );
+}
+
+#[test]
+fn a_page_that_fails_is_asked_for_again() {
+    let targets = targets(&[0]);
+    let mut schedule = schedule(&targets, 1.0);
+    let at = |second: u32| seconds(100.0 + f64::from(second));
+    let call = |schedule: &mut Schedule, second| match schedule.next(at(second), PLENTY) {
+        Step::Call(call) => call,
+        Step::Wait(_) => panic!("it is overdue"),
+    };
+    let first = call(&mut schedule, 0);
+    schedule.ended(first.ticket, None, Then::Page(page("a", at(0))), at(0));
+    let second = call(&mut schedule, 1);
+    let again = Then::Retry(Duration::from_millis(500));
+    schedule.ended(second.ticket, Some(Failure::Timeout), again, at(1));
+    let third = call(&mut schedule, 2);
+    assert_eq!(token(&third), Some("a"));
+    let ticket = schedule.ticket(third.ticket).unwrap();
+    assert_eq!((ticket.attempt, ticket.calls), (2, 3));
+    assert_eq!(
+        ticket.paging.as_ref().unwrap().asked.mono,
+        at(0),
+        "as old as its first page"
+    );
+    schedule.ended(third.ticket, None, Then::Page(page("b", at(0))), at(2));
+    let fourth = call(&mut schedule, 3);
+    assert_eq!(
+        (
+            token(&fourth),
+            schedule.ticket(fourth.ticket).unwrap().attempt
+        ),
+        (Some("b"), 1)
+    );
+    finish(&mut schedule, &fourth, None, at(3));
+    let fifth = call(&mut schedule, 20);
+    assert_eq!(
+        token(&fifth),
+        None,
+        "the next poll begins with the first page"
+    );
+}
