@@ -17,6 +17,8 @@ pub enum Operation {
     DescribeIdentityUsage,
     /// Usage of one pool.
     DescribeIdentityPoolUsage,
+    /// The datasets of one identity.
+    ListDatasets,
 }
 
 /// The AWS service of an operation. Each has a rate quota of its own.
@@ -39,7 +41,11 @@ pub enum Scope {
 
 impl Operation {
     /// Every operation, in the order of the metric labels.
-    pub const ALL: [Self; 2] = [Self::DescribeIdentityUsage, Self::DescribeIdentityPoolUsage];
+    pub const ALL: [Self; 3] = [
+        Self::DescribeIdentityUsage,
+        Self::DescribeIdentityPoolUsage,
+        Self::ListDatasets,
+    ];
 
     /// The operations that the daemon polls by itself.
     pub const POLLED: [Self; 2] = [Self::DescribeIdentityUsage, Self::DescribeIdentityPoolUsage];
@@ -50,6 +56,7 @@ impl Operation {
         match self {
             Self::DescribeIdentityUsage => "DescribeIdentityUsage",
             Self::DescribeIdentityPoolUsage => "DescribeIdentityPoolUsage",
+            Self::ListDatasets => "ListDatasets",
         }
     }
 
@@ -57,7 +64,7 @@ impl Operation {
     #[must_use]
     pub fn scope(self) -> Scope {
         match self {
-            Self::DescribeIdentityUsage => Scope::Identity,
+            Self::DescribeIdentityUsage | Self::ListDatasets => Scope::Identity,
             Self::DescribeIdentityPoolUsage => Scope::Pool,
         }
     }
@@ -66,7 +73,9 @@ impl Operation {
     #[must_use]
     pub fn service(self) -> Service {
         match self {
-            Self::DescribeIdentityUsage | Self::DescribeIdentityPoolUsage => Service::CognitoSync,
+            Self::DescribeIdentityUsage | Self::DescribeIdentityPoolUsage | Self::ListDatasets => {
+                Service::CognitoSync
+            }
         }
     }
 }
@@ -105,6 +114,36 @@ pub struct PoolUsage {
     pub last_modified: Option<f64>,
 }
 
+/// What `ListDatasets` reports of one dataset. AWS marks no field as required: `None` means "not
+/// given".
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dataset {
+    /// Its name, which the app chose.
+    pub name: Option<String>,
+    /// Bytes in its keys and values, at most 2^53.
+    pub storage_bytes: Option<u64>,
+    /// Records in it, at most 2^53.
+    pub records: Option<u64>,
+    /// When it was last modified, in seconds since 1970.
+    pub last_modified: Option<f64>,
+}
+
+impl Usage {
+    /// What a whole list of datasets says about their identity: how many there are, the sum of
+    /// their bytes, the latest modification. A sum is not given when a part of it is not.
+    #[must_use]
+    pub fn of_datasets(datasets: &[Dataset]) -> Self {
+        Self {
+            datasets: u32::try_from(datasets.len()).ok(),
+            storage_bytes: datasets.iter().map(|dataset| dataset.storage_bytes).sum(),
+            last_modified: datasets
+                .iter()
+                .filter_map(|dataset| dataset.last_modified)
+                .max_by(f64::total_cmp),
+        }
+    }
+}
+
 /// The whole answer of a poll.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -112,6 +151,8 @@ pub enum Answer {
     Identity(Usage),
     /// To [`Operation::DescribeIdentityPoolUsage`].
     Pool(PoolUsage),
+    /// To [`Operation::ListDatasets`].
+    Datasets(Vec<Dataset>),
 }
 
 impl Answer {
@@ -121,6 +162,7 @@ impl Answer {
         match self {
             Self::Identity(_) => operation == Operation::DescribeIdentityUsage,
             Self::Pool(_) => operation == Operation::DescribeIdentityPoolUsage,
+            Self::Datasets(_) => operation == Operation::ListDatasets,
         }
     }
 }

@@ -50,7 +50,7 @@ impl Statement {
 /// All of them as JSON: the policy, if there is but one principal, or else each one's by its name.
 #[must_use]
 pub fn text(targets: &Targets, account: Option<&str>) -> String {
-    let grants = grants(targets, account);
+    let grants = grants(&Operation::POLLED, targets, account);
     let text = match &grants[..] {
         [only] => serde_json::to_string_pretty(&only.policy),
         all => serde_json::to_string_pretty(
@@ -64,7 +64,7 @@ pub fn text(targets: &Targets, account: Option<&str>) -> String {
 
 /// One for each principal, in the order of their first pools. Pools without a role are in
 /// `account`, 12 digits; in any, when that is not known.
-fn grants(targets: &Targets, account: Option<&str>) -> Vec<Grant> {
+fn grants(operations: &[Operation], targets: &Targets, account: Option<&str>) -> Vec<Grant> {
     let mut principals: Vec<String> = Vec::new();
     for pool in &targets.pools {
         for principal in [Some(base(pool)), role(pool).map(str::to_owned)]
@@ -78,11 +78,16 @@ fn grants(targets: &Targets, account: Option<&str>) -> Vec<Grant> {
     }
     principals
         .into_iter()
-        .map(|principal| grant(principal, targets, account))
+        .map(|principal| grant(principal, operations, targets, account))
         .collect()
 }
 
-fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
+fn grant(
+    principal: String,
+    operations: &[Operation],
+    targets: &Targets,
+    account: Option<&str>,
+) -> Grant {
     let asked_by = |pool: &&Pool| role(pool).map_or_else(|| base(pool), str::to_owned) == principal;
     let pools: Vec<_> = targets.pools.iter().filter(asked_by).collect();
     let arns = |end: &str| {
@@ -98,16 +103,16 @@ fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
         .filter_map(role)
         .map(str::to_owned);
     // Without `DescribeIdentityPoolUsage` the pools' own gauges are absent, and nothing else.
-    let calls = Operation::POLLED.map(|operation| {
+    let calls = operations.iter().map(|operation| {
         let action = format!("{}:{}", operation.service().as_str(), operation.as_str());
-        Statement::of(sid(operation), action, arns(resource(operation)))
+        Statement::of(sid(*operation), action, arns(resource(*operation)))
     });
     let assume = Statement::of(
         "AssumeRoles",
         "sts:AssumeRole".to_owned(),
         assumed.collect(),
     );
-    let statement = calls.into_iter().chain([assume]).flatten().collect();
+    let statement = calls.chain([assume]).flatten().collect();
     Grant {
         principal,
         policy: Policy {
@@ -122,6 +127,7 @@ fn sid(operation: Operation) -> &'static str {
     match operation {
         Operation::DescribeIdentityUsage => "PollIdentities",
         Operation::DescribeIdentityPoolUsage => "PollPools",
+        Operation::ListDatasets => "ListDatasets",
     }
 }
 
@@ -179,7 +185,7 @@ mod tests {
         .unwrap();
         let targets = Targets::load(&config, &mut findings);
         assert_eq!(findings.problems, []);
-        let grants = grants(&targets, account).into_iter();
+        let grants = grants(&Operation::POLLED, &targets, account).into_iter();
         grants
             .map(|grant| (grant.principal, serde_json::to_value(grant.policy).unwrap()))
             .collect()
@@ -241,5 +247,29 @@ mod tests {
             "arn:aws:cognito-sync:r:210987654321:identitypool/r:0/identity/*"
         );
         assert_eq!(policies.len(), 2);
+    }
+
+    #[test]
+    fn each_operation_has_a_statement_of_its_own() {
+        let targets = Targets::load(
+            &config::parse(
+                Path::new("file"),
+                "pools: [{id: 'r:0', identities: ['r:1']}]",
+                &mut Findings::default(),
+            )
+            .unwrap(),
+            &mut Findings::default(),
+        );
+        let grants = grants(&Operation::ALL, &targets, Some("123456789012"));
+        let statements = &grants[0].policy.statement;
+        assert_eq!(statements.len(), Operation::ALL.len());
+        let list = &statements[2];
+        assert_eq!(
+            (list.sid, &*list.action),
+            ("ListDatasets", "cognito-sync:ListDatasets")
+        );
+        // `*` matches what AWS evaluates too: `…/identity/ID/dataset/null`.
+        let arn = "arn:aws:cognito-sync:r:123456789012:identitypool/r:0/identity/*";
+        assert_eq!(list.resource, BTreeSet::from([arn.to_owned()]));
     }
 }

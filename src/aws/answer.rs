@@ -3,9 +3,10 @@
 
 use aws_sdk_cognitosync::operation::describe_identity_pool_usage::DescribeIdentityPoolUsageOutput;
 use aws_sdk_cognitosync::operation::describe_identity_usage::DescribeIdentityUsageOutput;
+use aws_sdk_cognitosync::operation::list_datasets::ListDatasetsOutput;
 use aws_smithy_types::DateTime;
 
-use crate::api::{Failure, PoolUsage, Usage};
+use crate::api::{Answer, Continuation, Dataset, Failure, PoolUsage, Reply, Usage};
 use crate::identity::{IdentityId, PoolId};
 
 /// The largest number that a Prometheus sample holds exactly.
@@ -55,6 +56,37 @@ pub(super) fn pool(
         Err(Failure::Malformed)
     } else {
         Ok(usage)
+    }
+}
+
+/// A page of the datasets of `identity`, added to those before it. A token that comes back would
+/// never end the list. `now` is in seconds since 1970.
+pub(super) fn datasets(
+    output: ListDatasetsOutput,
+    identity: IdentityId<'_>,
+    page: Option<&Continuation>,
+    now: f64,
+) -> Result<Reply, Failure> {
+    let mut datasets = match page.map(|page| &page.so_far) {
+        None => Vec::new(),
+        Some(Answer::Datasets(so_far)) => so_far.clone(),
+        Some(Answer::Identity(_) | Answer::Pool(_)) => return Err(Failure::Malformed),
+    };
+    // Without the list, the answer is about nothing; an identity without datasets has an empty one.
+    for dataset in output.datasets.ok_or(Failure::Malformed)? {
+        about(dataset.identity_id.as_deref(), identity.as_str())?;
+        datasets.push(Dataset {
+            name: dataset.dataset_name,
+            storage_bytes: count(dataset.data_storage)?,
+            records: count(dataset.num_records)?,
+            last_modified: date(dataset.last_modified_date, now)?,
+        });
+    }
+    let so_far = Answer::Datasets(datasets);
+    match output.next_token.filter(|token| !token.is_empty()) {
+        None => Ok(Reply::Done(so_far)),
+        Some(token) if page.is_some_and(|page| page.token == token) => Err(Failure::Malformed),
+        Some(token) => Ok(Reply::More(Continuation { token, so_far })),
     }
 }
 

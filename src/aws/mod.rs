@@ -24,7 +24,7 @@ use tracing::debug;
 
 pub use credentials::Credentials;
 
-use crate::api::{Answer, Api, Call, Failure, Operation, Reply, Request};
+use crate::api::{Answer, Api, Call, Continuation, Failure, Operation, Reply, Request};
 use crate::clock::Clock;
 use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
@@ -140,6 +140,25 @@ impl AwsApi {
         Ok(Reply::Done(Answer::Pool(usage)))
     }
 
+    async fn list_datasets(
+        &self,
+        pool: &PoolId,
+        identity: IdentityId<'_>,
+        page: Option<&Continuation>,
+    ) -> Result<Reply, Failure> {
+        let call = self
+            .client(pool)
+            .list_datasets()
+            .identity_pool_id(pool.as_str())
+            .identity_id(identity.as_str())
+            .set_next_token(page.map(|page| page.token.clone()));
+        let output = call
+            .send()
+            .await
+            .map_err(|error| failure(Operation::ListDatasets, pool, &error))?;
+        answer::datasets(output, identity, page, self.clock.now().unix)
+    }
+
     fn client(&self, pool: &PoolId) -> &Client {
         self.clients
             .get(pool)
@@ -163,8 +182,12 @@ impl Api for AwsApi {
                 (Operation::DescribeIdentityPoolUsage, None) => {
                     self.describe_identity_pool_usage(pool).await
                 }
+                (Operation::ListDatasets, Some(identity)) => {
+                    self.list_datasets(pool, identity, request.continuation)
+                        .await
+                }
                 // The caller takes the identity from the operation's scope.
-                (Operation::DescribeIdentityUsage, None)
+                (Operation::DescribeIdentityUsage | Operation::ListDatasets, None)
                 | (Operation::DescribeIdentityPoolUsage, Some(_)) => Err(Failure::InvalidParameter),
             }
         })

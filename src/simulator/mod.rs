@@ -1,7 +1,7 @@
 //! A Cognito Sync of our own, for `demo`, the tests and the benches: a [`World`] of identities that
 //! live by a seeded script, and a thin REST face that speaks the service's wire protocol.
 //!
-//! It answers the two operations that the exporter calls. It checks that requests are signed for
+//! It answers the operations that the exporter can call. It checks that requests are signed for
 //! the right region and service, but not the signature itself: any key will do.
 
 mod fault;
@@ -20,9 +20,13 @@ use tokio_util::sync::CancellationToken;
 pub use fault::Fault;
 pub use world::{Life, World};
 
+use crate::api::Operation;
 use crate::clock::{Clock, Mono};
 use crate::web::listener::{self, Address, CannotListen, Connections, Listener};
 
+/// The most datasets in one page, unless a test wants fewer. AWS's own number is not documented; its
+/// Android client asks for 64.
+const PAGE_SIZE: usize = 64;
 /// More than any exporter is allowed to open.
 const MOST_CONNECTIONS: usize = 20_000;
 
@@ -39,6 +43,8 @@ struct State {
     world: World,
     latency: Duration,
     quota: Option<Quota>,
+    /// The most items of a list in one answer.
+    page_size: usize,
     faults: HashMap<String, Fault>,
     /// One call in this many fails, at random but the same way each time.
     random_faults: Option<u64>,
@@ -53,6 +59,8 @@ struct State {
 pub struct Call {
     /// When its head had arrived.
     pub at: Mono,
+    /// What was called.
+    pub operation: Operation,
     /// The pool asked about.
     pub pool: String,
     /// The identity asked about; none when the pool itself was.
@@ -104,6 +112,7 @@ impl Simulator {
             world,
             latency: Duration::ZERO,
             quota: None,
+            page_size: PAGE_SIZE,
             faults: HashMap::new(),
             random_faults: None,
             calls: 0,
@@ -146,6 +155,11 @@ impl Simulator {
     /// Every answer takes this much longer.
     pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
+    }
+
+    /// Lists come in pages of at most this many items.
+    pub fn set_page_size(&self, items: usize) {
+        self.state().page_size = items;
     }
 
     /// More calls per second than this are throttled.

@@ -9,15 +9,19 @@ use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 
 use super::{Call, Fault, Simulator};
-use crate::api::{PoolUsage, Usage};
+use crate::api::{Dataset, Operation, PoolUsage, Scope, Usage};
 use crate::identity::{IdentityId, PoolId, hash};
 
 type Reply = Response<Full<Bytes>>;
 
-/// What a request asks about.
+/// What a request asks for.
 struct Question {
+    operation: Operation,
     pool: String,
     identity: Option<String>,
+    /// `nextToken` and `maxResults`, as they stand in the query.
+    next_token: Option<String>,
+    max_results: Option<String>,
 }
 
 /// An error as AWS tells it: status, code, message.
@@ -54,7 +58,7 @@ impl Simulator {
     ) -> Result<Reply, io::Error> {
         let now = self.clock.now().mono;
         let _in_flight = InFlight::begin(self);
-        let question = question(method, uri.path());
+        let question = question(method, uri);
         let signed = signed_by(headers);
         let (number, latency, fault, throttled) = {
             let mut state = self.state();
@@ -73,6 +77,7 @@ impl Simulator {
             if let (Some(journal), Some(question)) = (&mut state.journal, &question) {
                 journal.push(Call {
                     at: now,
+                    operation: question.operation,
                     pool: question.pool.clone(),
                     identity: question.identity.clone(),
                     access_key: signed.as_ref().ok().map(|(key, _)| (*key).to_owned()),
@@ -106,71 +111,132 @@ impl Simulator {
     }
 
     fn look_up(&self, question: Option<Question>, region: &str) -> Result<String, Refusal> {
-        let Some(Question { pool, identity }) = question else {
-            return Err((
-                404,
-                "UnknownOperationException",
-                "there is no such operation".to_owned(),
-            ));
+        let Some(question) = question else {
+            let message = "there is no such operation".to_owned();
+            return Err((404, "UnknownOperationException", message));
         };
+        let Question {
+            operation,
+            pool,
+            identity,
+            ..
+        } = &question;
         let invalid = |what: &str| {
-            (
-                400,
-                "InvalidParameterException",
-                format!("{what} fails to satisfy its constraint"),
-            )
+            let message = format!("{what} fails to satisfy its constraint");
+            (400, "InvalidParameterException", message)
         };
-        let pool_id = PoolId::parse(&pool).map_err(|_| invalid("identityPoolId"))?;
-        let unknown = || {
+        let pool_id = PoolId::parse(pool).map_err(|_| invalid("identityPoolId"))?;
+        let not_found = |what: &str, id: &str| {
             (
                 404,
                 "ResourceNotFoundException",
-                format!("IdentityPool '{pool}' not found."),
+                format!("{what} '{id}' not found."),
             )
         };
         if pool_id.region() != region {
-            return Err(unknown());
+            return Err(not_found("IdentityPool", pool));
+        }
+        let identity = identity.as_deref().unwrap_or_default();
+        if operation.scope() == Scope::Identity {
+            IdentityId::parse(identity).map_err(|_| invalid("identityId"))?;
         }
         let (age, began) = self.age();
         let state = self.state();
-        match identity {
-            Some(identity) => {
-                IdentityId::parse(&identity).map_err(|_| invalid("identityId"))?;
-                let usage = state.world.usage(&pool, &identity, age, began);
-                let usage = usage.ok_or((
-                    404,
-                    "ResourceNotFoundException",
-                    format!("Identity '{identity}' not found."),
-                ))?;
-                Ok(identity_usage(&pool, &identity, &usage))
+        match operation {
+            Operation::DescribeIdentityUsage => {
+                let usage = state.world.usage(pool, identity, age, began);
+                let usage = usage.ok_or_else(|| not_found("Identity", identity))?;
+                Ok(identity_usage(pool, identity, &usage))
             }
-            None => Ok(pool_usage(
-                &pool,
-                &state
+            Operation::DescribeIdentityPoolUsage => {
+                let usage = state.world.pool_usage(pool, age, began);
+                Ok(pool_usage(
+                    pool,
+                    &usage.ok_or_else(|| not_found("IdentityPool", pool))?,
+                ))
+            }
+            Operation::ListDatasets => {
+                // AWS models no "not found" here: an unknown identity has no datasets.
+                let datasets = state
                     .world
-                    .pool_usage(&pool, age, began)
-                    .ok_or_else(unknown)?,
-            )),
+                    .datasets(pool, identity, age, began)
+                    .unwrap_or_default();
+                let page =
+                    Page::of(&question, state.page_size).ok_or_else(|| invalid("nextToken"))?;
+                Ok(page.of_datasets(identity, &datasets))
+            }
         }
     }
 }
 
-fn question(method: &Method, path: &str) -> Option<Question> {
-    let decode = |segment: &str| Some(percent_decode_str(segment).decode_utf8().ok()?.into_owned());
-    let segments: Vec<_> = path.strip_prefix('/')?.split('/').collect();
-    match segments[..] {
-        ["identitypools", pool] if method == Method::GET => Some(Question {
-            pool: decode(pool)?,
-            identity: None,
-        }),
-        ["identitypools", pool, "identities", identity] if method == Method::GET => {
-            Some(Question {
-                pool: decode(pool)?,
-                identity: Some(decode(identity)?),
-            })
-        }
-        _ => None,
+/// A part of a list.
+struct Page {
+    first: usize,
+    size: usize,
+}
+
+impl Page {
+    /// The page that a request asks for; `None` when its token is no token of ours.
+    fn of(question: &Question, largest: usize) -> Option<Self> {
+        let first = match &question.next_token {
+            Some(token) => token.strip_prefix("from-")?.parse().ok()?,
+            None => 0,
+        };
+        let size = question
+            .max_results
+            .as_ref()
+            .and_then(|size| size.parse().ok());
+        Some(Self {
+            first,
+            size: size.unwrap_or(largest).clamp(1, largest),
+        })
     }
+
+    fn of_datasets(&self, identity: &str, datasets: &[Dataset]) -> String {
+        let rest = datasets.get(self.first..).unwrap_or_default();
+        let (page, rest) = rest.split_at(self.size.min(rest.len()));
+        let token = (!rest.is_empty()).then(|| format!("from-{}", self.first + page.len()));
+        let page: Vec<_> = page
+            .iter()
+            .map(|dataset| dataset_fields(identity, dataset))
+            .collect();
+        let token = token.map_or("null".to_owned(), |token| quoted(&token));
+        let (count, page) = (page.len(), page.join(","));
+        format!("{{\"Count\":{count},\"Datasets\":[{page}],\"NextToken\":{token}}}")
+    }
+}
+
+fn question(method: &Method, uri: &Uri) -> Option<Question> {
+    let decode = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
+    let segments: Vec<_> = uri.path().strip_prefix('/')?.split('/').collect();
+    let (operation, pool, identity) = match segments[..] {
+        _ if method != Method::GET => return None,
+        ["identitypools", pool] => (Operation::DescribeIdentityPoolUsage, pool, None),
+        ["identitypools", pool, "identities", identity] => {
+            (Operation::DescribeIdentityUsage, pool, Some(identity))
+        }
+        ["identitypools", pool, "identities", identity, "datasets"] => {
+            (Operation::ListDatasets, pool, Some(identity))
+        }
+        _ => return None,
+    };
+    let parameter = |name: &str| {
+        let pairs = uri.query().unwrap_or_default().split('&');
+        pairs
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+    };
+    let parameter = |name| parameter(name).and_then(|(_, value)| decode(value));
+    Some(Question {
+        operation,
+        pool: decode(pool)?,
+        identity: match identity {
+            Some(identity) => Some(decode(identity)?),
+            None => None,
+        },
+        next_token: parameter("nextToken"),
+        max_results: parameter("maxResults"),
+    })
 }
 
 /// The access key id and the region that a request is signed with, by SigV4's
@@ -258,7 +324,7 @@ fn identity_usage(pool: &str, identity: &str, usage: &Usage) -> String {
             .storage_bytes
             .map(|bytes| ("DataStorage", bytes.to_string())),
     ];
-    object("IdentityUsage", fields.into_iter().flatten())
+    named_object("IdentityUsage", fields.into_iter().flatten())
 }
 
 fn pool_usage(pool: &str, usage: &PoolUsage) -> String {
@@ -274,14 +340,42 @@ fn pool_usage(pool: &str, usage: &PoolUsage) -> String {
             .last_modified
             .map(|date| ("LastModifiedDate", epoch(date))),
     ];
-    object("IdentityPoolUsage", fields.into_iter().flatten())
+    named_object("IdentityPoolUsage", fields.into_iter().flatten())
 }
 
-fn object(name: &str, fields: impl Iterator<Item = (&'static str, String)>) -> String {
+fn dataset_fields(identity: &str, dataset: &Dataset) -> String {
+    let fields = [
+        dataset
+            .last_modified
+            .map(|date| ("CreationDate", epoch(date))),
+        dataset
+            .storage_bytes
+            .map(|bytes| ("DataStorage", bytes.to_string())),
+        dataset
+            .name
+            .as_ref()
+            .map(|name| ("DatasetName", quoted(name))),
+        Some(("IdentityId", quoted(identity))),
+        Some(("LastModifiedBy", quoted("123456789012"))),
+        dataset
+            .last_modified
+            .map(|date| ("LastModifiedDate", epoch(date))),
+        dataset
+            .records
+            .map(|records| ("NumRecords", records.to_string())),
+    ];
+    object(fields.into_iter().flatten())
+}
+
+fn named_object(name: &str, fields: impl Iterator<Item = (&'static str, String)>) -> String {
+    object([(name, object(fields))].into_iter())
+}
+
+fn object<'a>(fields: impl Iterator<Item = (&'a str, String)>) -> String {
     let fields: Vec<_> = fields
         .map(|(key, value)| format!("\"{key}\":{value}"))
         .collect();
-    format!("{{\"{name}\":{{{}}}}}", fields.join(","))
+    format!("{{{}}}", fields.join(","))
 }
 
 fn quoted(text: &str) -> String {

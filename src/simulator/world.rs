@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::{PoolUsage, Usage};
+use crate::api::{Dataset, PoolUsage, Usage};
 use crate::config::Limits;
 use crate::identity::hash;
 
@@ -14,6 +14,8 @@ const LIMITS: Limits = Limits {
     datasets: 20,
 };
 const DAY: f64 = 86_400.0;
+/// What a record takes, key and value, in every dataset.
+const BYTES_OF_RECORD: u64 = 1_536;
 
 /// All pools, by id, and their identities, by id.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +93,31 @@ impl World {
     #[must_use]
     pub fn usage(&self, pool: &str, identity: &str, age: f64, began: f64) -> Option<Usage> {
         self.pools.get(pool)?.get(identity)?.usage(age, began)
+    }
+
+    /// The datasets of an identity at that time, named by their number. They share its bytes as
+    /// evenly as whole numbers can, the first one taking the rest.
+    #[must_use]
+    pub fn datasets(
+        &self,
+        pool: &str,
+        identity: &str,
+        age: f64,
+        began: f64,
+    ) -> Option<Vec<Dataset>> {
+        let usage = self.usage(pool, identity, age, began)?;
+        let count = u64::from(usage.datasets.unwrap_or(0));
+        let dataset = |number: u64| {
+            let rest = |bytes: u64| if number == 0 { bytes % count } else { 0 };
+            let storage_bytes = usage.storage_bytes.map(|bytes| bytes / count + rest(bytes));
+            Dataset {
+                name: Some(format!("dataset-{}", number + 1)),
+                storage_bytes,
+                records: storage_bytes.map(|bytes| bytes.div_ceil(BYTES_OF_RECORD)),
+                last_modified: usage.last_modified,
+            }
+        };
+        Some((0..count).map(dataset).collect())
     }
 
     /// What a pool has at that time.

@@ -3,6 +3,7 @@
 mod history;
 mod record;
 mod records;
+mod side_table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,8 +13,9 @@ use tracing::{debug, info, warn};
 pub use history::{History, Poll};
 pub use record::{AsOf, Record, State};
 pub use records::{CHUNK, Records};
+pub use side_table::SideTable;
 
-use crate::api::{Answer, Failure, FailureClass, PoolUsage, Usage};
+use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Usage};
 use crate::clock::Mono;
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::observation::Observation;
@@ -39,6 +41,8 @@ struct Known {
 #[derive(Debug)]
 struct Pool {
     records: Records,
+    /// Of those whose datasets were listed, the last list.
+    datasets: Datasets,
     health: Health,
     usage: Option<AsOf<PoolUsage>>,
 }
@@ -47,11 +51,15 @@ impl Pool {
     fn new(pool: &targets::Pool) -> Self {
         Self {
             records: Records::new(pool.identities.len()),
+            datasets: SideTable::new(pool.identities.len()),
             health: Health::default(),
             usage: None,
         }
     }
 }
+
+/// The last list of datasets of each identity that was asked for one.
+pub type Datasets = SideTable<AsOf<Arc<[Dataset]>>>;
 
 /// What is told of a pool in the log: only its changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,11 +109,13 @@ impl Store {
             let pool = &mut pools[index.0];
             pool.usage.clone_from(&old.usage);
             pool.health.own = old.health.own;
-            for (identity, record) in old.records.chunks().flatten().enumerate() {
-                if let Some(Target::Identity { identity, .. }) =
-                    diff.target(Target::identity(old_index, identity))
-                {
+            for (old_identity, record) in old.records.chunks().flatten().enumerate() {
+                let old_target = Target::identity(old_index, old_identity);
+                if let Some(Target::Identity { identity, .. }) = diff.target(old_target) {
+                    let old_identity = IdentityIndex(old_identity);
                     *pool.records.get_mut(identity.0) = *record;
+                    let datasets = old.datasets.get(old_identity);
+                    pool.datasets.set(identity, datasets.cloned());
                     pool.health.count(record.failure(), |count| count + 1);
                 }
             }
@@ -125,6 +135,10 @@ impl Store {
             (Target::Identity { pool, identity }, Ok(Answer::Identity(usage))) => {
                 self.record_identity(pool, identity, Ok(*usage), observation);
             }
+            (Target::Identity { pool, identity }, Ok(Answer::Datasets(datasets))) => {
+                let usage = Usage::of_datasets(datasets);
+                self.record_identity(pool, identity, Ok(usage), observation);
+            }
             (Target::Identity { pool, identity }, Err(failure)) => {
                 self.record_identity(pool, identity, Err(*failure), observation);
             }
@@ -135,7 +149,7 @@ impl Store {
                 self.record_pool(pool, Err(*failure), observation);
             }
             (Target::Identity { .. }, Ok(Answer::Pool(_)))
-            | (Target::Pool { .. }, Ok(Answer::Identity(_))) => {
+            | (Target::Pool { .. }, Ok(Answer::Identity(_) | Answer::Datasets(_))) => {
                 debug_assert!(false, "the poller refuses answers to another operation");
             }
         }
@@ -156,11 +170,23 @@ impl Store {
             known.history.record(observation);
             let targets = Arc::clone(&known.targets);
             let Pool {
-                records, health, ..
+                records,
+                datasets,
+                health,
+                ..
             } = &mut known.pools[pool.0];
             let record = records.get_mut(identity.0);
             let (before, health_before) = (record.failure(), *health);
-            record.apply(result, observation.asked);
+            if record.apply(result, observation.asked) {
+                match &observation.result {
+                    Ok(Answer::Datasets(list)) => {
+                        let (value, asked) = (Arc::from(&list[..]), observation.asked);
+                        datasets.set(identity, Some(AsOf { value, asked }));
+                    }
+                    Err(Failure::NotFound) => datasets.set(identity, None),
+                    Ok(_) | Err(_) => {}
+                }
+            }
             health.count(before, |count| count - 1);
             health.count(record.failure(), |count| count + 1);
             (targets, before, record.failure(), (health_before, *health))
@@ -226,6 +252,7 @@ impl Store {
     fn snapshot_of(known: &Known) -> Snapshot {
         let pool = |pool: &Pool| PoolSnapshot {
             records: pool.records.clone(),
+            datasets: pool.datasets.clone(),
             usage: pool.usage,
         };
         Snapshot {
@@ -279,6 +306,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 struct PoolSnapshot {
     records: Records,
+    datasets: Datasets,
     usage: Option<AsOf<PoolUsage>>,
 }
 
@@ -289,6 +317,8 @@ pub struct PoolView<'a> {
     pub target: &'a targets::Pool,
     /// What was known of each identity, in the order of `target.identities`.
     pub records: &'a Records,
+    /// The last list of datasets of each identity that was asked for one.
+    pub datasets: &'a Datasets,
     usage: Option<&'a AsOf<PoolUsage>>,
 }
 
@@ -301,10 +331,15 @@ impl Snapshot {
     /// One pool.
     #[must_use]
     pub fn pool(&self, index: PoolIndex) -> PoolView<'_> {
-        let PoolSnapshot { records, usage } = &self.pools[index.0];
+        let PoolSnapshot {
+            records,
+            datasets,
+            usage,
+        } = &self.pools[index.0];
         PoolView {
             target: &self.targets.pools[index.0],
             records,
+            datasets,
             usage: usage.as_ref(),
         }
     }

@@ -87,25 +87,26 @@ pub struct Record {
 }
 
 impl Record {
-    /// Takes in what a poll brought. A failure changes no usage, and only a success or "not found"
-    /// says anything on whether the identity exists. What was asked before the last success is out
-    /// of date and changes nothing.
-    pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Moment) {
+    /// Takes in the result of a poll. A failure changes no usage, and only a success or "not found"
+    /// says whether the identity exists. What was asked before the last success is out of date and
+    /// changes nothing; the result is then false.
+    pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Moment) -> bool {
         if self
             .success
             .is_some_and(|success| asked.mono < success.asked.mono)
         {
-            return;
+            return false;
         }
         match result {
             Ok(usage) => {
+                let success = Some(AsOf {
+                    value: usage,
+                    asked,
+                });
                 *self = Self {
-                    success: Some(AsOf {
-                        value: usage,
-                        asked,
-                    }),
+                    success,
                     ..Self::default()
-                }
+                };
             }
             Err(failure) => {
                 self.failure = Some(failure);
@@ -114,6 +115,7 @@ impl Record {
                 self.missing |= failure == Failure::NotFound;
             }
         }
+        true
     }
 
     /// What the identity is, while usage from before `oldest_shown` is stale.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Server, configuration, identity_id, pool_id, still_world, usage};
 use cognitosync_exporter::api::{
-    Answer, Api, Failure, Operation, PoolUsage, Reply, Request, Usage,
+    Answer, Api, Continuation, Failure, Operation, PoolUsage, Reply, Request, Usage,
 };
 use cognitosync_exporter::aws::{AwsApi, Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
@@ -50,6 +50,20 @@ async fn ask_pool(source: &AwsApi) -> Result<PoolUsage, Failure> {
         Reply::Done(Answer::Pool(usage)) => Ok(usage),
         other => panic!("{other:?}"),
     }
+}
+
+pub(crate) async fn ask_datasets(
+    source: &AwsApi,
+    page: Option<&Continuation>,
+) -> Result<Reply, Failure> {
+    let (pool, identity) = (PoolId::parse(&pool_id(0)).unwrap(), identity_id(0));
+    let request = Request {
+        operation: Operation::ListDatasets,
+        pool: &pool,
+        identity: Some(IdentityId::parse(&identity).unwrap()),
+        continuation: page,
+    };
+    source.call(request).await
 }
 
 #[tokio::test]
@@ -150,6 +164,11 @@ async fn each_fault_has_its_name() {
             Err(failure),
             "{fault:?}, of the pool"
         );
+        assert_eq!(
+            ask_datasets(&source, None).await,
+            Err(failure),
+            "{fault:?}, of the datasets"
+        );
         let struck: Vec<_> = server
             .simulator
             .take_journal()
@@ -158,7 +177,7 @@ async fn each_fault_has_its_name() {
             .collect();
         assert_eq!(
             struck,
-            [Some(fault.clone()), Some(fault.clone())],
+            vec![Some(fault.clone()); 3],
             "one call each, and the fault fired"
         );
     }

@@ -17,6 +17,7 @@ mod configuration;
 mod credentials;
 mod front_door;
 mod lifecycle;
+mod list_datasets;
 mod logs;
 mod polling;
 mod reload;

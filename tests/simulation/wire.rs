@@ -100,6 +100,9 @@ impl Api for Source {
                 Operation::DescribeIdentityPoolUsage => {
                     world.pool_usage(pool, age, BEGAN).map(Answer::Pool)
                 }
+                Operation::ListDatasets => world
+                    .datasets(pool, subject, age, BEGAN)
+                    .map(Answer::Datasets),
             };
             self.answer(operation, subject, answer)
                 .await
