@@ -1,5 +1,7 @@
-"""boto3 asking the simulator at ENDPOINT for CALLS identities with THREADS threads; prints CPU microseconds a call and calls a
-second. Usage: boto3_client.py ENDPOINT THREADS CALLS"""
+"""boto3 as a client of the simulator: boto3_client.py ENDPOINT THREADS CALLS
+
+Asks for CALLS identities with THREADS threads; prints CPU microseconds a call and calls a second.
+"""
 
 import sys
 import time

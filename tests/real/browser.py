@@ -1,7 +1,8 @@
 """Looks at a page in Chromium, in light, in dark and as wide as a phone: browser.py URL PICTURES
 
-Writes PICTURES-light.png, -dark.png and -phone.png, and prints as JSON what is wrong with each: what the console says, what is wider than the
-window or than its box, which texts overlap, and which stand out too little from their background.
+Writes PICTURES-light.png, -dark.png and -phone.png, and prints as JSON what is wrong with each:
+what the console says, what is wider than the window or than its box, which texts overlap, and
+which stand out too little from their background.
 """
 
 import base64
@@ -22,9 +23,11 @@ CONTRAST = 4.5
 FLAWS = """
 const flaws = [];
 const page = document.documentElement;
-if (page.scrollWidth > page.clientWidth) flaws.push(`the page is ${page.scrollWidth} wide, the window ${page.clientWidth}`);
+if (page.scrollWidth > page.clientWidth)
+  flaws.push(`the page is ${page.scrollWidth} wide, the window ${page.clientWidth}`);
 const colour = text => text.match(/[0-9.]+/g).map(Number);
-const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
+const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255)
+  .map(c => c <= .03928 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
   .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
 const behind = element => {
   for (let e = element; e; e = e.parentElement) {
@@ -46,11 +49,13 @@ while (walker.nextNode()) {
   if (contrast < arguments[0]) flaws.push(`contrast ${contrast.toFixed(2)}: ${text.slice(0, 40)}`);
   for (const box of range.getClientRects()) {
     if (box.width < 1 || box.height < 1) continue;
-    if (box.left < -1 || box.right > page.clientWidth + 1) flaws.push(`cut off: ${text.slice(0, 40)}`);
+    if (box.left < -1 || box.right > page.clientWidth + 1)
+      flaws.push(`cut off: ${text.slice(0, 40)}`);
     for (const [other, its] of boxes.slice(-60)) {
       const across = Math.min(box.right, its.right) - Math.max(box.left, its.left);
       const down = Math.min(box.bottom, its.bottom) - Math.max(box.top, its.top);
-      if (across > 1 && down > 4) flaws.push(`overlap: ${text.slice(0, 40)} and ${other.slice(0, 40)}`);
+      if (across > 1 && down > 4)
+        flaws.push(`overlap: ${text.slice(0, 40)} and ${other.slice(0, 40)}`);
     }
     boxes.push([text, box]);
   }
@@ -63,8 +68,18 @@ return flaws;
 def browser(profile):
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
-    for flag in ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync", "--hide-scrollbars", f"--user-data-dir={profile}"]:
+    for flag in [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--hide-scrollbars",
+        f"--user-data-dir={profile}",
+    ]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
@@ -74,7 +89,9 @@ def picture(chromium, file):
     """Of the whole page, however long."""
     size = chromium.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
     clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 8000), "scale": 1}
-    shot = chromium.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
+    shot = chromium.execute_cdp_cmd(
+        "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
+    )
     pathlib.Path(file).write_bytes(base64.b64decode(shot["data"]))
 
 
@@ -84,16 +101,35 @@ def main(url, pictures):
         chromium = browser(profile)
         try:
             for name, width, scheme in LOOKS:
-                metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": name == "phone"}
+                metrics = {
+                    "width": width,
+                    "height": 900,
+                    "deviceScaleFactor": 1,
+                    "mobile": name == "phone",
+                }
                 chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-                chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+                chromium.execute_cdp_cmd(
+                    "Emulation.setEmulatedMedia",
+                    {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+                )
                 chromium.get(url)
                 flaws = chromium.execute_script(FLAWS, CONTRAST)
                 # A page without an icon is no flaw.
-                said = [line["message"] for line in chromium.get_log("browser") if "favicon" not in line["message"]]
+                said = [
+                    line["message"]
+                    for line in chromium.get_log("browser")
+                    if "favicon" not in line["message"]
+                ]
                 picture(chromium, f"{pictures}-{name}.png")
-                background = chromium.execute_script("return getComputedStyle(document.body).backgroundColor")
-                found[name] = {"title": chromium.title, "background": background, "flaws": sorted(set(flaws)), "console": said}
+                background = chromium.execute_script(
+                    "return getComputedStyle(document.body).backgroundColor"
+                )
+                found[name] = {
+                    "title": chromium.title,
+                    "background": background,
+                    "flaws": sorted(set(flaws)),
+                    "console": said,
+                }
         finally:
             chromium.quit()
     json.dump(found, sys.stdout)

@@ -1,8 +1,9 @@
 """Five weeks of a past for an exporter that has just started: history.py URL INSTANCE DIRECTORY
 
-Takes what /metrics tells now and writes, as blocks of Prometheus' storage, what it could have told each hour before, and each minute of
-the last hours: identities that grew, writers that became fewer. So that queries over days and weeks have something to find in a test of minutes.
-Prints as JSON how many samples it wrote.
+Takes what /metrics tells now and writes, as blocks of Prometheus' storage, what it could have told
+each hour before, and each minute of the last hours: identities that grew, writers that became
+fewer. So that queries over days and weeks have something to find in a test of minutes. Prints as
+JSON how many samples it wrote.
 """
 
 import json
@@ -22,15 +23,24 @@ LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([^ ]+)$")
 
 
 def past(name, value, all_identities, uptime, ago):
-    """What a sample was so many seconds ago; all_identities is how many its pool has, where it counts some of them; uptime is how long the
-    exporter has run, in seconds."""
+    """What a sample was so many seconds ago.
+
+    all_identities is how many its pool has, where it counts some of them; uptime is how long the
+    exporter has run, in seconds.
+    """
     weeks = ago / WEEK
     if "idle_seconds_bucket" in name:
         # More had written lately, the further back the more.
         return round(value + (all_identities - value) * weeks / (WEEKS + 1))
-    if name in ("cognitosync_identity_storage_bytes", "cognitosync_pool_watched_storage_bytes", "cognitosync_pool_storage_bytes"):
+    if name in (
+        "cognitosync_identity_storage_bytes",
+        "cognitosync_pool_watched_storage_bytes",
+        "cognitosync_pool_storage_bytes",
+    ):
         return value * (1 - weeks / (3 * WEEKS))
-    if name.endswith(("_total", "_count", "_sum", "_bucket")) and not name.startswith("cognitosync_pool_"):
+    if name.endswith(("_total", "_count", "_sum", "_bucket")) and not name.startswith(
+        "cognitosync_pool_"
+    ):
         # It counted at the same rates before.
         return value / uptime * (WEEKS * WEEK - ago)
     if name.startswith("cognitosync_identity_") and name.endswith("_timestamp_seconds"):
@@ -40,13 +50,25 @@ def past(name, value, all_identities, uptime, ago):
 
 def main(url, instance, directory):
     # In the format that Prometheus asks for, so that the past's series are the present's.
-    request = urllib.request.Request(f"{url}/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"})
+    request = urllib.request.Request(
+        f"{url}/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0"}
+    )
     with urllib.request.urlopen(request, timeout=30) as answer:
-        lines = [LINE.match(line) for line in answer.read().decode().splitlines() if not line.startswith("#")]
+        lines = [
+            LINE.match(line)
+            for line in answer.read().decode().splitlines()
+            if not line.startswith("#")
+        ]
     lines = sorted(filter(None, lines), key=lambda match: match[1])
     infinite = ',le="+Inf"'
-    everybody = {match[2].removesuffix(infinite): float(match[3]) for match in lines if match[1].endswith("idle_seconds_bucket") and match[2].endswith(infinite)}
-    uptime = time.time() - next(float(match[3]) for match in lines if match[1] == "process_start_time_seconds")
+    everybody = {
+        match[2].removesuffix(infinite): float(match[3])
+        for match in lines
+        if match[1].endswith("idle_seconds_bucket") and match[2].endswith(infinite)
+    }
+    uptime = time.time() - next(
+        float(match[3]) for match in lines if match[1] == "process_start_time_seconds"
+    )
     end = int(time.time()) // MINUTE * MINUTE
     times = [*range(end - WEEKS * WEEK, end - RECENT, HOUR), *range(end - RECENT, end, MINUTE)]
     written = 0
@@ -57,16 +79,31 @@ def main(url, instance, directory):
             for match in lines:
                 name, labels, value = match[1], match[2] or "", float(match[3])
                 identities = everybody.get(labels.split(",le=")[0])
-                inside = ",".join(filter(None, [labels, 'job="cognitosync"', f'instance="{instance}"']))
+                inside = ",".join(
+                    filter(None, [labels, 'job="cognitosync"', f'instance="{instance}"'])
+                )
                 for at in times:
-                    out.write(f"{name}{{{inside}}} {past(name, value, identities, uptime, end - at)} {at}\n")
+                    was = past(name, value, identities, uptime, end - at)
+                    out.write(f"{name}{{{inside}}} {was} {at}\n")
                     written += 1
             # What Prometheus adds to each scrape.
+            inside = f'job="cognitosync",instance="{instance}"'
             for at in times:
-                out.write(f'scrape_samples_scraped{{job="cognitosync",instance="{instance}"}} {len(lines)} {at}\n')
+                out.write(f"scrape_samples_scraped{{{inside}}} {len(lines)} {at}\n")
             out.write("# EOF\n")
-        subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1000h", file, directory],
-                       check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [
+                "promtool",
+                "tsdb",
+                "create-blocks-from",
+                "openmetrics",
+                "--max-block-duration=1000h",
+                file,
+                directory,
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     json.dump({"samples": written}, sys.stdout)
 
 

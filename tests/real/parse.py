@@ -1,4 +1,7 @@
-"""prometheus-client's parsers: reads an exposition from standard input, as `text` or `openmetrics`, prints types, units and samples as JSON."""
+"""prometheus-client's parsers: parse.py text|openmetrics
+
+Reads an exposition from standard input and prints types, units and samples as JSON.
+"""
 
 import json
 import sys
@@ -13,7 +16,11 @@ json.dump(
         "types": {family.name: family.type for family in families},
         "units": {family.name: family.unit for family in families},
         "helps": {family.name: family.documentation for family in families},
-        "samples": [[sample.name, sample.labels, str(sample.value)] for family in families for sample in family.samples],
+        "samples": [
+            [sample.name, sample.labels, str(sample.value)]
+            for family in families
+            for sample in family.samples
+        ],
     },
     sys.stdout,
 )

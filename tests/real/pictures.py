@@ -1,8 +1,9 @@
 """Draws a dashboard: pictures.py PROMETHEUS IDENTITY BOARD UPLOT PICTURE
 
-A stand-in for Grafana, which is not at hand: reads the dashboard's JSON, asks the Prometheus at that URL what each panel asks, and draws with uPlot in
-Chromium, as the JSON says: kinds of panels, places, units, thresholds, legends. UPLOT is the directory with uPlot's files. Prints as JSON what is
-wrong with the picture, as browser.py does, and which panels are empty.
+A stand-in for Grafana, which is not at hand: reads the dashboard's JSON, asks the Prometheus at
+that URL what each panel asks, and draws with uPlot in Chromium, as the JSON says: kinds of panels,
+places, units, thresholds, legends. UPLOT is the directory with uPlot's files. Prints as JSON what
+is wrong with the picture, as browser.py does, and which panels are empty.
 """
 
 import html
@@ -21,8 +22,25 @@ WIDTH, CELL, GAP = 1600, 34, 8
 SCRAPE_INTERVAL = 15
 POINTS = 240
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-COLOURS = {"green": "#73bf69", "yellow": "#fade2a", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2"}
-PALETTE = ["#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#6ccf8e", "#fce2de", "#fa6400"]
+COLOURS = {
+    "green": "#73bf69",
+    "yellow": "#fade2a",
+    "orange": "#ff9830",
+    "red": "#f2495c",
+    "blue": "#5794f2",
+}
+PALETTE = [
+    "#73bf69",
+    "#f2cc0c",
+    "#8ab8ff",
+    "#ff780a",
+    "#f2495c",
+    "#5794f2",
+    "#b877d9",
+    "#6ccf8e",
+    "#fce2de",
+    "#fa6400",
+]
 
 STYLE = """
 body { margin: 0; padding: 12px; background: #111217; color: #d8d9da; font: 13px/1.35 system-ui, sans-serif; }
@@ -67,12 +85,16 @@ def shown(value, unit):
 
 
 def colour(value, steps):
-    reached = [step["color"] for step in steps if step.get("value") is None or value >= step["value"]]
+    reached = [
+        step["color"] for step in steps if step.get("value") is None or value >= step["value"]
+    ]
     return COLOURS[reached[-1] if reached else "green"]
 
 
 def legend(target, labels):
-    text = target.get("legendFormat") or ", ".join(f"{name}={value}" for name, value in labels.items())
+    text = target.get("legendFormat") or ", ".join(
+        f"{name}={value}" for name, value in labels.items()
+    )
     for name, value in labels.items():
         text = text.replace("{{" + name + "}}", value)
     return text
@@ -89,7 +111,12 @@ class Board:
     def query(self, expr):
         step = (self.end - self.since) / POINTS
         rate = max(4 * SCRAPE_INTERVAL, int(step) + SCRAPE_INTERVAL)
-        for name, value in [("$__rate_interval", f"{rate}s"), ("$job", ".*"), ("$pool", ".*"), ("$identity", self.identity)]:
+        for name, value in [
+            ("$__rate_interval", f"{rate}s"),
+            ("$job", ".*"),
+            ("$pool", ".*"),
+            ("$identity", self.identity),
+        ]:
             expr = expr.replace(name, value)
         return expr
 
@@ -99,7 +126,7 @@ class Board:
     def panel(self, panel):
         place = panel["gridPos"]
         wide = (WIDTH - 24) / 24
-        box = f'left:{place["x"] * wide:.0f}px;top:{place["y"] * CELL}px;width:{place["w"] * wide - GAP:.0f}px;height:{place["h"] * CELL - GAP}px'
+        box = f"left:{place['x'] * wide:.0f}px;top:{place['y'] * CELL}px;width:{place['w'] * wide - GAP:.0f}px;height:{place['h'] * CELL - GAP}px"
         if panel["type"] == "row":
             return f'<div class="row" style="{box}">{html.escape(panel["title"])}</div>'
         defaults = panel["fieldConfig"]["defaults"]
@@ -124,8 +151,10 @@ class Board:
             value, name = float(one["value"][1]), html.escape(legend(target, one["metric"]))
             part = min(value / defaults.get("max", 1), 1) * 100
             painted = colour(value, defaults["thresholds"]["steps"])
-            bars.append(f'<div class="bar"><span>{name}</span><div class="track"><div style="width:{part:.1f}%;background:{painted}"></div></div>'
-                        f'<span style="color:{painted}">{shown(value, defaults["unit"])}</span></div>')
+            bars.append(
+                f'<div class="bar"><span>{name}</span><div class="track"><div style="width:{part:.1f}%;background:{painted}"></div></div>'
+                f'<span style="color:{painted}">{shown(value, defaults["unit"])}</span></div>'
+            )
         return "".join(bars)
 
     def table(self, panel, defaults, place):
@@ -135,16 +164,23 @@ class Board:
             return panel["fieldConfig"]["defaults"].get("noValue", "none")
         organised = panel["transformations"][0]["options"]
         renamed, hidden = organised["renameByName"], organised["excludeByName"]
-        rules = {rule["matcher"]["options"]: {one["id"]: one["value"] for one in rule["properties"]} for rule in panel["fieldConfig"]["overrides"]}
+        rules = {
+            rule["matcher"]["options"]: {one["id"]: one["value"] for one in rule["properties"]}
+            for rule in panel["fieldConfig"]["overrides"]
+        }
         columns = sorted({name for one in found for name in one["metric"] if name not in hidden})
         value_rule = rules.get(renamed["Value"], {})
-        head = "".join(f"<th>{html.escape(renamed.get(name, name))}</th>" for name in [*columns, "Value"])
+        head = "".join(
+            f"<th>{html.escape(renamed.get(name, name))}</th>" for name in [*columns, "Value"]
+        )
         body = []
         for one in found[: int((place["h"] * CELL - GAP - 50) / 22)]:
             value = float(one["value"][1])
             steps = value_rule.get("thresholds", {}).get("steps")
             painted = f' style="color:{colour(value, steps)}"' if steps else ""
-            cells = "".join(f'<td>{html.escape(one["metric"].get(name, ""))}</td>' for name in columns)
+            cells = "".join(
+                f"<td>{html.escape(one['metric'].get(name, ''))}</td>" for name in columns
+            )
             body.append(f"<tr>{cells}<td{painted}>{shown(value, value_rule['unit'])}</td></tr>")
         return f"<table><tr>{head}</tr>{''.join(body)}</table>"
 
@@ -153,25 +189,59 @@ class Board:
         end = self.end // step * step
         times = list(range(end - step * POINTS, end + 1, step))
         names, lines = [], []
-        fixed = {rule["matcher"]["options"]: one["value"]["fixedColor"] for rule in panel["fieldConfig"]["overrides"]
-                 for one in rule["properties"] if one["id"] == "color"}
+        fixed = {
+            rule["matcher"]["options"]: one["value"]["fixedColor"]
+            for rule in panel["fieldConfig"]["overrides"]
+            for one in rule["properties"]
+            if one["id"] == "color"
+        }
         for target in panel["targets"]:
-            for one in ask(self.prometheus, "query_range", query=self.query(target["expr"]), start=times[0], end=times[-1], step=step):
+            for one in ask(
+                self.prometheus,
+                "query_range",
+                query=self.query(target["expr"]),
+                start=times[0],
+                end=times[-1],
+                step=step,
+            ):
                 values = {int(float(at)): float(value) for at, value in one["values"]}
                 names.append(legend(target, one["metric"]))
-                lines.append([None if math.isnan(values.get(at, math.nan)) else values[at] for at in times])
+                lines.append(
+                    [None if math.isnan(values.get(at, math.nan)) else values[at] for at in times]
+                )
         if not lines:
             self.empty.append(panel["title"])
         stacked = defaults["custom"].get("stacking", {}).get("mode") == "normal"
-        dashed = [step for step in defaults.get("thresholds", {}).get("steps", []) if step.get("value") is not None]
-        painted = [COLOURS[fixed[name]] if name in fixed else PALETTE[index % len(PALETTE)] for index, name in enumerate(names)]
-        keys = "".join(f'<span><i style="background:{painted[index]}"></i>{html.escape(name)}</span>' for index, name in enumerate(names[:12]))
+        dashed = [
+            step
+            for step in defaults.get("thresholds", {}).get("steps", [])
+            if step.get("value") is not None
+        ]
+        painted = [
+            COLOURS[fixed[name]] if name in fixed else PALETTE[index % len(PALETTE)]
+            for index, name in enumerate(names)
+        ]
+        keys = "".join(
+            f'<span><i style="background:{painted[index]}"></i>{html.escape(name)}</span>'
+            for index, name in enumerate(names[:12])
+        )
         place_id = f"chart{len(self.charts)}"
-        self.charts.append({
-            "id": place_id, "width": int(place["w"] * (WIDTH - 24) / 24 - GAP - 24), "height": int(place["h"] * CELL - GAP - 70), "times": times,
-            "lines": lines, "names": names, "painted": painted, "stacked": stacked, "unit": defaults["unit"], "min": defaults.get("min"), "max": defaults.get("max"),
-            "dashed": [[step["value"], COLOURS[step["color"]]] for step in dashed],
-        })
+        self.charts.append(
+            {
+                "id": place_id,
+                "width": int(place["w"] * (WIDTH - 24) / 24 - GAP - 24),
+                "height": int(place["h"] * CELL - GAP - 70),
+                "times": times,
+                "lines": lines,
+                "names": names,
+                "painted": painted,
+                "stacked": stacked,
+                "unit": defaults["unit"],
+                "min": defaults.get("min"),
+                "max": defaults.get("max"),
+                "dashed": [[step["value"], COLOURS[step["color"]]] for step in dashed],
+            }
+        )
         return f'<div id="{place_id}"></div><div class="legend">{keys}</div>'
 
 
@@ -212,8 +282,13 @@ for (const chart of charts) {
 def main(prometheus, identity, file, uplot, picture):
     board = Board(prometheus, identity, json.loads(pathlib.Path(file).read_text()))
     panels = "".join(board.panel(panel) for panel in board.board["panels"])
-    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board.board["panels"]) * CELL
-    library = {name: (pathlib.Path(uplot) / name).read_text() for name in ["uPlot.iife.min.js", "uPlot.min.css"]}
+    height = (
+        max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board.board["panels"]) * CELL
+    )
+    library = {
+        name: (pathlib.Path(uplot) / name).read_text()
+        for name in ["uPlot.iife.min.js", "uPlot.min.css"]
+    }
     page = f"""<!doctype html><meta charset="utf-8"><title>{html.escape(board.board["title"])}</title><style>{library["uPlot.min.css"]}{STYLE}</style>
 <h1>{html.escape(board.board["title"])}</h1><p class="note">Drawn by a stand-in (uPlot, from the dashboard's JSON and a real Prometheus), not by Grafana. The world is the demo's; most of its past is made up.</p>
 <div class="grid" style="width:{WIDTH - 24}px;height:{height}px">{panels}</div>
@@ -223,14 +298,25 @@ def main(prometheus, identity, file, uplot, picture):
         drawn.write_text(page)
         chromium = browser.browser(pathlib.Path(folder) / "profile")
         try:
-            chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+            chromium.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride",
+                {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+            )
             chromium.get(drawn.as_uri())
             flaws = chromium.execute_script(browser.FLAWS, 3)
             browser.picture(chromium, picture)
             said = [line["message"] for line in chromium.get_log("browser")]
         finally:
             chromium.quit()
-    json.dump({"flaws": sorted(set(flaws)), "console": said, "empty": board.empty, "charts": len(board.charts)}, sys.stdout)
+    json.dump(
+        {
+            "flaws": sorted(set(flaws)),
+            "console": said,
+            "empty": board.empty,
+            "charts": len(board.charts),
+        },
+        sys.stdout,
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Restarts an exporter under socket activation while clients connect without pause: restarts.py RESTARTS COMMAND [ARGUMENT...]
+"""Restarts an exporter under socket activation: restarts.py RESTARTS COMMAND [ARGUMENT...]
 
-Does what systemd does: holds the listening socket, passes it as descriptor 3, waits for READY=1, sends SIGTERM. Prints as JSON what became of
-the clients.
+Does what systemd does: holds the listening socket, passes it as descriptor 3, waits for READY=1,
+sends SIGTERM; clients connect without pause meanwhile. Prints as JSON what became of them.
 """
 
 import collections
@@ -41,19 +41,30 @@ def main():
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(os.path.join(directory.name, "notify"))
     manager.settimeout(60)
-    outcomes, errors, done, codes = collections.Counter(), [], threading.Event(), collections.Counter()
+    outcomes, errors, done, codes = (
+        collections.Counter(),
+        [],
+        threading.Event(),
+        collections.Counter(),
+    )
 
     def start():
         # The process id is not known before there is a process, and exec keeps it.
-        shell = ["sh", "-c", 'LISTEN_PID=$$ exec "$@" 3<&%d' % listening.fileno(), "sh", *command]
+        script = f'LISTEN_PID=$$ exec "$@" 3<&{listening.fileno()}'
+        shell = ["sh", "-c", script, "sh", *command]
         environment = dict(os.environ, LISTEN_FDS="1", NOTIFY_SOCKET=manager.getsockname())
-        child = subprocess.Popen(shell, env=environment, pass_fds=[listening.fileno()], stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            shell, env=environment, pass_fds=[listening.fileno()], stderr=subprocess.DEVNULL
+        )
         while b"READY=1" not in manager.recv(4_096):
             pass
         return child
 
     child = start()
-    clients = [threading.Thread(target=ask, args=(listening.getsockname(), outcomes, errors, done)) for _ in range(4)]
+    clients = [
+        threading.Thread(target=ask, args=(listening.getsockname(), outcomes, errors, done))
+        for _ in range(4)
+    ]
     for client in clients:
         client.start()
     for _ in range(restarts):

@@ -1,6 +1,7 @@
-"""Besieges an exporter: siege.py ADDRESS LOGIN SECONDS, with as many clients of each kind as CROWD says. Prints as JSON what became of them.
+"""Besieges an exporter with as many clients as CROWD says: siege.py ADDRESS LOGIN SECONDS
 
-All ask at once: some drip a request's head by the byte, some read an answer by the byte, some log in with wrong passwords.
+All ask at once: some drip a request's head by the byte, some read an answer by the byte, some log
+in with wrong passwords. Prints as JSON what became of them.
 """
 
 import asyncio
@@ -39,7 +40,7 @@ async def drip(host, port, lives):
             try:
                 if not await asyncio.wait_for(loop.sock_recv(client, 1), 1):
                     break
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 pass
     except OSError:
         pass
@@ -52,7 +53,9 @@ async def read_slowly(host, port, login, lives):
     loop, began = asyncio.get_running_loop(), time.monotonic()
     client = await connect(host, port, 4_096)
     try:
-        await loop.sock_sendall(client, b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + basic(login) + b"\r\n")
+        await loop.sock_sendall(
+            client, b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + basic(login) + b"\r\n"
+        )
         # What has come can still be read after a reset, so that reading does not tell.
         while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
             await loop.sock_recv(client, 1)
@@ -65,14 +68,16 @@ async def read_slowly(host, port, login, lives):
 
 
 async def log_in(host, port, login, statuses):
-    loop, began = asyncio.get_running_loop(), time.monotonic()
+    loop = asyncio.get_running_loop()
     try:
         client = await connect(host, port)
-        await loop.sock_sendall(client, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + basic(login) + b"\r\n")
+        await loop.sock_sendall(
+            client, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + basic(login) + b"\r\n"
+        )
         answer = await asyncio.wait_for(loop.sock_recv(client, 4_096), 90)
         statuses[answer.split(b" ")[1].decode() if answer else "closed"] += 1
         client.close()
-    except (OSError, asyncio.TimeoutError) as error:
+    except (TimeoutError, OSError) as error:
         statuses[type(error).__name__] += 1
 
 
@@ -84,7 +89,10 @@ async def main():
     drips, readers, statuses, tasks = [], [], collections.Counter(), []
     began = time.monotonic()
     # The readers first: what follows would take their places before they have asked.
-    tasks += [asyncio.create_task(read_slowly(host, port, login, readers)) for _ in range(CROWD["readers"])]
+    tasks += [
+        asyncio.create_task(read_slowly(host, port, login, readers))
+        for _ in range(CROWD["readers"])
+    ]
     await asyncio.sleep(2)
     tasks += [asyncio.create_task(drip(host, port, drips)) for _ in range(CROWD["drips"])]
     logins = 0
@@ -97,8 +105,16 @@ async def main():
     still = {"drips": CROWD["drips"] - len(drips), "readers": CROWD["readers"] - len(readers)}
     for task in tasks:
         task.cancel()
-    json.dump({"still_there": still, "longest": {"drips": max(drips), "readers": max(readers)}, "shortest_reader": min(readers),
-               "logins": logins, "statuses": statuses}, sys.stdout)
+    json.dump(
+        {
+            "still_there": still,
+            "longest": {"drips": max(drips), "readers": max(readers)},
+            "shortest_reader": min(readers),
+            "logins": logins,
+            "statuses": statuses,
+        },
+        sys.stdout,
+    )
 
 
 asyncio.run(main())

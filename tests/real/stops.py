@@ -21,10 +21,14 @@ KINDS = [b"", HEAD[:10], HEAD[:-2], HEAD, HEAD * 3]
 
 def stop(seed):
     chance = random.Random(seed)
-    child = subprocess.Popen([*sys.argv[2:], "--web.listen-address=127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [*sys.argv[2:], "--web.listen-address=127.0.0.1:0"], stderr=subprocess.PIPE, text=True
+    )
     address = None
     while address is None:
-        if match := re.search(r"message=listening address=127.0.0.1:(\d+)", child.stderr.readline()):
+        if match := re.search(
+            r"message=listening address=127.0.0.1:(\d+)", child.stderr.readline()
+        ):
             address = ("127.0.0.1", int(match[1]))
     clients = []
     until = time.monotonic() + chance.random()
@@ -54,7 +58,14 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         stops = list(pool.map(stop, range(int(sys.argv[1]))))
     codes = collections.Counter(str(code) for code, _, _ in stops)
-    json.dump({"codes": codes, "longest": max(took for _, took, _ in stops), "clients": sum(clients for _, _, clients in stops)}, sys.stdout)
+    json.dump(
+        {
+            "codes": codes,
+            "longest": max(took for _, took, _ in stops),
+            "clients": sum(clients for _, _, clients in stops),
+        },
+        sys.stdout,
+    )
 
 
 main()

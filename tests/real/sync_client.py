@@ -1,5 +1,8 @@
-"""boto3 as a client of Cognito Sync at the endpoint given: asks for each [pool, identity] of the JSON list on standard input
-(identity null asks about the pool) and prints what came back, as JSON."""
+"""boto3 as a client of Cognito Sync at the endpoint given.
+
+Asks for each [pool, identity] of the JSON list on standard input (identity null asks about the
+pool) and prints what came back, as JSON.
+"""
 
 import json
 import sys
@@ -23,7 +26,9 @@ def ask(pool, identity):
         if identity is None:
             answer = client.describe_identity_pool_usage(IdentityPoolId=pool)["IdentityPoolUsage"]
         else:
-            answer = client.describe_identity_usage(IdentityPoolId=pool, IdentityId=identity)["IdentityUsage"]
+            answer = client.describe_identity_usage(IdentityPoolId=pool, IdentityId=identity)[
+                "IdentityUsage"
+            ]
     except ClientError as error:
         response = error.response["ResponseMetadata"]
         return {
