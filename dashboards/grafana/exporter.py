@@ -1,0 +1,192 @@
+"""Makes exporter.json."""
+
+from panels import (
+    BLUE,
+    GREEN,
+    INSTANCE,
+    ONE_IS_GOOD,
+    ORANGE,
+    RED,
+    YELLOW,
+    board,
+    chart,
+    number,
+    rows,
+)
+from queries import in_jobs, quantile, rate, with_build_info
+
+FRESH = in_jobs("pool_identities", 'state="fresh"')
+CEILING = in_jobs("exporter_api_rate_limit")
+CALLS = rate("api_requests_total")
+
+PANELS = [
+    number(
+        "Up",
+        "Exporters that are scraped.",
+        f"count({in_jobs('exporter_build_info')})",
+        steps=ONE_IS_GOOD,
+    ),
+    number(
+        "Credentials",
+        "1: those of all budgets are good. 0: some are not, and only a probe asks.",
+        f"min({in_jobs('exporter_api_credentials_good')})",
+        steps=ONE_IS_GOOD,
+    ),
+    number(
+        "Configuration",
+        "1: what is on disk was read and is in force.",
+        f"min({in_jobs('exporter_config_last_reload_successful')})",
+        steps=ONE_IS_GOOD,
+    ),
+    number(
+        "Web configuration",
+        "1: what is on disk, certificates included, was read and is in force.",
+        f"min({in_jobs('exporter_web_config_last_reload_successful')})",
+        steps=ONE_IS_GOOD,
+    ),
+    number(
+        "Fresh",
+        "The part of all identities whose last poll succeeded, not too long ago.",
+        f"sum({FRESH}) / sum({in_jobs('pool_identities')})",
+        unit="percentunit",
+        steps=[(None, RED), (0.95, ORANGE), (0.99, GREEN)],
+        decimals=1,
+    ),
+    number(
+        "Calls a day",
+        "API calls, at the rate of the last hour.",
+        f"sum(rate({in_jobs('exporter_api_requests_total')}[1h])) * 86400",
+    ),
+    chart(
+        "API calls",
+        "Per second, retries included, beside the ceilings.",
+        (f"sum by (operation) ({CALLS})", "{{operation}}"),
+        (f"sum({CEILING})", "ceiling of all budgets"),
+        unit="reqps",
+    ),
+    chart(
+        "API failures",
+        "Per second, by reason.",
+        (f"sum by (reason) ({rate('api_failures_total')})", "{{reason}}"),
+        unit="reqps",
+        stacked=True,
+    ),
+    chart(
+        "Budget",
+        "Calls per second that may be made: the ceiling, and what throttling leaves of it.",
+        (CEILING, "{{budget}}: ceiling"),
+        (in_jobs("exporter_api_rate"), "{{budget}}: at present"),
+        unit="reqps",
+    ),
+    chart(
+        "Headroom",
+        "The part of the ceiling that is not used.",
+        (f"1 - sum({CALLS}) / sum({CEILING})", "not used"),
+        unit="percentunit",
+        most=1,
+    ),
+    chart(
+        "Polls",
+        "Per second, and those that failed after all attempts.",
+        (f"sum({rate('polls_total')})", "polls"),
+        (f"sum by (reason) ({rate('poll_failures_total')})", "failed: {{reason}}"),
+        unit="reqps",
+    ),
+    chart(
+        "Lag and sweep",
+        "How late the most overdue poll is, and what polling every identity once takes.",
+        (in_jobs("exporter_poll_lag_seconds"), f"lag {INSTANCE}"),
+        (in_jobs("exporter_sweep_seconds"), f"sweep {INSTANCE}"),
+        unit="s",
+    ),
+    chart(
+        "Identities by state",
+        "Usage of fresh and failing ones is shown; of stale and missing ones it is not.",
+        (f"sum by (state) ({in_jobs('pool_identities')})", "{{state}}"),
+        stacked=True,
+        colours=[
+            ("fresh", GREEN),
+            ("failing", ORANGE),
+            ("stale", YELLOW),
+            ("missing", RED),
+            ("pending", BLUE),
+        ],
+    ),
+    chart(
+        "Age of what is known",
+        "Time since AWS last answered for an identity: the oldest, and the mean. "
+        "Only of those with series.",
+        (f"time() - min({in_jobs('identity_last_success_timestamp_seconds')})", "oldest"),
+        (f"time() - avg({in_jobs('identity_last_success_timestamp_seconds')})", "mean"),
+        unit="s",
+    ),
+    chart(
+        "API latency",
+        "Of calls, failed ones included.",
+        (quantile(0.5, "api_request_duration_seconds"), "p50"),
+        (quantile(0.99, "api_request_duration_seconds"), "p99"),
+        unit="s",
+    ),
+    chart(
+        "Time to write a scrape",
+        "Without waiting for the client.",
+        (quantile(0.5, "scrape_render_seconds"), "p50"),
+        (quantile(0.99, "scrape_render_seconds"), "p99"),
+        unit="s",
+    ),
+    chart(
+        "Scrapes",
+        "Per second, by whomever.",
+        (rate("scrapes_total"), INSTANCE),
+        unit="reqps",
+    ),
+    chart(
+        "Clients",
+        "Open connections, and refused logins per second.",
+        (in_jobs("exporter_web_connections"), f"connections {INSTANCE}"),
+        (rate("web_auth_failures_total"), f"refused logins per second {INSTANCE}"),
+    ),
+    chart(
+        "Memory",
+        "Resident, of the exporter's process.",
+        (with_build_info('process_resident_memory_bytes{job=~"$job"}'), INSTANCE),
+        unit="bytes",
+    ),
+    chart(
+        "Processor",
+        "Seconds of processor time per second.",
+        (
+            with_build_info('rate(process_cpu_seconds_total{job=~"$job"}[$__rate_interval])'),
+            INSTANCE,
+        ),
+        unit="percentunit",
+    ),
+    chart(
+        "Open files",
+        "With the limit.",
+        (with_build_info('process_open_fds{job=~"$job"}'), f"open {INSTANCE}"),
+        (with_build_info('process_max_fds{job=~"$job"}'), f"limit {INSTANCE}"),
+    ),
+    chart(
+        "Samples in a scrape",
+        "What Prometheus has to store: some six for each identity with series.",
+        (with_build_info('scrape_samples_scraped{job=~"$job"}'), INSTANCE),
+    ),
+    rows(
+        "Builds",
+        "What runs.",
+        in_jobs("exporter_build_info"),
+        "Value",
+        width=24,
+        height=4,
+    ),
+]
+
+BOARD = board(
+    "exporter",
+    "Exporter",
+    "Whether these numbers can be trusted, and what asking costs.",
+    "now-6h",
+    PANELS,
+    pools=False,
+)
