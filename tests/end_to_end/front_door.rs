@@ -11,6 +11,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::long::parameter;
 use crate::pki::{Pki, tls};
 use crate::support::{Exporter, PASSWORD, command};
 
@@ -363,7 +364,7 @@ fn what_is_broken_or_asks_for_less_changes_nothing() {
 
 #[test]
 fn certificates_rotate_under_load_and_nobody_notices() {
-    const ROTATIONS: usize = 200;
+    let rotations = parameter("ROTATIONS", 200) as usize;
     let pki = Pki::new();
     let exporter = exporter(&pki, &tls(""), &[]);
     let (client, done, served) = (trusting(&pki), AtomicBool::new(false), AtomicUsize::new(0));
@@ -378,7 +379,7 @@ fn certificates_rotate_under_load_and_nobody_notices() {
                 }
             });
         }
-        for rotation in 0..ROTATIONS {
+        for rotation in 0..rotations {
             let (certificate, key) = pki.server();
             if rotation % 2 == 0 {
                 // Half of the one, then half of the other: both are seen.
@@ -409,8 +410,10 @@ fn certificates_rotate_under_load_and_nobody_notices() {
             .count()
     );
     assert!(
-        failures.parse::<usize>().unwrap() >= ROTATIONS / 2,
+        failures.parse::<usize>().unwrap() >= rotations / 2,
         "{failures} were seen half-written"
     );
-    assert!(served.load(Ordering::Relaxed) > ROTATIONS);
+    let served = served.load(Ordering::Relaxed);
+    assert!(served > rotations);
+    println!("{rotations} rotations, {failures} seen half-written, {served} requests served");
 }

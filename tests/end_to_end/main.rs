@@ -6,6 +6,8 @@
     reason = "tests may, and clippy does not see that these are some"
 )]
 
+#[path = "../support/long.rs"]
+mod long;
 #[path = "../support/pki.rs"]
 mod pki;
 #[path = "../support/mod.rs"]

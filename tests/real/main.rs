@@ -12,6 +12,8 @@ mod support;
 
 #[path = "../support/filled.rs"]
 mod filled;
+#[path = "../support/long.rs"]
+mod long;
 #[path = "../support/pki.rs"]
 mod pki;
 #[path = "../support/stores.rs"]

@@ -3,6 +3,7 @@
 //! looked at after every step.
 //!
 //! A seed that fails is printed; `SEED=7 cargo test --test simulation` plays it again.
+//! tests/long/simulation lives for longer.
 
 #![allow(
     clippy::panic,
@@ -10,6 +11,8 @@
     reason = "tests may, and clippy does not see that these are some"
 )]
 
+#[path = "../support/long.rs"]
+mod long;
 mod trouble;
 mod wire;
 mod world;
@@ -17,25 +20,24 @@ mod world;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use long::parameter;
 use trouble::Kind;
 use world::{Outcome, World};
-
-/// Each seed lives for half a year.
-const SEEDS: u64 = 20;
-const DAYS: u64 = 183;
 
 fn seeds() -> Vec<u64> {
     match std::env::var("SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (0..SEEDS).collect(),
+        Err(_) => (0..parameter("SIMULATION_SEEDS", 20)).collect(),
     }
 }
 
 #[test]
 fn ten_years_of_trouble() {
+    // Each seed lives for half a year.
+    let days = parameter("SIMULATION_DAYS", 183);
     let mut total = Outcome::default();
     for seed in seeds() {
-        let lived = catch_unwind(AssertUnwindSafe(|| World::new(seed).live(DAYS)));
+        let lived = catch_unwind(AssertUnwindSafe(|| World::new(seed).live(days)));
         total += lived.unwrap_or_else(|_| panic!("SEED={seed} fails"));
     }
     if std::env::var_os("SEED").is_some() {

@@ -1,0 +1,22 @@
+//! What the scripts in tests/long make larger, by environment variables:
+//!
+//! | variable | default | what |
+//! |---|---|---|
+//! | `SIMULATION_SEEDS` | 20 | worlds of the simulation |
+//! | `SIMULATION_DAYS` | 183 | days that each of them lives |
+//! | `ROTATIONS` | 200 | certificates exchanged under load |
+//! | `RESTARTS` | 50 | restarts under socket activation |
+//! | `STOPS` | 60 | stops among clients of all kinds |
+//! | `CROWD_SECONDS` | 10 | time that a crowd stays |
+//! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
+//!
+//! The tests hold with smaller numbers too, except for the simulation's totals.
+
+pub(crate) fn parameter(name: &str, default: u64) -> u64 {
+    match std::env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no whole number: {text}")),
+        Err(_) => default,
+    }
+}
