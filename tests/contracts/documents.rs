@@ -81,7 +81,7 @@ fn the_changelog_begins_with_this_version() {
 }
 
 #[test]
-fn architecture_names_every_room() {
+fn architecture_names_every_module() {
     let architecture = super::read("ARCHITECTURE.md");
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -1,0 +1,154 @@
+//! Words that do not come back: archaic ones, and those that make people of machines.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Whether Rust sources are read too. While this is off, so are the metric table of README.md,
+/// which is made of help texts in Rust, and the golden files.
+const RUST: bool = false;
+
+/// Endings of names of files that are read.
+const KINDS: &[&str] = &[
+    ".css", ".html", ".json", ".md", ".py", ".service", ".sh", ".socket", ".toml", ".yaml",
+];
+/// Scripts without an ending are read as well; they are in these directories or have these names.
+const SCRIPTS: &[&str] = &[
+    ".ci/",
+    "tests/long/",
+    "tests/run",
+    "tests/real/confined",
+    "tests/real/first-command",
+    "tests/real/supply-chain",
+];
+/// This file names them.
+const SELF: &str = "tests/contracts/words.rs";
+
+/// What must not stand there, in lower case, and what to write instead. A `*` stands for any
+/// ending of a word. Words are compared without what stands between them, so a phrase is found
+/// across lines and in names like `every_room`.
+const WORDS: &[(&str, &str)] = &[
+    ("whoever", "the noun: client, operator, user"),
+    ("reckon*", "compute, calculate, measure"),
+    ("for want of", "without, because there is no"),
+    ("likewise", "the same, also"),
+    ("how manieth", "the position, the order"),
+    ("is told", "receives, is given, is reported"),
+    ("are told", "receive, are given, are reported"),
+    ("nobody's", "of no one, or a sentence with another subject"),
+    ("somebody's", "of a user, of an identity"),
+    // A module is a module; a buffer may have room.
+    ("rooms", "modules"),
+    ("a room", "a module"),
+    ("each room", "each module"),
+    ("every room", "every module"),
+    ("one room", "one module"),
+    ("this room", "this module"),
+    ("the room", "the module, the space"),
+];
+
+fn is_read(path: &str) -> bool {
+    path != SELF
+        && (KINDS.iter().any(|kind| path.ends_with(kind))
+            || SCRIPTS.iter().any(|script| path.starts_with(script))
+            || RUST && (path.ends_with(".rs") || path.starts_with("tests/golden/")))
+}
+
+/// The files that git knows, but for those that are deleted and not yet committed.
+fn tracked() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let listed = Command::new("git")
+        .args([
+            // A checkout may be another user's.
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let paths = listed.split_terminator('\0').map(str::to_owned);
+    paths.filter(|path| root.join(path).is_file()).collect()
+}
+
+/// Each word in lower case, and the line that it stands on.
+fn words(text: &str) -> Vec<(usize, String)> {
+    let mut words = Vec::new();
+    let mut in_metrics = false;
+    for (number, line) in text.lines().enumerate() {
+        in_metrics = (in_metrics || line == "<!-- metrics -->") && line != "<!-- /metrics -->";
+        if in_metrics && !RUST {
+            continue;
+        }
+        let line = line.to_lowercase().replace('’', "'");
+        let apart = |letter: char| !letter.is_alphanumeric() && letter != '\'';
+        words.extend(
+            line.split(apart)
+                .map(|word| word.trim_matches('\''))
+                .filter(|word| !word.is_empty())
+                .map(|word| (number + 1, word.to_owned())),
+        );
+    }
+    words
+}
+
+fn is_same(word: &str, wanted: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(beginning) => word.starts_with(beginning),
+        None => word == wanted,
+    }
+}
+
+/// The lines on which a phrase begins.
+fn lines_with(words: &[(usize, String)], phrase: &str) -> Vec<usize> {
+    let phrase: Vec<_> = phrase.split(' ').collect();
+    words
+        .windows(phrase.len())
+        .filter(|window| {
+            window
+                .iter()
+                .zip(&phrase)
+                .all(|((_, word), wanted)| is_same(word, wanted))
+        })
+        .map(|window| window[0].0)
+        .collect()
+}
+
+#[test]
+fn words_that_do_not_come_back() {
+    let mut read = 0;
+    let mut found = Vec::new();
+    for path in tracked().into_iter().filter(|path| is_read(path)) {
+        // What is no text has no words.
+        let Ok(text) = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path))
+        else {
+            continue;
+        };
+        read += 1;
+        let words = words(&text);
+        for (phrase, instead) in WORDS {
+            for line in lines_with(&words, phrase) {
+                found.push(format!("{path}:{line}: \"{phrase}\"; write: {instead}"));
+            }
+        }
+    }
+    assert!(read > 50, "only {read} files were read");
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_phrase_is_found_across_lines_and_in_names() {
+    let words = words("fn every_room() {}\n/// for\n/// want of (Reckoned)\nroomy\nIt's nobody’s.");
+    let lines = |phrase: &str| lines_with(&words, phrase);
+    assert_eq!(lines("every room"), [1]);
+    assert_eq!(lines("for want of"), [2]);
+    assert_eq!(lines("reckon*"), [3]);
+    assert_eq!(lines("nobody's"), [5]);
+    assert_eq!(lines("want"), [3]);
+    assert_eq!(lines("room"), [1]);
+}
