@@ -11,6 +11,7 @@ mod dashboards;
 mod documents;
 mod example;
 mod imports;
+mod steps;
 mod words;
 
 use std::path::Path;
