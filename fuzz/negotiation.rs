@@ -5,7 +5,7 @@ use cognitosync_exporter::web::negotiation;
 
 use crate::words::text;
 
-/// What headers are made of, so that chance finds more than nonsense.
+/// Parts of headers, so that random input is not all nonsense.
 const WORDS: [&str; 32] = [
     "application/openmetrics-text",
     "text/plain",
@@ -63,7 +63,7 @@ fn accept() {
                 ]
                 .contains(&rest)
             );
-            // Whoever names neither format nor a range of them gets text.
+            // Without a format or a range in the header, the answer is text.
             let lower = header.to_ascii_lowercase();
             assert!(
                 format == Format::Text || lower.contains("openmetrics") || lower.contains('*'),
@@ -80,7 +80,7 @@ fn accept_encoding() {
             let header = text(&WORDS, input);
             let coding = negotiation::coding(&header);
             let name = format!("{coding:?}").to_ascii_lowercase();
-            // Nobody gets a coding that was not named.
+            // A coding is used only if the header names it.
             assert!(
                 name == "identity"
                     || header.to_ascii_lowercase().contains(&name)

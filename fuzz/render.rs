@@ -39,7 +39,7 @@ fn render() {
         });
     assert!(
         synthesised > 0,
-        "no store was large enough for the stream that we write ourselves"
+        "no store was large enough for the gzip that we write ourselves"
     );
 }
 
@@ -51,11 +51,11 @@ fn unzipped(gzip: &[u8]) -> Vec<u8> {
     text
 }
 
-/// flate2 has one backend at a time; this is its other one.
+/// flate2 has one backend at a time; zlib-rs is another one.
 fn unzipped_by_zlib_rs(gzip: &[u8], len: usize) -> Vec<u8> {
     let mut inflate = zlib_rs::Inflate::new(false, 15);
     let mut text = vec![0; len + 1];
-    // Behind the member's head, of ten bytes; before its trailer, of eight.
+    // Without the member's header of ten bytes. Its trailer has eight.
     let status = inflate
         .decompress(&gzip[10..], &mut text, zlib_rs::InflateFlush::Finish)
         .unwrap();
@@ -63,13 +63,13 @@ fn unzipped_by_zlib_rs(gzip: &[u8], len: usize) -> Vec<u8> {
     assert_eq!(
         inflate.total_in() as usize,
         gzip.len() - 18,
-        "nothing stands behind the one member"
+        "nothing follows the one member"
     );
     text.truncate(inflate.total_out() as usize);
     text
 }
 
-/// What OpenMetrics writes in another way, as text has it.
+/// OpenMetrics with the names and bounds of the text format.
 fn canonical(open_metrics: &str) -> String {
     let line = |line: &str| {
         let line = line
@@ -106,8 +106,8 @@ fn samples(text: &str) -> BTreeMap<String, String> {
     samples
 }
 
-/// Identities stand in one order in all families, and all that have usage have all of it that AWS
-/// gave.
+/// Identities have the same order in all families, and each with a time of modification has an age
+/// too.
 fn same_order(text: &str) {
     let mut families: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for line in text.lines().filter(|line| {

@@ -3,7 +3,7 @@
 //! The way data goes: [`config`] reads the configuration and [`targets`] lists what is polled. The
 //! [`schedule`] decides what is polled when, and the [`poller`] acts on it through the [`api`],
 //! which [`aws`] implements. Each finished poll is an [`observation`], read by the [`store`] and
-//! [`telemetry`]. [`exposition`] writes the store as text, or by way of [`deflate`] as gzip, and
+//! [`telemetry`]. [`exposition`] writes the store as text, or with [`deflate`] as gzip, and
 //! [`web`] serves it. [`app`] puts it all together.
 
 pub mod app;
@@ -25,7 +25,6 @@ pub mod aws;
 pub mod store;
 pub mod telemetry;
 
-pub mod deflate;
 pub mod exposition;
 pub mod web;
 

@@ -86,8 +86,7 @@ impl Scraped {
         let telemetry =
             Telemetry::new(progress, NOW).expect("the families are the same at every start");
         let exposition = Exposition::new(store);
-        let scrape =
-            || exposition.scrape(now, Format::Text, telemetry.write(now.mono, Format::Text));
+        let scrape = || exposition.scrape(now, Format::Text, &telemetry);
         let (mut samples, mut text) = (0, 0);
         let mut at_line_start = true;
         for block in Blocks::new(scrape(), Coding::Identity) {

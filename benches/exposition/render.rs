@@ -114,7 +114,7 @@ pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
 }
 
 fn scrape(exposition: &Exposition, format: Format) -> Scrape {
-    exposition.scrape(filled::now(), format, Vec::new())
+    exposition.scrape(filled::now(), format, &())
 }
 
 /// Writes a body once to warm up, then a few times more, in turns with a copy of as many bytes into

@@ -1,28 +1,27 @@
-//! A scrape as the blocks of bytes that go over the wire, one at a time: none is made before
-//! somebody wants it, so a scrape of a million identities takes no more memory than one of a
-//! thousand, and a slow reader delays nobody.
+//! A scrape as the blocks of bytes that are sent.
+//!
+//! A block is made only when it can be sent, so a scrape of a million identities needs no more
+//! memory than one of a thousand, and a slow reader blocks no other.
 
 use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 
-use super::identity_series::TextLines;
 use super::scrape::Scrape;
-use crate::deflate;
+use super::section::{Section, Sections, sections};
 
-/// A block is done when it has grown to this, in bytes.
-const BLOCK: usize = 16 << 10;
-/// Of a block of plain text: with room for its last step, a hundred lines.
-const CAPACITY: usize = 3 * BLOCK;
-/// With fewer lines than this, a gzip body goes wholly through flate2: the code that [`deflate`]
-/// writes takes two bytes for a letter, which counts for heads and first lines while there are few
-/// others.
-const SYNTHESISED_FROM: usize = 2_048;
-/// zstd's level; the smallest is what a scrape can afford.
+/// A block is complete when it has at least this many bytes.
+const BLOCK_SIZE: usize = 16 << 10;
+/// The capacity of a block of plain text: with space for a last chunk of a hundred lines.
+const BLOCK_CAPACITY: usize = 3 * BLOCK_SIZE;
+/// With fewer lines than this, flate2 compresses the whole gzip body: the fixed code of [`deflate`]
+/// takes two bytes for a letter, which is a loss while heads and first lines are a large part.
+const MIN_SYNTHESISED_LINES: usize = 2_048;
+/// zstd's level: the fastest.
 const ZSTD_LEVEL: i32 = 1;
-/// zstd's window, as a power of two. Lines are alike, so a larger one finds nothing more; but it
-/// would take 2 MiB for each scraper.
+/// zstd's window, as a power of two. A larger one finds no more repetitions in lines that are
+/// nearly alike, and would take 2 MiB for each scraper.
 const ZSTD_WINDOW: u32 = 17;
 
 /// How a body is compressed.
@@ -39,49 +38,69 @@ pub enum Coding {
 /// A scrape's blocks, in order. A block is never empty.
 pub struct Blocks {
     scrape: Scrape,
+    sections: Sections,
     coder: Coder,
+    /// The text of one chunk on its way to a compressor, kept for its capacity.
+    text: Vec<u8>,
     ended: bool,
 }
 
 enum Coder {
-    Plain(TextLines),
-    /// Identities' lines as gzip, without their text ever being written.
-    Synthesised(deflate::Lines),
-    /// What comes after those, in the same gzip member: with the checksum and the length of the
-    /// text so far.
-    Behind(DeflateEncoder<Vec<u8>>, crc32fast::Hasher, u64),
-    Gzip(GzEncoder<Vec<u8>>, TextLines),
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>, TextLines),
+    Plain(Vec<u8>),
+    /// The first sections as gzip, without their text ever being written.
+    Synthesised(Box<deflate::Lines>),
+    /// The other sections, in the same gzip member.
+    AfterSynthesised(GzipRest),
+    Gzip(GzEncoder<Vec<u8>>),
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+}
+
+/// The rest of a gzip member that [`deflate`] began.
+struct GzipRest {
+    encoder: DeflateEncoder<Vec<u8>>,
+    /// The checksum and the length of the whole text so far.
+    crc: crc32fast::Hasher,
+    len: u64,
 }
 
 impl Blocks {
     /// All blocks of a scrape.
     #[must_use]
     pub fn new(scrape: Scrape, coding: Coding) -> Self {
-        let text = TextLines::default();
+        Self::with_sections(scrape, coding, sections())
+    }
+
+    pub(super) fn with_sections(
+        scrape: Scrape,
+        coding: Coding,
+        sections: Vec<Box<dyn Section>>,
+    ) -> Self {
+        let sections = Sections::new(sections);
         let coder = match coding {
-            Coding::Identity => Coder::Plain(text),
-            Coding::Gzip if scrape.expected_lines() >= SYNTHESISED_FROM => {
-                Coder::Synthesised(deflate::Lines::default())
+            Coding::Identity => Coder::Plain(Vec::new()),
+            Coding::Gzip if sections.gzip_lines(&scrape) >= MIN_SYNTHESISED_LINES => {
+                Coder::Synthesised(Box::default())
             }
-            Coding::Gzip => Coder::Gzip(GzEncoder::new(Vec::new(), Compression::fast()), text),
+            Coding::Gzip => Coder::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
             Coding::Zstd => {
                 let encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL);
-                let mut encoder = encoder.expect("zstd takes level 1");
+                let mut encoder = encoder.expect("zstd has a level 1");
                 encoder
                     .window_log(ZSTD_WINDOW)
-                    .expect("zstd takes windows of 128 KiB");
-                Coder::Zstd(encoder, text)
+                    .expect("zstd has windows of 128 KiB");
+                Coder::Zstd(encoder)
             }
         };
         Self {
             scrape,
+            sections,
             coder,
+            text: Vec::new(),
             ended: false,
         }
     }
 
-    /// How many bytes all blocks of a scrape have together. Writes them all, and keeps none.
+    /// The number of bytes of all blocks together. Makes them all, and keeps none.
     #[must_use]
     pub fn total(scrape: &Scrape, coding: Coding) -> u64 {
         Self::new(scrape.clone(), coding)
@@ -89,86 +108,95 @@ impl Blocks {
             .sum()
     }
 
-    /// Writes a little more; says whether there is any left.
+    /// Writes the next chunk; returns whether there is more.
     fn write(&mut self) -> io::Result<bool> {
-        let Self { scrape, coder, .. } = self;
+        let Self {
+            scrape,
+            sections,
+            coder,
+            text,
+            ..
+        } = self;
+        text.clear();
         match coder {
-            Coder::Plain(text) => Ok(text.write(scrape)),
-            Coder::Gzip(encoder, text) => {
-                let more = text.write_through(scrape, encoder)?;
+            Coder::Plain(out) => Ok(sections.next(scrape, out)),
+            Coder::Synthesised(lines) => {
+                if !sections.next_gzip(scrape, lines) {
+                    *coder = Coder::AfterSynthesised(GzipRest::new(lines));
+                }
+                Ok(true)
+            }
+            Coder::AfterSynthesised(rest) => {
+                let more = sections.next(scrape, text);
+                rest.write(text)?;
+                if !more {
+                    rest.finish()?;
+                }
+                Ok(more)
+            }
+            Coder::Gzip(encoder) => {
+                let more = sections.next(scrape, text);
+                encoder.write_all(text)?;
                 if !more {
                     encoder.try_finish()?;
                 }
                 Ok(more)
             }
-            Coder::Zstd(encoder, text) => {
-                let more = text.write_through(scrape, encoder)?;
+            Coder::Zstd(encoder) => {
+                let more = sections.next(scrape, text);
+                encoder.write_all(text)?;
                 if !more {
                     encoder.do_finish()?;
                 }
                 Ok(more)
             }
-            Coder::Synthesised(lines) => {
-                if !scrape.lines(lines) {
-                    let (crc, len) = lines.end();
-                    let encoder = DeflateEncoder::new(lines.take(), Compression::fast());
-                    *coder = Coder::Behind(
-                        encoder,
-                        crc32fast::Hasher::new_with_initial(crc.value()),
-                        len,
-                    );
-                }
-                Ok(true)
-            }
-            Coder::Behind(encoder, crc, len) => {
-                let mut text = Vec::new();
-                let more = scrape.rest(&mut text);
-                crc.update(&text);
-                *len += text.len() as u64;
-                encoder.write_all(&text)?;
-                if !more {
-                    encoder.try_finish()?;
-                    let trailer = deflate::gzip_trailer(crc.clone().finalize(), *len);
-                    encoder.get_mut().extend_from_slice(&trailer);
-                }
-                Ok(more)
-            }
         }
     }
 
-    /// How many bytes are written and not taken.
+    /// The number of bytes that [`Blocks::take`] would return.
     fn ready(&self) -> usize {
         match &self.coder {
-            Coder::Plain(text) => text.out.len(),
+            Coder::Plain(out) => out.len(),
             Coder::Synthesised(lines) => lines.ready(),
-            Coder::Behind(encoder, ..) => encoder.get_ref().len(),
-            Coder::Gzip(encoder, _) => encoder.get_ref().len(),
-            Coder::Zstd(encoder, _) => encoder.get_ref().len(),
+            Coder::AfterSynthesised(rest) => rest.encoder.get_ref().len(),
+            Coder::Gzip(encoder) => encoder.get_ref().len(),
+            Coder::Zstd(encoder) => encoder.get_ref().len(),
         }
     }
 
     fn take(&mut self) -> Vec<u8> {
         match &mut self.coder {
-            Coder::Plain(text) if self.ended => std::mem::take(&mut text.out),
-            Coder::Plain(text) => std::mem::replace(&mut text.out, Vec::with_capacity(CAPACITY)),
+            Coder::Plain(out) if self.ended => std::mem::take(out),
+            Coder::Plain(out) => std::mem::replace(out, Vec::with_capacity(BLOCK_CAPACITY)),
             Coder::Synthesised(lines) => lines.take(),
-            Coder::Behind(encoder, ..) => std::mem::take(encoder.get_mut()),
-            Coder::Gzip(encoder, _) => std::mem::take(encoder.get_mut()),
-            Coder::Zstd(encoder, _) => std::mem::take(encoder.get_mut()),
+            Coder::AfterSynthesised(rest) => std::mem::take(rest.encoder.get_mut()),
+            Coder::Gzip(encoder) => std::mem::take(encoder.get_mut()),
+            Coder::Zstd(encoder) => std::mem::take(encoder.get_mut()),
         }
     }
 }
 
-impl TextLines {
-    fn write(&mut self, scrape: &mut Scrape) -> bool {
-        scrape.lines(self) || scrape.rest(&mut self.out)
+impl GzipRest {
+    fn new(lines: &mut deflate::Lines) -> Self {
+        let (crc, len) = lines.end();
+        Self {
+            encoder: DeflateEncoder::new(lines.take(), Compression::fast()),
+            crc: crc32fast::Hasher::new_with_initial(crc.value()),
+            len,
+        }
     }
 
-    fn write_through(&mut self, scrape: &mut Scrape, encoder: &mut impl Write) -> io::Result<bool> {
-        let more = self.write(scrape);
-        encoder.write_all(&self.out)?;
-        self.out.clear();
-        Ok(more)
+    fn write(&mut self, text: &[u8]) -> io::Result<()> {
+        self.crc.update(text);
+        self.len += text.len() as u64;
+        self.encoder.write_all(text)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.encoder.try_finish()?;
+        let trailer = deflate::gzip_trailer(self.crc.clone().finalize(), self.len);
+        self.encoder.get_mut().extend_from_slice(&trailer);
+        Ok(())
     }
 }
 
@@ -176,7 +204,7 @@ impl Iterator for Blocks {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        while !self.ended && self.ready() < BLOCK {
+        while !self.ended && self.ready() < BLOCK_SIZE {
             self.ended = !self
                 .write()
                 .expect("writing to a Vec fails only when there is no memory");

@@ -1,19 +1,18 @@
-//! One series for each identity.
+//! The section of families with one series for each identity.
 
 use super::families::{
-    Family, IDENTITY_AGE, IDENTITY_DATASETS, IDENTITY_INFO, IDENTITY_LAST_MODIFIED,
-    IDENTITY_LAST_SUCCESS, IDENTITY_STORAGE, IDENTITY_UP,
+    Family, IDENTITY_AGE, IDENTITY_DATASETS, IDENTITY_LAST_MODIFIED, IDENTITY_LAST_SUCCESS,
+    IDENTITY_STORAGE, IDENTITY_UP,
 };
-use super::selection::Selection;
-use super::text::{FamilyWriter, Format};
-use crate::clock::Moment;
-use crate::deflate::{self, Number, thousandths};
+use super::lines::{LineWriter, TextLines};
+use super::number::{Number, thousandths};
+use super::scrape::{Chunk, Cursor, Scrape};
+use super::section::Section;
 use crate::store::{PoolView, Record};
-use crate::targets::Identities;
 
-/// A family that has one line for nearly every identity.
+/// A family with one line for nearly every identity.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Column {
+pub(super) enum IdentityFamily {
     Datasets,
     Storage,
     LastModified,
@@ -22,7 +21,8 @@ pub(super) enum Column {
     LastSuccess,
 }
 
-impl Column {
+impl IdentityFamily {
+    /// In the order of the exposition.
     pub(super) const ALL: [Self; 6] = [
         Self::Datasets,
         Self::Storage,
@@ -32,7 +32,7 @@ impl Column {
         Self::LastSuccess,
     ];
 
-    pub(super) fn family(self) -> &'static Family {
+    pub(super) const fn family(self) -> &'static Family {
         match self {
             Self::Datasets => &IDENTITY_DATASETS,
             Self::Storage => &IDENTITY_STORAGE,
@@ -43,205 +43,146 @@ impl Column {
         }
     }
 
-    /// How each line of a pool begins: up to where identities differ.
-    pub(super) fn prefix(self, pool: &PoolView<'_>) -> Vec<u8> {
+    /// The beginning of a pool's lines, up to the part of the id that differs.
+    fn prefix(self, pool: &PoolView<'_>) -> Vec<u8> {
         let [pool_label, identity_label] = self.family().labels else {
-            unreachable!("two labels make an identity")
+            unreachable!("checked when the longest prefix is computed")
         };
         let (name, id, region) = (self.family().name, &pool.target.id, pool.target.id.region());
-        // Ids have nothing that would have to be escaped.
+        // An id has no character that needs escaping.
         format!("{name}{{{pool_label}=\"{id}\",{identity_label}=\"{region}:").into_bytes()
     }
 }
 
-/// Where the lines go.
-pub(super) trait Lines {
-    /// Whole lines of any kind.
-    fn text(&mut self, text: &[u8]);
-    /// How lines begin from here on.
-    fn prefix(&mut self, prefix: &[u8]);
-    /// A line: prefix, id, `"} `, value.
-    fn line(&mut self, identities: &Identities, index: usize, value: Number);
+/// All families of [`IdentityFamily`], one after the other.
+#[derive(Debug, Default)]
+pub(super) struct IdentitySeries {
+    position: Position,
+    /// The writer of text.
+    text: TextLines,
 }
 
-/// Lines as text.
-#[derive(Debug)]
-pub(super) struct TextLines {
-    pub(super) out: Vec<u8>,
-    /// Followed by room: a copy of a known length is a few instructions, one of any length is a
-    /// call.
-    prefix: [u8; LONGEST_PREFIX],
-    prefix_len: usize,
+#[derive(Debug, Default)]
+struct Position {
+    family: usize,
+    cursor: Cursor,
+    head_written: bool,
 }
 
-/// A name of 51 characters, two labels, a pool's id of 55 and a region of 54 make 194.
-const LONGEST_PREFIX: usize = 256;
+impl Section for IdentitySeries {
+    fn next(&mut self, scrape: &Scrape, out: &mut Vec<u8>) -> bool {
+        // The writer owns the buffer meanwhile: the inner loops are faster without a reference to it.
+        self.text.out = std::mem::take(out);
+        let more = self.position.write(scrape, &mut self.text);
+        *out = std::mem::take(&mut self.text.out);
+        more
+    }
 
-impl Default for TextLines {
-    fn default() -> Self {
-        Self {
-            out: Vec::new(),
-            prefix: [0; LONGEST_PREFIX],
-            prefix_len: 0,
+    fn next_gzip(&mut self, scrape: &Scrape, lines: &mut deflate::Lines) -> Option<bool> {
+        Some(self.position.write(scrape, lines))
+    }
+
+    fn gzip_lines(&self, scrape: &Scrape) -> usize {
+        let pools = scrape.snapshot.pools().zip(&*scrape.summaries);
+        let with_series: usize = pools
+            .map(|(pool, summary)| summary.selection.len(pool.records))
+            .sum();
+        IdentityFamily::ALL.len() * with_series
+    }
+}
+
+impl Position {
+    /// Writes the next chunk of a family; false when there is none left.
+    fn write<L: LineWriter>(&mut self, scrape: &Scrape, lines: &mut L) -> bool {
+        while let Some(family) = IdentityFamily::ALL.get(self.family) {
+            if let Some(chunk) = self.cursor.next(scrape) {
+                write(*family, &chunk, &mut self.head_written, lines);
+                return true;
+            }
+            *self = Self {
+                family: self.family + 1,
+                ..Self::default()
+            };
         }
+        false
     }
 }
 
-impl Lines for TextLines {
-    fn text(&mut self, text: &[u8]) {
-        self.out.extend_from_slice(text);
-    }
-
-    fn prefix(&mut self, prefix: &[u8]) {
-        self.prefix[..prefix.len()].copy_from_slice(prefix);
-        self.prefix_len = prefix.len();
-    }
-
-    #[inline]
-    fn line(&mut self, identities: &Identities, index: usize, value: Number) {
-        // More than is needed each time, and what is too much cut off again.
-        let (near, far) = self.prefix.split_at(LONGEST_PREFIX / 2);
-        let id_at = self.out.len() + self.prefix_len;
-        push::<{ LONGEST_PREFIX / 2 }>(&mut self.out, near);
-        if self.prefix_len > LONGEST_PREFIX / 2 {
-            push::<{ LONGEST_PREFIX / 2 }>(&mut self.out, far);
-        }
-        self.out.truncate(id_at);
-        let (id, id_len) = identities.hex_with_room(index);
-        self.out.extend_from_slice(id);
-        self.out.truncate(id_at + id_len);
-        self.out.extend_from_slice(b"\"} ");
-        value.write(&mut self.out);
-        self.out.push(b'\n');
-    }
-}
-
-/// Copies `N` bytes, which `from` must have.
-#[inline]
-fn push<const N: usize>(out: &mut Vec<u8>, from: &[u8]) {
-    let from: &[u8; N] = from.first_chunk().expect("there are as many");
-    out.extend_from_slice(from);
-}
-
-impl Lines for deflate::Lines {
-    fn text(&mut self, text: &[u8]) {
-        self.text(text);
-    }
-
-    fn prefix(&mut self, prefix: &[u8]) {
-        self.prefix(prefix);
-    }
-
-    #[inline]
-    fn line(&mut self, identities: &Identities, index: usize, value: Number) {
-        self.line(identities.precoded(index), || identities.hex(index), value);
-    }
-}
-
-/// Some of a pool's identities.
-pub(super) struct Part<'a> {
-    pub(super) pool: PoolView<'a>,
-    pub(super) selection: &'a Selection,
-    /// The how-manieth chunk of those selected, from 0 on.
-    pub(super) chunk: usize,
-    pub(super) now: Moment,
-    pub(super) format: Format,
-}
-
-/// Writes a column's lines of some identities, ahead of the first one the family's head unless it
-/// has `begun`. Says whether there were such identities.
-pub(super) fn write<L: Lines>(
-    column: Column,
-    part: &Part<'_>,
-    begun: &mut bool,
+/// Writes a family's lines of some identities, and the family's head before the first line of all.
+fn write<L: LineWriter>(
+    family: IdentityFamily,
+    chunk: &Chunk<'_>,
+    head_written: &mut bool,
     lines: &mut L,
-) -> bool {
-    let now = part.now;
-    let oldest = part.pool.oldest_shown(now.mono);
+) {
+    let now = chunk.scrape.now;
+    let oldest = chunk.pool.oldest_shown(now.mono);
     let current = |record: &Record| record.usage(oldest).copied();
     let now_thousandths = thousandths(now.unix);
-    if part.chunk == 0 {
-        lines.prefix(&column.prefix(&part.pool));
+    if chunk.number == 0 {
+        lines.prefix(&family.prefix(&chunk.pool));
     }
     let mut out = Out {
-        column,
-        part,
-        begun,
+        family,
+        chunk,
+        head_written,
         lines,
     };
-    // One loop for each column, so that none of them asks at each line which it is.
-    match column {
-        Column::Datasets => {
-            out.each(|record| Some(Number::whole(current(record)?.datasets?.into())))
+    // One loop for each family, so that the match is not repeated for each line.
+    match family {
+        IdentityFamily::Datasets => {
+            out.each(|record| Some(Number::whole(current(record)?.datasets?.into())));
         }
-        Column::Storage => out.each(|record| Some(Number::whole(current(record)?.storage_bytes?))),
-        Column::LastModified => {
-            out.each(|record| Some(Number::real(current(record)?.last_modified?)))
+        IdentityFamily::Storage => {
+            out.each(|record| Some(Number::whole(current(record)?.storage_bytes?)));
         }
-        Column::Age => out.each(|record| {
+        IdentityFamily::LastModified => {
+            out.each(|record| Some(Number::real(current(record)?.last_modified?)));
+        }
+        IdentityFamily::Age => out.each(|record| {
             let then = current(record)?.last_modified?;
             Some(match (now_thousandths, thousandths(then)) {
-                // Exact, which the difference of the two would not be.
+                // Exact, unlike the difference of the floating-point numbers.
                 (Some(now), Some(then)) => Number::of_thousandths(now.saturating_sub(then)),
                 _ => Number::real((now.unix - then).max(0.0)),
             })
         }),
-        Column::Up => out.each(|record| Some(Number::whole(record.up()?.into()))),
-        Column::LastSuccess => out.each(|record| Some(Number::real(record.last_success()?))),
+        IdentityFamily::Up => out.each(|record| Some(Number::whole(record.up()?.into()))),
+        IdentityFamily::LastSuccess => {
+            out.each(|record| Some(Number::real(record.last_success()?)));
+        }
     }
 }
 
 struct Out<'a, L> {
-    column: Column,
-    part: &'a Part<'a>,
-    begun: &'a mut bool,
+    family: IdentityFamily,
+    chunk: &'a Chunk<'a>,
+    head_written: &'a mut bool,
     lines: &'a mut L,
 }
 
-impl<L: Lines> Out<'_, L> {
+impl<L: LineWriter> Out<'_, L> {
     #[inline]
-    fn each(&mut self, value: impl Fn(&Record) -> Option<Number>) -> bool {
-        let Part {
-            pool,
-            selection,
-            chunk,
-            ..
-        } = self.part;
-        let identities = &pool.target.identities;
-        selection.chunk(pool.records, *chunk, &mut |index, record| {
-            let Some(value) = value(record) else { return };
-            if !*self.begun {
-                self.begin();
+    fn each(&mut self, value: impl Fn(&Record) -> Option<Number>) {
+        let chunk = self.chunk;
+        chunk.runs(|start, records| {
+            let ids = chunk.ids(start, L::ENCODED);
+            for (offset, record) in records.iter().enumerate() {
+                let Some(value) = value(record) else { continue };
+                if !*self.head_written {
+                    self.write_head();
+                }
+                self.lines.line(ids, offset, value);
             }
-            self.lines.line(identities, index, value);
-        })
+        });
     }
 
     #[cold]
-    fn begin(&mut self) {
+    fn write_head(&mut self) {
         let mut head = Vec::new();
-        self.part
-            .format
-            .head(self.column.family().head(), &mut head);
+        let format = self.chunk.scrape.format;
+        format.head(self.family.family().head(), &mut head);
         self.lines.text(&head);
-        *self.begun = true;
+        *self.head_written = true;
     }
-}
-
-/// Writes the names of some identities. Says whether there were such identities.
-pub(super) fn write_names(part: &Part<'_>, out: &mut FamilyWriter<'_>) -> bool {
-    let Part {
-        pool,
-        selection,
-        chunk,
-        ..
-    } = part;
-    let identities = &pool.target.identities;
-    identities.any_named()
-        && selection.chunk(pool.records, *chunk, &mut |index, _| {
-            if let Some(name) = identities.name(index) {
-                let labels = [pool.target.id.as_str(), identities.id(index).as_str(), name];
-                out.sample(IDENTITY_INFO.labelled(labels), Number::whole(1));
-            }
-        })
 }

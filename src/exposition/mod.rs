@@ -1,44 +1,55 @@
 //! From the store to the bytes that Prometheus reads.
 //!
-//! [`families`] is the table of everything that is exported. A [`Scrape`] is everything as it was
-//! at one moment; [`Blocks`] writes it, a part at a time, in one of two formats and three codings.
-//! Identity and pool series are written straight from the store, because a million of them cannot
-//! pass through a registry; the exporter's own few are kept by [`crate::telemetry`].
+//! [`families`] is the table of all exported families. A [`Scrape`] is everything as it was at one
+//! moment. [`Blocks`] writes it in one of two formats and three codings, section by section and a
+//! block at a time. Series of identities and pools are written straight from the store, because a
+//! registry cannot hold a million of them; the exporter's own metrics come from a [`Source`].
 
 mod blocks;
+mod encoded_ids;
 pub mod families;
+mod identity_names;
 mod identity_series;
+mod lines;
+mod number;
 mod pool_series;
 mod scrape;
+mod section;
 mod selection;
+mod source;
 mod summary;
 mod text;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use blocks::{Blocks, Coding};
+pub use number::Number;
 pub use scrape::Scrape;
-pub use summary::{Spread, Summary, Used, nearest_limits};
+pub use source::{Families, Source};
+pub use summary::{GaugeHistogram, Summary, Utilization, nearest_limits};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::Moment;
 use crate::config::Series;
 use crate::store::{Snapshot, Store};
 use crate::targets::{Pool, Targets};
-use identity_series::Column;
+use encoded_ids::EncodedIds;
+use identity_series::IdentityFamily;
 use selection::Selection;
 
-/// More samples than this in one scrape are seldom meant: Prometheus needs some 4 KB of memory for
-/// each series.
-const MANY_SAMPLES: usize = 1_000_000;
+/// More samples in one scrape cause a warning: Prometheus needs about 4 KB of memory for each
+/// series.
+const MAX_USUAL_SAMPLES: usize = 1_000_000;
 
-/// Makes scrapes, and remembers which identities had series in the last one.
+/// Makes scrapes of a store.
 pub struct Exposition {
     store: Arc<Store>,
+    /// Those of the targets of the latest scrape.
+    encoded_ids: Mutex<Option<Arc<EncodedIds>>>,
     last: Mutex<Option<Last>>,
 }
 
-/// Who had series, where not all of a pool's identities have.
+/// The identities that had series in the last scrape.
 struct Last {
     targets: Arc<Targets>,
     /// One for each pool.
@@ -46,20 +57,22 @@ struct Last {
 }
 
 impl Exposition {
-    /// Of everything in a store.
+    /// Makes scrapes of everything in `store`.
     #[must_use]
     pub fn new(store: Arc<Store>) -> Self {
         Self {
             store,
-            last: Mutex::new(None),
+            encoded_ids: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
-    /// Everything as it is now, followed by the exporter's `own` metrics, which are written in the
-    /// same format.
+    /// Everything as it is now, followed by the metrics of `own`.
     #[must_use]
-    pub fn scrape(&self, now: Moment, format: Format, own: Vec<u8>) -> Scrape {
-        let snapshot = self.store.snapshot();
+    pub fn scrape(&self, now: Moment, format: Format, own: &impl Source) -> Scrape {
+        let mut own_text = Vec::new();
+        own.write(now, &mut Families::new(format, &mut own_text));
+        let (snapshot, encoded_ids) = self.snapshot();
         let had_series = self.had_series(&snapshot);
         let pools = snapshot.pools().zip(&had_series);
         let summaries: Arc<[_]> = pools
@@ -73,14 +86,34 @@ impl Exposition {
             targets: Arc::clone(&snapshot.targets),
             selections,
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
-        Scrape::new(snapshot, now, format, summaries, own.into())
+        *lock(&self.last) = Some(last);
+        Scrape {
+            snapshot,
+            now,
+            format,
+            summaries,
+            encoded_ids,
+            own: own_text.into(),
+        }
     }
 
-    /// For each pool, those who had series in the last scrape, by their present positions, in
-    /// order.
+    /// A snapshot and the encoded ids of its targets. The snapshot is taken under the lock of the
+    /// ids, so that ids of new targets are never replaced by those of old ones.
+    fn snapshot(&self) -> (Snapshot, Arc<EncodedIds>) {
+        let mut kept = lock(&self.encoded_ids);
+        let snapshot = self.store.snapshot();
+        let encoded_ids = kept
+            .take()
+            .filter(|ids| ids.belong_to(&snapshot.targets))
+            .unwrap_or_else(|| Arc::new(EncodedIds::new(Arc::clone(&snapshot.targets))));
+        *kept = Some(Arc::clone(&encoded_ids));
+        (snapshot, encoded_ids)
+    }
+
+    /// For each pool, the present positions of the identities that had series in the last scrape,
+    /// in ascending order.
     fn had_series(&self, snapshot: &Snapshot) -> Vec<Vec<u32>> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = lock(&self.last);
         let Some(last) = &*last else {
             return vec![Vec::new(); snapshot.targets.pools.len()];
         };
@@ -117,16 +150,22 @@ impl Exposition {
     }
 }
 
+/// Locks a mutex. A panic of another holder is no reason to fail: every value is replaced as a
+/// whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A warning, if a scrape of these targets has very many samples.
 #[must_use]
 pub fn too_many_samples(targets: &Targets) -> Option<String> {
     let with_series = |pool: &Pool| match pool.settings.series {
         Series::Each => pool.identities.len(),
-        Series::Top(most) => most.min(pool.identities.len()),
+        Series::Top(max) => max.min(pool.identities.len()),
         Series::None => 0,
     };
-    let samples = Column::ALL.len() * targets.pools.iter().map(with_series).sum::<usize>();
-    (samples > MANY_SAMPLES).then(|| {
+    let samples = IdentityFamily::ALL.len() * targets.pools.iter().map(with_series).sum::<usize>();
+    (samples > MAX_USUAL_SAMPLES).then(|| {
         format!(
             "make {samples} samples in each scrape, which is more than most Prometheus servers can take: set `series: top` \
              for large pools; the pools' own series and histograms remain"

@@ -1,114 +1,121 @@
-//! Series of pools.
+//! The section of the pools' families.
 
 use super::families::{
     Family, POOL_DATASETS_LIMIT, POOL_DATASETS_USED, POOL_IDENTITIES, POOL_IDLE, POOL_INFO,
     POOL_LAST_MODIFIED, POOL_STORAGE, POOL_STORAGE_LIMIT, POOL_STORAGE_USED, POOL_SYNC_SESSIONS,
     POOL_WATCHED_DATASETS, POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
 };
-use super::summary::Summary;
-use super::text::{Buckets, FamilyWriter};
+use super::number::Number;
+use super::scrape::Scrape;
+use super::section::Section;
+use super::summary::{GaugeHistogram, Summary};
+use super::text::FamilyWriter;
 use crate::api::PoolUsage;
 use crate::clock::Moment;
-use crate::deflate::Number;
+use crate::job::PoolIndex;
 use crate::store::{PoolView, State};
 
-/// What there is to tell of a pool.
-pub(super) struct Told<'a> {
-    pub(super) pool: PoolView<'a>,
-    pub(super) summary: &'a Summary,
-    pub(super) now: Moment,
+/// All families of [`FAMILIES`], one pool at a time.
+#[derive(Debug, Default)]
+pub(super) struct PoolSeries {
+    family: usize,
+    pool: usize,
+    head_written: bool,
+}
+
+impl Section for PoolSeries {
+    fn next(&mut self, scrape: &Scrape, out: &mut Vec<u8>) -> bool {
+        while let Some((family, write)) = FAMILIES.get(self.family) {
+            if let Some(summary) = scrape.summaries.get(self.pool) {
+                let context = PoolContext {
+                    pool: scrape.snapshot.pool(PoolIndex(self.pool)),
+                    summary,
+                    now: scrape.now,
+                };
+                let head = family.head();
+                let mut writer = FamilyWriter::resume(scrape.format, head, out, self.head_written);
+                write(family, &context, &mut writer);
+                self.head_written = writer.head_written();
+                self.pool += 1;
+                return true;
+            }
+            *self = Self {
+                family: self.family + 1,
+                ..Self::default()
+            };
+        }
+        false
+    }
+}
+
+/// One pool, as the families' functions see it.
+struct PoolContext<'a> {
+    pool: PoolView<'a>,
+    summary: &'a Summary,
+    now: Moment,
 }
 
 /// Writes a family's samples of one pool.
-type Write = fn(&'static Family, &Told<'_>, &mut FamilyWriter<'_>);
+type Write = fn(&'static Family, &PoolContext<'_>, &mut FamilyWriter<'_>);
 
-/// The families, in the order in which they are written.
-pub(super) const FAMILIES: [(&Family, Write); 13] = [
-    (&POOL_INFO, |family, told, out| {
-        let name = told
-            .pool
-            .target
-            .settings
-            .name
-            .as_deref()
-            .unwrap_or_default();
-        out.sample(family.labelled([told.id(), name]), Number::whole(1));
+/// The families in the order of the exposition.
+const FAMILIES: [(&Family, Write); 13] = [
+    (&POOL_INFO, |family, context, out| {
+        let name = context.pool.target.settings.name.as_deref();
+        let labels = [context.id(), name.unwrap_or_default()];
+        out.sample(family.labelled(labels), Number::whole(1));
     }),
-    (&POOL_IDENTITIES, |family, told, out| {
-        for (state, count) in State::ALL.into_iter().zip(told.summary.states) {
-            out.sample(
-                family.labelled([told.id(), state.as_str()]),
-                Number::whole(count),
-            );
+    (&POOL_IDENTITIES, |family, context, out| {
+        for (state, count) in State::ALL.into_iter().zip(context.summary.states) {
+            let labels = [context.id(), state.as_str()];
+            out.sample(family.labelled(labels), Number::whole(count));
         }
     }),
-    (&POOL_STORAGE_LIMIT, |family, told, out| {
-        told.one(
-            family,
-            Some(Number::whole(
-                told.pool.target.settings.limits.storage_bytes,
-            )),
-            out,
-        );
+    (&POOL_STORAGE_LIMIT, |family, context, out| {
+        let limit = context.pool.target.settings.limits.storage_bytes;
+        context.sample(family, Some(Number::whole(limit)), out);
     }),
-    (&POOL_DATASETS_LIMIT, |family, told, out| {
-        told.one(
-            family,
-            Some(Number::whole(
-                told.pool.target.settings.limits.datasets.into(),
-            )),
-            out,
-        );
+    (&POOL_DATASETS_LIMIT, |family, context, out| {
+        let limit = context.pool.target.settings.limits.datasets;
+        context.sample(family, Some(Number::whole(limit.into())), out);
     }),
-    (&POOL_WATCHED_STORAGE, |family, told, out| {
-        told.one(family, told.summary.storage_bytes.map(Number::whole), out);
+    (&POOL_WATCHED_STORAGE, |family, context, out| {
+        let sum = context.summary.storage_bytes;
+        context.sample(family, sum.map(Number::whole), out);
     }),
-    (&POOL_WATCHED_DATASETS, |family, told, out| {
-        told.one(family, told.summary.datasets.map(Number::whole), out);
+    (&POOL_WATCHED_DATASETS, |family, context, out| {
+        let sum = context.summary.datasets;
+        context.sample(family, sum.map(Number::whole), out);
     }),
-    (&POOL_STORAGE_USED, |family, told, out| {
-        told.spread(family, &told.summary.storage_used.buckets(), out);
+    (&POOL_STORAGE_USED, |family, context, out| {
+        context.histogram(family, &context.summary.storage_used, out);
     }),
-    (&POOL_DATASETS_USED, |family, told, out| {
-        told.spread(family, &told.summary.datasets_used.buckets(), out);
+    (&POOL_DATASETS_USED, |family, context, out| {
+        context.histogram(family, &context.summary.datasets_used, out);
     }),
-    (&POOL_IDLE, |family, told, out| {
-        told.spread(family, &told.summary.idle.buckets(), out);
+    (&POOL_IDLE, |family, context, out| {
+        context.histogram(family, &context.summary.idle, out);
     }),
-    (&POOL_WITHOUT_SERIES, |family, told, out| {
-        let hidden = told.pool.records.len() - told.summary.selection.len(told.pool.records);
-        told.one(family, Some(Number::whole(hidden as u64)), out);
+    (&POOL_WITHOUT_SERIES, |family, context, out| {
+        let records = context.pool.records;
+        let hidden = records.len() - context.summary.selection.len(records);
+        context.sample(family, Some(Number::whole(hidden as u64)), out);
     }),
-    (&POOL_STORAGE, |family, told, out| {
-        told.one(
-            family,
-            told.usage()
-                .and_then(|usage| usage.storage_bytes)
-                .map(Number::whole),
-            out,
-        );
+    (&POOL_STORAGE, |family, context, out| {
+        let bytes = context.usage().and_then(|usage| usage.storage_bytes);
+        context.sample(family, bytes.map(Number::whole), out);
     }),
-    (&POOL_SYNC_SESSIONS, |family, told, out| {
-        told.one(
-            family,
-            told.usage()
-                .and_then(|usage| usage.sync_sessions)
-                .map(Number::whole),
-            out,
-        );
+    (&POOL_SYNC_SESSIONS, |family, context, out| {
+        let sessions = context.usage().and_then(|usage| usage.sync_sessions);
+        context.sample(family, sessions.map(Number::whole), out);
     }),
-    (&POOL_LAST_MODIFIED, |family, told, out| {
-        told.one(
-            family,
-            told.usage()
-                .and_then(|usage| usage.last_modified)
-                .map(Number::real),
-            out,
-        );
+    (&POOL_LAST_MODIFIED, |family, context, out| {
+        let time = context.usage().and_then(|usage| usage.last_modified);
+        context.sample(family, time.map(Number::real), out);
     }),
 ];
 
-impl Told<'_> {
+impl PoolContext<'_> {
     fn id(&self) -> &str {
         self.pool.target.id.as_str()
     }
@@ -117,13 +124,18 @@ impl Told<'_> {
         self.pool.usage(self.now.mono)
     }
 
-    fn one(&self, family: &'static Family, value: Option<Number>, out: &mut FamilyWriter<'_>) {
+    fn sample(&self, family: &'static Family, value: Option<Number>, out: &mut FamilyWriter<'_>) {
         if let Some(value) = value {
             out.sample(family.labelled([self.id()]), value);
         }
     }
 
-    fn spread(&self, family: &'static Family, buckets: &Buckets, out: &mut FamilyWriter<'_>) {
-        out.histogram(family.labelled([self.id()]), buckets);
+    fn histogram<const N: usize>(
+        &self,
+        family: &'static Family,
+        histogram: &GaugeHistogram<N>,
+        out: &mut FamilyWriter<'_>,
+    ) {
+        out.histogram(family.labelled([self.id()]), &histogram.buckets());
     }
 }

@@ -1,20 +1,21 @@
-//! Which identities of a pool get series of their own.
+//! The identities of a pool that have series of their own.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::slice;
 
 use crate::store::{CHUNK, Record, Records};
 
-/// The identities with series of their own, by position.
+/// The identities with series of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Selection {
     All,
-    /// These, in order.
+    /// The identities at these positions, in ascending order.
     Some(Vec<u32>),
 }
 
 impl Selection {
-    /// How many they are.
+    /// The number of identities with series.
     pub(super) fn len(&self, records: &Records) -> usize {
         match self {
             Self::All => records.len(),
@@ -22,100 +23,101 @@ impl Selection {
         }
     }
 
-    /// Visits one chunk of the selected, from 0 on. Says whether there was such a chunk.
+    /// The number of chunks for [`Selection::runs`].
+    pub(super) fn chunks(&self, records: &Records) -> usize {
+        self.len(records).div_ceil(CHUNK)
+    }
+
+    /// Visits the selected identities of a chunk, in runs of consecutive ones: the position of the
+    /// first, and their records. No run extends beyond a chunk of the records.
     #[inline]
-    pub(super) fn chunk(
+    pub(super) fn runs(
         &self,
         records: &Records,
         chunk: usize,
-        visit: &mut impl FnMut(usize, &Record),
-    ) -> bool {
+        mut visit: impl FnMut(usize, &[Record]),
+    ) {
         match self {
-            Self::All => {
-                let (start, records) = (chunk * CHUNK, records.chunk(chunk));
-                records
-                    .iter()
-                    .enumerate()
-                    .for_each(|(index, record)| visit(start + index, record));
-                !records.is_empty()
-            }
+            Self::All => visit(chunk * CHUNK, records.chunk(chunk)),
             Self::Some(some) => {
-                let some = some.chunks(CHUNK).nth(chunk).unwrap_or_default();
-                some.iter()
-                    .for_each(|index| visit(*index as usize, &records[*index as usize]));
-                !some.is_empty()
+                for index in some.iter().skip(chunk * CHUNK).take(CHUNK) {
+                    let index = *index as usize;
+                    visit(index, slice::from_ref(&records[index]));
+                }
             }
         }
     }
 }
 
-/// How much nearer a limit an identity without series must be than one with, to take its place, in
-/// parts of the limit. Without it, two that are equally near would take turns, and each turn is a
+/// An identity with series is replaced only by one that is nearer its limit by more than this
+/// fraction of the limit. Otherwise two that are equally near would alternate, and each change is a
 /// new series in Prometheus.
-const LEAD: f64 = 0.02;
+const HYSTERESIS: f64 = 0.02;
 
-/// The identities nearest a limit, while they are being looked for.
+/// A search for the identities nearest a limit.
 pub(super) struct Nearest<'a> {
-    most: usize,
-    /// The worst of them on top.
-    heap: BinaryHeap<Reverse<(Part, Reverse<u32>)>>,
-    /// Those that had series before, in order.
+    max: usize,
+    /// Those found so far, the farthest from its limit on top.
+    heap: BinaryHeap<Reverse<(Fraction, Reverse<u32>)>>,
+    /// The positions of those that had series before and are not offered yet, in ascending order.
     before: &'a [u32],
 }
 
-/// A part of a limit, in its total order.
+/// A fraction of a limit, totally ordered.
 #[derive(Clone, Copy, PartialEq)]
-struct Part(f64);
+struct Fraction(f64);
 
-impl Eq for Part {}
+impl Eq for Fraction {}
 
-impl Ord for Part {
+impl Ord for Fraction {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.total_cmp(&other.0)
     }
 }
 
-impl PartialOrd for Part {
+impl PartialOrd for Fraction {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl<'a> Nearest<'a> {
-    /// At most `most`; those who were chosen `before` have a lead, which keeps series from coming
-    /// and going at the edge.
-    pub(super) fn new(most: usize, before: &'a [u32]) -> Self {
+    /// A search for at most `max` identities. Those at the positions `before`, in ascending order,
+    /// had series before and are preferred by [`HYSTERESIS`].
+    pub(super) fn new(max: usize, before: &'a [u32]) -> Self {
         Self {
-            most,
+            max,
             heap: BinaryHeap::new(),
             before,
         }
     }
 
-    /// One more, in order, and which part of its limit it uses; `None` when nothing current is
-    /// known of it.
+    /// Adds an identity, in ascending order of positions, with the fraction of its limit that it
+    /// uses: `None` if there is no current usage, which ranks last.
     pub(super) fn offer(&mut self, index: usize, used: Option<f64>) {
         let index = index as u32;
         while self.before.first().is_some_and(|before| *before < index) {
             self.before = &self.before[1..];
         }
-        let lead = if self.before.first() == Some(&index) {
-            LEAD
+        let bonus = if self.before.first() == Some(&index) {
+            HYSTERESIS
         } else {
             0.0
         };
-        // Whoever is unknown comes behind all others.
-        let offered = Reverse((Part(used.map_or(-1.0, |used| used + lead)), Reverse(index)));
-        if self.heap.len() < self.most {
+        let offered = Reverse((
+            Fraction(used.map_or(-1.0, |used| used + bonus)),
+            Reverse(index),
+        ));
+        if self.heap.len() < self.max {
             self.heap.push(offered);
-        } else if let Some(mut worst) = self.heap.peek_mut()
-            && offered < *worst
+        } else if let Some(mut farthest) = self.heap.peek_mut()
+            && offered < *farthest
         {
-            *worst = offered;
+            *farthest = offered;
         }
     }
 
-    /// The nearest, in order.
+    /// The positions of the nearest, in ascending order.
     pub(super) fn chosen(self) -> Vec<u32> {
         let mut chosen: Vec<_> = self
             .heap
@@ -131,8 +133,8 @@ impl<'a> Nearest<'a> {
 mod tests {
     use super::*;
 
-    fn nearest(most: usize, before: &[u32], used: &[f64]) -> Vec<u32> {
-        let mut nearest = Nearest::new(most, before);
+    fn nearest(max: usize, before: &[u32], used: &[f64]) -> Vec<u32> {
+        let mut nearest = Nearest::new(max, before);
         for (index, used) in used.iter().enumerate() {
             nearest.offer(index, Some(*used).filter(|used| !used.is_nan()));
         }
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_parts_and_the_first_among_equals() {
+    fn the_largest_fractions_and_the_first_among_equals() {
         assert_eq!(nearest(2, &[], &[0.1, 0.9, 0.5, 0.9]), [1, 3]);
         assert_eq!(nearest(2, &[], &[0.5, 0.9, 0.5, 0.5]), [0, 1]);
         assert_eq!(
@@ -166,9 +168,9 @@ mod tests {
         assert_eq!(
             nearest(1, &[2], &[0.0, 0.0, f64::NAN]),
             [0],
-            "whoever is stale has no lead"
+            "a stale one is not preferred"
         );
-        // Two that pass each other by a little at each turn: nothing comes or goes.
+        // Two that overtake each other by a little each time: no series comes or goes.
         let mut chosen = nearest(1, &[], &[0.50, 0.51]);
         for turn in 0..100 {
             let (a, b) = if turn % 2 == 0 {

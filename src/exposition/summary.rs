@@ -1,5 +1,5 @@
-//! What one pass over a pool's identities tells: sums, counts by state, spreads, and who gets
-//! series.
+//! The result of one pass over a pool's identities: sums, counts by state, histograms, and the
+//! identities with series.
 
 use super::selection::{Nearest, Selection};
 use super::text::Buckets;
@@ -11,39 +11,39 @@ use crate::store::{PoolView, State};
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
 
-/// Parts of a limit.
-const PARTS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
+/// Bounds of the histograms of utilization, in fractions of a limit.
+const FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
 
-/// What is told of a pool's identities together.
+/// The identities of a pool, summed up.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// How many are in each state, in the order of [`State::ALL`].
+    /// The number of identities in each state, in the order of [`State::ALL`].
     pub states: [u64; State::ALL.len()],
-    /// Over those whose usage is current; `None` while there is none.
+    /// The sum of storage over the identities with current usage; `None` if there are none.
     pub storage_bytes: Option<u64>,
-    /// Likewise.
+    /// The sum of datasets over the identities with current usage; `None` if there are none.
     pub datasets: Option<u64>,
-    /// Parts of the storage limit.
-    pub storage_used: Spread<8>,
-    /// Parts of the limit of datasets.
-    pub datasets_used: Spread<8>,
+    /// Fractions of the storage limit.
+    pub storage_used: GaugeHistogram<8>,
+    /// Fractions of the limit of datasets.
+    pub datasets_used: GaugeHistogram<8>,
     /// Seconds since identities were last modified.
-    pub idle: Spread<7>,
+    pub idle: GaugeHistogram<7>,
     pub(super) selection: Selection,
 }
 
-/// How many there are of each size.
+/// A histogram of what there is now.
 #[derive(Clone, Debug)]
-pub struct Spread<const N: usize> {
+pub struct GaugeHistogram<const N: usize> {
     bounds: [f64; N],
-    /// Up to each bound but not to the one before.
+    /// The number of observations up to each bound and above the previous one.
     counts: [u64; N],
-    /// Above the last bound.
+    /// The number of observations above the last bound.
     above: u64,
     sum: f64,
 }
 
-impl<const N: usize> Spread<N> {
+impl<const N: usize> GaugeHistogram<N> {
     fn new(bounds: [f64; N]) -> Self {
         Self {
             bounds,
@@ -55,13 +55,13 @@ impl<const N: usize> Spread<N> {
 
     #[inline]
     fn add(&mut self, size: f64) {
-        // All bounds are asked, because where to stop early is what no processor can guess.
+        // Compares with all bounds: the branch of an early exit is unpredictable.
         let enough = self.bounds.iter().filter(|bound| size <= **bound).count();
         *self.counts.get_mut(N - enough).unwrap_or(&mut self.above) += 1;
         self.sum += size;
     }
 
-    /// How many there are up to each bound.
+    /// The histogram as it is written.
     #[must_use]
     pub fn buckets(&self) -> Buckets {
         let running = self.counts.iter().scan(0, |sum, count| {
@@ -78,7 +78,8 @@ impl<const N: usize> Spread<N> {
 }
 
 impl Summary {
-    /// Of a pool whose identities `had_series` before, in order.
+    /// Sums up a pool. `had_series` holds the positions of the identities that had series before, in
+    /// ascending order.
     #[must_use]
     pub fn of(pool: &PoolView<'_>, now: Moment, had_series: &[u32]) -> Self {
         let limits = pool.target.settings.limits;
@@ -86,9 +87,9 @@ impl Summary {
             states: [0; State::ALL.len()],
             storage_bytes: None,
             datasets: None,
-            storage_used: Spread::new(PARTS),
-            datasets_used: Spread::new(PARTS),
-            idle: Spread::new([
+            storage_used: GaugeHistogram::new(FRACTIONS),
+            datasets_used: GaugeHistogram::new(FRACTIONS),
+            idle: GaugeHistogram::new([
                 HOUR,
                 DAY,
                 7.0 * DAY,
@@ -100,7 +101,7 @@ impl Summary {
             selection: Selection::All,
         };
         let mut nearest = match pool.target.settings.series {
-            Series::Top(most) if most < pool.records.len() => Some(Nearest::new(most, had_series)),
+            Series::Top(max) if max < pool.records.len() => Some(Nearest::new(max, had_series)),
             Series::None => Some(Nearest::new(0, &[])),
             Series::Top(_) | Series::Each => None,
         };
@@ -112,7 +113,10 @@ impl Summary {
                 summary.add(usage, limits, now);
             }
             if let Some(nearest) = &mut nearest {
-                nearest.offer(index, usage.map(|usage| Used::of(usage, limits).larger()));
+                nearest.offer(
+                    index,
+                    usage.map(|usage| Utilization::of(usage, limits).larger()),
+                );
             }
         }
         if let Some(nearest) = nearest {
@@ -124,12 +128,12 @@ impl Summary {
     fn add(&mut self, usage: &Usage, limits: Limits, now: Moment) {
         add(&mut self.datasets, usage.datasets.map(u64::from));
         add(&mut self.storage_bytes, usage.storage_bytes);
-        let used = Used::of(usage, limits);
-        if let Some(part) = used.storage {
-            self.storage_used.add(part);
+        let used = Utilization::of(usage, limits);
+        if let Some(fraction) = used.storage {
+            self.storage_used.add(fraction);
         }
-        if let Some(part) = used.datasets {
-            self.datasets_used.add(part);
+        if let Some(fraction) = used.datasets {
+            self.datasets_used.add(fraction);
         }
         if let Some(then) = usage.last_modified {
             self.idle.add((now.unix - then).max(0.0));
@@ -143,17 +147,17 @@ fn add(sum: &mut Option<u64>, number: Option<u64>) {
     }
 }
 
-/// Which parts of its limits an identity uses; more than 1 is beyond the limit.
+/// The fractions of its limits that an identity uses; above 1 if it is over a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Used {
-    /// Of the storage limit, where AWS tells.
+pub struct Utilization {
+    /// Of the storage limit; `None` if AWS returned no storage.
     pub storage: Option<f64>,
-    /// Of the limit of datasets, where AWS tells.
+    /// Of the limit of datasets; `None` if AWS returned no datasets.
     pub datasets: Option<f64>,
 }
 
-impl Used {
-    /// By a usage and the limits for it.
+impl Utilization {
+    /// The fractions of `limits` that `usage` is.
     #[must_use]
     pub fn of(usage: &Usage, limits: Limits) -> Self {
         Self {
@@ -166,7 +170,7 @@ impl Used {
         }
     }
 
-    /// The larger of the two: how near a limit the identity is.
+    /// The larger of the two: how near the identity is to a limit.
     #[must_use]
     pub fn larger(self) -> f64 {
         self.storage
@@ -175,18 +179,18 @@ impl Used {
     }
 }
 
-/// The identities of a pool nearest a limit, at most so many: by position, in its order, with their
-/// usage.
+/// The identities of a pool nearest a limit, at most `max`: their positions, in ascending order, and
+/// their usage.
 #[must_use]
-pub fn nearest_limits(pool: &PoolView<'_>, now: Moment, most: usize) -> Vec<(usize, Usage)> {
+pub fn nearest_limits(pool: &PoolView<'_>, now: Moment, max: usize) -> Vec<(usize, Usage)> {
     let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
-    let mut nearest = Nearest::new(most, &[]);
+    let mut nearest = Nearest::new(max, &[]);
     for (index, record) in pool.records.chunks().flatten().enumerate() {
         nearest.offer(
             index,
             record
                 .usage(oldest_shown)
-                .map(|usage| Used::of(usage, limits).larger()),
+                .map(|usage| Utilization::of(usage, limits).larger()),
         );
     }
     let chosen = nearest.chosen().into_iter().map(|index| index as usize);

@@ -1,13 +1,12 @@
-//! The two text formats, written into a buffer: Prometheus's own, version 0.0.4, and OpenMetrics
-//! 1.0.0.
+//! A writer of the two text formats: Prometheus's own, version 0.0.4, and OpenMetrics 1.0.0.
 //!
-//! They differ in a family's head, in how counters and histograms of the present are named, and in
-//! how the bounds of buckets are written.
+//! They differ in a family's head, in the names of counters and gauge histograms, and in the bounds
+//! of buckets.
 
 use super::families::{Family, Kind, unit};
-use crate::deflate::Number;
+use super::number::Number;
 
-/// How samples are written.
+/// A text format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Prometheus's text format, 0.0.4.
@@ -16,19 +15,19 @@ pub enum Format {
     OpenMetrics,
 }
 
-/// What is said of a family ahead of its samples. [`Family`] has it for ours.
+/// The metadata that precedes a family's samples. [`Family::head`] returns that of ours.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
-    /// The name, a counter's `_total` included.
+    /// The name, including the `_total` of a counter.
     pub name: &'a str,
-    /// What its numbers are.
+    /// The type.
     pub kind: Kind,
-    /// Without quotes, backslashes and line breaks.
+    /// The help text, without quotes, backslashes and line breaks.
     pub help: &'a str,
 }
 
 impl Family {
-    /// What is said of it ahead of its samples.
+    /// The metadata that precedes its samples.
     #[must_use]
     pub fn head(&self) -> Head<'static> {
         Head {
@@ -38,7 +37,7 @@ impl Family {
         }
     }
 
-    /// Its labels with these values, in its order.
+    /// Its labels with these values, in the order of [`Family::labels`].
     pub(super) fn labelled<'l, const N: usize>(
         &self,
         values: [&'l str; N],
@@ -50,7 +49,7 @@ impl Family {
 }
 
 impl Format {
-    /// The end of an exposition.
+    /// The end of a scrape.
     #[must_use]
     pub fn end(self) -> &'static str {
         match self {
@@ -68,7 +67,7 @@ impl Format {
         };
         match self {
             Self::Text => {
-                // What the format does not know it must not be told.
+                // The text format has no gauge histograms.
                 let kind = if kind == Kind::GaugeHistogram {
                     Kind::Histogram
                 } else {
@@ -100,7 +99,7 @@ impl Format {
         }
     }
 
-    /// What a histogram's count and sum are called.
+    /// The suffixes of a histogram's count and sum.
     fn suffixes(self, kind: Kind) -> (&'static str, &'static str) {
         match (self, kind) {
             (Self::OpenMetrics, Kind::GaugeHistogram) => ("_gcount", "_gsum"),
@@ -108,7 +107,7 @@ impl Format {
         }
     }
 
-    /// The bound of a bucket: OpenMetrics wants whole numbers to show that they are none by type.
+    /// The bound of a bucket. OpenMetrics bounds are floats: 1 is written as 1.0.
     fn bound(self, bound: f64) -> String {
         let mut text = Vec::new();
         Number::real(bound).write(&mut text);
@@ -119,55 +118,68 @@ impl Format {
     }
 }
 
-/// Counts by size.
+/// A histogram, as it is written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Buckets {
-    /// Upper bounds and how many are at most that, smaller ones included; without the infinite one.
+    /// Upper bounds, without the infinite one, and the number of observations up to each.
     pub cumulative: Vec<(f64, u64)>,
-    /// How many there are.
+    /// The number of observations.
     pub count: u64,
-    /// The sum of their sizes.
+    /// The sum of the observations.
     pub sum: f64,
 }
 
-/// Writes a family's samples; its head goes ahead of the first one, so that a family without
-/// samples leaves no trace.
+/// Writes a family's samples, and its head before the first of them. A family without samples
+/// leaves no trace.
 #[derive(Debug)]
 pub struct FamilyWriter<'a> {
     format: Format,
     head: Head<'a>,
     out: &'a mut Vec<u8>,
-    /// Whether the head is written.
-    pub(super) begun: bool,
+    head_written: bool,
 }
 
 impl<'a> FamilyWriter<'a> {
-    /// A family of which nothing is written yet.
+    /// A writer that appends a whole family to `out`.
     pub fn new(format: Format, head: Head<'a>, out: &'a mut Vec<u8>) -> Self {
+        Self::resume(format, head, out, false)
+    }
+
+    /// A writer that continues a family that was begun with another one.
+    pub(super) fn resume(
+        format: Format,
+        head: Head<'a>,
+        out: &'a mut Vec<u8>,
+        head_written: bool,
+    ) -> Self {
         Self {
             format,
             head,
             out,
-            begun: false,
+            head_written,
         }
     }
 
-    /// Writes one sample with names and values of labels.
+    pub(super) fn head_written(&self) -> bool {
+        self.head_written
+    }
+
+    /// Writes a sample with these names and values of labels.
     pub fn sample<'l>(
         &mut self,
         labels: impl IntoIterator<Item = (&'l str, &'l str)>,
         value: Number,
     ) {
-        self.begin();
+        self.write_head();
         self.line("", labels, value);
     }
 
-    /// Writes a histogram, of the present or not.
+    /// Writes a histogram or a gauge histogram with these names and values of labels.
     pub fn histogram<'l, L>(&mut self, labels: L, buckets: &Buckets)
     where
         L: IntoIterator<Item = (&'l str, &'l str)> + Clone,
     {
-        self.begin();
+        self.write_head();
         let (count, sum) = self.format.suffixes(self.head.kind);
         for (bound, cumulative) in &buckets.cumulative {
             let bound = self.format.bound(*bound);
@@ -184,7 +196,7 @@ impl<'a> FamilyWriter<'a> {
         bound: &str,
         count: u64,
     ) {
-        // Shorter than those of the labels, which a bound need not outlive.
+        // Shortens the labels' lifetime to that of the bound.
         let labels = labels
             .into_iter()
             .map(|(name, value): (&str, &str)| (name, value));
@@ -195,10 +207,10 @@ impl<'a> FamilyWriter<'a> {
         );
     }
 
-    fn begin(&mut self) {
-        if !self.begun {
+    fn write_head(&mut self) {
+        if !self.head_written {
             self.format.head(self.head, self.out);
-            self.begun = true;
+            self.head_written = true;
         }
     }
 

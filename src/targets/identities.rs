@@ -3,22 +3,15 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::deflate::Precoded;
 use crate::identity::{IdentityId, MAX_LEN, lower};
-
-/// How many bytes may be read from an id's hex on, so that whoever writes millions need not ask for
-/// its length first.
-const ROOM: usize = 64;
 
 /// The identities of one pool: sorted by id, each once, never changed.
 #[derive(Debug, Default)]
 pub struct Identities {
-    /// All ids, one behind the other, and [`ROOM`] bytes of anything.
+    /// All ids, one after the other.
     text: String,
     /// Where in `text` each id ends.
     ends: Vec<u32>,
-    /// What stands behind each id's region, as it stands in every gzip stream.
-    precoded: Vec<Precoded>,
     /// How long the region is, colon included: the pool's, so the same for all.
     region_len: usize,
     /// The names of those that were given one.
@@ -45,31 +38,22 @@ impl Identities {
         IdentityId::already_parsed(&self.text[start as usize..self.ends[index] as usize])
     }
 
-    /// What stands behind the id's region and colon.
+    /// The part of an id after its region and colon.
     #[inline]
     #[must_use]
     pub fn hex(&self, index: usize) -> &str {
         &self.id(index).as_str()[self.region_len..]
     }
 
-    /// [`Identities::hex`], followed by whatever comes behind it, and how many bytes of it are the
-    /// id's.
+    /// [`Identities::hex`] and its length, together with the bytes of the ids after it: for copies
+    /// of a fixed number of bytes, which are faster than those of just the right number.
     #[inline]
     #[must_use]
-    pub fn hex_with_room(&self, index: usize) -> (&[u8; ROOM], usize) {
+    pub fn hex_and_tail(&self, index: usize) -> (&[u8], usize) {
         let start =
             index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize + self.region_len;
-        let from = self.text.as_bytes()[start..]
-            .first_chunk()
-            .expect("there is room behind the last id");
-        (from, self.ends[index] as usize - start)
-    }
-
-    /// [`Identities::hex`] as it stands in a gzip stream.
-    #[inline]
-    #[must_use]
-    pub fn precoded(&self, index: usize) -> &Precoded {
-        &self.precoded[index]
+        let tail = &self.text.as_bytes()[start..];
+        (tail, self.ends[index] as usize - start)
     }
 
     /// Where an id stands, if it is one of these.
@@ -123,7 +107,7 @@ pub(super) struct Collector<'a> {
 struct Span {
     start: u32,
     len: u8,
-    /// The how-manieth it was.
+    /// Insertion order.
     order: u32,
 }
 
@@ -205,9 +189,8 @@ impl<'a> Collector<'a> {
         self.spans
             .sort_unstable_by(|a, b| text(*a).cmp(text(*b)).then(a.order.cmp(&b.order)));
         let mut identities = Identities {
-            text: String::with_capacity(self.text.len() + ROOM),
+            text: String::with_capacity(self.text.len()),
             ends: Vec::with_capacity(self.spans.len()),
-            precoded: Vec::with_capacity(self.spans.len()),
             region_len: self.region.map_or(0, |region| region.len() + 1),
             names: HashMap::new(),
         };
@@ -220,9 +203,6 @@ impl<'a> Collector<'a> {
             } else {
                 identities.text.push_str(id);
                 identities.ends.push(identities.text.len() as u32);
-                identities
-                    .precoded
-                    .push(Precoded::new(&id[identities.region_len..]));
                 last = id;
             }
             if let Some(name) = self.names.remove(&span.order) {
@@ -232,7 +212,6 @@ impl<'a> Collector<'a> {
                     .or_insert(name);
             }
         }
-        identities.text.push_str(&" ".repeat(ROOM));
         let mut notes = Vec::new();
         notes.extend(
             self.lowered
@@ -276,6 +255,8 @@ mod tests {
         for (index, id) in identities.ids().enumerate() {
             assert_eq!(identities.position(id), Some(index));
             assert_eq!(identities.hex(index), &id.as_str()[2..]);
+            let (tail, len) = identities.hex_and_tail(index);
+            assert_eq!(&tail[..len], identities.hex(index).as_bytes());
         }
         assert_eq!(
             identities.position(IdentityId::parse("r:ab").unwrap()),

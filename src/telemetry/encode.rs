@@ -1,14 +1,13 @@
-//! What the prometheus crate has gathered, in our formats; its own encoder knows but one of them,
-//! and sorts labels.
+//! Writes the prometheus crate's metric families as text or OpenMetrics. Its own `TextEncoder`
+//! writes only the former, and sorts the labels.
 
 use prometheus::proto::{Histogram, LabelPair, MetricFamily, MetricType};
 
-use crate::deflate::Number;
 use crate::exposition::families::{self, Kind};
-use crate::exposition::{Buckets, FamilyWriter, Format, Head};
+use crate::exposition::{Buckets, Families, Head, Number};
 
-/// Writes families, each label where the table of families has it.
-pub(super) fn encode(gathered: &[MetricFamily], format: Format, out: &mut Vec<u8>) {
+/// Writes families, with their labels in the order of the table of families.
+pub(super) fn encode(gathered: &[MetricFamily], out: &mut Families<'_>) {
     for family in gathered {
         let kind = match family.get_field_type() {
             MetricType::COUNTER => Kind::Counter,
@@ -22,15 +21,11 @@ pub(super) fn encode(gathered: &[MetricFamily], format: Format, out: &mut Vec<u8
         let order = |label: &LabelPair| {
             table.and_then(|known| known.labels.iter().position(|name| *name == label.name()))
         };
-        let mut writer = FamilyWriter::new(
-            format,
-            Head {
-                name: family.name(),
-                kind,
-                help: family.help(),
-            },
-            out,
-        );
+        let mut writer = out.family(Head {
+            name: family.name(),
+            kind,
+            help: family.help(),
+        });
         for metric in family.get_metric() {
             let mut labels: Vec<_> = metric.get_label().iter().collect();
             labels.sort_by_key(|label| order(label));
@@ -65,12 +60,13 @@ fn buckets(histogram: &Histogram) -> Buckets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exposition::Format;
     use prometheus::process_collector::ProcessCollector;
     use prometheus::{
         Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
     };
 
-    /// But for the order of labels, which it sorts.
+    /// Except for the order of labels, which it sorts.
     #[test]
     fn text_is_what_the_prometheus_crate_writes() {
         let registry = Registry::new();
@@ -88,7 +84,7 @@ mod tests {
         registry.register(Box::new(times)).unwrap();
         let gathered = registry.gather();
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        encode(&gathered, Format::Text, &mut ours);
+        encode(&gathered, &mut Families::new(Format::Text, &mut ours));
         TextEncoder::new().encode(&gathered, &mut theirs).unwrap();
         assert_eq!(
             String::from_utf8(ours).unwrap(),

@@ -1,4 +1,4 @@
-//! Logs: one line for each thing that happened, on standard error.
+//! Logs: one line for each event, on standard error.
 
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
@@ -6,20 +6,20 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How much is logged.
+/// The least important events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
-    /// Every failed call, every change of an identity and every connection that was cut off.
+    /// Each failed call, each state change of an identity and each connection that was reset.
     Debug,
-    /// Every change of a pool, every start and stop.
+    /// Each state change of a pool, each start and stop.
     Info,
-    /// What needs a look.
+    /// Events that need attention.
     Warn,
-    /// What ends the process.
+    /// Errors that end the process.
     Error,
 }
 
-/// How a line looks.
+/// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// `key=value`.
@@ -29,8 +29,7 @@ pub enum Format {
 }
 
 impl Level {
-    /// Ours at this level; the libraries' warnings too, but not what they debug, for it would be
-    /// about secrets.
+    /// The filter for this level. Libraries log warnings only: their debug lines may hold secrets.
     fn directives(self) -> &'static str {
         match self {
             Self::Debug => "warn,cognitosync_exporter=debug",
@@ -41,22 +40,21 @@ impl Level {
     }
 }
 
-/// Begins to log to `writer`. `finer`, the text of `RUST_LOG`, takes the place of `level` when it
-/// is given.
+/// Starts to log to `writer`. `env_filter`, the value of `RUST_LOG`, replaces `level` if given.
 ///
 /// # Errors
-/// When `finer` is not a filter, or something logs already.
+/// If `env_filter` is not a filter, or a logger is installed already.
 pub fn init<W>(
     level: Level,
     format: Format,
-    finer: Option<&str>,
+    env_filter: Option<&str>,
     writer: W,
 ) -> Result<(), Box<dyn std::error::Error>>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = match finer {
-        Some(finer) => EnvFilter::try_new(finer)?,
+    let filter = match env_filter {
+        Some(env_filter) => EnvFilter::try_new(env_filter)?,
         None => EnvFilter::try_new(level.directives())?,
     };
     let registry = tracing_subscriber::registry().with(filter);

@@ -1,32 +1,32 @@
-//! What the exporter tells of itself: metrics in a registry of the prometheus crate, and logs.
+//! The exporter's own metrics, in a registry of the prometheus crate, and its logs.
 
 mod encode;
 pub mod logging;
+mod progress;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry,
 };
 
 use crate::api::{Failure, Operation};
-use crate::clock::Mono;
-use crate::exposition::Format;
+use crate::clock::Moment;
 use crate::exposition::families::{
-    API_CREDENTIALS_GOOD, API_DURATION, API_FAILURES, API_RATE, API_RATE_LIMIT, API_REQUESTS,
-    BUILD_INFO, Family, POLL_FAILURES, POLL_LAG, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL,
-    SCRAPE_RENDER, SCRAPES, SWEEP, WEB_AUTH_FAILURES, WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL,
-    WEB_CONNECTIONS,
+    API_DURATION, API_FAILURES, API_REQUESTS, BUILD_INFO, Family, POLL_FAILURES, POLLS,
+    RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, WEB_AUTH_FAILURES,
+    WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL, WEB_CONNECTIONS,
 };
+use crate::exposition::{Families, Source};
 use crate::job::Target;
 use crate::observation::Observation;
 use crate::progress::Progress;
 
-/// From a loopback answer to one that is about to time out, in seconds.
+/// From an answer over loopback to one just before the timeout, in seconds.
 const CALL_BUCKETS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
@@ -36,100 +36,57 @@ const RENDER_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1
 /// The exporter's own metrics.
 pub struct Telemetry {
     registry: Registry,
+    progress: Arc<Progress>,
     api_requests: IntCounterVec,
     api_failures: IntCounterVec,
     api_duration: HistogramVec,
-    api_rate_limit: GaugeVec,
-    api_rate: GaugeVec,
-    api_credentials_good: IntGaugeVec,
     polls: IntCounter,
     poll_failures: IntCounterVec,
-    poll_lag: Gauge,
-    sweep: Gauge,
     scrapes: IntCounter,
     scrape_render: Histogram,
-    /// For those who open and close client connections.
+    /// Client connections that are open.
     pub web_connections: IntGauge,
-    /// For those who refuse requests for want of a good login.
+    /// Requests rejected with 401.
     pub web_auth_failures: IntCounter,
-    /// For those who read the web configuration.
+    /// Whether the last read of the web configuration succeeded, 1 or 0.
     pub web_config_successful: IntGauge,
-    /// For them as well.
+    /// Reads of the web configuration that failed.
     pub web_config_failures: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: Gauge,
-    progress: Arc<Progress>,
-    /// Held while writing: gauges of budgets are set anew each time.
-    writing: Mutex<()>,
 }
 
 impl Telemetry {
-    /// Registers everything; counters of every known reason begin at 0. `config_read` is when the
-    /// configuration was read, in seconds since 1970.
+    /// Registers all metrics. Counters start at 0 for each operation and failure reason.
+    /// `config_read` is the time when the configuration was read, in seconds since 1970.
     ///
     /// # Errors
-    /// When the prometheus crate does not take a family of the table, which would be a bug.
+    /// If the prometheus crate rejects a family of the table, which is a bug.
     pub fn new(progress: Arc<Progress>, config_read: f64) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new();
+        let metrics = Metrics(Registry::new());
         let telemetry = Self {
-            api_requests: add(
-                &registry,
-                IntCounterVec::new(opts(&API_REQUESTS), API_REQUESTS.labels),
-            )?,
-            api_failures: add(
-                &registry,
-                IntCounterVec::new(opts(&API_FAILURES), API_FAILURES.labels),
-            )?,
-            api_duration: add(
-                &registry,
-                HistogramVec::new(
-                    histogram_opts(&API_DURATION, &CALL_BUCKETS),
-                    API_DURATION.labels,
-                ),
-            )?,
-            api_rate_limit: add(
-                &registry,
-                GaugeVec::new(opts(&API_RATE_LIMIT), API_RATE_LIMIT.labels),
-            )?,
-            api_rate: add(&registry, GaugeVec::new(opts(&API_RATE), API_RATE.labels))?,
-            api_credentials_good: add(
-                &registry,
-                IntGaugeVec::new(opts(&API_CREDENTIALS_GOOD), API_CREDENTIALS_GOOD.labels),
-            )?,
-            polls: add(&registry, IntCounter::with_opts(opts(&POLLS)))?,
-            poll_failures: add(
-                &registry,
-                IntCounterVec::new(opts(&POLL_FAILURES), POLL_FAILURES.labels),
-            )?,
-            poll_lag: add(&registry, Gauge::with_opts(opts(&POLL_LAG)))?,
-            sweep: add(&registry, Gauge::with_opts(opts(&SWEEP)))?,
-            scrapes: add(&registry, IntCounter::with_opts(opts(&SCRAPES)))?,
-            scrape_render: add(
-                &registry,
-                Histogram::with_opts(histogram_opts(&SCRAPE_RENDER, &RENDER_BUCKETS)),
-            )?,
-            web_connections: add(&registry, IntGauge::with_opts(opts(&WEB_CONNECTIONS)))?,
-            web_auth_failures: add(&registry, IntCounter::with_opts(opts(&WEB_AUTH_FAILURES)))?,
-            web_config_successful: add(
-                &registry,
-                IntGauge::with_opts(opts(&WEB_CONFIG_SUCCESSFUL)),
-            )?,
-            web_config_failures: add(&registry, IntCounter::with_opts(opts(&WEB_CONFIG_FAILURES)))?,
-            reload_successful: add(&registry, IntGauge::with_opts(opts(&RELOAD_SUCCESSFUL)))?,
-            reload_success_time: add(&registry, Gauge::with_opts(opts(&RELOAD_SUCCESS_TIME)))?,
-            registry: registry.clone(),
             progress,
-            writing: Mutex::new(()),
+            api_requests: metrics.counters(&API_REQUESTS)?,
+            api_failures: metrics.counters(&API_FAILURES)?,
+            api_duration: metrics.histograms(&API_DURATION, &CALL_BUCKETS)?,
+            polls: metrics.counter(&POLLS)?,
+            poll_failures: metrics.counters(&POLL_FAILURES)?,
+            scrapes: metrics.counter(&SCRAPES)?,
+            scrape_render: metrics.histogram(&SCRAPE_RENDER, &RENDER_BUCKETS)?,
+            web_connections: metrics.int_gauge(&WEB_CONNECTIONS)?,
+            web_auth_failures: metrics.counter(&WEB_AUTH_FAILURES)?,
+            web_config_successful: metrics.int_gauge(&WEB_CONFIG_SUCCESSFUL)?,
+            web_config_failures: metrics.counter(&WEB_CONFIG_FAILURES)?,
+            reload_successful: metrics.int_gauge(&RELOAD_SUCCESSFUL)?,
+            reload_success_time: metrics.gauge(&RELOAD_SUCCESS_TIME)?,
+            registry: metrics.0.clone(),
         };
-        let build_info = add(
-            &registry,
-            IntGaugeVec::new(opts(&BUILD_INFO), BUILD_INFO.labels),
-        )?;
-        build_info
+        metrics
+            .int_gauges(&BUILD_INFO)?
             .with_label_values(&[VERSION, REVISION, RUSTC])
             .set(1);
+        metrics.0.register(Box::new(ProcessCollector::for_self()))?;
         telemetry.reloaded(Some(config_read));
-        registry.register(Box::new(ProcessCollector::for_self()))?;
         for operation in Operation::ALL.map(Operation::as_str) {
             telemetry.api_requests.with_label_values(&[operation]);
             telemetry.api_duration.with_label_values(&[operation]);
@@ -143,7 +100,7 @@ impl Telemetry {
         Ok(telemetry)
     }
 
-    /// One API call has ended.
+    /// Counts a finished API call.
     pub fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>) {
         let operation = operation.as_str();
         self.api_requests.with_label_values(&[operation]).inc();
@@ -157,8 +114,8 @@ impl Telemetry {
         }
     }
 
-    /// One poll has ended. Only those of identities are counted: what a pool itself answers is a
-    /// bonus.
+    /// Counts a finished poll of an identity. Polls of pools are not counted: their usage is
+    /// optional.
     pub fn polled(&self, observation: &Observation) {
         if let Target::Identity { .. } = observation.job.target {
             self.polls.inc();
@@ -170,8 +127,8 @@ impl Telemetry {
         }
     }
 
-    /// The configuration was read again: a good one at this time, in seconds since 1970, or a wrong
-    /// one.
+    /// Notes a reload of the configuration: its time if it succeeded, in seconds since 1970, and
+    /// `None` if it failed.
     pub fn reloaded(&self, success: Option<f64>) {
         self.reload_successful.set(i64::from(success.is_some()));
         if let Some(unix) = success {
@@ -179,8 +136,8 @@ impl Telemetry {
         }
     }
 
-    /// Whether the configuration was good when it was last read, and when a good one was, in
-    /// seconds since 1970.
+    /// Whether the last read of the configuration succeeded, and the time of the last one that did,
+    /// in seconds since 1970.
     #[must_use]
     pub fn last_reload(&self) -> (bool, f64) {
         (
@@ -189,58 +146,78 @@ impl Telemetry {
         )
     }
 
-    /// One scrape was answered, after writing for this long.
+    /// Counts a scrape that was answered, and the time spent on writing it.
     pub fn scraped(&self, took: Duration) {
         self.scrapes.inc();
         self.scrape_render.observe(took.as_secs_f64());
     }
+}
 
-    /// All of it as it is now, in a format.
-    #[must_use]
-    pub fn write(&self, now: Mono, format: Format) -> Vec<u8> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.poll_lag.set(self.progress.lag(now).as_secs_f64());
-        self.sweep.set(self.progress.sweep_seconds());
-        // Budgets come and go with the configuration.
-        self.api_rate_limit.reset();
-        self.api_rate.reset();
-        self.api_credentials_good.reset();
-        for budget in self.progress.budgets() {
-            let label = [budget.label.as_str()];
-            self.api_rate_limit
-                .with_label_values(&label)
-                .set(budget.limit);
-            self.api_rate.with_label_values(&label).set(budget.rate);
-            self.api_credentials_good
-                .with_label_values(&label)
-                .set(i64::from(budget.credentials_good));
-        }
-        let mut out = Vec::new();
-        encode::encode(&self.registry.gather(), format, &mut out);
-        out
+impl Source for Telemetry {
+    fn write(&self, now: Moment, families: &mut Families<'_>) {
+        let mut gathered = self.registry.gather();
+        gathered.extend(progress::families(&self.progress, now.mono));
+        // The order of the registry.
+        gathered.sort_by(|a, b| a.name().cmp(b.name()));
+        encode::encode(&gathered, families);
     }
 }
 
 /// The version in Cargo.toml.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The git revision it was built from, if there was one.
+/// The git revision of the build, if known.
 pub const REVISION: &str = env!("BUILD_REVISION");
-/// The compiler's version.
+/// The version of the compiler.
 pub const RUSTC: &str = env!("BUILD_RUSTC");
+
+/// Makes metrics from the table of families, and registers them.
+struct Metrics(Registry);
+
+impl Metrics {
+    fn counter(&self, family: &Family) -> Result<IntCounter, prometheus::Error> {
+        self.register(IntCounter::with_opts(opts(family)))
+    }
+
+    fn counters(&self, family: &Family) -> Result<IntCounterVec, prometheus::Error> {
+        self.register(IntCounterVec::new(opts(family), family.labels))
+    }
+
+    fn gauge(&self, family: &Family) -> Result<Gauge, prometheus::Error> {
+        self.register(Gauge::with_opts(opts(family)))
+    }
+
+    fn int_gauge(&self, family: &Family) -> Result<IntGauge, prometheus::Error> {
+        self.register(IntGauge::with_opts(opts(family)))
+    }
+
+    fn int_gauges(&self, family: &Family) -> Result<IntGaugeVec, prometheus::Error> {
+        self.register(IntGaugeVec::new(opts(family), family.labels))
+    }
+
+    fn histogram(&self, family: &Family, bounds: &[f64]) -> Result<Histogram, prometheus::Error> {
+        let opts = HistogramOpts::from(opts(family)).buckets(bounds.to_vec());
+        self.register(Histogram::with_opts(opts))
+    }
+
+    fn histograms(
+        &self,
+        family: &Family,
+        bounds: &[f64],
+    ) -> Result<HistogramVec, prometheus::Error> {
+        let opts = HistogramOpts::from(opts(family)).buckets(bounds.to_vec());
+        self.register(HistogramVec::new(opts, family.labels))
+    }
+
+    fn register<C: Collector + Clone + 'static>(
+        &self,
+        metric: Result<C, prometheus::Error>,
+    ) -> Result<C, prometheus::Error> {
+        let metric = metric?;
+        self.0.register(Box::new(metric.clone()))?;
+        Ok(metric)
+    }
+}
 
 fn opts(family: &Family) -> Opts {
     Opts::new(family.name, family.help)
-}
-
-fn histogram_opts(family: &Family, buckets: &[f64]) -> HistogramOpts {
-    HistogramOpts::from(opts(family)).buckets(buckets.to_vec())
-}
-
-fn add<C: Collector + Clone + 'static>(
-    registry: &Registry,
-    collector: Result<C, prometheus::Error>,
-) -> Result<C, prometheus::Error> {
-    let collector = collector?;
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }

@@ -22,8 +22,7 @@ pub(super) fn answer(site: &Arc<Site>, headers: &HeaderMap, version: Version) ->
     let began = site.clock.now();
     let (format, content_type) = negotiation::format(&all(headers, &ACCEPT));
     let coding = negotiation::coding(&all(headers, &ACCEPT_ENCODING));
-    let own = site.telemetry.write(began.mono, format);
-    let scrape = site.exposition.scrape(began, format, own);
+    let scrape = site.exposition.scrape(began, format, &*site.telemetry);
     // HTTP/1.0 knows no chunks, and a body that ends with its connection may have been cut; so its
     // length is told ahead.
     let length = (version < Version::HTTP_11).then(|| Blocks::total(&scrape, coding));

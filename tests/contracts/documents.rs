@@ -95,4 +95,11 @@ fn architecture_names_every_module() {
             "ARCHITECTURE.md does not name src/{name}"
         );
     }
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            architecture.contains(&format!("`crates/{name}/`")),
+            "ARCHITECTURE.md does not name crates/{name}"
+        );
+    }
 }

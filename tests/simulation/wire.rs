@@ -167,7 +167,7 @@ fn configuration(world: &World, left_out: impl Fn(usize) -> bool) -> (Config, Ar
 /// A scrape without what differs from process to process.
 fn scrape(exposition: &Exposition, telemetry: &Telemetry, clock: &Clock, format: Format) -> String {
     let now = clock.now();
-    let scrape = exposition.scrape(now, format, telemetry.write(now.mono, format));
+    let scrape = exposition.scrape(now, format, telemetry);
     let mut body = Vec::new();
     Blocks::new(scrape, Coding::Identity).for_each(|block| body.extend_from_slice(&block));
     let body = String::from_utf8(body).unwrap();

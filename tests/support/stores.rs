@@ -19,7 +19,10 @@ use std::time::Duration;
 use cognitosync_exporter::api::{Failure, PoolUsage, Usage};
 use cognitosync_exporter::clock::{Moment, Mono};
 use cognitosync_exporter::config::{self, Limits, Listed, Series};
-use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format};
+use cognitosync_exporter::exposition::families::Kind;
+use cognitosync_exporter::exposition::{
+    Blocks, Coding, Exposition, Families, Format, Head, Number, Source,
+};
 use cognitosync_exporter::job::PoolIndex;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::reload;
@@ -60,6 +63,10 @@ impl Choices<'_> {
         self.number() % limit
     }
 
+    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize]
+    }
+
     fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         (self.byte() % 4 < 3).then(|| make(self))
     }
@@ -97,7 +104,7 @@ impl Choices<'_> {
             0 | 1 => (now().unix * 1e3) as u64 as f64 / 1e3 - self.below(1 << 40) as f64 / 1e3,
             2 => now().unix + self.below(DAY) as f64,
             3 => self.below(1 << 31) as f64,
-            4 => [
+            4 => self.one_of(&[
                 0.0,
                 -0.0,
                 -1.5,
@@ -107,7 +114,7 @@ impl Choices<'_> {
                 5e-324,
                 -1e-7,
                 999_999_999_999.999,
-            ][self.below(9) as usize],
+            ]),
             _ => Some(f64::from_bits(self.number()))
                 .filter(|real| real.is_finite())
                 .unwrap_or(0.5),
@@ -119,9 +126,7 @@ impl Choices<'_> {
 pub fn store(bytes: &[u8]) -> Store {
     let mut choices = Choices(bytes);
     let pools = choices.below(4);
-    let regions: Vec<_> = (0..=pools)
-        .map(|_| REGIONS[choices.below(3) as usize])
-        .collect();
+    let regions: Vec<_> = (0..=pools).map(|_| choices.one_of(&REGIONS)).collect();
     let text: String = regions
         .iter()
         .enumerate()
@@ -202,7 +207,7 @@ fn usage(choices: &mut Choices<'_>) -> (u64, Option<Result<Usage, Failure>>) {
         storage_bytes: choices.maybe(Choices::whole),
         last_modified: choices.maybe(Choices::real),
     };
-    let failure = Failure::ALL[choices.below(9) as usize];
+    let failure = choices.one_of(&Failure::ALL);
     let result = match choices.byte() % 8 {
         6 => None,
         7 => Some(Err(failure)),
@@ -220,17 +225,23 @@ fn at(ago: u64) -> Moment {
     }
 }
 
+/// Metrics of the exporter's own.
+struct Own;
+
+impl Source for Own {
+    fn write(&self, _: Moment, families: &mut Families<'_>) {
+        let head = Head {
+            name: "own_metric",
+            kind: Kind::Gauge,
+            help: "A metric.",
+        };
+        families.family(head).sample([], Number::whole(1));
+    }
+}
+
 /// A store as a whole body.
 pub fn body(exposition: &Exposition, format: Format, coding: Coding) -> Vec<u8> {
-    let own = format!(
-        "{}own_metric 1\n",
-        if format == Format::Text {
-            ""
-        } else {
-            "# TYPE own_metric gauge\n"
-        }
-    );
-    Blocks::new(exposition.scrape(now(), format, own.into_bytes()), coding)
+    Blocks::new(exposition.scrape(now(), format, &Own), coding)
         .flatten()
         .collect()
 }

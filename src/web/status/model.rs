@@ -9,7 +9,7 @@ use super::words::{NextCall, Time, coarse};
 use crate::api::Usage;
 use crate::clock::Moment;
 use crate::config::{Limits, Series, show_duration};
-use crate::exposition::{Spread, Summary, Used, nearest_limits};
+use crate::exposition::{GaugeHistogram, Summary, Utilization, nearest_limits};
 use crate::job::{PoolIndex, Target};
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
@@ -140,7 +140,7 @@ pub(super) struct ShownUsage {
 
 impl ShownUsage {
     pub(super) fn of(usage: &Usage, limits: Limits) -> Self {
-        let used = Used::of(usage, limits);
+        let used = Utilization::of(usage, limits);
         Self {
             storage_bytes: usage.storage_bytes,
             storage_used_ratio: used.storage,
@@ -339,7 +339,7 @@ impl Pool {
 }
 
 /// Counts between the [`PARTS`] of a limit.
-fn parts(used: &Spread<8>) -> Counts {
+fn parts(used: &GaugeHistogram<8>) -> Counts {
     let buckets = used.buckets();
     let up_to = |part: f64| {
         buckets
@@ -387,7 +387,7 @@ impl Full {
         let full = |(identity, usage): (usize, Usage)| {
             let who = Who::of(Target::identity(pool, identity), &snapshot.targets);
             (
-                Used::of(&usage, limits).larger(),
+                Utilization::of(&usage, limits).larger(),
                 Self {
                     who,
                     usage: ShownUsage::of(&usage, limits),

@@ -1,27 +1,27 @@
-//! Numbers as text, the short ones in a register: what there are most of in a scrape.
+//! Sample values as text. The short ones, which are nearly all, stay in a register.
 
-/// A number as the text formats write it: the shortest decimal that reads back as the same number,
-/// never in exponents.
+/// A number as both formats write it: the shortest decimal that reads back as the same number,
+/// without an exponent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
-    /// Up to 16 characters of `-.0123456789`, the first one in the lowest byte; the bytes behind
-    /// them are 0.
+    /// 1 to 16 characters.
     Short {
-        /// The characters.
+        /// The characters, each one of `-.0123456789`, the first one in the lowest byte. The bytes
+        /// after them are 0.
         text: u128,
-        /// How many; at least one.
+        /// The number of characters.
         len: u32,
     },
-    /// Whole, with more digits.
+    /// A whole number of more than 16 digits.
     Whole(u64),
-    /// Any other.
+    /// Any other number.
     Real(f64),
 }
 
-/// Below this, thousandths have at most 15 digits, so that no two of them are the same `f64`, and
-/// none has a shorter decimal.
+/// Below this, a number of thousandths has at most 15 digits, so that no two of them are the same
+/// `f64`, and none has a shorter decimal.
 const EXACT_THOUSANDTHS: f64 = 1e12;
-/// Below this, whole numbers have at most 16 digits.
+/// Below this, a whole number has at most 16 digits.
 const SHORT_WHOLE: u64 = 10_000_000_000_000_000;
 const EIGHT_DIGITS: u64 = 100_000_000;
 
@@ -37,7 +37,7 @@ impl Number {
         Self::Short { text, len }
     }
 
-    /// Any number. Most are dates and ages, which have milliseconds at most.
+    /// Any number. Most are times and ages in milliseconds.
     #[inline(always)]
     #[must_use]
     pub fn real(number: f64) -> Self {
@@ -47,7 +47,7 @@ impl Number {
         }
     }
 
-    /// A number of thousandths, at most as many as [`thousandths`] gives.
+    /// A number of thousandths, below 10^15.
     #[inline(always)]
     #[must_use]
     pub fn of_thousandths(thousandths: u64) -> Self {
@@ -70,18 +70,18 @@ impl Number {
         }
     }
 
-    /// Writes the text.
+    /// Appends the text.
     #[inline]
     pub fn write(self, out: &mut Vec<u8>) {
         match self {
             Self::Short { text, len } => {
-                // A copy of a known length is one instruction; what is too much is cut off again.
+                // A copy of fixed length is one instruction; the excess is cut off.
                 let end = out.len() + len as usize;
                 out.extend_from_slice(&text.to_le_bytes());
                 out.truncate(end);
             }
             Self::Whole(number) => out.extend_from_slice(number.to_string().as_bytes()),
-            // As OpenMetrics has it; the older format's readers take it too.
+            // The spelling of OpenMetrics, which readers of the text format accept as well.
             Self::Real(f64::INFINITY) => out.extend_from_slice(b"+Inf"),
             Self::Real(f64::NEG_INFINITY) => out.extend_from_slice(b"-Inf"),
             Self::Real(number) => out.extend_from_slice(number.to_string().as_bytes()),
@@ -89,11 +89,11 @@ impl Number {
     }
 }
 
-/// How many thousandths a number is, if it is a whole number of them, not negative, and below
+/// The number in thousandths, if that is a whole number, and the number is not negative and below
 /// 10^12.
 #[inline(always)]
 #[must_use]
-pub fn thousandths(number: f64) -> Option<u64> {
+pub(super) fn thousandths(number: f64) -> Option<u64> {
     if !(number.is_sign_positive() && number < EXACT_THOUSANDTHS) {
         return None;
     }
@@ -101,11 +101,12 @@ pub fn thousandths(number: f64) -> Option<u64> {
     (thousandths as f64 / 1e3 == number).then_some(thousandths)
 }
 
-/// The digits of a number below [`SHORT_WHOLE`] as characters, the first one lowest, and how many.
+/// The digits of a number below [`SHORT_WHOLE`] as characters, the first one lowest, and their
+/// count.
 #[inline(always)]
 fn digits(number: u64) -> (u128, u32) {
     const ZEROS: u128 = u128::from_le_bytes([b'0'; 16]);
-    // The last digit is one even if it is 0.
+    // The last digit is kept even if it is 0.
     let leading = |zero_bits: u32, all: u32| (zero_bits / 8).min(all - 1);
     if number < EIGHT_DIGITS {
         let digits = eight_digits(number);
@@ -124,9 +125,9 @@ fn digits(number: u64) -> (u128, u32) {
     )
 }
 
-/// Eight digits, one a byte, the first one lowest: a number below 10^8 is split in halves three
-/// times, all parts at once. The multiplications divide by 100 and 10, exact for what they are
-/// given (Hacker's Delight, 10).
+/// The eight digits of a number below 10^8, one in each byte, the first one lowest. The number is
+/// split in halves three times, all parts at once. The multiplications divide by 100 and by 10,
+/// exactly for numbers of this size (Hacker's Delight, 10).
 #[inline(always)]
 fn eight_digits(number: u64) -> u64 {
     let fours = (number / 10_000) | ((number % 10_000) << 32);

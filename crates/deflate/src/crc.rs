@@ -1,19 +1,18 @@
-//! CRC-32 as gzip has it (RFC 1952, 8), by pieces: of a text that is known in parts, and never put
-//! together.
+//! gzip's CRC-32 (RFC 1952, 8) of a text that is known in pieces and never assembled.
 //!
-//! The checksum of `a` followed by `b` is that of `a`, moved past as many zero bytes as `b` has,
-//! XOR the share of `b`: what `b` makes of a checksum that begins at 0. Zero bytes in front change
-//! no share.
+//! The checksum of `a` followed by `b` is the checksum of `a`, shifted past as many zero bytes as
+//! `b` has, XOR the share of `b`. The share of a piece is its checksum with an initial value of 0.
+//! Leading zero bytes do not change a share.
 
 use std::sync::OnceLock;
 
 const POLYNOMIAL: u32 = 0xedb8_8320;
-/// A share's table for each place that a byte can have in it, counted from its end.
-const PLACES: usize = 17;
+/// The number of positions, counted from the end of a piece, that have a table.
+const POSITIONS: usize = 17;
 
-/// `PLACE[n][byte]` is the share of `byte` followed by `n` zero bytes.
-static PLACE: [[u32; 256]; PLACES] = {
-    let mut tables = [[0; 256]; PLACES];
+/// `SHARES[n][byte]` is the share of `byte` followed by `n` zero bytes.
+static SHARES: [[u32; 256]; POSITIONS] = {
+    let mut tables = [[0; 256]; POSITIONS];
     let mut byte = 0;
     while byte < 256 {
         let mut crc = byte as u32;
@@ -29,15 +28,15 @@ static PLACE: [[u32; 256]; PLACES] = {
         tables[0][byte] = crc;
         byte += 1;
     }
-    let mut place = 1;
-    while place < PLACES {
+    let mut position = 1;
+    while position < POSITIONS {
         byte = 0;
         while byte < 256 {
-            let before = tables[place - 1][byte];
-            tables[place][byte] = before >> 8 ^ tables[0][before as usize & 0xff];
+            let previous = tables[position - 1][byte];
+            tables[position][byte] = previous >> 8 ^ tables[0][previous as usize & 0xff];
             byte += 1;
         }
-        place += 1;
+        position += 1;
     }
     tables
 };
@@ -47,51 +46,51 @@ pub(super) fn share(text: &[u8]) -> u32 {
     advance(0, text)
 }
 
-/// The share of 1 to 16 bytes, which are the first `len` of `text` from its lowest byte on, with
-/// one byte behind them.
+/// The share of 1 to 16 bytes followed by one zero byte. They are the lowest `len` bytes of `text`,
+/// the first one lowest.
 #[inline(always)]
 pub(super) fn share_of_short(text: u128, len: u32) -> u32 {
-    // Moved to the end, so that each byte has its table whatever the length; zero bytes in front
-    // change nothing.
+    // Shifted to the end, so that each byte has the same table for every length. The zero bytes
+    // in front change nothing.
     if len <= 8 {
         let bytes = ((text as u64) << (64 - 8 * len)).to_le_bytes();
         (0..8).fold(0, |share, index| {
-            share ^ PLACE[8 - index][bytes[index] as usize]
+            share ^ SHARES[8 - index][bytes[index] as usize]
         })
     } else {
         let bytes = (text << (128 - 8 * len)).to_le_bytes();
         (0..16).fold(0, |share, index| {
-            share ^ PLACE[16 - index][bytes[index] as usize]
+            share ^ SHARES[16 - index][bytes[index] as usize]
         })
     }
 }
 
 fn advance(crc: u32, text: &[u8]) -> u32 {
     text.iter().fold(crc, |crc, byte| {
-        crc >> 8 ^ PLACE[0][(crc as u8 ^ byte) as usize]
+        crc >> 8 ^ SHARES[0][(crc as u8 ^ byte) as usize]
     })
 }
 
-/// Moves a checksum past a number of zero bytes.
+/// Shifts a checksum past a fixed number of zero bytes, with four table lookups.
 #[derive(Debug)]
-pub(super) struct Past([[u32; 256]; 4]);
+pub(super) struct CrcShift([[u32; 256]; 4]);
 
-/// More would be taken in steps.
-const MOST: usize = 1_024;
+/// The number of shifts that can be made: those past 0 to 1,023 bytes.
+const SHIFTS: usize = 1_024;
 
-impl Past {
-    /// Past that many zero bytes, fewer than 1,024. The first to ask has it made.
-    pub(super) fn bytes(n: usize) -> &'static Self {
-        static MADE: [OnceLock<Box<Past>>; MOST] = [const { OnceLock::new() }; MOST];
+impl CrcShift {
+    /// The shift past `n` zero bytes, fewer than [`SHIFTS`]. Made on first use and kept.
+    pub(super) fn past(n: usize) -> &'static Self {
+        static MADE: [OnceLock<Box<CrcShift>>; SHIFTS] = [const { OnceLock::new() }; SHIFTS];
         MADE[n].get_or_init(|| {
             let zeros = vec![0; n];
             let mut tables = Box::new(Self([[0; 256]; 4]));
-            for (place, table) in tables.0.iter_mut().enumerate() {
+            for (position, table) in tables.0.iter_mut().enumerate() {
                 for bit in 0..8 {
-                    let moved = advance(1 << (8 * place + bit), &zeros);
-                    // Linear: what a byte becomes is the XOR of what its bits become.
+                    let shifted = advance(1 << (8 * position + bit), &zeros);
+                    // CRC is linear: a byte's result is the XOR of its bits' results.
                     for byte in (0..256).filter(|byte| byte >> bit & 1 == 1) {
-                        table[byte] ^= moved;
+                        table[byte] ^= shifted;
                     }
                 }
             }
@@ -100,7 +99,7 @@ impl Past {
     }
 
     #[inline]
-    pub(super) fn moved(&self, crc: u32) -> u32 {
+    pub(super) fn apply(&self, crc: u32) -> u32 {
         let [a, b, c, d] = crc.to_le_bytes();
         self.0[0][a as usize]
             ^ self.0[1][b as usize]
@@ -109,24 +108,24 @@ impl Past {
     }
 }
 
-/// The checksum of a text so far.
+/// The checksum of the text so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Crc(pub(super) u32);
 
 impl Default for Crc {
-    /// Of no text.
+    /// The checksum of an empty text.
     fn default() -> Self {
         Self(u32::MAX)
     }
 }
 
 impl Crc {
-    /// The text goes on.
+    /// Adds text.
     pub(super) fn update(&mut self, text: &[u8]) {
         self.0 = advance(self.0, text);
     }
 
-    /// The checksum as others reckon it, and as gzip writes it.
+    /// The CRC-32 as gzip stores it.
     #[must_use]
     pub fn value(self) -> u32 {
         !self.0
@@ -140,18 +139,18 @@ mod tests {
     const TEXT: &[u8] = b"identity_id=\"us-east-1:2a1f8a52\"} 20971520\n";
 
     #[test]
-    fn by_pieces_it_is_what_crc32fast_says_of_the_whole() {
+    fn of_two_pieces_it_is_what_crc32fast_computes_for_the_whole() {
         for at in 0..=TEXT.len() {
             let (head, tail) = TEXT.split_at(at);
             let mut crc = Crc::default();
             crc.update(head);
-            crc.0 = Past::bytes(tail.len()).moved(crc.0) ^ share(tail);
+            crc.0 = CrcShift::past(tail.len()).apply(crc.0) ^ share(tail);
             assert_eq!(crc.value(), crc32fast::hash(TEXT), "{at}");
         }
     }
 
     #[test]
-    fn the_share_of_a_short_text_by_its_places() {
+    fn the_share_of_a_short_text_by_its_positions() {
         for len in 1..=16 {
             let mut padded = [0; 16];
             padded[..len].copy_from_slice(&TEXT[..len]);

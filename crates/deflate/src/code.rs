@@ -1,33 +1,33 @@
-//! The Huffman code: how many bits each symbol takes, the bits, and how a block's head tells them
-//! (RFC 1951, 3.2).
+//! The Huffman code: the length and the bits of each symbol, and the block header that declares
+//! them (RFC 1951, 3.2).
 //!
-//! The lengths were weighed for identity lines: of 48 symbols 36 are an id's, some ten a value's
-//! digits, two are matches. Everything else is rare and pays for it.
+//! The lengths are chosen for lines with a UUID and a number: of 48 symbols in a line, 36 are the
+//! id's, about ten are the value's digits, two are matches. All other symbols are rare and long.
 
 use super::bits::{BitWriter, Bits};
 
-/// The symbol that ends a block.
-const END: usize = 256;
+/// The end-of-block symbol.
+const END_OF_BLOCK: usize = 256;
 const SYMBOLS: usize = 286;
 const DISTANCE_SYMBOLS: usize = 30;
-/// The longest match there is.
+/// The longest match that DEFLATE knows.
 pub(super) const MAX_MATCH: usize = 258;
-/// The farthest that lines look back; lines are shorter, but for numbers of hundreds of digits.
+/// The greatest distance of a match; only lines with numbers of hundreds of digits are longer.
 pub(super) const MAX_DISTANCE: usize = 1_024;
 
-/// Bits of each literal, of the end, and of each length symbol.
+/// The length in bits of each literal, of the end of a block, and of each match length symbol.
 const LENGTHS: [u8; SYMBOLS] = {
     let mut lengths = [15; SYMBOLS];
-    // What numbers are written with, all alike, so that 16 characters are 64 bits; and the rest of
-    // hex.
+    // The characters of numbers all take four bits, so that 16 of them fill 64 bits. Then the
+    // other hexadecimal digits.
     set(&mut lengths, b"-.0123456789", 4);
     set(&mut lengths, b"abcdef", 5);
-    // Matches of what stands before a value, with what it shares with the last one: 3 bytes, 4 to
-    // 10, 11 to 18.
+    // Matches of the text before a value and of the digits it shares with the previous value: 3
+    // bytes, 4 to 10, 11 to 18.
     lengths[257] = 7;
     set_range(&mut lengths, 258, 264, 9);
     set_range(&mut lengths, 265, 268, 10);
-    // Matches of a prefix: 99 to 114 bytes, to 130, to 162, to 194.
+    // Matches of a prefix: 99 to 114 bytes, up to 130, up to 162, up to 194.
     lengths[279] = 8;
     lengths[280] = 7;
     lengths[281] = 7;
@@ -35,8 +35,8 @@ const LENGTHS: [u8; SYMBOLS] = {
     fill(lengths, 15, 14)
 };
 
-/// Bits of each distance symbol. Lines are 129 to 192 bytes long, or up to 256, or 384; seldom
-/// anything else.
+/// The length in bits of each distance symbol. Most lines have 129 to 192 bytes, some up to 256 or
+/// up to 384.
 const DISTANCE_LENGTHS: [u8; DISTANCE_SYMBOLS] = {
     let mut lengths = [9; DISTANCE_SYMBOLS];
     lengths[13] = 5;
@@ -46,10 +46,10 @@ const DISTANCE_LENGTHS: [u8; DISTANCE_SYMBOLS] = {
     fill(lengths, 9, 8)
 };
 
-/// Bits of each symbol in which the lengths are told: the lengths, and 16, "as before, 3 to 6
-/// times".
+/// The length in bits of each symbol that declares a length in the block header: 0 to 15 are
+/// lengths, 16 repeats the previous length 3 to 6 times.
 const LENGTH_LENGTHS: [u8; 19] = [0, 5, 5, 5, 4, 4, 0, 4, 4, 3, 5, 0, 0, 0, 3, 3, 2, 0, 0];
-/// The order in which those are told (RFC 1951, 3.2.7).
+/// The order in which the header lists them (RFC 1951, 3.2.7).
 const LENGTH_ORDER: [usize; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
@@ -70,7 +70,8 @@ const fn set_range(lengths: &mut [u8; SYMBOLS], first: usize, last: usize, len: 
     }
 }
 
-/// A code must use up all its room, so as many of the longest as it takes are made one bit shorter.
+/// Makes as many of the longest codes one bit shorter as a complete code needs: DEFLATE requires
+/// that no code is left unused.
 const fn fill<const N: usize>(mut lengths: [u8; N], longest: u8, shorter: u8) -> [u8; N] {
     let mut free: i32 = 1 << longest;
     let mut symbol = 0;
@@ -86,12 +87,11 @@ const fn fill<const N: usize>(mut lengths: [u8; N], longest: u8, shorter: u8) ->
         }
         symbol += 1;
     }
-    assert!(free == 0, "more symbols than room");
+    assert!(free == 0, "too many symbols for these lengths");
     lengths
 }
 
-/// The canonical code of these lengths, its bits in the order in which they are written (RFC 1951,
-/// 3.2.2).
+/// The canonical code for these lengths (RFC 1951, 3.2.2), its bits in the order of writing.
 const fn canonical<const N: usize>(lengths: [u8; N]) -> [Bits; N] {
     let mut codes = [Bits { bits: 0, len: 0 }; N];
     let (mut len, mut next) = (1, 0_u32);
@@ -107,10 +107,7 @@ const fn canonical<const N: usize>(lengths: [u8; N]) -> [Bits; N] {
             }
             symbol += 1;
         }
-        assert!(
-            len < 15 || next == 1 << 15,
-            "the code does not use up its room"
-        );
+        assert!(len < 15 || next == 1 << 15, "the code is not complete");
         len += 1;
         next <<= 1;
     }
@@ -132,8 +129,7 @@ pub(super) static LITERALS: [Bits; 256] = {
     literals
 };
 
-/// The bits that say how many bytes a match has, its extra bits included; from 3 on (RFC 1951,
-/// 3.2.5).
+/// The bits of each match length from 3 on, extra bits included (RFC 1951, 3.2.5).
 pub(super) static MATCHES: [Bits; MAX_MATCH + 1] = {
     let mut matches = [Bits { bits: 0, len: 0 }; MAX_MATCH + 1];
     let (mut symbol, mut len) = (257, 3);
@@ -158,8 +154,7 @@ pub(super) static MATCHES: [Bits; MAX_MATCH + 1] = {
     matches
 };
 
-/// The bits that say how far back a match begins, its extra bits included; from 1 on (RFC 1951,
-/// 3.2.5).
+/// The bits of each match distance from 1 on, extra bits included (RFC 1951, 3.2.5).
 pub(super) static DISTANCES: [Bits; MAX_DISTANCE + 1] = {
     let mut distances = [Bits { bits: 0, len: 0 }; MAX_DISTANCE + 1];
     let (mut symbol, mut distance) = (0, 1);
@@ -183,17 +178,18 @@ pub(super) static DISTANCES: [Bits; MAX_DISTANCE + 1] = {
     distances
 };
 
-/// The bits of eight characters, each one of `-.0123456789`, the first one lowest; four for each.
-/// Those of zero bytes behind them mean nothing.
+/// The bits of eight characters out of `-.0123456789`, four bits each, the first character in the
+/// lowest byte of `text` and in the lowest bits of the result. Bits of trailing zero bytes are
+/// undefined.
 #[inline(always)]
 pub(super) fn digits(text: u64) -> u64 {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    // Codes of one length follow each other as their symbols do; '/' has none of these, so digits
-    // are one less.
+    // Codes of one length follow each other in the order of their symbols. '/' is not among
+    // these, so a digit's code is one less than its distance from '-'.
     let codes = text
         .wrapping_sub(0x2d * EACH)
         .wrapping_sub(text >> 4 & EACH);
-    // A code is written with its highest bit first.
+    // The highest bit of a code is written first.
     let swapped = ((codes & (0x05 * EACH)) << 1) | ((codes >> 1) & (0x05 * EACH));
     let swapped = ((swapped & (0x03 * EACH)) << 2) | ((swapped >> 2) & (0x03 * EACH));
     let pairs = (swapped | swapped >> 4) & 0x00ff_00ff_00ff_00ff;
@@ -201,7 +197,7 @@ pub(super) fn digits(text: u64) -> u64 {
     (fours | fours >> 16) & 0xffff_ffff
 }
 
-/// The head of a block that is not the last and has this code.
+/// Writes the header of a block with this code that is not the last block.
 pub(super) fn begin_block(out: &mut BitWriter) {
     let mut write = |bits: u64, len| out.write(Bits { bits, len });
     write(0b100, 3);
@@ -227,10 +223,10 @@ pub(super) fn begin_block(out: &mut BitWriter) {
     }
 }
 
-/// The end of a block that is not the last, and an empty stored block behind it, which ends with a
-/// byte (RFC 1951, 3.2.4).
+/// Writes the end of the block, and an empty stored block, which ends on a byte boundary and is not
+/// the last block either (RFC 1951, 3.2.4).
 pub(super) fn end_block(out: &mut BitWriter) {
-    out.write(CODES[END].then(Bits {
+    out.write(CODES[END_OF_BLOCK].then(Bits {
         bits: 0b000,
         len: 3,
     }));

@@ -1,0 +1,207 @@
+//! Whole scrapes: their golden text, their moment, and which identities have series.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::super::{Blocks, Coding, Exposition, Format, too_many_samples};
+use super::{NOW, ago, never_polled, now, parsed, pretty_equal, store, written, written_at};
+use crate::api::{Failure, Usage};
+use crate::clock::Moment;
+use crate::job::PoolIndex;
+use crate::observation::Observation;
+use crate::targets::Carry;
+
+/// `GOLDEN=new cargo test` writes the files anew. Explain the difference when you commit it.
+#[test]
+fn both_formats_are_golden() {
+    let exposition = Exposition::new(Arc::new(store("each")));
+    for (format, name) in [
+        (Format::Text, "metrics.txt"),
+        (Format::OpenMetrics, "metrics.openmetrics.txt"),
+    ] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/golden")
+            .join(name);
+        let blocks = Blocks::new(exposition.scrape(now(), format, &()), Coding::Identity);
+        let text = String::from_utf8(blocks.flatten().collect()).unwrap();
+        if std::env::var_os("GOLDEN").is_some() {
+            fs::write(&file, &text).unwrap();
+        }
+        pretty_equal(&text, &fs::read_to_string(file).unwrap());
+    }
+}
+
+/// A scrape shows one moment in every coding, however long its reader takes and whatever is polled
+/// meanwhile.
+#[test]
+fn what_is_polled_meanwhile_is_for_the_next_scrape() {
+    const MANY: usize = 3_000;
+    let store = Arc::new(never_polled(MANY));
+    let usage = Usage {
+        datasets: Some(1),
+        storage_bytes: Some(1),
+        last_modified: Some(1.0),
+    };
+    let poll_all = |of: &dyn Fn(usize) -> Result<Usage, Failure>| {
+        for identity in 0..MANY {
+            store.record(&Observation::of_identity(
+                PoolIndex(0),
+                identity,
+                ago(1),
+                of(identity),
+            ));
+        }
+    };
+    poll_all(&|identity| {
+        if identity % 2 == 0 {
+            Ok(usage)
+        } else {
+            Err(Failure::Timeout)
+        }
+    });
+    let exposition = Exposition::new(Arc::clone(&store));
+    for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
+        let scrape = exposition.scrape(now(), Format::Text, &());
+        let expected: Vec<u8> = Blocks::new(scrape.clone(), coding).flatten().collect();
+        assert_eq!(Blocks::total(&scrape, coding), expected.len() as u64);
+        let mut blocks = Blocks::new(scrape, coding);
+        let mut body = blocks.next().unwrap();
+        assert!(body.len() < expected.len(), "{coding:?} is made in one go");
+        poll_all(&|identity| {
+            if identity % 3 == 0 {
+                Err(Failure::NotFound)
+            } else {
+                Ok(Usage {
+                    datasets: Some(9),
+                    ..usage
+                })
+            }
+        });
+        body.extend(blocks.flatten());
+        assert!(body == expected, "{coding:?}");
+    }
+}
+
+/// The identities of a pool nearest a limit keep their series through a reload that moves them.
+#[test]
+fn the_preference_of_those_with_series_outlives_a_reload() {
+    let of =
+        |ids: &str| format!("pools: [{{id: 'r:0', series: top, top: 1, identities: [{ids}]}}]");
+    let store = Arc::new(parsed(&of("'r:1', 'r:2'")));
+    let exposition = Exposition::new(Arc::clone(&store));
+    let poll = |identity, storage_bytes| {
+        let usage = Usage {
+            datasets: None,
+            storage_bytes: Some(storage_bytes),
+            last_modified: None,
+        };
+        store.record(&Observation::of_identity(
+            PoolIndex(0),
+            identity,
+            ago(1),
+            Ok(usage),
+        ));
+    };
+    let shown = || {
+        written_at(&exposition, now()).lines().find_map(|line| {
+            Some(
+                line.strip_prefix(
+                    "cognitosync_identity_up{identity_pool_id=\"r:0\",identity_id=\"",
+                )?
+                .get(..3)?
+                .to_owned(),
+            )
+        })
+    };
+    poll(0, 100_000);
+    poll(1, 200_000);
+    assert_eq!(shown().unwrap(), "r:2");
+    poll(0, 300_000);
+    assert_eq!(shown().unwrap(), "r:2", "not enough to take its place");
+    let (old, new) = (
+        Arc::clone(&store.snapshot().targets),
+        Arc::clone(&parsed(&of("'r:0', 'r:1', 'r:2'")).snapshot().targets),
+    );
+    store.apply_targets(&new, &Carry::between(&old, &new));
+    assert_eq!(shown().unwrap(), "r:2", "nor by a reload");
+    poll(1, 1_000_000);
+    assert_eq!(shown().unwrap(), "r:1");
+}
+
+#[test]
+fn very_many_samples_are_warned_of() {
+    let of = |ids: usize, series: &str| {
+        let ids: String = (0..ids).map(|number| format!("'r:{number:x}',")).collect();
+        let store = parsed(&format!(
+            "pools: [{{id: 'r:0', series: {series}, identities: [{ids}]}}]"
+        ));
+        too_many_samples(&store.snapshot().targets)
+    };
+    assert_eq!(of(166_666, "each"), None);
+    assert!(
+        of(166_667, "each")
+            .unwrap()
+            .starts_with("make 1000002 samples in each scrape")
+    );
+    assert_eq!(of(166_667, "none"), None);
+    assert_eq!(of(166_667, "top, top: 10"), None);
+}
+
+/// After a step of the wall clock by an hour or a year, states and usage are the same. Only ages
+/// follow, and none is negative.
+#[test]
+fn a_step_of_the_wall_clock_changes_ages_only() {
+    let exposition = Exposition::new(Arc::new(store("each")));
+    let without_ages = |text: &str| -> Vec<String> {
+        let is_age =
+            |line: &&str| line.contains("_age_seconds{") || line.contains("_idle_seconds_");
+        text.lines()
+            .filter(|line| !is_age(line))
+            .map(str::to_owned)
+            .collect()
+    };
+    let unmoved = without_ages(&written_at(&exposition, now()));
+    for step in [-31_536_000.0, -3_600.0, 3_600.0, 31_536_000.0] {
+        let text = written_at(
+            &exposition,
+            Moment {
+                unix: NOW + step,
+                ..now()
+            },
+        );
+        assert_eq!(without_ages(&text), unmoved);
+        let ages = text.lines().filter(|line| line.contains("_age_seconds{"));
+        let ages: Vec<f64> = ages
+            .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
+            .collect();
+        assert_eq!(ages.len(), 2);
+        assert!(ages.iter().all(|age| *age >= 0.0), "{ages:?}");
+    }
+}
+
+#[test]
+fn without_identity_series_the_pools_remain() {
+    let text = written(store("none"));
+    assert!(!text.contains("\ncognitosync_identity_"));
+    let left_out =
+        "cognitosync_pool_identities_without_series{identity_pool_id=\"us-east-1:0a\"} 7\n";
+    assert!(text.contains(left_out), "{text}");
+    assert!(
+        text.contains("cognitosync_pool_watched_datasets{identity_pool_id=\"us-east-1:0a\"} 20\n")
+    );
+}
+
+#[test]
+fn the_nearest_to_a_limit_come_first() {
+    let text = written(store("top, top: 2"));
+    let storage: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("cognitosync_identity_storage_bytes{"))
+        .collect();
+    assert_eq!(storage.len(), 2, "{text}");
+    assert!(
+        storage[0].contains("us-east-1:01") && storage[1].contains("us-east-1:02"),
+        "{storage:?}"
+    );
+}

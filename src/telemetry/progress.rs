@@ -1,0 +1,56 @@
+//! Metrics of the poller's progress, read anew for each scrape.
+//!
+//! Not a [`Collector`](prometheus::core::Collector), which is not given the time of the scrape.
+//! Nothing is kept between scrapes, so a budget that a reload removes leaves no metric behind, and
+//! scrapes at the same time do not wait for each other.
+
+use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
+
+use crate::clock::Mono;
+use crate::exposition::families::{
+    API_CREDENTIALS_GOOD, API_RATE, API_RATE_LIMIT, Family, POLL_LAG, SWEEP,
+};
+use crate::progress::{BudgetProgress, Progress};
+
+/// The families of the poller and its budgets, as of `now`.
+pub(super) fn families(progress: &Progress, now: Mono) -> [MetricFamily; 5] {
+    let budgets = progress.budgets();
+    let of_budgets = |family: &Family, value: fn(&BudgetProgress) -> f64| {
+        let metric = |budget: &BudgetProgress| gauge(family, &[&budget.label], value(budget));
+        gauges(family, budgets.iter().map(metric).collect())
+    };
+    let single = |family, value| gauges(family, vec![gauge(family, &[], value)]);
+    [
+        of_budgets(&API_RATE_LIMIT, |budget| budget.limit),
+        of_budgets(&API_RATE, |budget| budget.rate),
+        of_budgets(&API_CREDENTIALS_GOOD, |budget| {
+            f64::from(u8::from(budget.credentials_good))
+        }),
+        single(&POLL_LAG, progress.lag(now).as_secs_f64()),
+        single(&SWEEP, progress.sweep_seconds()),
+    ]
+}
+
+fn gauges(family: &Family, metrics: Vec<Metric>) -> MetricFamily {
+    let mut gauges = MetricFamily::default();
+    gauges.set_name(family.name.to_owned());
+    gauges.set_help(family.help.to_owned());
+    gauges.set_field_type(MetricType::GAUGE);
+    gauges.set_metric(metrics);
+    gauges
+}
+
+fn gauge(family: &Family, labels: &[&str], value: f64) -> Metric {
+    debug_assert_eq!(labels.len(), family.labels.len(), "{}", family.name);
+    let pair = |(name, value): (&&str, &&str)| {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).to_owned());
+        pair.set_value((*value).to_owned());
+        pair
+    };
+    let mut metric = Metric::from_label(family.labels.iter().zip(labels).map(pair).collect());
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    metric.set_gauge(gauge);
+    metric
+}
