@@ -9,7 +9,7 @@ use cognitosync_exporter::api::{Answer, Dataset, Failure, Operation, Reply, Usag
 use cognitosync_exporter::aws::{Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::config::{self, Findings};
-use cognitosync_exporter::exposition::Format;
+use cognitosync_exporter::exposition::{Families, Format, Source};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
@@ -215,7 +215,11 @@ async fn polls_of_lists_keep_to_the_ceiling_page_by_page() {
         let list = pool.datasets.get(IdentityIndex(identity)).unwrap();
         assert_eq!(list.value.len(), 7);
     }
-    let metrics = String::from_utf8(observer.telemetry.write(now.mono, Format::Text)).unwrap();
+    let mut metrics = Vec::new();
+    observer
+        .telemetry
+        .write(now, &mut Families::new(Format::Text, &mut metrics));
+    let metrics = String::from_utf8(metrics).unwrap();
     let told = metrics.lines().find_map(|line| {
         line.strip_prefix("cognitosync_exporter_api_requests_total{operation=\"ListDatasets\"} ")
     });
