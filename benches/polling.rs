@@ -26,13 +26,14 @@ use aws_sdk_cognitosync::config::{BehaviorVersion, Credentials as Keys, Region};
 use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::aws::{Connector, Credentials};
 use cognitosync_exporter::clock::{Clock, Mono};
-use cognitosync_exporter::config::{self, Findings};
+use cognitosync_exporter::config::Config;
+use cognitosync_exporter::loading;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
 use cognitosync_exporter::schedule::Schedule;
 use cognitosync_exporter::simulator::{Life, Simulator, World, endpoint_url};
 use cognitosync_exporter::store::Store;
-use cognitosync_exporter::targets::{Carry, Targets};
+use cognitosync_exporter::targets::{TargetDiff, Targets};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -245,16 +246,14 @@ impl PollObserver for Count {
         }
     }
 
-    fn targets_changed(&self, _: &Arc<Targets>, _: &Carry) {}
+    fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}
 }
 
-fn targets(poll: &str, pool: &str) -> (config::Config, Targets) {
+fn targets(poll: &str, pool: &str) -> (Config, Targets) {
     let text = format!("poll: {{{poll}}}\npools:\n- id: {POOL}\n{pool}");
-    let mut findings = Findings::default();
-    let config = config::parse(Path::new("bench"), &text, &mut findings).unwrap();
-    let targets = Targets::load(&config, &mut findings);
-    assert_eq!(findings.problems, []);
-    (config, targets)
+    let loaded = loading::parse(Path::new("bench"), &text).unwrap();
+    let targets = Arc::into_inner(loaded.targets).expect("nobody else has them");
+    (loaded.config, targets)
 }
 
 /// A file that lists so many identities, as a pool's configuration names it.

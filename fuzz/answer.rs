@@ -6,8 +6,8 @@ use std::path::Path;
 use cognitosync_exporter::api::{Answer, Api, Failure, Operation, Reply, Request, Usage};
 use cognitosync_exporter::aws::{Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
+use cognitosync_exporter::loading;
 use cognitosync_exporter::simulator::{Fault, Life, Simulator, World, endpoint_url};
-use cognitosync_exporter::{config, reload};
 use tokio_util::sync::CancellationToken;
 
 use crate::words::text;
@@ -96,9 +96,7 @@ fn answer() {
     );
     let (stop, serving) = (CancellationToken::new(), simulator.clone());
     let serving = runtime.spawn(serving.run(listener, stop.clone()));
-    let loaded =
-        reload::assemble(|findings| config::parse(Path::new("fuzz"), &configuration, findings))
-            .unwrap();
+    let loaded = loading::parse(Path::new("fuzz"), &configuration).unwrap();
     let (pool, now) = (&loaded.targets.pools[0], clock.now().unix);
     let mut connector = Connector::new(Credentials::Simulator, clock.clone());
     // It says nothing of panics, and after one it is not used again.

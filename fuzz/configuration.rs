@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use cognitosync_exporter::config;
-use cognitosync_exporter::reload;
+use cognitosync_exporter::loading;
 
 use crate::words::text;
 
@@ -81,9 +80,7 @@ fn configuration() {
         .with_iterations(4_000)
         .for_each(|input: &[u8]| {
             for text in [text(&WORDS, input), mutated(input)] {
-                match reload::assemble(|findings| {
-                    config::parse(Path::new("config.yaml"), &text, findings)
-                }) {
+                match loading::parse(Path::new("config.yaml"), &text) {
                     Ok(loaded) => {
                         good += 1;
                         assert!(!loaded.targets.pools.is_empty());

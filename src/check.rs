@@ -1,19 +1,19 @@
-//! `--config.check`: what would be polled, in words.
+//! `--config.check`: a summary of what would be polled.
 
 use std::fmt::{self, Display, Formatter};
 
 use crate::config::{Config, Series, show_duration};
 use crate::targets::Targets;
 
-/// What a good configuration means. Shows no identity.
-pub struct Summary<'a> {
+/// What a configuration without problems means. Shows no identity.
+pub struct CheckReport<'a> {
     /// The configuration.
     pub config: &'a Config,
-    /// The targets made from it.
+    /// Its targets.
     pub targets: &'a Targets,
 }
 
-impl Display for Summary<'_> {
+impl Display for CheckReport<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { config, targets } = self;
         writeln!(

@@ -1,8 +1,8 @@
-//! Ids of identity pools and identities, parsed once where they enter.
+//! Ids of identity pools and identities, parsed once at the boundary.
 //!
-//! An id is `REGION:HEX`, as Cognito's API model has it: 1 to 55 characters of the pattern
-//! `[\w-]+:[0-9a-f-]+`. Parsing never repeats the text in its errors: an identity id is a person's,
-//! and errors end up in logs.
+//! An id is `REGION:HEX`, as Cognito's API model defines it: 1 to 55 characters of the pattern
+//! `[\w-]+:[0-9a-f-]+`. Errors never repeat the text: identity ids are personal data, and errors
+//! end up in logs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,55 +16,54 @@ use thiserror::Error;
 /// `IdentityPoolId`, max 55).
 pub const MAX_LEN: usize = 55;
 
-/// The id of an identity pool. Cheap to clone: every call under way holds one.
+/// The id of an identity pool. Cheap to clone: every call in flight holds one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolId(Arc<str>);
 
-/// The id of an identity, borrowed from whoever keeps the text (a million of them live in one
-/// arena).
+/// The id of an identity, borrowed from the text that holds all ids of its pool.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdentityId<'a>(&'a str);
 
 /// Why a text is not an id. Positions count characters from 1.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InvalidId {
-    /// There is nothing.
+    /// The text is empty.
     #[error("is empty, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     Empty,
-    /// More than [`MAX_LEN`] characters; holds how many.
+    /// It has more than [`MAX_LEN`] characters: this many.
     #[error("has {0} characters, expected at most {MAX_LEN}")]
     TooLong(usize),
-    /// No colon parts the region from the rest.
+    /// There is no colon between region and hex.
     #[error("has no colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     NoColon,
-    /// Nothing stands before the colon.
+    /// There is no region before the colon.
     #[error("has no region before its colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     NoRegion,
-    /// Nothing stands behind the colon.
+    /// There is no hex behind the colon.
     #[error("ends at its colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     NoHex,
-    /// A character that no region has.
+    /// A character that is not allowed in a region.
     #[error(
         "has {found:?} at character {at}, expected a letter, digit, '_' or '-' before the colon"
     )]
     Region {
-        /// Which character, from 1.
+        /// Its position, from 1.
         at: usize,
-        /// What stands there.
+        /// The character.
         found: char,
     },
     /// A character that is neither hex nor a hyphen.
     #[error("has {found:?} at character {at}, expected a hex digit or '-' behind the colon")]
     Hex {
-        /// Which character, from 1.
+        /// Its position, from 1.
         at: usize,
-        /// What stands there.
+        /// The character.
         found: char,
     },
 }
 
 impl PoolId {
-    /// Parses an id that is already in lower case; see [`lower`].
+    /// Parses an id with lower-case hex; see [`canonicalize`].
     ///
     /// # Errors
     /// When the text is not an id.
@@ -93,7 +92,7 @@ impl fmt::Display for PoolId {
 }
 
 impl<'a> IdentityId<'a> {
-    /// Parses an id that is already in lower case; see [`lower`].
+    /// Parses an id with lower-case hex; see [`canonicalize`].
     ///
     /// # Errors
     /// When the text is not an id.
@@ -102,8 +101,8 @@ impl<'a> IdentityId<'a> {
         Ok(Self(text))
     }
 
-    /// Takes a text that [`IdentityId::parse`] accepted before.
-    pub(crate) fn already_parsed(text: &'a str) -> Self {
+    /// Wraps a text that [`IdentityId::parse`] has accepted before.
+    pub(crate) fn new_unchecked(text: &'a str) -> Self {
         debug_assert!(check(text).is_ok());
         Self(text)
     }
@@ -121,17 +120,17 @@ impl<'a> IdentityId<'a> {
     }
 }
 
-/// Says only that there is an id, so that none slips into a log by `{:?}`.
+/// Shows the region only, so that `{:?}` cannot put an identity id into a log.
 impl fmt::Debug for IdentityId<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "IdentityId({}:…)", self.region())
     }
 }
 
-/// Lowers the hex digits behind the colon: AWS's own examples are upper case, its API takes lower
-/// case only.
+/// Turns the hex digits behind the colon into lower case. AWS's own examples are in upper case, its
+/// API accepts lower case only.
 #[must_use]
-pub fn lower(text: &str) -> Cow<'_, str> {
+pub fn canonicalize(text: &str) -> Cow<'_, str> {
     match text.split_once(':') {
         Some((region, hex)) if hex.bytes().any(|byte| matches!(byte, b'A'..=b'F')) => {
             Cow::Owned(format!("{region}:{}", hex.to_ascii_lowercase()))
@@ -140,9 +139,9 @@ pub fn lower(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where in its interval an identity (or, without one, the pool itself) is polled: 0 is the start,
-/// `u32::MAX` just before the end. Equal in every process and release, so that a restart moves
-/// nobody's turn.
+/// The position in the interval at which an identity (or, without one, the pool itself) is polled:
+/// from 0, the start, to `u32::MAX`, just before the end. It is the same in every process and
+/// release, so that a restart does not move polls against each other.
 #[must_use]
 pub fn phase(pool: &PoolId, identity: Option<IdentityId<'_>>) -> u32 {
     (hash(&[pool.as_str(), identity.map_or("", IdentityId::as_str)]) >> 32) as u32
@@ -223,10 +222,13 @@ mod tests {
     }
 
     #[test]
-    fn only_hex_is_lowered() {
-        assert_eq!(lower("US-East-1:23EC4050-6AEA"), "US-East-1:23ec4050-6aea");
-        assert!(matches!(lower("us-east-1:23ec"), Cow::Borrowed(_)));
-        assert_eq!(lower("US-EAST"), "US-EAST");
+    fn only_hex_is_canonicalized() {
+        assert_eq!(
+            canonicalize("US-East-1:23EC4050-6AEA"),
+            "US-East-1:23ec4050-6aea"
+        );
+        assert!(matches!(canonicalize("us-east-1:23ec"), Cow::Borrowed(_)));
+        assert_eq!(canonicalize("US-EAST"), "US-EAST");
     }
 
     #[test]

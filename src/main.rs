@@ -4,14 +4,14 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cognitosync_exporter::app::{App, Front, demo};
+use cognitosync_exporter::app::{self, App, Front, demo};
 use cognitosync_exporter::aws::Credentials;
-use cognitosync_exporter::check::Summary;
+use cognitosync_exporter::check::CheckReport;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
+use cognitosync_exporter::loading::Loaded;
 use cognitosync_exporter::plan::Plan;
 use cognitosync_exporter::policy;
-use cognitosync_exporter::reload::{self, Loaded};
 use cognitosync_exporter::telemetry::logging;
 use cognitosync_exporter::web::listener::Socket;
 use cognitosync_exporter::web::web_config;
@@ -83,7 +83,7 @@ fn prepare(cli: Cli) -> Result<(Work, Front), ExitCode> {
     let wrong = web_config.as_ref().err().cloned();
     let work = match cli.command {
         Some(Command::Demo(demo)) => Ok(Work::Demo(demo)),
-        _ => reload::load(cli.config_file()).map(Work::Daemon),
+        _ => app::loader().load(cli.config_file()).map(Work::Daemon),
     };
     let problems: Vec<_> = work
         .as_ref()
@@ -142,15 +142,15 @@ fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&web_config::Loaded>) -
             Some(policy::text(&loaded.targets, asked.account.as_deref()))
         }
         _ if cli.config_check => {
-            let mut summary = Summary {
+            let mut report = CheckReport {
                 config: &loaded.config,
                 targets: &loaded.targets,
             }
             .to_string();
             if let (Some(web), Some(file)) = (web_config, &cli.web.config_file) {
-                summary += &format!("{} is good: {}\n", file.display(), web.config);
+                report += &format!("{} is good: {}\n", file.display(), web.config);
             }
-            Some(summary)
+            Some(report)
         }
         _ => None,
     }

@@ -262,7 +262,7 @@ fn whole_minutes(seconds: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Findings};
+    use crate::loading;
     use std::path::Path;
 
     fn plan(poll: &str, pool: &str, identities: usize) -> String {
@@ -273,11 +273,8 @@ mod tests {
             "poll: {{{poll}}}\npools: [{{id: 'us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11', {pool} identities: [{}]}}]",
             ids.join(",")
         );
-        let mut findings = Findings::default();
-        let config = config::parse(Path::new("config.yaml"), &text, &mut findings).unwrap();
-        let targets = Arc::new(Targets::load(&config, &mut findings));
-        assert_eq!(findings.problems, []);
-        Plan::of(&config, &targets).to_string()
+        let loaded = loading::parse(Path::new("config.yaml"), &text).unwrap();
+        Plan::of(&loaded.config, &loaded.targets).to_string()
     }
 
     #[test]

@@ -171,21 +171,14 @@ fn arn(pool: &Pool, account: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Findings};
+    use crate::loading;
     use serde_json::{Value, json};
     use std::path::Path;
 
     fn policies(pools: &str, account: Option<&str>) -> Vec<(String, Value)> {
-        let mut findings = Findings::default();
-        let config = config::parse(
-            Path::new("file"),
-            &format!("pools: [{pools}]"),
-            &mut findings,
-        )
-        .unwrap();
-        let targets = Targets::load(&config, &mut findings);
-        assert_eq!(findings.problems, []);
-        let grants = grants(&Operation::POLLED, &targets, account).into_iter();
+        let text = format!("pools: [{pools}]");
+        let loaded = loading::parse(Path::new("file"), &text).unwrap();
+        let grants = grants(&Operation::POLLED, &loaded.targets, account).into_iter();
         grants
             .map(|grant| (grant.principal, serde_json::to_value(grant.policy).unwrap()))
             .collect()
@@ -251,15 +244,7 @@ mod tests {
 
     #[test]
     fn each_operation_has_a_statement_of_its_own() {
-        let targets = Targets::load(
-            &config::parse(
-                Path::new("file"),
-                "pools: [{id: 'r:0', identities: ['r:1']}]",
-                &mut Findings::default(),
-            )
-            .unwrap(),
-            &mut Findings::default(),
-        );
+        let targets = Targets::for_tests(&[("r:0", 1)]);
         let grants = grants(&Operation::ALL, &targets, Some("123456789012"));
         let statements = &grants[0].policy.statement;
         assert_eq!(statements.len(), Operation::ALL.len());

@@ -1,177 +1,233 @@
-//! The configuration while the daemon runs: read again on SIGHUP, on request, and when a file's
-//! content changed; taken over whole or not at all.
+//! Reloading while the daemon runs: on SIGHUP, on request, when the content of a file changed, and
+//! when a provider changed its identity list. New targets replace the old ones as a whole or not at
+//! all.
 
-use std::path::Path;
+use std::fmt::{self, Display, Formatter};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thiserror::Error;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::aws::Connector;
 use crate::clock::Clock;
-use crate::config::{self, Config, Findings, Problem};
-use crate::exposition;
+use crate::config::{Checked, Config, PollSettings, Problem};
 use crate::health::Heartbeat;
-use crate::poller::{PollerGone, PollerHandle};
-use crate::systemd;
-use crate::targets::{self, Targets};
-use crate::telemetry::Telemetry;
+use crate::loading::{Loaded, Loader, fingerprint};
+use crate::targets::{TargetDiff, Targets};
 
-/// How often files are looked at.
-pub const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Time between two checks whether the content of a file changed.
+pub const RELOAD_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// A configuration that can be used, with what it makes one poll.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The configuration.
-    pub config: Config,
-    /// Who is polled.
-    pub targets: Arc<Targets>,
-    /// What is probably not meant.
-    pub warnings: Vec<Problem>,
+/// What caused a reload. Its text is a field of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The signal SIGHUP.
+    Signal,
+    /// A [`Request`].
+    Request,
+    /// The content of the configuration or of an identity file changed.
+    File,
+    /// A provider changed its lists. The configuration file is not read again.
+    Provider,
 }
 
-/// Reads a configuration and all its identity files.
-///
-/// # Errors
-/// Every problem there is.
-pub fn load(file: &Path) -> Result<Loaded, Vec<Problem>> {
-    assemble(|findings| config::read(file, findings))
-}
-
-/// Like [`load`], with a configuration from wherever `read` has it.
-///
-/// # Errors
-/// Every problem there is.
-pub fn assemble(
-    read: impl FnOnce(&mut Findings) -> Result<Config, Problem>,
-) -> Result<Loaded, Vec<Problem>> {
-    let mut findings = Findings::default();
-    let config = read(&mut findings).map_err(|problem| vec![problem])?;
-    let targets = Targets::load(&config, &mut findings);
-    if let Some(message) = exposition::too_many_samples(&targets) {
-        findings
-            .warnings
-            .push(Problem::key(&config.file, "pools", message));
-    }
-    match findings.problems {
-        problems if problems.is_empty() => Ok(Loaded {
-            config,
-            targets: Arc::new(targets),
-            warnings: findings.warnings,
-        }),
-        problems => Err(problems),
+impl Display for Trigger {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Signal => "SIGHUP",
+            Self::Request => "request",
+            Self::File => "changed file",
+            Self::Provider => "changed provider",
+        })
     }
 }
 
-/// What came of reading the configuration again: one line on what changed, or every problem.
-pub type Outcome = Result<String, Vec<Problem>>;
+/// What a reload changed, in numbers of identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Identities that are polled from now on.
+    pub added: usize,
+    /// Identities that are no longer polled.
+    pub removed: usize,
+    /// Identities that are polled as before.
+    pub kept: usize,
+}
 
-/// A request to read the configuration again; the outcome is sent back.
+impl Display for Reloaded {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            added,
+            removed,
+            kept,
+        } = self;
+        write!(
+            f,
+            "reloaded: {added} identities added, {removed} removed, {kept} kept"
+        )
+    }
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, Error)]
+pub enum ReloadError {
+    /// The configuration or an identity list is wrong.
+    #[error("the configuration has problems ({}); the previous one stays in force", .0.len())]
+    Invalid(Vec<Problem>),
+    /// Loading panicked: a bug.
+    #[error("loading the configuration panicked; the previous one stays in force")]
+    Panicked,
+}
+
+/// The outcome of a reload.
+pub type Outcome = Result<Reloaded, ReloadError>;
+
+/// A request to reload. The outcome is sent back.
 pub type Request = oneshot::Sender<Outcome>;
 
-/// Reads the configuration again when there is reason to.
-pub struct Reloader {
+/// Puts new targets in force.
+pub trait ApplyTargets: Send {
+    /// Why targets can no longer be applied, which ends the [`Reloader`].
+    type Error;
+
+    /// Replaces the targets in force, and returns what that changed.
+    fn apply(
+        &mut self,
+        targets: Arc<Targets>,
+        settings: &PollSettings,
+    ) -> impl Future<Output = Result<TargetDiff, Self::Error>> + Send;
+}
+
+/// Observes the phases of reloads.
+pub trait ReloadObserver: Send {
+    /// A reload starts.
+    fn started(&self, trigger: Trigger);
+
+    /// It has finished. If it did not succeed, the previous configuration stays in force.
+    fn finished(&self, trigger: Trigger, succeeded: bool);
+}
+
+/// The reload loop.
+pub struct Reloader<A, O> {
     /// The configuration in force.
-    pub config: Config,
-    /// Makes the clients for what is new.
-    pub connector: Connector,
-    /// Receives new targets.
-    pub poller: PollerHandle,
-    /// Tells that the loop goes round.
+    pub config: Arc<Config>,
+    /// Loads the next ones.
+    pub loader: Arc<Loader>,
+    /// Puts their targets in force.
+    pub apply: A,
+    /// Observes the phases.
+    pub observer: O,
+    /// Beats in each turn of the loop.
     pub heartbeat: Arc<Heartbeat>,
-    /// Where success and failure are shown.
-    pub telemetry: Arc<Telemetry>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
-impl Reloader {
-    /// Waits for reasons until `stop`.
+impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
+    /// Reloads at each trigger, until `stop`.
     ///
     /// # Errors
-    /// When the poller is gone.
+    /// When targets can no longer be applied.
     pub async fn run(
         mut self,
         mut hangups: Signal,
         mut requests: mpsc::Receiver<Request>,
         stop: CancellationToken,
-    ) -> Result<(), PollerGone> {
+    ) -> Result<(), A::Error> {
+        let mut changes = self.loader.changes();
         let mut seen = self.fingerprint().await;
+        let mut next_check = self.clock.now().mono + RELOAD_CHECK_INTERVAL;
         loop {
             self.heartbeat.beat(self.clock.now().mono);
-            let look = self.clock.now().mono + LOOK_EVERY;
-            let (why, request) = tokio::select! {
+            let (trigger, request) = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(()) = hangups.recv() => ("SIGHUP", None),
-                Some(request) = requests.recv() => ("request", Some(request)),
-                () = self.clock.sleep_until(look) => ("changed file", None),
+                Some(()) = hangups.recv() => (Trigger::Signal, None),
+                Some(request) = requests.recv() => (Trigger::Request, Some(request)),
+                Ok(()) = changes.changed() => (Trigger::Provider, None),
+                () = self.clock.sleep_until(next_check) => (Trigger::File, None),
             };
-            // Before reading, so that what changes meanwhile is seen the next time.
+            if trigger == Trigger::Provider {
+                self.reload(trigger).await?.ok();
+                continue;
+            }
+            // Taken before loading: a file that changes meanwhile differs at the next check.
             let found = self.fingerprint().await;
-            if why == "changed file" && found == seen {
+            next_check = self.clock.now().mono + RELOAD_CHECK_INTERVAL;
+            if trigger == Trigger::File && found == seen {
                 continue;
             }
             seen = found;
-            systemd::reloading();
-            let outcome = self.reload(why).await?;
-            systemd::ready();
+            let outcome = self.reload(trigger).await?;
             if outcome.is_ok() {
+                // The new configuration may name other files.
                 seen = self.fingerprint().await;
             }
             if let Some(request) = request {
-                // Whoever asked may have gone.
+                // The sender of the request may be gone.
                 let _ = request.send(outcome);
             }
         }
     }
 
-    async fn reload(&mut self, why: &'static str) -> Result<Outcome, PollerGone> {
-        let file = self.config.file.clone();
-        let loaded = tokio::task::spawn_blocking(move || load(&file))
-            .await
-            .map_err(|_| PollerGone)?;
+    async fn reload(&mut self, trigger: Trigger) -> Result<Outcome, A::Error> {
+        self.observer.started(trigger);
+        let outcome = match self.load(trigger).await {
+            Ok(loaded) => Ok(self.apply(trigger, loaded).await?),
+            Err(error) => {
+                warn!(why = %trigger, %error, "reload failed");
+                if let ReloadError::Invalid(problems) = &error {
+                    problems.iter().for_each(|problem| warn!("{problem}"));
+                }
+                Err(error)
+            }
+        };
+        self.observer.finished(trigger, outcome.is_ok());
+        Ok(outcome)
+    }
+
+    async fn load(&self, trigger: Trigger) -> Result<Loaded, ReloadError> {
+        let (loader, config) = (Arc::clone(&self.loader), Arc::clone(&self.config));
+        let load = move || match trigger {
+            Trigger::Provider => loader.load_targets(Checked::good(config.as_ref().clone())),
+            _ => loader.load(&config.file),
+        };
+        match spawn_blocking(load).await {
+            Ok(loaded) => loaded.map_err(ReloadError::Invalid),
+            Err(_) => Err(ReloadError::Panicked),
+        }
+    }
+
+    async fn apply(&mut self, trigger: Trigger, loaded: Loaded) -> Result<Reloaded, A::Error> {
         let Loaded {
             config,
             targets,
             warnings,
-        } = match loaded {
-            Ok(loaded) => loaded,
-            Err(problems) => {
-                self.telemetry.reloaded(None);
-                warn!(
-                    why,
-                    problems = problems.len(),
-                    "the configuration is wrong, the old one stays in force"
-                );
-                problems.iter().for_each(|problem| warn!("{problem}"));
-                return Ok(Err(problems));
-            }
-        };
+        } = loaded;
         warnings.iter().for_each(|warning| warn!("{warning}"));
-        let api = Arc::new(self.connector.connect(&targets, &config.poll).await);
-        let carry = self
-            .poller
-            .apply_targets(targets, api, config.poll.clone())
-            .await?;
-        self.config = config;
-        self.telemetry.reloaded(Some(self.clock.now().unix));
-        let (added, removed, kept) = (carry.added, carry.removed, carry.kept);
-        info!(why, added, removed, kept, "the configuration is in force");
-        Ok(Ok(format!(
-            "reloaded: {added} identities added, {removed} removed, {kept} kept"
-        )))
+        let diff = self.apply.apply(targets, &config.poll).await?;
+        self.config = Arc::new(config);
+        let (added, removed, kept) = (diff.added, diff.removed, diff.kept);
+        info!(why = %trigger, added, removed, kept, "configuration in force");
+        Ok(Reloaded {
+            added,
+            removed,
+            kept,
+        })
     }
 
+    /// The hash of all files. Reading blocks, and hashing a million ids takes a moment. A panic
+    /// counts as content 0, so that it looks like a change, and the reload reports it.
     async fn fingerprint(&self) -> u64 {
-        let config = self.config.clone();
-        // Reading may block, and hashing a million ids takes a moment; 0 if that panics, which is a
-        // change.
-        tokio::task::spawn_blocking(move || targets::fingerprint(&config))
+        let config = Arc::clone(&self.config);
+        spawn_blocking(move || fingerprint(&config))
             .await
             .unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,9 +14,7 @@ use super::{App, Front};
 use crate::aws::Credentials;
 use crate::cli;
 use crate::clock::Clock;
-
-use crate::config;
-use crate::reload;
+use crate::loading;
 use crate::simulator::{Simulator, World, endpoint_url};
 
 /// Makes every demo the same.
@@ -41,7 +39,7 @@ pub async fn build(demo: &cli::Demo, front: Front, clock: Clock) -> Result<App, 
     let endpoint_url = endpoint_url(&listener)?;
     info!(endpoint_url, "simulating Cognito Sync");
     let text = simulator.world(|world| configuration(world, &endpoint_url))?;
-    let loaded = reload::assemble(|findings| config::parse(Path::new("demo"), &text, findings));
+    let loaded = loading::parse(Path::new("demo"), &text);
     let loaded = loaded.map_err(|mut problems| problems.swap_remove(0))?;
     let mut app = App::build(loaded, front, Credentials::Simulator, None, clock).await?;
     app.add("simulator".to_owned(), |stop| async move {

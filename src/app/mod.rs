@@ -1,6 +1,7 @@
 //! The one room that knows all others: builds them, runs them, drains them.
 
 pub mod demo;
+mod reloading;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -22,16 +23,20 @@ use crate::clock::Clock;
 
 use crate::exposition::Exposition;
 use crate::health::{Heartbeat, Watchdog};
+use crate::loading::Loaded;
 use crate::observation::Observation;
 use crate::poller::{PollObserver, Poller};
-use crate::reload::{LOOK_EVERY, Loaded, Reloader};
+use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
 use crate::store::Store;
 use crate::systemd;
-use crate::targets::{Carry, Targets};
+use crate::targets::{TargetDiff, Targets};
 use crate::telemetry::{REVISION, Telemetry, VERSION};
 use crate::web::listener::{self, Connections, Listener, Socket};
 use crate::web::web_config::{self, Gauges, Kept};
 use crate::web::{self, Door, KeptStatus, Site};
+
+pub use reloading::loader;
+use reloading::{ApplyToPoller, ReportReloads};
 
 /// All tasks must have ended this long after a stop is asked for; what has not is cut off.
 /// Listeners drain in 3 s.
@@ -114,7 +119,7 @@ impl PollObserver for Observers {
         self.telemetry.polled(observation);
     }
 
-    fn targets_changed(&self, targets: &Arc<Targets>, diff: &Carry) {
+    fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
         self.store.apply_targets(targets, diff);
     }
 }
@@ -154,7 +159,7 @@ impl App {
             watchdog.watch(
                 "reloader",
                 Arc::clone(&reloader_heartbeat),
-                LOOK_EVERY + STALLED,
+                RELOAD_CHECK_INTERVAL + STALLED,
             );
         }
         let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
@@ -210,11 +215,14 @@ impl App {
         });
         if let Some(hangups) = hangups {
             let reloader = Reloader {
-                config,
-                connector,
-                poller,
+                config: Arc::new(config),
+                loader: Arc::new(loader()),
+                apply: ApplyToPoller { connector, poller },
+                observer: ReportReloads {
+                    telemetry,
+                    clock: clock.clone(),
+                },
                 heartbeat: reloader_heartbeat,
-                telemetry,
                 clock,
             };
             app.add("reloader".to_owned(), |stop| async move {

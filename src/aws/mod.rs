@@ -78,7 +78,7 @@ impl Connector {
 
     /// The clients of all pools, with those made before where nothing changed: their connections
     /// and credentials stay. Asks nobody for credentials yet.
-    pub async fn connect(&mut self, targets: &Targets, poll: &config::Poll) -> AwsApi {
+    pub async fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
         let mut clients = HashMap::new();
         let mut of_pools = HashMap::new();
         for pool in &targets.pools {

@@ -1,9 +1,10 @@
-//! The configuration file: its text in, a [`Config`] or every problem out.
+//! The configuration file: reads its text and returns a [`Config`] or all problems.
 //!
-//! `schema` is the file's shape, `units` its durations and sizes, `validate` its meaning. Identity
-//! files are not read here but in [`crate::targets`], and nothing about credentials stands in the
-//! file.
+//! `schema` is the file's shape, `units` parses durations and sizes, `endpoint` checks URLs,
+//! `validate` checks the meaning. Identity files are read by [`crate::discovery`]. The file holds
+//! no credentials.
 
+mod endpoint;
 mod problem;
 mod schema;
 mod units;
@@ -13,9 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use problem::{Findings, Place, Problem};
+pub(crate) use endpoint::is_loopback;
+pub use problem::{Checked, Location, Problem};
 pub(crate) use units::show as show_duration;
-pub(crate) use validate::is_loopback;
 
 use serde::Serialize;
 
@@ -24,59 +25,96 @@ use crate::identity::PoolId;
 /// A whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file it was read from; identity files are relative to its directory.
+    /// The file it was read from. Paths of identity files are relative to its directory.
     pub file: PathBuf,
     /// How calls are made.
-    pub poll: Poll,
+    pub poll: PollSettings,
     /// The pools, in the file's order.
-    pub pools: Vec<Pool>,
+    pub pools: Vec<PoolConfig>,
 }
 
-/// How calls are made, for all pools.
+/// How calls are made, for all pools: the section `poll`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Poll {
-    /// The most time for one API call, from connect to the last byte.
+pub struct PollSettings {
+    /// Time limit of one API call, from connecting to the last byte.
     pub timeout: Duration,
-    /// API calls in one poll before it counts as failed, at least 1.
+    /// API calls in one poll before the poll counts as failed, at least 1.
     pub attempts: u32,
-    /// API calls per second, the ceiling of each budget.
+    /// API calls per second: the ceiling of each budget.
     pub rate_limit: f64,
-    /// API calls under way at once, all budgets together, at least 1.
+    /// API calls in flight at once, all budgets together, at least 1.
     pub max_in_flight: usize,
 }
 
-/// One pool.
+impl Default for PollSettings {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            attempts: 3,
+            rate_limit: 10.0,
+            max_in_flight: 32,
+        }
+    }
+}
+
+/// One pool, as configured.
 #[derive(Clone, Debug)]
-pub struct Pool {
-    /// Where it stands in the file: `pools[0]`.
+pub struct PoolConfig {
+    /// Its key in the file: `pools[0]`.
     pub key: String,
-    /// Its id; `None` when what stands there is no id, which is a problem noted already.
+    /// Its id; `None` when the file has no valid id there, which is a problem reported already.
     pub id: Option<PoolId>,
-    /// What was set for it.
+    /// Its settings.
     pub settings: PoolSettings,
     /// Identities listed in the configuration itself, in its order.
-    pub identities: Vec<Listed>,
+    pub identities: Vec<ListedIdentity>,
     /// Paths and globs of files with more identities, as written.
     pub identity_files: Vec<String>,
 }
 
-/// What is set for one pool, `poll`'s and `limits`' defaults filled in.
+impl PoolConfig {
+    /// The region of the pool's id, which all its identities must have.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.id.as_ref().map(PoolId::region)
+    }
+}
+
+/// The settings of one pool, with the defaults of `poll` and `limits` filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolSettings {
-    /// A name for people.
+    /// A display name.
     pub name: Option<String>,
     /// Time between two polls of one identity.
     pub interval: Duration,
-    /// Usage older than this is not shown.
+    /// Usage older than this is not exported.
     pub stale_after: Duration,
     /// What Cognito Sync allows one identity.
     pub limits: Limits,
-    /// Whose credentials ask.
+    /// The credentials for its calls.
     pub account: Account,
-    /// Where to ask, if not AWS's own endpoint.
+    /// The endpoint to call, if it is not AWS's own.
     pub endpoint_url: Option<String>,
     /// Which identities get series of their own.
     pub series: Series,
+}
+
+/// In units of the interval, `stale_after` where the file sets none.
+const STALE_AFTER_INTERVALS: u32 = 3;
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        let interval = Duration::from_secs(300);
+        Self {
+            name: None,
+            interval,
+            stale_after: interval * STALE_AFTER_INTERVALS,
+            limits: Limits::default(),
+            account: Account::default(),
+            endpoint_url: None,
+            series: Series::Each,
+        }
+    }
 }
 
 /// What Cognito Sync allows one identity.
@@ -88,14 +126,25 @@ pub struct Limits {
     pub datasets: u32,
 }
 
-/// Whose credentials ask: the SDK's default chain, unless a profile or a role is named.
+/// Without a raised quota: 20 datasets of 1 MB (AWS developer guide, "Limits"), the megabyte as
+/// 2^20.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            storage_bytes: 20 << 20,
+            datasets: 20,
+        }
+    }
+}
+
+/// The credentials for calls: the SDK's default chain, unless a profile or a role is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Account {
     /// A profile of the shared AWS configuration.
     pub profile: Option<String>,
-    /// A role to assume, with the profile's or the chain's credentials.
+    /// A role to assume, with the credentials of the profile or the default chain.
     pub role_arn: Option<String>,
-    /// What the role's trust policy asks for.
+    /// The external id that the role's trust policy requires.
     pub external_id: Option<String>,
 }
 
@@ -110,33 +159,33 @@ pub enum Series {
     None,
 }
 
-/// An identity as listed in the configuration: its text, and the name it was given.
+/// An identity as listed in the configuration: its text, and an optional display name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Where it stands: `pools[0].identities[3]`.
+pub struct ListedIdentity {
+    /// Its key in the file: `pools[0].identities[3]`.
     pub key: String,
     /// The id's text, not parsed yet.
     pub id: String,
-    /// A name for people.
+    /// A display name.
     pub name: Option<String>,
 }
 
-/// Reads a configuration file. Problems of meaning are noted in `findings`, and the configuration
-/// is what could be made of the rest, so that the identity files can be searched for problems too.
+/// Reads a configuration file. Problems of meaning come with what could be made of the rest, so
+/// that the identity files can be searched for problems too.
 ///
 /// # Errors
-/// When the file cannot be read, or is not of the right shape.
-pub fn read(file: &Path, findings: &mut Findings) -> Result<Config, Problem> {
+/// When the file cannot be read, or does not have the right shape.
+pub fn read(file: &Path) -> Result<Checked<Config>, Problem> {
     let text = fs::read_to_string(file)
         .map_err(|error| Problem::whole(file, format!("cannot be read: {error}")))?;
-    parse(file, &text, findings)
+    parse(file, &text)
 }
 
-/// Like [`read`], with the text already at hand.
+/// Parses a configuration as [`read`] does; `file` is its name in problems.
 ///
 /// # Errors
-/// When the text is not of the right shape.
-pub fn parse(file: &Path, text: &str, findings: &mut Findings) -> Result<Config, Problem> {
+/// When the text does not have the right shape.
+pub fn parse(file: &Path, text: &str) -> Result<Checked<Config>, Problem> {
     let schema = schema::parse(text).map_err(|error| Problem::shape(file, &error))?;
-    Ok(validate::validate(file, schema, findings))
+    Ok(validate::validate(file, schema))
 }

@@ -3,29 +3,90 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Problems and warnings found so far.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// What keeps the configuration from being used.
+/// A value, with all that was found wrong or doubtful while it was made.
+#[derive(Debug)]
+#[must_use]
+pub struct Checked<T> {
+    /// What could be made. Useful only for finding more problems if there are [`Self::problems`].
+    pub value: T,
+    /// What keeps the value from being used, in the order it was found.
     pub problems: Vec<Problem>,
-    /// What is probably not meant, but can be used.
+    /// What is probably a mistake, but can be used.
     pub warnings: Vec<Problem>,
 }
 
-/// One thing wrong: `file:line:column: what` or `file: key.path: what`.
+impl<T> Checked<T> {
+    /// A value without problems and warnings.
+    pub fn good(value: T) -> Self {
+        Self {
+            value,
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Another value with the same problems and warnings.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Checked<U> {
+        Checked {
+            value: change(self.value),
+            problems: self.problems,
+            warnings: self.warnings,
+        }
+    }
+
+    /// The result of the next step. What it finds follows what was found before. The step is taken
+    /// in any case, so that one run reports the problems of all steps.
+    pub fn and_then<U>(mut self, next: impl FnOnce(T) -> Checked<U>) -> Checked<U> {
+        let then = next(self.value);
+        self.problems.extend(then.problems);
+        self.warnings.extend(then.warnings);
+        Checked {
+            value: then.value,
+            problems: self.problems,
+            warnings: self.warnings,
+        }
+    }
+
+    /// The value and its warnings.
+    ///
+    /// # Errors
+    /// All problems, if there are any.
+    pub fn accept(self) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+        if self.problems.is_empty() {
+            Ok((self.value, self.warnings))
+        } else {
+            Err(self.problems)
+        }
+    }
+}
+
+/// All values, with the problems and warnings of each.
+impl<T> FromIterator<Checked<T>> for Checked<Vec<T>> {
+    fn from_iter<I: IntoIterator<Item = Checked<T>>>(all: I) -> Self {
+        let mut values = Checked::good(Vec::new());
+        for one in all {
+            values.value.push(one.value);
+            values.problems.extend(one.problems);
+            values.warnings.extend(one.warnings);
+        }
+        values
+    }
+}
+
+/// One problem: `file:line:column: message` or `file: key.path: message`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file it was found in.
     pub file: PathBuf,
     /// Where in the file.
-    pub place: Place,
+    pub location: Location,
     /// What is wrong and what was expected, a fragment in lower case.
     pub message: String,
 }
 
 /// Where in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// The file as a whole.
     Whole,
     /// A line and, where known, a column; both from 1.
@@ -38,7 +99,7 @@ impl Problem {
     pub(crate) fn whole(file: &Path, message: impl Into<String>) -> Self {
         Self {
             file: file.into(),
-            place: Place::Whole,
+            location: Location::Whole,
             message: message.into(),
         }
     }
@@ -46,7 +107,7 @@ impl Problem {
     pub(crate) fn line(file: &Path, line: usize, message: impl Into<String>) -> Self {
         Self {
             file: file.into(),
-            place: Place::Line(line, None),
+            location: Location::Line(line, None),
             message: message.into(),
         }
     }
@@ -54,27 +115,27 @@ impl Problem {
     pub(crate) fn key(file: &Path, key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             file: file.into(),
-            place: Place::Key(key.into()),
+            location: Location::Key(key.into()),
             message: message.into(),
         }
     }
 
-    /// A problem of syntax or shape, as the YAML parser tells it.
+    /// A problem of syntax or shape, as the YAML parser reports it.
     pub(crate) fn shape(file: &Path, error: &serde_yaml::Error) -> Self {
-        let told = error.to_string();
-        let (place, message) = match error.location() {
+        let text = error.to_string();
+        let (location, message) = match error.location() {
             Some(at) => {
                 let suffix = format!(" at line {} column {}", at.line(), at.column());
                 (
-                    Place::Line(at.line(), Some(at.column())),
-                    told.replacen(&suffix, "", 1),
+                    Location::Line(at.line(), Some(at.column())),
+                    text.replacen(&suffix, "", 1),
                 )
             }
-            None => (Place::Whole, told),
+            None => (Location::Whole, text),
         };
         Self {
             file: file.into(),
-            place,
+            location,
             message: without_ids(&message),
         }
     }
@@ -85,18 +146,18 @@ impl std::error::Error for Problem {}
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
-        match &self.place {
-            Place::Whole => {}
-            Place::Line(line, None) => write!(f, "{line}:")?,
-            Place::Line(line, Some(column)) => write!(f, "{line}:{column}:")?,
-            Place::Key(key) => write!(f, " {key}:")?,
+        match &self.location {
+            Location::Whole => {}
+            Location::Line(line, None) => write!(f, "{line}:")?,
+            Location::Line(line, Some(column)) => write!(f, "{line}:{column}:")?,
+            Location::Key(key) => write!(f, " {key}:")?,
         }
         write!(f, " {}", self.message)
     }
 }
 
-/// Serde repeats what it did not expect; a string, or a key with a colon, may be an identity id,
-/// which no log may hold.
+/// Serde's messages quote what they did not expect. A string, or a key with a colon, may be an
+/// identity id, and ids are kept out of logs.
 fn without_ids(message: &str) -> String {
     if let Some((before, rest)) = message.split_once("string \"") {
         let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
@@ -119,7 +180,7 @@ mod tests {
 
     #[test]
     fn no_id_is_repeated() {
-        for (told, kept) in [
+        for (message, expected) in [
             (
                 "invalid type: string \"us-east-1:2a\", expected a sequence",
                 "invalid type: a string, expected a sequence",
@@ -134,7 +195,26 @@ mod tests {
             ),
             ("missing field `id`", "missing field `id`"),
         ] {
-            assert_eq!(without_ids(told), kept);
+            assert_eq!(without_ids(message), expected);
         }
+    }
+
+    #[test]
+    fn steps_keep_the_findings_of_those_before() {
+        let step = |number: u32| {
+            move |sum: u32| Checked {
+                value: sum + number,
+                problems: vec![Problem::whole(Path::new("f"), format!("problem {number}"))],
+                warnings: vec![Problem::whole(Path::new("f"), format!("warning {number}"))],
+            }
+        };
+        let checked = Checked::good(1).and_then(step(2)).and_then(step(3));
+        assert_eq!(checked.map(|sum| sum * 10).value, 60);
+        let checked = Checked::good(1).and_then(step(2)).and_then(step(3));
+        assert_eq!(checked.warnings.len(), 2);
+        let problems = checked.accept().unwrap_err();
+        let messages: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(messages, ["f: problem 2", "f: problem 3"]);
+        assert_eq!(Checked::good(1).accept(), Ok((1, Vec::new())));
     }
 }

@@ -1,5 +1,5 @@
-//! The shape of the configuration file, as serde reads it: unknown and duplicate keys are refused,
-//! every value that has a meaning beyond its type stays text for `validate`.
+//! The shape of the configuration file, as serde reads it. Unknown and duplicate keys are errors.
+//! Values with a meaning beyond their type stay text, for `validate` to check.
 
 use std::fmt;
 
@@ -67,7 +67,7 @@ pub(super) struct Identity {
     pub(super) name: Option<String>,
 }
 
-/// A number or a text, as it was written.
+/// A number or a text, as written.
 #[derive(Debug)]
 pub(super) struct Scalar(pub(super) String);
 

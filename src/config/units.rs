@@ -1,16 +1,25 @@
-//! Durations and sizes as people write them.
+//! Durations and sizes in human notation.
 
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use thiserror::Error;
 
-/// `90s`, `5m`, `12h`, `7d`, `1h30m`. The error names what was found and what was expected.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| format!("`{text}` is not a duration such as 90s, 5m or 1h30m"))
+/// A text that is no duration or no size.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(super) enum InvalidUnit {
+    #[error("`{0}` is not a duration such as 90s, 5m or 1h30m")]
+    Duration(String),
+    #[error("`{0}` is not a size such as 512KiB, 20MiB or 1MB")]
+    Size(String),
 }
 
-/// A duration the way it is written in a configuration.
+/// Parses `90s`, `5m`, `12h`, `7d`, `1h30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, InvalidUnit> {
+    humantime::parse_duration(text).map_err(|_| InvalidUnit::Duration(text.to_owned()))
+}
+
+/// Formats a duration in the notation that [`duration`] parses.
 pub(crate) fn show(duration: Duration) -> String {
     humantime::format_duration(duration)
         .to_string()
@@ -18,11 +27,11 @@ pub(crate) fn show(duration: Duration) -> String {
         .replace("day", "d")
 }
 
-/// `512KiB`, `20MiB`, `1MB`, or plain bytes. The error names what was found and what was expected.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+/// Parses `512KiB`, `20MiB`, `1MB`, or plain bytes.
+pub(super) fn size(text: &str) -> Result<u64, InvalidUnit> {
     let size: Result<ByteSize, _> = text.parse();
     size.map(|size| size.as_u64())
-        .map_err(|_| format!("`{text}` is not a size such as 512KiB, 20MiB or 1MB"))
+        .map_err(|_| InvalidUnit::Size(text.to_owned()))
 }
 
 #[cfg(test)]

@@ -1,99 +1,43 @@
-//! From the file's shape to its meaning: defaults filled in, ranges checked, every problem noted
-//! and none the last.
+//! From the file's shape to its meaning: fills in defaults, checks ranges, and reports all problems
+//! at once.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use super::endpoint;
 use super::schema::{self, Scalar};
 use super::{
-    Account, Config, Findings, Limits, Listed, Poll, Pool, PoolSettings, Problem, Series, units,
+    Account, Checked, Config, Limits, ListedIdentity, PollSettings, PoolConfig, PoolSettings,
+    Problem, STALE_AFTER_INTERVALS, Series, units,
 };
-use crate::identity::{PoolId, lower};
+use crate::identity::{PoolId, canonicalize};
 
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(86_400);
+const INTERVAL_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
+const STALE_AFTER_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(365 * 86_400);
+const TIMEOUT_RANGE: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(300);
+/// Identities with series of their own, for `series: top` without `top`.
+const DEFAULT_TOP: usize = 100;
 
-const INTERVAL: Duration = Duration::from_secs(300);
-const INTERVALS: RangeInclusive<Duration> = SECOND..=Duration::from_secs(30 * 86_400);
-const TIMEOUT: Duration = Duration::from_secs(10);
-const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(300);
-const ATTEMPTS: u32 = 3;
-const RATE_LIMIT: f64 = 10.0;
-const MAX_IN_FLIGHT: usize = 32;
-/// Without `stale_after`, usage is shown for this many intervals.
-const STALE_AFTER_INTERVALS: u32 = 3;
-/// What Cognito Sync allows without a raised quota: 20 datasets of 1 MB (AWS developer guide,
-/// "Limits"), the megabyte as 2^20.
-const LIMITS: Limits = Limits {
-    storage_bytes: 20 << 20,
-    datasets: 20,
-};
-const TOP: usize = 100;
-
-pub(super) fn validate(file: &Path, schema: schema::File, findings: &mut Findings) -> Config {
-    let mut check = Check { file, findings };
-    let poll = schema.poll.unwrap_or_default();
-    let interval = check
-        .duration("poll.interval", poll.interval, INTERVALS)
-        .unwrap_or(INTERVAL);
-    let stale_after = check.duration("poll.stale_after", poll.stale_after, SECOND..=365 * DAY);
-    if stale_after.is_some_and(|stale_after| stale_after < interval) {
-        check.problem(
-            "poll.stale_after",
-            "is shorter than poll.interval, so that usage would come and go",
-        );
-    }
-    let settings = Poll {
-        timeout: check
-            .duration("poll.timeout", poll.timeout, TIMEOUTS)
-            .unwrap_or(TIMEOUT),
-        attempts: check
-            .number("poll.attempts", poll.attempts, 1..=10)
-            .unwrap_or(ATTEMPTS),
-        rate_limit: check
-            .number("poll.rate_limit", poll.rate_limit, 0.001..=100_000.0)
-            .unwrap_or(RATE_LIMIT),
-        max_in_flight: check
-            .number("poll.max_in_flight", poll.max_in_flight, 1..=10_000)
-            .unwrap_or(MAX_IN_FLIGHT),
+pub(super) fn validate(file: &Path, schema: schema::File) -> Checked<Config> {
+    let mut check = Check {
+        file,
+        problems: Vec::new(),
+        warnings: Vec::new(),
     };
-    let defaults = Defaults {
-        interval,
-        stale_after,
-        limits: check.limits("limits", schema.limits, LIMITS),
-    };
-    let pools = schema.pools.unwrap_or_default();
-    if pools.is_empty() {
-        check.problem("pools", "has no pool, expected at least one");
-    }
-    let mut seen = HashMap::new();
-    let pools = pools
-        .into_iter()
-        .enumerate()
-        .map(|(index, pool)| {
-            let pool = check.pool(format!("pools[{index}]"), pool, &defaults);
-            if let Some(id) = &pool.id
-                && let Some(first) = seen.insert(id.clone(), index)
-            {
-                check.problem(
-                    &format!("{}.id", pool.key),
-                    format!("is the pool of pools[{first}] once more"),
-                );
-            }
-            pool
-        })
-        .collect();
-    Config {
-        file: file.into(),
-        poll: settings,
-        pools,
+    let value = check.config(schema);
+    Checked {
+        value,
+        problems: check.problems,
+        warnings: check.warnings,
     }
 }
 
-/// What a pool gets where it says nothing.
+/// The settings of a pool that sets none itself.
 struct Defaults {
     interval: Duration,
     stale_after: Option<Duration>,
@@ -102,28 +46,91 @@ struct Defaults {
 
 struct Check<'a> {
     file: &'a Path,
-    findings: &'a mut Findings,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl Check<'_> {
     fn problem(&mut self, key: &str, message: impl Into<String>) {
-        self.findings
-            .problems
-            .push(Problem::key(self.file, key, message));
+        self.problems.push(Problem::key(self.file, key, message));
     }
 
     fn warning(&mut self, key: &str, message: impl Into<String>) {
-        self.findings
-            .warnings
-            .push(Problem::key(self.file, key, message));
+        self.warnings.push(Problem::key(self.file, key, message));
     }
 
-    fn pool(&mut self, key: String, pool: schema::Pool, defaults: &Defaults) -> Pool {
+    fn config(&mut self, schema: schema::File) -> Config {
+        let (poll, interval, stale_after) = self.poll(schema.poll.unwrap_or_default());
+        let defaults = Defaults {
+            interval,
+            stale_after,
+            limits: self.limits("limits", schema.limits, Limits::default()),
+        };
+        let pools = schema.pools.unwrap_or_default();
+        if pools.is_empty() {
+            self.problem("pools", "has no pool, expected at least one");
+        }
+        let mut seen = HashMap::new();
+        let pools = pools
+            .into_iter()
+            .enumerate()
+            .map(|(index, pool)| {
+                let pool = self.pool(format!("pools[{index}]"), pool, &defaults);
+                if let Some(id) = &pool.id
+                    && let Some(first) = seen.insert(id.clone(), index)
+                {
+                    self.problem(
+                        &format!("{}.id", pool.key),
+                        format!("is the pool of pools[{first}] once more"),
+                    );
+                }
+                pool
+            })
+            .collect();
+        Config {
+            file: self.file.into(),
+            poll,
+            pools,
+        }
+    }
+
+    /// The section `poll`: what holds for all calls, and the pools' default interval and
+    /// `stale_after`.
+    fn poll(&mut self, poll: schema::Poll) -> (PollSettings, Duration, Option<Duration>) {
+        let interval = self
+            .duration("poll.interval", poll.interval, INTERVAL_RANGE)
+            .unwrap_or(PoolSettings::default().interval);
+        let stale_after = self.duration("poll.stale_after", poll.stale_after, STALE_AFTER_RANGE);
+        if stale_after.is_some_and(|stale_after| stale_after < interval) {
+            self.problem(
+                "poll.stale_after",
+                "is shorter than poll.interval, so that usage would come and go",
+            );
+        }
+        let defaults = PollSettings::default();
+        let settings = PollSettings {
+            timeout: self
+                .duration("poll.timeout", poll.timeout, TIMEOUT_RANGE)
+                .unwrap_or(defaults.timeout),
+            attempts: self
+                .number("poll.attempts", poll.attempts, 1..=10)
+                .unwrap_or(defaults.attempts),
+            rate_limit: self
+                .number("poll.rate_limit", poll.rate_limit, 0.001..=100_000.0)
+                .unwrap_or(defaults.rate_limit),
+            max_in_flight: self
+                .number("poll.max_in_flight", poll.max_in_flight, 1..=10_000)
+                .unwrap_or(defaults.max_in_flight),
+        };
+        (settings, interval, stale_after)
+    }
+
+    fn pool(&mut self, key: String, pool: schema::Pool, defaults: &Defaults) -> PoolConfig {
         let id = self.pool_id(&format!("{key}.id"), &pool.id);
-        let own_interval = self.duration(&format!("{key}.interval"), pool.interval, INTERVALS);
+        let own_interval = self.duration(&format!("{key}.interval"), pool.interval, INTERVAL_RANGE);
         let interval = own_interval.unwrap_or(defaults.interval);
         let stale_key = format!("{key}.stale_after");
-        let own_stale_after = self.duration(&stale_key, pool.stale_after, SECOND..=365 * DAY);
+        let own_stale_after = self.duration(&stale_key, pool.stale_after, STALE_AFTER_RANGE);
         let stale_after = own_stale_after
             .or(defaults.stale_after)
             .unwrap_or(interval * STALE_AFTER_INTERVALS);
@@ -135,7 +142,8 @@ impl Check<'_> {
         } else if stale_after < interval && own_interval.is_some() {
             self.problem(
                 &format!("{key}.interval"),
-                "is longer than poll.stale_after, so that usage would come and go; give the pool a stale_after of its own",
+                "is longer than poll.stale_after, so that usage would come and go; \
+                 give the pool a stale_after of its own",
             );
         }
         let settings = PoolSettings {
@@ -155,13 +163,13 @@ impl Check<'_> {
         for (index, identity) in pool.identities.unwrap_or_default().into_iter().enumerate() {
             let key = format!("{key}.identities[{index}]");
             let name = self.non_empty(&format!("{key}.name"), identity.name);
-            identities.push(Listed {
+            identities.push(ListedIdentity {
                 key,
                 id: identity.id,
                 name,
             });
         }
-        Pool {
+        PoolConfig {
             key,
             id,
             settings,
@@ -171,14 +179,14 @@ impl Check<'_> {
     }
 
     fn pool_id(&mut self, key: &str, text: &str) -> Option<PoolId> {
-        let lowered = lower(text);
-        if lowered != text {
+        let canonical = canonicalize(text);
+        if canonical != text {
             self.warning(
                 key,
                 "has upper-case hex, which Cognito Sync does not take; lowered",
             );
         }
-        PoolId::parse(&lowered)
+        PoolId::parse(&canonical)
             .map_err(|error| self.problem(key, error.to_string()))
             .ok()
     }
@@ -200,7 +208,7 @@ impl Check<'_> {
                     format!("`{text}` is out of range, expected {least} to {most}"),
                 );
             }
-            Err(message) => self.problem(key, message),
+            Err(error) => self.problem(key, error.to_string()),
         }
         None
     }
@@ -236,8 +244,8 @@ impl Check<'_> {
                 );
                 None
             }
-            Err(message) => {
-                self.problem(&storage_key, message);
+            Err(error) => {
+                self.problem(&storage_key, error.to_string());
                 None
             }
         });
@@ -256,7 +264,7 @@ impl Check<'_> {
         text
     }
 
-    /// `arn:PARTITION:iam::ACCOUNT:role/PATH`, as IAM writes it.
+    /// `arn:PARTITION:iam::ACCOUNT:role/PATH`, as IAM defines it.
     fn role_arn(&mut self, key: &str, arn: Option<String>) -> Option<String> {
         let is_role = |arn: &str| {
             let parts: Vec<_> = arn.splitn(6, ':').collect();
@@ -275,8 +283,8 @@ impl Check<'_> {
         arn
     }
 
-    /// 2 to 1,224 characters of `[\w+=,.@:/-]` (STS API, `AssumeRole`). It is half a secret, so it
-    /// is not repeated.
+    /// 2 to 1,224 characters of `[\w+=,.@:/-]` (STS API, `AssumeRole`). It is half a secret, so
+    /// no message repeats it.
     fn external_id(&mut self, pool: &str, id: Option<String>, has_role: bool) -> Option<String> {
         let key = format!("{pool}.external_id");
         if let Some(id) = &id {
@@ -295,8 +303,8 @@ impl Check<'_> {
     }
 
     fn endpoint_url(&mut self, key: &str, url: Option<String>) -> Option<String> {
-        if let Some(message) = url.as_deref().and_then(|url| endpoint_problem(url).err()) {
-            self.problem(key, message);
+        if let Some(error) = url.as_deref().and_then(|url| endpoint::check(url).err()) {
+            self.problem(key, error.to_string());
         }
         url
     }
@@ -305,7 +313,7 @@ impl Check<'_> {
         let has_top = top.is_some();
         let top = self
             .number(&format!("{pool}.top"), top, 1..=1_000_000)
-            .unwrap_or(TOP);
+            .unwrap_or(DEFAULT_TOP);
         let series = match series {
             None | Some("each") => Series::Each,
             Some("top") => Series::Top(top),
@@ -325,69 +333,5 @@ impl Check<'_> {
             );
         }
         series
-    }
-}
-
-/// Signed requests carry temporary credentials, so they leave the machine by TLS only.
-fn endpoint_problem(url: &str) -> Result<(), &'static str> {
-    const EXPECTED: &str = "is not an endpoint, expected https://HOST or https://HOST:PORT";
-    let uri: http::Uri = url.parse().map_err(|_| EXPECTED)?;
-    let authority = uri.authority().ok_or(EXPECTED)?;
-    if authority.as_str().contains('@') {
-        return Err("holds a user name, expected https://HOST or https://HOST:PORT");
-    }
-    if uri.path().len() > 1 || uri.query().is_some() {
-        return Err("has a path, expected https://HOST or https://HOST:PORT");
-    }
-    match uri.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if is_loopback(authority.host()) => Ok(()),
-        Some("http") => Err(
-            "is plain http to another machine, expected https (plain http is for loopback only)",
-        ),
-        _ => Err(EXPECTED),
-    }
-}
-
-/// Whether a URL's host is this machine itself.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_stays_on_this_machine() {
-        for url in [
-            "https://sync.example",
-            "https://sync.example:8443/",
-            "http://127.0.0.1:4566",
-            "http://[::1]:1",
-            "http://localhost",
-        ] {
-            assert_eq!(endpoint_problem(url), Ok(()), "{url}");
-        }
-        for url in [
-            "http://sync.example",
-            "http://169.254.169.254",
-            "http://127.0.0.1.example",
-            "http://localhost.example",
-            "http://2130706433",
-            "https://user:secret@sync.example",
-            "https://sync.example/path",
-            "https://sync.example?query",
-            "ftp://sync.example",
-            "sync.example:80",
-            "/path",
-            "",
-        ] {
-            assert!(endpoint_problem(url).is_err(), "{url}");
-        }
     }
 }

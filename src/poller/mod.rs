@@ -22,7 +22,7 @@ use crate::schedule::{
     Call, CredentialEvent, Ended, NextPoll, Paging, Retry, Schedule, Step, TargetChange, Then,
     Ticket, TicketId,
 };
-use crate::targets::{Carry, Targets};
+use crate::targets::{TargetDiff, Targets};
 
 /// The longest time between two rounds of the loop, so that a stall shows.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
@@ -56,15 +56,15 @@ pub trait PollObserver: Send + Sync + 'static {
     fn polled(&self, observation: &Observation);
 
     /// From now on these targets are polled, and observations name their positions.
-    fn targets_changed(&self, targets: &Arc<Targets>, diff: &Carry);
+    fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff);
 }
 
 /// Other targets to go on with, and how to poll them.
 struct NewTargets {
     targets: Arc<Targets>,
     api: Arc<dyn Api>,
-    settings: config::Poll,
-    applied: oneshot::Sender<Carry>,
+    settings: config::PollSettings,
+    applied: oneshot::Sender<TargetDiff>,
 }
 
 /// Asks when targets will be polled next.
@@ -91,8 +91,8 @@ impl PollerHandle {
         &self,
         targets: Arc<Targets>,
         api: Arc<dyn Api>,
-        settings: config::Poll,
-    ) -> Result<Carry, PollerGone> {
+        settings: config::PollSettings,
+    ) -> Result<TargetDiff, PollerGone> {
         let (applied, diff) = oneshot::channel();
         let new_targets = NewTargets {
             targets,
@@ -140,7 +140,7 @@ pub struct Poller {
     clock: Clock,
     schedule: Schedule,
     retry: Retry,
-    settings: config::Poll,
+    settings: config::PollSettings,
     progress: Arc<Progress>,
     calls: JoinSet<EndedCall>,
     new_targets: mpsc::Receiver<NewTargets>,
@@ -162,7 +162,7 @@ impl Poller {
     pub fn new(
         api: Arc<dyn Api>,
         targets: Arc<Targets>,
-        settings: config::Poll,
+        settings: config::PollSettings,
         clock: Clock,
     ) -> (Self, PollerHandle) {
         Self::of_operations(&Operation::POLLED, api, targets, settings, clock)
@@ -174,7 +174,7 @@ impl Poller {
         operations: &'static [Operation],
         api: Arc<dyn Api>,
         targets: Arc<Targets>,
-        settings: config::Poll,
+        settings: config::PollSettings,
         clock: Clock,
     ) -> (Self, PollerHandle) {
         let now = clock.now().mono;
@@ -344,7 +344,7 @@ impl Poller {
             applied,
         } = new;
         let now = self.clock.now().mono;
-        let diff = Carry::between(&self.targets, &targets);
+        let diff = TargetDiff::new(&self.targets, &targets);
         let change = TargetChange {
             old: &self.targets,
             new: &targets,

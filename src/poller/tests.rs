@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::api::{Answer, Call as ApiCall, Continuation, PoolUsage, Usage};
-use crate::config::Findings;
 use crate::job::PoolIndex;
+use crate::loading;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -75,11 +75,11 @@ impl PollObserver for Heard {
         self.polls.lock().unwrap().push(observation.clone());
     }
 
-    fn targets_changed(&self, _: &Arc<Targets>, _: &Carry) {}
+    fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}
 }
 
 /// One pool of this many identities, and the settings; `poll` is that section of the configuration.
-fn configured(poll: &str, identities: usize) -> (Arc<Targets>, config::Poll) {
+fn configured(poll: &str, identities: usize) -> (Arc<Targets>, config::PollSettings) {
     let ids: Vec<_> = (0..identities)
         .map(|number| format!("'r:{number:x}'"))
         .collect();
@@ -87,11 +87,8 @@ fn configured(poll: &str, identities: usize) -> (Arc<Targets>, config::Poll) {
         "poll: {{{poll}}}\npools: [{{id: 'r:0', identities: [{}]}}]",
         ids.join(",")
     );
-    let mut findings = Findings::default();
-    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
-    let targets = Arc::new(Targets::load(&config, &mut findings));
-    assert_eq!(findings.problems, []);
-    (targets, config.poll)
+    let loaded = loading::parse(Path::new("test"), &text).unwrap();
+    (loaded.targets, loaded.config.poll)
 }
 
 /// Polls this many identities of one pool for this many seconds.

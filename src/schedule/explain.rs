@@ -155,26 +155,16 @@ fn explain_held_up(
 mod tests {
     use super::*;
     use crate::api::{Failure, Operation};
-    use crate::config::{self, Findings};
     use crate::job::PoolIndex;
     use crate::schedule::{Call, Step, Then};
     use crate::targets::Targets;
-    use std::path::Path;
 
     const IDENTITIES: usize = 20;
 
     /// Twenty identities, interval 10 s.
     fn schedule(rate_limit: f64) -> Schedule {
-        let ids: Vec<_> = (0..IDENTITIES)
-            .map(|number| format!("'r:{number:x}'"))
-            .collect();
-        let text = format!(
-            "poll: {{interval: 10s}}\npools: [{{id: 'r:0', identities: [{}]}}]",
-            ids.join(",")
-        );
-        let mut findings = Findings::default();
-        let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
-        let targets = Targets::load(&config, &mut findings);
+        let mut targets = Targets::for_tests(&[("r:0", IDENTITIES)]);
+        targets.pools[0].settings.interval = Duration::from_secs(10);
         Schedule::new(&targets, &Operation::POLLED, rate_limit, Mono::START)
     }
 

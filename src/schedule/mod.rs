@@ -27,7 +27,7 @@ pub use retry::Retry;
 use crate::api::{Continuation, Failure, FailureClass, Operation};
 use crate::clock::{Moment, Mono};
 use crate::job::Job;
-use crate::targets::{Budget, Carry, Targets};
+use crate::targets::{Budget, TargetDiff, Targets};
 use jobs::{JobIndex, JobTable};
 use queue::{BudgetQueue, Feedback, Sent};
 
@@ -120,7 +120,7 @@ pub struct TargetChange<'a> {
     /// The targets from now on.
     pub new: &'a Targets,
     /// Where the old ones stand among the new ones.
-    pub diff: &'a Carry,
+    pub diff: &'a TargetDiff,
 }
 
 /// The order in which all jobs are polled.

@@ -4,9 +4,7 @@ mod changes;
 mod pages;
 
 use super::*;
-use crate::config::{self, Findings};
 use crate::job::{PoolIndex, Target};
-use std::path::Path;
 
 /// More calls at once than any test makes.
 const PLENTY: usize = 100_000;
@@ -18,16 +16,13 @@ fn targets(pools: &[usize]) -> Targets {
 
 /// The same, of identities with these numbers.
 fn targets_of(pools: impl Iterator<Item = std::ops::Range<usize>>) -> Targets {
-    let mut text = "poll: {interval: 10s, rate_limit: 10000}\npools:\n".to_owned();
-    for (pool, identities) in pools.enumerate() {
-        let region = (b'a' + pool as u8) as char;
-        text.push_str(&format!("- id: {region}:0\n  identities:\n"));
-        identities.for_each(|identity| text.push_str(&format!("  - {region}:{identity:x}\n")));
+    let mut targets = Targets::for_tests_with_ids(('a'..).zip(pools).map(|(region, numbers)| {
+        let ids = numbers.map(move |number| format!("{region}:{number:x}"));
+        (format!("{region}:0"), ids)
+    }));
+    for pool in &mut targets.pools {
+        pool.settings.interval = Duration::from_secs(10);
     }
-    let mut findings = Findings::default();
-    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
-    let targets = Targets::load(&config, &mut findings);
-    assert_eq!(findings.problems, []);
     targets
 }
 

@@ -8,7 +8,7 @@ use crate::api::Failure;
 use crate::clock::Moment;
 use crate::job::{Job, Target};
 use crate::observation::Observation;
-use crate::targets::Carry;
+use crate::targets::TargetDiff;
 
 /// The polls kept of each kind: this many successes, this many failures.
 const CAPACITY: usize = 4_096;
@@ -63,7 +63,7 @@ impl History {
     }
 
     /// Keeps the polls of targets that stay, by their new positions.
-    pub(super) fn apply_targets(&mut self, diff: &Carry) {
+    pub(super) fn apply_targets(&mut self, diff: &TargetDiff) {
         for polls in [&mut self.successes, &mut self.failures] {
             polls.retain_mut(|poll| {
                 let moved = diff.target(poll.job.target);

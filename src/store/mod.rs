@@ -19,7 +19,7 @@ use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Usage};
 use crate::clock::Mono;
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::observation::Observation;
-use crate::targets::{self, Carry, Targets};
+use crate::targets::{self, TargetDiff, Targets};
 
 /// What is known, behind a lock that is held for as long as one record takes to write, or a
 /// snapshot to take.
@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// Goes on with other targets, and keeps what is known about those that stay.
-    pub fn apply_targets(&self, targets: &Arc<Targets>, diff: &Carry) {
+    pub fn apply_targets(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
         let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
         let mut known = self.known();
         for (old_index, old) in known.pools.iter().enumerate() {

@@ -49,14 +49,13 @@ fn host_and_port(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Findings};
+    use crate::config;
     use std::path::Path;
 
     fn label(pool: &str, service: Service) -> String {
         let text = format!("pools: [{{id: 'us-east-1:0', identities: [], {pool}}}]");
-        let mut findings = Findings::default();
-        let config = config::parse(Path::new("file"), &text, &mut findings).unwrap();
-        assert_eq!(findings.problems, []);
+        let config = config::parse(Path::new("file"), &text).unwrap();
+        let (config, _) = config.accept().unwrap();
         let pool = &config.pools[0];
         Budget::new(pool.id.as_ref().unwrap(), &pool.settings, service).label
     }

@@ -1,31 +1,34 @@
-//! The identities of one pool, and how they are put together.
+//! The identities of one pool, merged from the lists of all providers.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::identity::{IdentityId, MAX_LEN, lower};
+use thiserror::Error;
 
-/// The identities of one pool: sorted by id, each once, never changed.
+use crate::discovery::IdentityList;
+use crate::identity::IdentityId;
+
+/// The identities of one pool: sorted by id, each once, immutable.
 #[derive(Debug, Default)]
 pub struct Identities {
     /// All ids, one after the other.
     text: String,
     /// Where in `text` each id ends.
     ends: Vec<u32>,
-    /// How long the region is, colon included: the pool's, so the same for all.
+    /// The length of the region and its colon, the same for all identities of a pool.
     region_len: usize,
-    /// The names of those that were given one.
+    /// The display names, by position.
     names: HashMap<u32, Box<str>>,
 }
 
 impl Identities {
-    /// How many there are.
+    /// The number of identities.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether there is no identity.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -35,7 +38,7 @@ impl Identities {
     #[must_use]
     pub fn id(&self, index: usize) -> IdentityId<'_> {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        IdentityId::already_parsed(&self.text[start as usize..self.ends[index] as usize])
+        IdentityId::new_unchecked(&self.text[start as usize..self.ends[index] as usize])
     }
 
     /// The part of an id after its region and colon.
@@ -56,7 +59,7 @@ impl Identities {
         (tail, self.ends[index] as usize - start)
     }
 
-    /// Where an id stands, if it is one of these.
+    /// The position of an id, if the pool has it.
     #[must_use]
     pub fn position(&self, id: IdentityId<'_>) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());
@@ -71,7 +74,7 @@ impl Identities {
         None
     }
 
-    /// The name it was given, if any.
+    /// The display name of the identity at a position, if it has one.
     #[must_use]
     pub fn name(&self, index: usize) -> Option<&str> {
         self.names
@@ -79,150 +82,57 @@ impl Identities {
             .map(AsRef::as_ref)
     }
 
-    /// All ids, in order.
+    /// All ids, sorted.
     pub fn ids(&self) -> impl Iterator<Item = IdentityId<'_>> {
         (0..self.len()).map(|index| self.id(index))
     }
 
-    /// Whether any identity has a name.
+    /// Whether any identity has a display name.
     #[must_use]
     pub fn any_named(&self) -> bool {
         !self.names.is_empty()
     }
 }
 
-/// Identities while they are being collected: any order, any number of times.
-#[derive(Debug)]
-pub(super) struct Collector<'a> {
-    /// The region that all must carry; `None` when the pool's id tells none.
-    region: Option<&'a str>,
-    text: String,
-    spans: Vec<Span>,
-    names: HashMap<u32, Box<str>>,
-    lowered: Tally,
-}
+/// The lists of a pool together exceed 4 GiB of text.
+#[derive(Debug, Error)]
+#[error("has too many identities: a pool takes at most 78 million")]
+pub(super) struct TooManyIdentities;
 
-/// Where an id stands in the collected text.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: u32,
-    len: u8,
-    /// Insertion order.
-    order: u32,
-}
-
-/// How often something was seen, and where first.
-#[derive(Debug, Default)]
-struct Tally {
-    count: usize,
-    first: String,
-}
-
-impl Tally {
-    fn add(&mut self, place: impl FnOnce() -> String) {
-        if self.count == 0 {
-            self.first = place();
+impl Identities {
+    /// Merges the lists of a pool of this region. Of several names for one identity, the first in
+    /// the order of lists and entries counts.
+    pub(super) fn merge(region: &str, lists: &[&IdentityList]) -> Result<Self, TooManyIdentities> {
+        let id = |(list, index): (u32, u32)| lists[list as usize].id(index as usize).as_str();
+        let mut entries = Vec::with_capacity(lists.iter().map(|list| list.len()).sum());
+        for (number, list) in (0..).zip(lists) {
+            entries.extend((0..list.len() as u32).map(|index| (number, index)));
         }
-        self.count += 1;
-    }
-
-    fn note(&self, what: &str) -> Option<String> {
-        (self.count > 0).then(|| {
-            format!(
-                "{} of its identities {what}, the first at {}",
-                self.count, self.first
-            )
-        })
-    }
-}
-
-impl<'a> Collector<'a> {
-    pub(super) fn new(region: Option<&'a str>) -> Self {
-        Self {
-            region,
-            text: String::new(),
-            spans: Vec::new(),
-            names: HashMap::new(),
-            lowered: Tally::default(),
-        }
-    }
-
-    /// Takes one more; `place` tells where it stands. The error says what is wrong with the id,
-    /// without repeating it.
-    pub(super) fn add(
-        &mut self,
-        text: &str,
-        name: Option<&str>,
-        place: impl FnOnce() -> String,
-    ) -> Result<(), String> {
-        let lowered = lower(text);
-        let id = IdentityId::parse(&lowered).map_err(|error| error.to_string())?;
-        if let Some(region) = self.region
-            && id.region() != region
-        {
-            return Err(format!(
-                "is of region {}, but its pool is of {region}",
-                id.region()
-            ));
-        }
-        if lowered != text {
-            self.lowered.add(place);
-        }
-        let too_many = |_| "is one identity too many: a pool takes at most 78 million".to_owned();
-        let start = u32::try_from(self.text.len() + MAX_LEN).map_err(too_many)? - MAX_LEN as u32;
-        let order = u32::try_from(self.spans.len()).map_err(too_many)?;
-        self.spans.push(Span {
-            start,
-            len: id.as_str().len() as u8,
-            order,
-        });
-        self.text.push_str(id.as_str());
-        if let Some(name) = name {
-            self.names.insert(order, name.into());
-        }
-        Ok(())
-    }
-
-    /// The identities, and what was odd about them.
-    pub(super) fn finish(mut self) -> (Identities, Vec<String>) {
-        let text = |span: Span| &self.text[span.start as usize..][..span.len as usize];
-        self.spans
-            .sort_unstable_by(|a, b| text(*a).cmp(text(*b)).then(a.order.cmp(&b.order)));
-        let mut identities = Identities {
-            text: String::with_capacity(self.text.len()),
-            ends: Vec::with_capacity(self.spans.len()),
-            region_len: self.region.map_or(0, |region| region.len() + 1),
+        entries.sort_unstable_by(|a, b| id(*a).cmp(id(*b)).then(a.cmp(b)));
+        let text_len = lists.iter().map(|list| list.text_len()).sum::<usize>();
+        let mut identities = Self {
+            text: String::with_capacity(text_len),
+            ends: Vec::with_capacity(entries.len()),
+            region_len: region.len() + 1,
             names: HashMap::new(),
         };
         let mut last = "";
-        let mut repeated = 0;
-        for span in &self.spans {
-            let id = text(*span);
-            if id == last {
-                repeated += 1;
-            } else {
+        for entry @ (list, index) in entries {
+            let id = id(entry);
+            if id != last {
                 identities.text.push_str(id);
-                identities.ends.push(identities.text.len() as u32);
+                let end = u32::try_from(identities.text.len()).map_err(|_| TooManyIdentities)?;
+                identities.ends.push(end);
                 last = id;
             }
-            if let Some(name) = self.names.remove(&span.order) {
+            if let Some(name) = lists[list as usize].name(index as usize) {
                 identities
                     .names
                     .entry(identities.ends.len() as u32 - 1)
-                    .or_insert(name);
+                    .or_insert_with(|| name.into());
             }
         }
-        let mut notes = Vec::new();
-        notes.extend(
-            self.lowered
-                .note("have upper-case hex, which Cognito Sync does not take, and were lowered"),
-        );
-        if repeated > 0 {
-            notes.push(format!(
-                "{repeated} of its identities are listed once more than needed; each is polled once"
-            ));
-        }
-        (identities, notes)
+        Ok(identities)
     }
 }
 
@@ -230,17 +140,21 @@ impl<'a> Collector<'a> {
 mod tests {
     use super::*;
 
-    fn collect(ids: &[(&str, Option<&str>)]) -> (Identities, Vec<String>) {
-        let mut collector = Collector::new(Some("r"));
+    fn list(ids: &[(&str, Option<&str>)]) -> IdentityList {
+        let mut list = IdentityList::new(Some("r"));
         for (id, name) in ids {
-            collector.add(id, *name, || "somewhere".to_owned()).unwrap();
+            list.add(id, *name, String::new).unwrap();
         }
-        collector.finish()
+        list
+    }
+
+    fn merge(ids: &[(&str, Option<&str>)]) -> Identities {
+        Identities::merge("r", &[&list(ids)]).unwrap()
     }
 
     #[test]
     fn sorted_and_each_once() {
-        let (identities, notes) = collect(&[
+        let identities = merge(&[
             ("r:c", None),
             ("r:aa", Some("first")),
             ("r:b", None),
@@ -262,40 +176,32 @@ mod tests {
             identities.position(IdentityId::parse("r:ab").unwrap()),
             None
         );
-        assert_eq!(
-            notes,
-            ["1 of its identities are listed once more than needed; each is polled once"]
-        );
     }
 
     #[test]
     fn a_name_given_only_to_the_second_mention_counts() {
-        let (identities, _) = collect(&[("r:a", None), ("r:b", None), ("r:a", Some("late"))]);
+        let identities = merge(&[("r:a", None), ("r:b", None), ("r:a", Some("late"))]);
         assert_eq!(identities.name(0), Some("late"));
         assert_eq!(identities.name(1), None);
     }
 
     #[test]
-    fn upper_case_is_lowered_with_a_note() {
-        let (identities, notes) = collect(&[("r:AB", None), ("r:ab", None)]);
-        assert_eq!(identities.len(), 1);
-        assert_eq!(notes.len(), 2, "{notes:?}");
-        assert!(notes[0].ends_with("the first at somewhere"), "{notes:?}");
-    }
-
-    #[test]
-    fn the_region_is_the_pools() {
-        let mut collector = Collector::new(Some("r"));
-        let refused = collector.add("q:a", None, String::new);
-        assert_eq!(
-            refused,
-            Err("is of region q, but its pool is of r".to_owned())
-        );
+    fn of_several_lists_the_first_names() {
+        let lists = [
+            list(&[("r:c", None), ("r:b", None)]),
+            list(&[("r:a", Some("second")), ("r:b", Some("second"))]),
+            list(&[("r:b", Some("third")), ("r:a", None)]),
+        ];
+        let identities = Identities::merge("r", &lists.each_ref()).unwrap();
+        let ids: Vec<_> = identities.ids().map(IdentityId::as_str).collect();
+        assert_eq!(ids, ["r:a", "r:b", "r:c"]);
+        let names = [0, 1, 2].map(|index| identities.name(index));
+        assert_eq!(names, [Some("second"), Some("second"), None]);
     }
 
     #[test]
     fn none_is_fine() {
-        let (identities, notes) = collect(&[]);
-        assert!(identities.is_empty() && notes.is_empty());
+        assert!(merge(&[]).is_empty());
+        assert!(Identities::merge("r", &[]).unwrap().is_empty());
     }
 }

@@ -1,29 +1,25 @@
-//! Who is polled: the identities of all pools, from the configuration and from files, sorted, each
-//! once, never changed.
+//! The pools and identities to poll, assembled from the configuration and the identity lists:
+//! sorted, each once, immutable. Pure: no files, no network.
 //!
 //! A million ids live in one text per pool, so that each costs its characters and four bytes.
 
 mod budget;
-mod carry;
-mod files;
+mod diff;
 mod identities;
-
-use std::path::Path;
+mod testing;
 
 pub use budget::Budget;
-pub use carry::Carry;
-pub use files::fingerprint;
+pub use diff::TargetDiff;
 pub use identities::Identities;
 
 use crate::api::{Operation, Scope, Service};
-use crate::config::{self, Config, Findings, PoolSettings, Problem};
+use crate::config::{Checked, Config, PoolConfig, PoolSettings, Problem};
+use crate::discovery::{IdentityList, Listing};
 use crate::identity::{IdentityId, PoolId};
 use crate::job::Target;
 
-use identities::Collector;
-
 /// All pools and their identities.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Targets {
     /// The pools, in the configuration's order.
     pub pools: Vec<Pool>,
@@ -36,54 +32,65 @@ pub struct Targets {
 pub struct Pool {
     /// Its id.
     pub id: PoolId,
-    /// What was set for it.
+    /// Its settings.
     pub settings: PoolSettings,
-    /// Which of [`Targets::budgets`] pays for its calls.
+    /// The position in [`Targets::budgets`] of the budget for its calls.
     pub budget: usize,
     /// Its identities.
     pub identities: Identities,
 }
 
 impl Targets {
-    /// Reads all identity files and puts the targets together. Problems and warnings are noted;
-    /// with a problem, the targets are of no use.
-    #[must_use]
-    pub fn load(config: &Config, findings: &mut Findings) -> Self {
-        let mut budgets: Vec<Budget> = Vec::new();
-        let mut pools = Vec::new();
-        for pool in &config.pools {
-            let identities = identities_of(pool, &config.file, findings);
+    /// Makes targets of a configuration and the identity lists of its pools: one entry for each
+    /// pool, in the configuration's order, and in it one for each provider. Pools without a valid
+    /// id are left out.
+    pub fn assemble(config: &Config, lists: &[Vec<Listing>]) -> Checked<Self> {
+        assert_eq!(config.pools.len(), lists.len(), "each pool has its lists");
+        let mut checked = Checked::good(Self::default());
+        for (pool, lists) in config.pools.iter().zip(lists) {
             let Some(id) = pool.id.clone() else { continue };
-            let own = Budget::new(&id, &pool.settings, Service::CognitoSync);
-            let known = budgets.iter().position(|budget| *budget == own);
-            let budget = known.unwrap_or_else(|| {
-                budgets.push(own);
-                budgets.len() - 1
-            });
-            pools.push(Pool {
-                id,
-                settings: pool.settings.clone(),
-                budget,
-                identities,
+            checked = checked.and_then(|mut targets| {
+                identities(&id, pool, config, lists).map(|identities| {
+                    targets.add(id, pool.settings.clone(), identities);
+                    targets
+                })
             });
         }
-        let targets = Self { pools, budgets };
-        for (index, budget) in targets.budgets.iter().enumerate() {
-            let (needed, allowed) = (targets.calls_per_second(index), config.poll.rate_limit);
+        for (index, budget) in checked.value.budgets.iter().enumerate() {
+            let (needed, allowed) = (
+                checked.value.calls_per_second(index),
+                config.poll.rate_limit,
+            );
             if needed > allowed {
                 let message = format!(
-                    "is too low for budget {}, which needs {needed:.3} calls per second to keep its intervals: raise it to {:.0}, \
-                     or make the intervals {:.1} times as long; until then every identity waits for its turn",
+                    "is too low for budget {}, which needs {needed:.3} calls per second to keep \
+                     its intervals: raise it to {:.0}, or make the intervals {:.1} times as long; \
+                     until then every identity waits for its turn",
                     budget.label,
                     needed.ceil(),
                     needed / allowed + 0.05,
                 );
-                findings
+                checked
                     .warnings
                     .push(Problem::key(&config.file, "poll.rate_limit", message));
             }
         }
-        targets
+        checked
+    }
+
+    fn add(&mut self, id: PoolId, settings: PoolSettings, identities: Identities) {
+        let own = Budget::new(&id, &settings, Service::CognitoSync);
+        let known = self.budgets.iter().position(|budget| *budget == own);
+        let budget = known.unwrap_or_else(|| {
+            self.budgets.push(own);
+            self.budgets.len() - 1
+        });
+        self.pools.push(Pool {
+            id,
+            settings,
+            budget,
+            identities,
+        });
     }
 
     /// The calls per second that keep all intervals of a budget: one call of each operation about
@@ -101,7 +108,7 @@ impl Targets {
         pools.map(of_pool).sum()
     }
 
-    /// How many identities there are, in all pools.
+    /// The number of identities in all pools.
     #[must_use]
     pub fn identities(&self) -> usize {
         self.pools.iter().map(|pool| pool.identities.len()).sum()
@@ -123,60 +130,132 @@ impl Targets {
     }
 }
 
-fn identities_of(pool: &config::Pool, file: &Path, findings: &mut Findings) -> Identities {
-    let region = pool.id.as_ref().map(PoolId::region);
-    let mut collector = Collector::new(region);
-    for listed in &pool.identities {
-        if let Err(message) = collector.add(&listed.id, listed.name.as_deref(), || {
-            format!("{}.id", listed.key)
-        }) {
-            findings
-                .problems
-                .push(Problem::key(file, &listed.key, message));
+/// The identities of a pool, with warnings about what is odd in its lists.
+fn identities(
+    id: &PoolId,
+    pool: &PoolConfig,
+    config: &Config,
+    listings: &[Listing],
+) -> Checked<Identities> {
+    let found = |message: String| Problem::key(&config.file, &pool.key, message);
+    let lists: Vec<_> = listings.iter().filter_map(complete).collect();
+    let is_complete = lists.len() == listings.len();
+    let identities = match Identities::merge(id.region(), &lists) {
+        Ok(identities) => identities,
+        Err(error) => {
+            let mut checked = Checked::good(Identities::default());
+            checked.problems.push(found(error.to_string()));
+            return checked;
         }
+    };
+    let mut checked = Checked::good(identities);
+    let canonicalized = lists.iter().map(|list| list.canonicalized());
+    let count: usize = canonicalized.clone().map(|(count, _)| count).sum();
+    if let Some(first) = canonicalized.filter_map(|(_, first)| first).next() {
+        checked.warnings.push(found(format!(
+            "{count} of its identities have upper-case hex, which Cognito Sync does not take, \
+             and were lowered, the first at {first}"
+        )));
     }
-    for (index, pattern) in pool.identity_files.iter().enumerate() {
-        let key = format!("{}.identity_files[{index}]", pool.key);
-        files::read(file, &key, pattern, &mut collector, findings);
+    let entries: usize = lists.iter().map(|list| list.len()).sum();
+    let repeated = entries - checked.value.len();
+    if repeated > 0 {
+        checked.warnings.push(found(format!(
+            "{repeated} of its identities are listed once more than needed; each is polled once"
+        )));
     }
-    let (identities, notes) = collector.finish();
-    for note in notes {
-        findings.warnings.push(Problem::key(file, &pool.key, note));
-    }
-    if identities.is_empty() {
-        findings.warnings.push(Problem::key(
-            file,
-            &pool.key,
-            "has no identity, so that only the pool itself is polled",
+    if is_complete && entries == 0 {
+        checked.warnings.push(found(
+            "has no identity, so that only the pool itself is polled".to_owned(),
         ));
     }
-    identities
+    checked
+}
+
+fn complete(listing: &Listing) -> Option<&IdentityList> {
+    match listing {
+        Listing::Complete(list) => Some(list),
+        Listing::Pending => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
+    use std::path::Path;
+    use std::sync::Arc;
 
     fn warnings(poll: &str) -> Vec<String> {
         let text = format!(
-            "poll: {{{poll}}}\npools:\n- {{id: 'r:0', identities: ['r:1', 'r:2', 'r:3']}}\n- {{id: 'r:1', identities: ['r:1']}}"
+            "poll: {{{poll}}}\npools:\n\
+             - {{id: 'r:0', identities: ['r:1', 'r:2', 'r:3']}}\n\
+             - {{id: 'r:1', identities: ['r:1']}}"
         );
-        let mut findings = Findings::default();
-        let config = config::parse(Path::new("file"), &text, &mut findings).unwrap();
-        let _ = Targets::load(&config, &mut findings);
-        assert_eq!(findings.problems, []);
-        findings.warnings.iter().map(ToString::to_string).collect()
+        let loaded = crate::loading::parse(Path::new("file"), &text).unwrap();
+        loaded.warnings.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn an_interval_that_the_budget_cannot_keep_is_told_with_the_remedy() {
+    fn an_interval_that_the_budget_cannot_keep_is_reported_with_the_remedy() {
         assert_eq!(warnings("interval: 4s, rate_limit: 1.5"), [] as [&str; 0]);
         assert_eq!(
             warnings("interval: 3s, rate_limit: 1.5"),
             [
-                "file: poll.rate_limit: is too low for budget r, which needs 2.000 calls per second to keep its intervals: raise it \
-              to 2, or make the intervals 1.4 times as long; until then every identity waits for its turn"
+                "file: poll.rate_limit: is too low for budget r, which needs 2.000 calls per \
+                 second to keep its intervals: raise it to 2, or make the intervals 1.4 times as \
+                 long; until then every identity waits for its turn"
             ]
+        );
+    }
+
+    /// What is made of these lists of one pool: the number of identities, and the warnings.
+    fn assembled(lists: Vec<Listing>) -> (usize, Vec<String>) {
+        let config = config::parse(Path::new("file"), "pools: [{id: 'r:0'}]").unwrap();
+        let targets = Targets::assemble(&config.value, &[lists]);
+        let (targets, warnings) = targets.accept().unwrap();
+        let warnings = warnings.iter().map(ToString::to_string).collect();
+        (targets.identities(), warnings)
+    }
+
+    fn listing(ids: &[&str], file: &str) -> Listing {
+        let mut list = IdentityList::new(Some("r"));
+        for id in ids {
+            list.add(id, None, || file.to_owned()).unwrap();
+        }
+        Listing::Complete(Arc::new(list))
+    }
+
+    #[test]
+    fn all_lists_count_together() {
+        let lists = vec![
+            listing(&["r:a"], "one"),
+            listing(&["r:AB", "r:ab"], "two"),
+            listing(&["r:A", "r:b"], "three"),
+        ];
+        let (identities, warnings) = assembled(lists);
+        assert_eq!(identities, 3);
+        assert_eq!(
+            warnings,
+            [
+                "file: pools[0]: 2 of its identities have upper-case hex, which Cognito Sync does \
+                 not take, and were lowered, the first at two",
+                "file: pools[0]: 2 of its identities are listed once more than needed; each is \
+                 polled once",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_that_is_not_complete_yet_is_left_out_without_a_warning() {
+        let pending = || Listing::Pending;
+        assert_eq!(assembled(vec![pending(), pending()]), (0, Vec::new()));
+        let partly = vec![listing(&["r:a"], ""), pending()];
+        assert_eq!(assembled(partly), (1, Vec::new()));
+        let (_, warnings) = assembled(vec![listing(&[], "")]);
+        assert_eq!(
+            warnings,
+            ["file: pools[0]: has no identity, so that only the pool itself is polled"]
         );
     }
 }

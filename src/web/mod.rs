@@ -37,7 +37,7 @@ use crate::exposition::Exposition;
 use crate::health::Watchdog;
 use crate::poller::PollerHandle;
 use crate::progress::Progress;
-use crate::reload;
+use crate::reload::{self, ReloadError};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
@@ -168,8 +168,11 @@ async fn reload(site: &Site) -> Response {
     let (request, outcome) = oneshot::channel();
     let asked = reload.send(request).await;
     match outcome.await {
-        Ok(Ok(line)) if asked.is_ok() => text(StatusCode::OK, line + "\n"),
-        Ok(Err(problems)) => {
+        Ok(Ok(reloaded)) if asked.is_ok() => text(StatusCode::OK, format!("{reloaded}\n")),
+        Ok(Err(error @ ReloadError::Panicked)) => {
+            text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
+        }
+        Ok(Err(ReloadError::Invalid(problems))) => {
             let lines: Vec<_> = problems
                 .iter()
                 .map(|problem| format!("{problem}\n"))

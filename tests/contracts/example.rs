@@ -2,21 +2,18 @@
 
 use std::path::Path;
 
-use cognitosync_exporter::config::{self, Config, Findings};
-use cognitosync_exporter::targets::Targets;
+use cognitosync_exporter::config::{self, Config};
+use cognitosync_exporter::loading;
 
 fn parse(text: &str, file: &Path) -> Config {
-    let mut findings = Findings::default();
-    let config = config::parse(file, text, &mut findings).unwrap();
-    let _ = Targets::load(&config, &mut findings);
-    assert_eq!(findings.problems, []);
-    assert_eq!(findings.warnings, []);
-    config
+    let loaded = loading::parse(file, text).unwrap();
+    assert_eq!(loaded.warnings, []);
+    loaded.config
 }
 
 /// The keys that a section knows, by what the parser says of one that it does not.
 fn keys(section: &str) -> Vec<String> {
-    let error = config::parse(Path::new(""), section, &mut Findings::default())
+    let error = config::parse(Path::new(""), section)
         .unwrap_err()
         .to_string();
     let (_, known) = error

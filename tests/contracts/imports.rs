@@ -14,7 +14,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("job", &["api"]),
     ("observation", &["api", "clock", "job"]),
     ("config", &["identity"]),
-    ("targets", &["api", "config", "identity", "job"]),
+    ("discovery", &["config", "identity"]),
+    (
+        "targets",
+        &["api", "config", "discovery", "identity", "job"],
+    ),
+    ("loading", &["config", "discovery", "targets"]),
     ("check", &["config", "targets"]),
     (
         "plan",
@@ -70,17 +75,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("systemd", &["clock", "health", "progress"]),
     (
         "reload",
-        &[
-            "aws",
-            "clock",
-            "config",
-            "exposition",
-            "health",
-            "poller",
-            "systemd",
-            "targets",
-            "telemetry",
-        ],
+        &["clock", "config", "health", "loading", "targets"],
     ),
     (
         "web",
@@ -111,8 +106,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "cli",
             "clock",
             "config",
+            "discovery",
             "exposition",
             "health",
+            "loading",
             "observation",
             "poller",
             "progress",
@@ -148,7 +145,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["web/handshake.rs", "web/web_config/"]),
     ("x509_cert", &["web/web_config/certificate.rs"]),
     ("backoff", &["schedule/retry.rs"]),
-    ("glob", &["targets/files.rs"]),
+    ("glob", &["discovery/files.rs"]),
     (
         "prometheus",
         &[
@@ -172,6 +169,9 @@ const PURE: &[&str] = &[
     "job.rs",
     "observation.rs",
     "store/record.rs",
+    "targets/",
+    "discovery/inline.rs",
+    "discovery/list.rs",
     "exposition/",
     "simulator/world.rs",
     "identity.rs",

@@ -9,19 +9,15 @@ use cognitosync_exporter::api::{
 };
 use cognitosync_exporter::aws::{AwsApi, Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::config::{self, Findings};
 use cognitosync_exporter::identity::{IdentityId, PoolId};
+use cognitosync_exporter::loading;
 use cognitosync_exporter::simulator::{Fault, Life};
-use cognitosync_exporter::targets::Targets;
 
 pub(crate) async fn source(url: &str, timeout: &str) -> AwsApi {
-    let mut findings = Findings::default();
     let text = configuration(&format!("timeout: {timeout}"), url, 1, 1);
-    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
-    let targets = Targets::load(&config, &mut findings);
-    assert_eq!(findings.problems, []);
+    let loaded = loading::parse(Path::new("test"), &text).unwrap();
     Connector::new(Credentials::Simulator, Clock::system())
-        .connect(&targets, &config.poll)
+        .connect(&loaded.targets, &loaded.config.poll)
         .await
 }
 

@@ -8,14 +8,14 @@ use std::time::Duration;
 use cognitosync_exporter::api::{Answer, Dataset, Failure, Operation, Reply, Usage};
 use cognitosync_exporter::aws::{Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::config::{self, Findings};
 use cognitosync_exporter::exposition::{Families, Format, Source};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
+use cognitosync_exporter::loading::{self, Loaded};
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
 use cognitosync_exporter::simulator::{Fault, Life};
 use cognitosync_exporter::store::Store;
-use cognitosync_exporter::targets::{Carry, Targets};
+use cognitosync_exporter::targets::{TargetDiff, Targets};
 use cognitosync_exporter::telemetry::Telemetry;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -151,7 +151,7 @@ impl PollObserver for Observer {
         let _ = self.polls.send(observation.clone());
     }
 
-    fn targets_changed(&self, _: &Arc<Targets>, _: &Carry) {}
+    fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}
 }
 
 #[tokio::test]
@@ -166,11 +166,11 @@ async fn polls_of_lists_keep_to_the_ceiling_page_by_page() {
             .world(|world| world.insert(&pool_id(0), &identity_id(identity), life));
     }
     server.simulator.set_page_size(3);
-    let mut findings = Findings::default();
     let poll = format!("interval: 1s, rate_limit: {RATE}, timeout: 5s");
     let text = configuration(&poll, &server.url, 1, IDENTITIES);
-    let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
-    let targets = Arc::new(Targets::load(&config, &mut findings));
+    let Loaded {
+        config, targets, ..
+    } = loading::parse(Path::new("test"), &text).unwrap();
     let clock = Clock::system();
     let connector = Connector::new(Credentials::Simulator, clock.clone());
     let api = { connector }.connect(&targets, &config.poll).await;

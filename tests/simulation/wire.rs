@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use cognitosync_exporter::api::{Answer, Api, Call, Failure, Operation, Reply, Request};
 use cognitosync_exporter::clock::{Clock, Mono};
-use cognitosync_exporter::config::{self, Config, Findings};
+use cognitosync_exporter::config::Config;
 use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format};
+use cognitosync_exporter::loading;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
 use cognitosync_exporter::simulator::World;
 use cognitosync_exporter::store::Store;
-use cognitosync_exporter::targets::{Carry, Targets};
+use cognitosync_exporter::targets::{TargetDiff, Targets};
 use cognitosync_exporter::telemetry::Telemetry;
 use siphasher::sip::SipHasher13;
 use tokio_util::sync::CancellationToken;
@@ -127,7 +128,7 @@ impl PollObserver for Observers {
         self.telemetry.polled(observation);
     }
 
-    fn targets_changed(&self, targets: &Arc<Targets>, diff: &Carry) {
+    fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
         self.store.apply_targets(targets, diff);
     }
 }
@@ -157,11 +158,8 @@ fn configuration(world: &World, left_out: impl Fn(usize) -> bool) -> (Config, Ar
             }
         }
     }
-    let mut findings = Findings::default();
-    let config = config::parse(Path::new("wire"), &text, &mut findings).unwrap();
-    let targets = Targets::load(&config, &mut findings);
-    assert_eq!(findings.problems, []);
-    (config, Arc::new(targets))
+    let loaded = loading::parse(Path::new("wire"), &text).unwrap();
+    (loaded.config, loaded.targets)
 }
 
 /// A scrape without what differs from process to process.

@@ -3,12 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 use std::ops::AddAssign;
-use std::path::Path;
 use std::time::Duration;
 
 use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::clock::{Moment, Mono};
-use cognitosync_exporter::config::{self, Findings};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex, Target};
 use cognitosync_exporter::schedule::{Call, Retry, Schedule, Step, Then};
 use cognitosync_exporter::store::{Record, State};
@@ -83,21 +81,12 @@ pub(crate) struct World {
 impl World {
     /// Two budgets, three pools.
     pub(crate) fn new(seed: u64) -> Self {
-        let mut text =
-            format!("poll: {{interval: 5m, rate_limit: {RATE_LIMIT}, stale_after: 15m}}\npools:\n");
-        for (pool, region) in ["a", "a", "b"].into_iter().enumerate() {
-            let ids: Vec<_> = (0..IDENTITIES)
-                .map(|identity| format!("'{region}:{seed:x}-{identity}'"))
-                .collect();
-            text += &format!(
-                "- {{id: '{region}:{pool}', identities: [{}]}}\n",
-                ids.join(",")
-            );
-        }
-        let mut findings = Findings::default();
-        let config = config::parse(Path::new("world"), &text, &mut findings).unwrap();
-        let targets = Targets::load(&config, &mut findings);
-        assert_eq!(findings.problems, []);
+        let ids = |pool: &'static str| {
+            let region = &pool[..1];
+            (0..IDENTITIES).map(move |identity| format!("{region}:{seed:x}-{identity}"))
+        };
+        let targets =
+            Targets::for_tests_with_ids(["a:0", "a:1", "b:2"].map(|pool| (pool, ids(pool))));
         let schedule = Schedule::new(&targets, &Operation::POLLED, RATE_LIMIT, Mono::START);
         let keys =
             || (0..3).flat_map(|pool| (0..=IDENTITIES).map(move |identity| (pool, identity)));

@@ -17,13 +17,13 @@ use std::time::Duration;
 
 use cognitosync_exporter::api::{Api, Call, Failure, Request, Usage};
 use cognitosync_exporter::clock::{Clock, Moment, Mono};
-use cognitosync_exporter::config::{self, Config};
+use cognitosync_exporter::config::Config;
 use cognitosync_exporter::exposition::Exposition;
 use cognitosync_exporter::health::Watchdog;
 use cognitosync_exporter::job::PoolIndex;
+use cognitosync_exporter::loading;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::Poller;
-use cognitosync_exporter::reload;
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::telemetry::Telemetry;
@@ -93,8 +93,7 @@ fn load(identities: usize) -> (Config, Arc<Targets>) {
         "pools: [{{id: '{POOL}', identity_files: ['{}']}}]",
         file.display()
     );
-    let loaded =
-        reload::assemble(|findings| config::parse(Path::new("filled"), &text, findings)).unwrap();
+    let loaded = loading::parse(Path::new("filled"), &text).unwrap();
     (loaded.config, loaded.targets)
 }
 

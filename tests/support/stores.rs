@@ -18,14 +18,14 @@ use std::time::Duration;
 
 use cognitosync_exporter::api::{Failure, PoolUsage, Usage};
 use cognitosync_exporter::clock::{Moment, Mono};
-use cognitosync_exporter::config::{self, Limits, Listed, Series};
+use cognitosync_exporter::config::{self, Limits, ListedIdentity, Series};
 use cognitosync_exporter::exposition::families::Kind;
 use cognitosync_exporter::exposition::{
     Blocks, Coding, Exposition, Families, Format, Head, Number, Source,
 };
 use cognitosync_exporter::job::PoolIndex;
+use cognitosync_exporter::loading::Loader;
 use cognitosync_exporter::observation::Observation;
-use cognitosync_exporter::reload;
 use cognitosync_exporter::store::Store;
 
 const REGIONS: [&str; 3] = [
@@ -132,8 +132,8 @@ pub fn store(bytes: &[u8]) -> Store {
         .enumerate()
         .map(|(pool, region)| format!("- id: '{region}:{pool}'\n"))
         .collect();
-    let loaded = reload::assemble(|findings| {
-        let mut config = config::parse(Path::new("any"), &format!("pools:\n{text}"), findings)?;
+    let config = config::parse(Path::new("any"), &format!("pools:\n{text}")).unwrap();
+    let config = config.map(|mut config| {
         for (pool, region) in config.pools.iter_mut().zip(&regions) {
             pool.settings.name = choices.maybe(Choices::name);
             pool.settings.limits = Limits {
@@ -166,16 +166,16 @@ pub fn store(bytes: &[u8]) -> Store {
                     _ => format!("{number:0>width$x}", width = 54 - region.len()).replace('0', "f"),
                 };
                 let id = format!("{region}:{hex}");
-                pool.identities.push(Listed {
+                pool.identities.push(ListedIdentity {
                     key: String::new(),
                     id,
                     name: choices.maybe(Choices::name),
                 });
             }
         }
-        Ok(config)
+        config
     });
-    let targets = Arc::new(loaded.unwrap().targets);
+    let targets = Loader::default().load_targets(config).unwrap().targets;
     let store = Store::new(Arc::clone(&targets));
     for (pool, target) in targets.pools.iter().enumerate() {
         let pool = PoolIndex(pool);

@@ -8,7 +8,7 @@ use super::super::{Blocks, Coding, Exposition, Format, Scrape};
 use super::{never_polled, now};
 use crate::job::PoolIndex;
 use crate::store::CHUNK;
-use crate::targets::Carry;
+use crate::targets::TargetDiff;
 
 fn scrape(exposition: &Exposition) -> Scrape {
     exposition.scrape(now(), Format::Text, &())
@@ -24,7 +24,7 @@ fn all_scrapes_of_the_same_targets_share_them() {
         Arc::clone(&store.snapshot().targets),
         Arc::clone(&never_polled(2 * CHUNK).snapshot().targets),
     );
-    store.apply_targets(&new, &Carry::between(&old, &new));
+    store.apply_targets(&new, &TargetDiff::new(&old, &new));
     let second = scrape(&exposition).encoded_ids;
     assert!(!Arc::ptr_eq(&first, &second));
     assert!(second.belong_to(&new) && !second.belong_to(&old));

@@ -12,10 +12,9 @@ use std::time::Duration;
 use super::{Blocks, Coding, Exposition, Format};
 use crate::api::{Failure, PoolUsage, Usage};
 use crate::clock::{Moment, Mono};
-use crate::config;
 use crate::job::PoolIndex;
+use crate::loading;
 use crate::observation::Observation;
-use crate::reload;
 use crate::store::Store;
 
 const POOLS: [(&str, &str); 2] = [
@@ -110,9 +109,8 @@ fn store(series: &str) -> Store {
 }
 
 fn parsed(configuration: &str) -> Store {
-    let loaded =
-        reload::assemble(|findings| config::parse(Path::new("test"), configuration, findings));
-    Store::new(loaded.unwrap().targets)
+    let loaded = loading::parse(Path::new("test"), configuration).unwrap();
+    Store::new(loaded.targets)
 }
 
 /// A store of so many identities, none of them polled yet.

@@ -10,7 +10,7 @@ use crate::api::{Failure, Usage};
 use crate::clock::Moment;
 use crate::job::PoolIndex;
 use crate::observation::Observation;
-use crate::targets::Carry;
+use crate::targets::TargetDiff;
 
 /// `GOLDEN=new cargo test` writes the files anew. Explain the difference when you commit it.
 #[test]
@@ -123,7 +123,7 @@ fn the_preference_of_those_with_series_outlives_a_reload() {
         Arc::clone(&store.snapshot().targets),
         Arc::clone(&parsed(&of("'r:0', 'r:1', 'r:2'")).snapshot().targets),
     );
-    store.apply_targets(&new, &Carry::between(&old, &new));
+    store.apply_targets(&new, &TargetDiff::new(&old, &new));
     assert_eq!(shown().unwrap(), "r:2", "nor by a reload");
     poll(1, 1_000_000);
     assert_eq!(shown().unwrap(), "r:1");

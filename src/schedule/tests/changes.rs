@@ -3,7 +3,7 @@
 use super::*;
 
 fn change(schedule: &mut Schedule, old: &Targets, new: &Targets, rate_limit: f64, now: Mono) {
-    let diff = &Carry::between(old, new);
+    let diff = &TargetDiff::new(old, new);
     schedule.apply_targets(TargetChange { old, new, diff }, rate_limit, now);
 }
 

@@ -21,7 +21,7 @@ use self::identity::Explained;
 use self::model::{Sources, Status};
 use super::{HTML, Site, TEXT, page as answer};
 use crate::clock::Mono;
-use crate::identity::{IdentityId, lower};
+use crate::identity::{IdentityId, canonicalize};
 
 /// A status is good for so long: putting one together takes a pass over all identities, and one
 /// over all that wait.
@@ -55,7 +55,7 @@ pub(super) async fn json(site: &Site) -> Response {
 /// `/api/v1/identities/<id>`, with the id's text as it stands in the path.
 pub(super) async fn identity(site: &Site, id: &str) -> Response {
     let id = percent_decode_str(id).decode_utf8_lossy();
-    let id = lower(&id);
+    let id = canonicalize(&id);
     let Ok(id) = IdentityId::parse(&id) else {
         let expected =
             "expected an identity id such as us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";

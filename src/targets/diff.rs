@@ -1,52 +1,52 @@
-//! What two sets of targets have in common, so that a reload keeps what is known of those that
-//! stay.
+//! The difference of two sets of targets, so that a reload keeps what is known about those in both.
 
 use std::collections::HashMap;
 
 use super::{Identities, Targets};
 use crate::job::{PoolIndex, Target};
 
-/// Where each of the old targets stands among the new ones.
+/// The difference of an old and a new set of targets: for each old target its new position.
 #[derive(Debug)]
-pub struct Carry {
-    pools: Vec<Option<CarriedPool>>,
-    /// Identities that are new.
+pub struct TargetDiff {
+    pools: Vec<Option<KeptPool>>,
+    /// The number of identities in the new set only.
     pub added: usize,
-    /// Identities that are no more.
+    /// The number of identities in the old set only.
     pub removed: usize,
-    /// Identities that stay.
+    /// The number of identities in both.
     pub kept: usize,
 }
 
 #[derive(Debug)]
-struct CarriedPool {
+struct KeptPool {
+    /// The new position of the pool.
     pool: usize,
-    /// Of each old identity its new position, or `GONE`.
+    /// The new position of each old identity, or [`GONE`].
     identities: Vec<u32>,
 }
 
 const GONE: u32 = u32::MAX;
 
-impl Carry {
+impl TargetDiff {
     /// Compares pools by id, and identities within a pool.
     #[must_use]
-    pub fn between(old: &Targets, new: &Targets) -> Self {
+    pub fn new(old: &Targets, new: &Targets) -> Self {
         let positions: HashMap<_, _> = new
             .pools
             .iter()
             .enumerate()
             .map(|(index, pool)| (&pool.id, index))
             .collect();
-        let carried = old.pools.iter().map(|pool| {
+        let kept_pools = old.pools.iter().map(|pool| {
             let position = *positions.get(&pool.id)?;
             let identities = positions_of(&pool.identities, &new.pools[position].identities);
-            Some(CarriedPool {
+            Some(KeptPool {
                 pool: position,
                 identities,
             })
         });
-        let pools: Vec<_> = carried.collect();
-        let stays = |pool: &CarriedPool| {
+        let pools: Vec<_> = kept_pools.collect();
+        let stays = |pool: &KeptPool| {
             pool.identities
                 .iter()
                 .filter(|position| **position != GONE)
@@ -61,28 +61,28 @@ impl Carry {
         }
     }
 
-    /// The new position of an old pool, if it stays.
+    /// The new position of an old pool, if the new set has it.
     #[must_use]
     pub fn pool(&self, old: PoolIndex) -> Option<PoolIndex> {
         self.pools[old.0].as_ref().map(|pool| PoolIndex(pool.pool))
     }
 
-    /// The new place of an old target, if it stays.
+    /// The new position of an old target, if the new set has it.
     #[must_use]
     pub fn target(&self, old: Target) -> Option<Target> {
         match old {
             Target::Pool { pool } => self.pool(pool).map(|pool| Target::Pool { pool }),
             Target::Identity { pool, identity } => {
-                let carried = self.pools[pool.0].as_ref()?;
-                let position = carried.identities[identity.0];
+                let kept = self.pools[pool.0].as_ref()?;
+                let position = kept.identities[identity.0];
                 let stays = position != GONE;
-                stays.then(|| Target::identity(PoolIndex(carried.pool), position as usize))
+                stays.then(|| Target::identity(PoolIndex(kept.pool), position as usize))
             }
         }
     }
 }
 
-/// Both are sorted, so one pass over both finds all.
+/// The new position of each old identity, or [`GONE`]. Both are sorted, so one pass is enough.
 fn positions_of(old: &Identities, new: &Identities) -> Vec<u32> {
     let mut candidates = new.ids().enumerate().peekable();
     let position = |id| {
@@ -100,22 +100,9 @@ fn positions_of(old: &Identities, new: &Identities) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Findings};
-    use std::path::Path;
 
     fn targets(pools: &[(&str, &[&str])]) -> Targets {
-        let pool = |(id, identities): &(&str, &[&str])| {
-            format!("- {{id: '{id}', identities: {identities:?}}}\n")
-        };
-        let text = format!(
-            "poll: {{rate_limit: 1000}}\npools:\n{}",
-            pools.iter().map(pool).collect::<String>()
-        );
-        let mut findings = Findings::default();
-        let config = config::parse(Path::new("test"), &text, &mut findings).unwrap();
-        let targets = Targets::load(&config, &mut findings);
-        assert_eq!(findings.problems, []);
-        targets
+        Targets::for_tests_with_ids(pools.iter().copied())
     }
 
     #[test]
@@ -130,13 +117,13 @@ mod tests {
             ("r:2", &["r:a"]),
             ("r:0", &["r:0", "r:b", "r:c", "r:d"]),
         ]);
-        let carry = Carry::between(&old, &new);
-        assert_eq!((carry.added, carry.removed, carry.kept), (3, 2, 3));
+        let diff = TargetDiff::new(&old, &new);
+        assert_eq!((diff.added, diff.removed, diff.kept), (3, 2, 3));
         assert_eq!(
-            [0, 1, 2].map(|pool| carry.pool(PoolIndex(pool))),
+            [0, 1, 2].map(|pool| diff.pool(PoolIndex(pool))),
             [Some(PoolIndex(2)), None, Some(PoolIndex(1))]
         );
-        let moved = |pool, identity| carry.target(Target::identity(PoolIndex(pool), identity));
+        let moved = |pool, identity| diff.target(Target::identity(PoolIndex(pool), identity));
         let at = |pool, identity| Some(Target::identity(PoolIndex(pool), identity));
         assert_eq!(
             [moved(0, 0), moved(0, 1), moved(0, 2)],

@@ -1,0 +1,66 @@
+//! Connects the reload loop to the poller, to the exporter's own metrics and to systemd.
+
+use std::sync::Arc;
+
+use crate::aws::Connector;
+use crate::clock::Clock;
+use crate::config::PollSettings;
+use crate::discovery::Discovery;
+use crate::exposition;
+use crate::loading::Loader;
+use crate::poller::{PollerGone, PollerHandle};
+use crate::reload::{ApplyTargets, ReloadObserver, Trigger};
+use crate::systemd;
+use crate::targets::{TargetDiff, Targets};
+use crate::telemetry::Telemetry;
+
+/// Loads configurations for the daemon and for the subcommands that report about them.
+#[must_use]
+pub fn loader() -> Loader {
+    Loader::new(Discovery::default(), exposition::too_many_samples)
+}
+
+/// Gives new targets to the poller, with clients for them.
+pub(super) struct ApplyToPoller {
+    /// Makes the clients.
+    pub(super) connector: Connector,
+    pub(super) poller: PollerHandle,
+}
+
+impl ApplyTargets for ApplyToPoller {
+    type Error = PollerGone;
+
+    async fn apply(
+        &mut self,
+        targets: Arc<Targets>,
+        settings: &PollSettings,
+    ) -> Result<TargetDiff, PollerGone> {
+        let api = Arc::new(self.connector.connect(&targets, settings).await);
+        self.poller
+            .apply_targets(targets, api, settings.clone())
+            .await
+    }
+}
+
+/// Reports reloads of the configuration to systemd and in metrics. Changes of providers' lists are
+/// not reloads of the configuration.
+pub(super) struct ReportReloads {
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) clock: Clock,
+}
+
+impl ReloadObserver for ReportReloads {
+    fn started(&self, trigger: Trigger) {
+        if trigger != Trigger::Provider {
+            systemd::reloading();
+        }
+    }
+
+    fn finished(&self, trigger: Trigger, succeeded: bool) {
+        if trigger != Trigger::Provider {
+            let success = succeeded.then(|| self.clock.now().unix);
+            self.telemetry.reloaded(success);
+            systemd::ready();
+        }
+    }
+}
