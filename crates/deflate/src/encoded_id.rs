@@ -3,7 +3,9 @@
 use super::bits::MAX_LONG_BITS;
 use super::code::LITERALS;
 use super::crc;
-use super::lines::MAX_ID;
+
+/// The longest id, in bytes.
+pub(super) const MAX_ID: usize = 255;
 
 /// An id with its bits and its share of the checksum, both the same in every stream. 32 bytes.
 #[derive(Clone, Copy, Debug)]
