@@ -9,11 +9,9 @@
 )]
 
 mod answer;
-mod authorization;
 mod configuration;
 mod negotiation;
 mod render;
 #[path = "../tests/support/stores.rs"]
 mod stores;
-mod web_config;
 mod words;

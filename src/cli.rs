@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use exporter_web::Address;
 
 use crate::telemetry::logging::{Format, Level};
-use crate::web::listener::Address;
 
 /// Prometheus exporter for Amazon Cognito Sync: datasets, storage and age of each identity.
 #[derive(Debug, Parser)]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cognitosync_exporter::app::{self, App, Front, demo};
+use cognitosync_exporter::app::{self, App, WebOptions, demo};
 use cognitosync_exporter::aws::Credentials;
 use cognitosync_exporter::check::CheckReport;
 use cognitosync_exporter::cli::{self, Cli, Command};
@@ -13,43 +13,51 @@ use cognitosync_exporter::loading::Loaded;
 use cognitosync_exporter::plan::Plan;
 use cognitosync_exporter::policy;
 use cognitosync_exporter::telemetry::logging;
-use cognitosync_exporter::web::listener::Socket;
-use cognitosync_exporter::web::web_config;
+use exporter_web::{InheritedSocket, WebConfigFile};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
 
 /// `EX_CONFIG` of sysexits.h.
-const WRONG_CONFIGURATION: u8 = 78;
-/// Name look-ups cannot be cancelled; they are left behind after this long.
-const LEFT_BEHIND: Duration = Duration::from_millis(200);
-
+const INVALID_CONFIGURATION: u8 = 78;
+/// Maximum time for blocking threads to end. Name look-ups cannot be cancelled.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 /// Threads for what blocks: files, passwords, and name look-ups, of which there may be one for each
-/// call under way. With the unit's `TasksMax=` in mind.
+/// call in flight. Below the unit's `TasksMax=`.
 const BLOCKING_THREADS: usize = 96;
 
 /// What to run.
-enum Work {
+enum Mode {
     Daemon(Loaded),
     Demo(cli::Demo),
 }
 
+/// What comes of the flags.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is taken apart at once"
+)]
+enum Prepared {
+    Run(Mode, WebOptions),
+    Done(ExitCode),
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse_or_exit();
-    let finer = std::env::var("RUST_LOG")
+    let env_filter = std::env::var("RUST_LOG")
         .ok()
-        .filter(|finer| !finer.is_empty());
+        .filter(|filter| !filter.is_empty());
     if let Err(error) = logging::init(
         cli.log.level,
         cli.log.format,
-        finer.as_deref(),
+        env_filter.as_deref(),
         std::io::stderr,
     ) {
         eprintln!("cannot log: {error}");
         return ExitCode::FAILURE;
     }
-    let (work, front) = match prepare(cli) {
-        Ok(prepared) => prepared,
-        Err(code) => return code,
+    let (mode, web) = match prepare(cli) {
+        Prepared::Run(mode, web) => (mode, web),
+        Prepared::Done(code) => return code,
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let ended = runtime
@@ -58,88 +66,91 @@ fn main() -> ExitCode {
         .build()
         .map_err(Into::into)
         .and_then(|runtime| {
-            let ended = runtime.block_on(run(work, front));
-            runtime.shutdown_timeout(LEFT_BEHIND);
+            let ended = runtime.block_on(run(mode, web));
+            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             ended
         });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(%error, "ended");
+            error!(%error, "exiting");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Whatever can be read before there are threads; or, when that is all that was asked for or
-/// nothing can be done, the exit code.
-fn prepare(cli: Cli) -> Result<(Work, Front), ExitCode> {
-    let web_config = cli
-        .web
-        .config_file
-        .as_deref()
-        .map(web_config::load)
-        .transpose();
-    let wrong = web_config.as_ref().err().cloned();
-    let work = match cli.command {
-        Some(Command::Demo(demo)) => Ok(Work::Demo(demo)),
-        _ => app::loader().load(cli.config_file()).map(Work::Daemon),
+/// Reads all configuration, before there are threads, and prints what was asked for instead of
+/// running.
+fn prepare(cli: Cli) -> Prepared {
+    let web_config = cli.web.config_file.as_deref().map(WebConfigFile::load);
+    let mode = match cli.command {
+        Some(Command::Demo(demo)) => Ok(Mode::Demo(demo)),
+        _ => app::loader().load(cli.config_file()).map(Mode::Daemon),
     };
-    let problems: Vec<_> = work
-        .as_ref()
-        .err()
-        .into_iter()
-        .flatten()
-        .chain(&wrong)
-        .collect();
-    problems.iter().for_each(|problem| eprintln!("{problem}"));
-    let (Ok(work), Ok(config)) = (work, web_config) else {
-        return Err(WRONG_CONFIGURATION.into());
+    let (mode, web_config) = match (mode, web_config.transpose()) {
+        (Ok(mode), Ok(web_config)) => (mode, web_config),
+        (mode, web_config) => {
+            for problem in mode.err().into_iter().flatten() {
+                eprintln!("{problem}");
+            }
+            if let Err(error) = web_config {
+                eprintln!("{error}");
+            }
+            return Prepared::Done(INVALID_CONFIGURATION.into());
+        }
     };
-    let loaded = match &work {
-        Work::Daemon(loaded) => Some(loaded),
-        Work::Demo(_) => None,
-    };
-    let warnings = loaded
-        .into_iter()
-        .flat_map(|loaded| loaded.warnings.iter().map(ToString::to_string));
-    let mut warnings = warnings.chain(
-        config
-            .iter()
-            .flat_map(|web| web.config.warnings.iter().map(ToString::to_string)),
-    );
-    if let Some(report) = loaded.and_then(|loaded| report(&cli, loaded, config.as_ref())) {
-        warnings.for_each(|warning| eprintln!("warning: {warning}"));
+    let warnings = warnings(&mode, web_config.as_ref());
+    if let Mode::Daemon(loaded) = &mode
+        && let Some(report) = report(&cli, loaded, web_config.as_ref())
+    {
+        for warning in warnings {
+            eprintln!("warning: {warning}");
+        }
         print!("{report}");
-        return Err(ExitCode::SUCCESS);
+        return Prepared::Done(ExitCode::SUCCESS);
     }
-    warnings.by_ref().for_each(|warning| warn!("{warning}"));
-    drop(warnings);
+    for warning in warnings {
+        warn!("{warning}");
+    }
     let sockets = if cli.web.systemd_socket {
-        Socket::from_systemd()
+        InheritedSocket::from_systemd()
     } else {
         Ok(Vec::new())
     };
-    let sockets = sockets.map_err(|error| {
-        error!(%error, "cannot listen");
-        ExitCode::FAILURE
-    })?;
-    Ok((
-        work,
-        Front {
-            flags: cli.web,
-            config,
-            sockets,
-        },
-    ))
+    match sockets {
+        Ok(sockets) => {
+            let web = WebOptions {
+                flags: cli.web,
+                config: web_config,
+                sockets,
+            };
+            Prepared::Run(mode, web)
+        }
+        Err(error) => {
+            error!(%error, "cannot listen");
+            Prepared::Done(ExitCode::FAILURE)
+        }
+    }
 }
 
-/// What is to be printed instead of running, if that was asked for.
-fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&web_config::Loaded>) -> Option<String> {
+/// The warnings about the configuration, then those about the web configuration.
+fn warnings(mode: &Mode, web_config: Option<&WebConfigFile>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Mode::Daemon(loaded) = mode {
+        warnings.extend(loaded.warnings.iter().map(ToString::to_string));
+    }
+    if let Some(web_config) = web_config {
+        warnings.extend(web_config.warnings().map(|warning| warning.to_string()));
+    }
+    warnings
+}
+
+/// What to print instead of running, for `--config.check` and the subcommands that only print.
+fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&WebConfigFile>) -> Option<String> {
     match &cli.command {
         Some(Command::Plan) => Some(Plan::of(&loaded.config, &loaded.targets).to_string()),
-        Some(Command::IamPolicy(asked)) => {
-            Some(policy::text(&loaded.targets, asked.account.as_deref()))
+        Some(Command::IamPolicy(options)) => {
+            Some(policy::text(&loaded.targets, options.account.as_deref()))
         }
         _ if cli.config_check => {
             let mut report = CheckReport {
@@ -147,8 +158,8 @@ fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&web_config::Loaded>) -
                 targets: &loaded.targets,
             }
             .to_string();
-            if let (Some(web), Some(file)) = (web_config, &cli.web.config_file) {
-                report += &format!("{} is good: {}\n", file.display(), web.config);
+            if let Some(web) = web_config {
+                report += &format!("{} is good: {}\n", web.path().display(), web.summary());
             }
             Some(report)
         }
@@ -156,24 +167,24 @@ fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&web_config::Loaded>) -
     }
 }
 
-async fn run(work: Work, front: Front) -> Result<(), Box<dyn Error>> {
+async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
     let clock = Clock::system();
-    let app = match work {
-        Work::Daemon(loaded) => {
+    let app = match mode {
+        Mode::Daemon(loaded) => {
             let hangups = signal(SignalKind::hangup())?;
-            App::build(loaded, front, Credentials::Aws, Some(hangups), clock).await?
+            App::build(loaded, web, Credentials::Aws, Some(hangups), clock).await?
         }
-        Work::Demo(demo) => demo::build(&demo, front, clock).await?,
+        Mode::Demo(demo) => demo::build(&demo, web, clock).await?,
     };
-    let asked_to_stop = async {
+    let stop_requested = async {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         }
     };
-    Ok(app.run(asked_to_stop).await?)
+    Ok(app.run(stop_requested).await?)
 }

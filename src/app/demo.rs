@@ -1,27 +1,26 @@
 //! `demo`: the ordinary exporter against a simulated Cognito Sync on loopback.
 //!
-//! The simulator's world is written down as a configuration and read back like any other, so that
-//! everything past this file is the daemon.
+//! The simulator's world is written as a configuration and read like any other, so that all the rest
+//! is the daemon.
 
-use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use tracing::info;
 
-use super::{App, Front};
+use super::{App, StartError, WebOptions};
 use crate::aws::Credentials;
 use crate::cli;
 use crate::clock::Clock;
 use crate::loading;
 use crate::simulator::{Simulator, World, endpoint_url};
 
-/// Makes every demo the same.
+/// The seed of the world, so that every demo is the same.
 const SEED: u64 = 10_520;
 const LATENCY: Duration = Duration::from_millis(20);
-/// Short, so that there is something to see soon.
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(15);
+/// Minimum interval; short, so that there is soon something to see.
+const MIN_INTERVAL: Duration = Duration::from_secs(15);
 /// Calls per second beyond which the interval grows with the number of identities.
 const COMFORTABLE_RATE: f64 = 500.0;
 const ONE_FAULT_IN: u64 = 20;
@@ -31,17 +30,19 @@ const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
 ///
 /// # Errors
 /// When an address cannot be listened on.
-pub async fn build(demo: &cli::Demo, front: Front, clock: Clock) -> Result<App, Box<dyn Error>> {
+pub async fn build(demo: &cli::Demo, web: WebOptions, clock: Clock) -> Result<App, StartError> {
     let world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
     let (simulator, listener) = Simulator::bind(world, clock.clone()).await?;
     simulator.set_latency(LATENCY);
     simulator.set_random_faults(demo.faults.then_some(ONE_FAULT_IN));
     let endpoint_url = endpoint_url(&listener)?;
     info!(endpoint_url, "simulating Cognito Sync");
-    let text = simulator.world(|world| configuration(world, &endpoint_url))?;
+    let text = simulator
+        .world(|world| configuration(world, &endpoint_url))
+        .expect("writing to a string does not fail");
     let loaded = loading::parse(Path::new("demo"), &text);
     let loaded = loaded.map_err(|mut problems| problems.swap_remove(0))?;
-    let mut app = App::build(loaded, front, Credentials::Simulator, None, clock).await?;
+    let mut app = App::build(loaded, web, Credentials::Simulator, None, clock).await?;
     app.add("simulator".to_owned(), |stop| async move {
         simulator.run(listener, stop).await;
         Ok(())
@@ -49,17 +50,17 @@ pub async fn build(demo: &cli::Demo, front: Front, clock: Clock) -> Result<App, 
     Ok(app)
 }
 
-/// The configuration file that polls everyone in the world.
+/// The configuration that polls every identity in the world.
 fn configuration(world: &World, endpoint_url: &str) -> Result<String, std::fmt::Error> {
     let identities: usize = world
         .pools()
         .map(|(_, identities)| identities.count())
         .sum();
-    let interval = SHORTEST_INTERVAL
+    let interval = MIN_INTERVAL
         .as_secs_f64()
         .max(identities as f64 / COMFORTABLE_RATE)
         .ceil();
-    // Room for retries and for the pools' own calls.
+    // Twice what is needed, for retries and for the pools' own calls.
     let rate_limit = (identities as f64 / interval * 2.0).ceil().max(10.0);
     let mut text = String::new();
     writeln!(

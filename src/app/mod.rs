@@ -1,4 +1,4 @@
-//! The one room that knows all others: builds them, runs them, drains them.
+//! Assembles all other modules: builds them, runs them, drains them.
 
 pub mod demo;
 mod reloading;
@@ -6,9 +6,11 @@ mod reloading;
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use exporter_web::{BindError, InheritedSocket, Listener, WebConfigFile, connection_limit};
 use thiserror::Error as ThisError;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
@@ -20,36 +22,33 @@ use crate::api::{Failure, Operation};
 use crate::aws::{Connector, Credentials};
 use crate::cli;
 use crate::clock::Clock;
-
-use crate::exposition::Exposition;
+use crate::config::Problem;
 use crate::health::{Heartbeat, Watchdog};
 use crate::loading::Loaded;
 use crate::observation::Observation;
 use crate::poller::{PollObserver, Poller};
+use crate::progress::Progress;
 use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
 use crate::store::Store;
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
-use crate::telemetry::{REVISION, Telemetry, VERSION};
-use crate::web::listener::{self, Connections, Listener, Socket};
-use crate::web::web_config::{self, Gauges, Kept};
-use crate::web::{self, Door, KeptStatus, Site};
+use crate::telemetry::{self, REVISION, Telemetry, VERSION};
+use crate::web;
 
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
 
-/// All tasks must have ended this long after a stop is asked for; what has not is cut off.
-/// Listeners drain in 3 s.
-const DRAIN: Duration = Duration::from_secs(4);
-
-/// A loop that is silent for this long beyond its time has died or hangs.
-const STALLED: Duration = Duration::from_secs(30);
-/// Requests to reload that may wait while one is being done.
+/// Maximum time for all tasks to end after a stop is requested; the rest are aborted. Listeners
+/// drain in 3 s.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a loop may exceed its period before it counts as stalled.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Maximum requests to reload that wait while one is served.
 const RELOADS_QUEUED: usize = 4;
 
 type TaskResult = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// The daemon: everything built, nothing running yet.
+/// The daemon: everything is built, nothing runs yet.
 pub struct App {
     tasks: JoinSet<TaskResult>,
     names: HashMap<Id, String>,
@@ -57,53 +56,71 @@ pub struct App {
     stop: CancellationToken,
 }
 
+/// Why the daemon could not be built.
+#[derive(Debug, ThisError)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A socket that systemd passed on cannot be used, or the simulator's has no address.
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    /// A metric cannot be registered.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::RegisterError),
+    /// The demo's own configuration is not valid.
+    #[error(transparent)]
+    Configuration(#[from] Problem),
+}
+
 /// Why the daemon ended by itself.
 #[derive(Debug, ThisError)]
-pub enum Died {
-    /// A task returned, though nobody had asked it to.
+pub enum RunError {
+    /// A task returned though no stop was requested.
     #[error("task {name} ended{}", .error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
     Ended {
-        /// Which.
+        /// The task's name.
         name: String,
-        /// What it said.
+        /// Its error, if it returned one.
         error: Option<Box<dyn Error + Send + Sync>>,
     },
     /// A task panicked.
     #[error("task {name} died: {error}")]
     Panicked {
-        /// Which.
+        /// The task's name.
         name: String,
-        /// What it said.
+        /// The panic.
         error: JoinError,
     },
 }
 
-/// How clients come in.
-pub struct Front {
-    /// The flags about that.
+/// How the web server is reached.
+pub struct WebOptions {
+    /// The flags.
     pub flags: cli::Web,
     /// The web configuration, if there is a file.
-    pub config: Option<web_config::Loaded>,
-    /// Sockets that listen already, with `--web.systemd-socket`.
-    pub sockets: Vec<Socket>,
+    pub config: Option<WebConfigFile>,
+    /// Sockets that systemd passed on, with `--web.systemd-socket`.
+    pub sockets: Vec<InheritedSocket>,
 }
 
-/// Listens on what was passed on, or else on addresses.
-async fn listen(web: &cli::Web, sockets: Vec<Socket>) -> Result<Vec<Listener>, Box<dyn Error>> {
-    if web.systemd_socket {
-        return Ok(sockets
-            .into_iter()
-            .map(Listener::adopt)
-            .collect::<Result<_, _>>()?);
+/// Listens on the sockets that were passed on, or else on addresses.
+async fn listen(
+    flags: &cli::Web,
+    sockets: Vec<InheritedSocket>,
+) -> Result<Vec<Listener>, StartError> {
+    if flags.systemd_socket {
+        let listeners: io::Result<_> = sockets.into_iter().map(Listener::inherit).collect();
+        return Ok(listeners?);
     }
-    let mut listeners = Vec::with_capacity(web.listen_address.len());
-    for address in &web.listen_address {
+    let mut listeners = Vec::with_capacity(flags.listen_address.len());
+    for address in &flags.listen_address {
         listeners.push(Listener::bind(address).await?);
     }
     Ok(listeners)
 }
 
-/// What learns of polls: the store and the metrics.
+/// Passes polls on to the store and to the metrics.
 struct Observers {
     store: Arc<Store>,
     telemetry: Arc<Telemetry>,
@@ -125,8 +142,8 @@ impl PollObserver for Observers {
 }
 
 impl App {
-    /// Builds everything and begins to listen, so that a taken port is found before the first call
-    /// to AWS. `hangups` make it read the configuration again; without them nothing does.
+    /// Builds everything and begins to listen, so that a port in use is found before the first call
+    /// to AWS. `hangups` reload the configuration; without them it is never read again.
     ///
     /// # Errors
     /// When an address cannot be listened on.
@@ -134,78 +151,38 @@ impl App {
         Loaded {
             config, targets, ..
         }: Loaded,
-        front: Front,
+        web: WebOptions,
         credentials: Credentials,
         hangups: Option<Signal>,
         clock: Clock,
-    ) -> Result<Self, Box<dyn Error>> {
+    ) -> Result<Self, StartError> {
         let config_read = clock.now().unix;
-        let Front {
-            flags: web,
-            config: web_config,
-            sockets,
-        } = front;
-        let listeners = listen(&web, sockets).await?;
+        let listeners = listen(&web.flags, web.sockets).await?;
         let mut connector = Connector::new(credentials, clock.clone());
         let api = Arc::new(connector.connect(&targets, &config.poll).await);
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());
         let progress = Arc::clone(poller.progress());
-        let mut watchdog = Watchdog::default();
-        watchdog.watch("poller", progress.heartbeat(), STALLED);
         let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
-        let reloader_heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
-        if hangups.is_some() {
-            watchdog.watch(
-                "reloader",
-                Arc::clone(&reloader_heartbeat),
-                RELOAD_CHECK_INTERVAL + STALLED,
-            );
-        }
-        let (reload, requests) = mpsc::channel(RELOADS_QUEUED);
-        let gauges = Gauges {
-            successful: telemetry.web_config_successful.clone(),
-            failures: telemetry.web_config_failures.clone(),
-        };
-        let web_config = Arc::new(Kept::new(web_config, gauges, clock.clone()));
-        let failures = telemetry.web_auth_failures.clone();
-        let site = Arc::new(Site {
-            door: Door::new(
-                Arc::clone(&web_config),
-                failures,
-                web.health_without_login,
-                clock.clone(),
-            ),
-            telemetry_path: web.telemetry_path.clone(),
-            store: Arc::clone(&store),
-            exposition: Exposition::new(Arc::clone(&store)),
-            telemetry: Arc::clone(&telemetry),
-            progress: Arc::clone(&progress),
-            poller: poller.clone(),
-            config_file: hangups.is_some().then(|| config.file.clone()),
-            status: KeptStatus::default(),
-            watchdog: watchdog.clone(),
-            reload: web.enable_lifecycle.then_some(reload),
-            clock: clock.clone(),
-        });
+        let heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
+        let watchdog = watchdog(&progress, hangups.is_some().then_some(&heartbeat));
+        let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
+        let server = web::Server::new(
+            web::Dependencies {
+                store: Arc::clone(&store),
+                telemetry: Arc::clone(&telemetry),
+                progress: Arc::clone(&progress),
+                poller: poller.clone(),
+                watchdog: watchdog.clone(),
+                reload: web.flags.enable_lifecycle.then_some(reload),
+                config_file: hangups.is_some().then(|| config.file.clone()),
+                clock: clock.clone(),
+            },
+            web_options(web.flags, web.config, config.poll.max_in_flight),
+        );
         let mut app = Self::empty();
-        let room = web::room(web.max_connections, config.poll.max_in_flight);
-        let connections = Connections::new(room, telemetry.web_connections.clone(), clock.clone());
-        for listener in listeners {
-            info!(address = listener.address(), "listening");
-            let name = format!("web server on {}", listener.address());
-            let (service, connections) = (web::service(Arc::clone(&site)), connections.clone());
-            let web_config = Some(Arc::clone(&web_config));
-            app.add(name, |stop| async move {
-                listener::serve(listener, web_config, service, connections, stop).await;
-                Ok(())
-            });
-        }
-        let beats = clock.clone();
-        app.add("supervisor".to_owned(), |stop| async move {
-            systemd::report(watchdog, progress, beats, stop).await;
-            Ok(())
-        });
+        app.add_listeners(listeners, &server);
+        app.add_supervisor(watchdog, progress, clock.clone());
         let observers = Arc::new(Observers {
             store,
             telemetry: Arc::clone(&telemetry),
@@ -222,11 +199,11 @@ impl App {
                     telemetry,
                     clock: clock.clone(),
                 },
-                heartbeat: reloader_heartbeat,
+                heartbeat,
                 clock,
             };
             app.add("reloader".to_owned(), |stop| async move {
-                Ok(reloader.run(hangups, requests, stop).await?)
+                Ok(reloader.run(hangups, reloads, stop).await?)
             });
         }
         Ok(app)
@@ -241,7 +218,27 @@ impl App {
         }
     }
 
-    /// Adds one more task, made with the token that tells it to stop. It runs once the app does.
+    fn add_listeners(&mut self, listeners: Vec<Listener>, server: &web::Server) {
+        for listener in listeners {
+            let address = listener.local_address();
+            info!(address, "listening");
+            let server = server.clone();
+            self.add(format!("web server on {address}"), |stop| async move {
+                server.serve(listener, stop.cancelled()).await;
+                Ok(())
+            });
+        }
+    }
+
+    fn add_supervisor(&mut self, watchdog: Watchdog, progress: Arc<Progress>, clock: Clock) {
+        self.add("supervisor".to_owned(), |stop| async move {
+            systemd::report(watchdog, progress, clock, stop).await;
+            Ok(())
+        });
+    }
+
+    /// Adds a task, made with a token that is cancelled when it has to stop. It runs once the app
+    /// does.
     pub fn add<F>(&mut self, name: String, task: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = TaskResult> + Send + 'static,
@@ -254,45 +251,76 @@ impl App {
         self.names.insert(handle.id(), name);
     }
 
-    /// Runs until `asked_to_stop`, then drains, within 5 s whatever the clients do.
+    /// Runs until `stop_requested` completes, then drains, within 5 s whatever the clients do.
     ///
     /// # Errors
     /// When a task ends by itself; all others are then stopped too.
     pub async fn run(
         mut self,
-        asked_to_stop: impl Future<Output = &'static str>,
-    ) -> Result<(), Died> {
+        stop_requested: impl Future<Output = &'static str>,
+    ) -> Result<(), RunError> {
         info!(version = VERSION, revision = REVISION, "started");
         self.start.cancel();
         systemd::ready();
         let result = tokio::select! {
-            why = asked_to_stop => {
+            why = stop_requested => {
                 info!(why, "stopping");
                 Ok(())
             }
-            Some(ended) = self.tasks.join_next_with_id() => Err(self.died(ended)),
+            Some(ended) = self.tasks.join_next_with_id() => Err(self.run_error(ended)),
         };
         systemd::stopping();
         self.stop.cancel();
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN, all_ended).await.is_err() {
-            warn!("not everything ended in time; cut off");
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, all_ended)
+            .await
+            .is_err()
+        {
+            warn!("not all tasks ended in time; aborting the rest");
         }
         result
     }
 
-    fn died(&self, ended: Result<(Id, TaskResult), JoinError>) -> Died {
+    fn run_error(&self, ended: Result<(Id, TaskResult), JoinError>) -> RunError {
         let name = |id: Id| self.names.get(&id).cloned().unwrap_or_default();
         match ended {
-            Ok((id, result)) => Died::Ended {
+            Ok((id, result)) => RunError::Ended {
                 name: name(id),
                 error: result.err(),
             },
-            Err(error) => Died::Panicked {
+            Err(error) => RunError::Panicked {
                 name: name(error.id()),
                 error,
             },
         }
+    }
+}
+
+/// Watches the poller's loop, and the reloader's if there is one.
+fn watchdog(progress: &Progress, reloader: Option<&Arc<Heartbeat>>) -> Watchdog {
+    let mut watchdog = Watchdog::default();
+    watchdog.watch("poller", progress.heartbeat(), STALL_TIMEOUT);
+    if let Some(heartbeat) = reloader {
+        watchdog.watch(
+            "reloader",
+            Arc::clone(heartbeat),
+            RELOAD_CHECK_INTERVAL + STALL_TIMEOUT,
+        );
+    }
+    watchdog
+}
+
+/// Open files are reserved for the calls to AWS, of which at most `max_in_flight` are under way.
+fn web_options(
+    flags: cli::Web,
+    web_config: Option<WebConfigFile>,
+    max_in_flight: usize,
+) -> web::Options {
+    web::Options {
+        telemetry_path: flags.telemetry_path,
+        web_config,
+        max_connections: connection_limit(flags.max_connections, max_in_flight),
+        health_without_login: flags.health_without_login,
     }
 }
 
@@ -306,14 +334,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_dies_takes_all_down_and_is_named() {
+    async fn a_task_that_panics_takes_all_down_and_is_named() {
         let mut app = App::empty();
         app.add("good".to_owned(), well_behaved);
         app.add("bad".to_owned(), |_| async { panic!("on purpose") });
-        let died = app.run(std::future::pending()).await.unwrap_err();
+        let error = app.run(std::future::pending()).await.unwrap_err();
         assert!(
-            matches!(&died, Died::Panicked { name, .. } if name == "bad"),
-            "{died}"
+            matches!(&error, RunError::Panicked { name, .. } if name == "bad"),
+            "{error}"
         );
     }
 
@@ -322,12 +350,12 @@ mod tests {
         let mut app = App::empty();
         app.add("good".to_owned(), well_behaved);
         app.add("bad".to_owned(), |_| async { Err("no more".into()) });
-        let died = app.run(std::future::pending()).await.unwrap_err();
-        assert_eq!(died.to_string(), "task bad ended: no more");
+        let error = app.run(std::future::pending()).await.unwrap_err();
+        assert_eq!(error.to_string(), "task bad ended: no more");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_does_not_stop_is_cut_off() {
+    async fn a_task_that_does_not_stop_is_aborted() {
         let mut app = App::empty();
         app.add("good".to_owned(), well_behaved);
         app.add("stubborn".to_owned(), |_| std::future::pending());

@@ -1,5 +1,5 @@
-//! A Cognito Sync of our own, for `demo`, the tests and the benches: a [`World`] of identities that
-//! live by a seeded script, and a thin REST face that speaks the service's wire protocol.
+//! A simulated Cognito Sync for `demo`, the tests and the benches: a [`World`] of identities that
+//! live by a seeded script, behind the service's REST protocol.
 //!
 //! It answers the operations that the exporter can call. It checks that requests are signed for
 //! the right region and service, but not the signature itself: any key will do.
@@ -14,7 +14,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::IntGauge;
+use exporter_web::service::{Incoming, service_fn};
+use exporter_web::{Address, BindError, Listener, Server};
 use tokio_util::sync::CancellationToken;
 
 pub use fault::Fault;
@@ -22,13 +23,12 @@ pub use world::{Life, World};
 
 use crate::api::Operation;
 use crate::clock::{Clock, Mono};
-use crate::web::listener::{self, Address, CannotListen, Connections, Listener};
 
 /// The most datasets in one page, unless a test wants fewer. AWS's own number is not documented; its
 /// Android client asks for 64.
 const PAGE_SIZE: usize = 64;
-/// More than any exporter is allowed to open.
-const MOST_CONNECTIONS: usize = 20_000;
+/// More than any exporter may open.
+const MAX_CONNECTIONS: usize = 20_000;
 
 /// A simulator that is listening. Clones are handles to the same one.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ pub struct Simulator {
     began: f64,
 }
 
-/// What can be changed and looked at while it runs.
+/// What can be changed and read while it runs.
 struct State {
     world: World,
     latency: Duration,
@@ -94,11 +94,11 @@ impl Simulator {
     ///
     /// # Errors
     /// When there is no free port.
-    pub async fn bind(world: World, clock: Clock) -> Result<(Self, Listener), CannotListen> {
+    pub async fn bind(world: World, clock: Clock) -> Result<(Self, Listener), BindError> {
         Self::bind_at(world, clock, 0).await
     }
 
-    /// Like [`Simulator::bind`], on a port of one's choice.
+    /// Like [`Simulator::bind`], on a given port.
     ///
     /// # Errors
     /// When the port is taken.
@@ -106,7 +106,7 @@ impl Simulator {
         world: World,
         clock: Clock,
         port: u16,
-    ) -> Result<(Self, Listener), CannotListen> {
+    ) -> Result<(Self, Listener), BindError> {
         let listener = Listener::bind(&Address::Tcp(Some("127.0.0.1".to_owned()), port)).await?;
         let state = State {
             world,
@@ -133,18 +133,16 @@ impl Simulator {
 
     /// Answers until `stop`.
     pub async fn run(self, listener: Listener, stop: CancellationToken) {
-        let open = IntGauge::new("open", "never exported").expect("the name is a metric's");
-        let connections = Connections::new(MOST_CONNECTIONS, open, self.clock.clone());
-        let service =
-            hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                let simulator = self.clone();
-                async move {
-                    simulator
-                        .answer(request.method(), request.uri(), request.headers())
-                        .await
-                }
-            });
-        listener::serve(listener, None, service, connections, stop).await;
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let simulator = self.clone();
+            async move {
+                simulator
+                    .answer(request.method(), request.uri(), request.headers())
+                    .await
+            }
+        });
+        let server = Server::builder().max_connections(MAX_CONNECTIONS).build();
+        server.serve(listener, service, stop.cancelled()).await;
     }
 
     /// Looks at the world or changes it.
@@ -172,8 +170,7 @@ impl Simulator {
         });
     }
 
-    /// Calls about this identity, or about this pool itself, are hit by a fault until told
-    /// otherwise.
+    /// Sets or clears the fault that hits all calls about an identity, or about a pool itself.
     pub fn set_fault(&self, id: &str, fault: Option<Fault>) {
         let faults = &mut self.state().faults;
         match fault {
@@ -182,7 +179,7 @@ impl Simulator {
         };
     }
 
-    /// One call in `share` is hit by a fault, now this one, now that.
+    /// One call in `share` is hit by a fault, each time another.
     pub fn set_random_faults(&self, share: Option<u64>) {
         self.state().random_faults = share;
     }
@@ -208,7 +205,7 @@ impl Simulator {
         self.state().most_in_flight
     }
 
-    /// Seconds that this world has lived for, and when it began, in seconds since 1970.
+    /// The age of the world in seconds, and its start in seconds since 1970.
     fn age(&self) -> (f64, f64) {
         ((self.clock.now().unix - self.began).max(0.0), self.began)
     }
@@ -224,7 +221,7 @@ impl Simulator {
 /// When the listener is no TCP port.
 pub fn endpoint_url(listener: &Listener) -> io::Result<String> {
     let address: SocketAddr = listener
-        .address()
+        .local_address()
         .parse()
         .map_err(|_| io::ErrorKind::InvalidInput)?;
     Ok(format!("http://{address}"))

@@ -32,8 +32,8 @@ impl Level {
     /// The filter for this level. Libraries log warnings only: their debug lines may hold secrets.
     fn directives(self) -> &'static str {
         match self {
-            Self::Debug => "warn,cognitosync_exporter=debug",
-            Self::Info => "warn,cognitosync_exporter=info",
+            Self::Debug => "warn,cognitosync_exporter=debug,exporter_web=debug",
+            Self::Info => "warn,cognitosync_exporter=info,exporter_web=info",
             Self::Warn => "warn",
             Self::Error => "error",
         }

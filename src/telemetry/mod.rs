@@ -7,6 +7,7 @@ mod progress;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use prometheus::Error as RegisterError;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
@@ -44,14 +45,10 @@ pub struct Telemetry {
     poll_failures: IntCounterVec,
     scrapes: IntCounter,
     scrape_render: Histogram,
-    /// Client connections that are open.
-    pub web_connections: IntGauge,
-    /// Requests rejected with 401.
-    pub web_auth_failures: IntCounter,
-    /// Whether the last read of the web configuration succeeded, 1 or 0.
-    pub web_config_successful: IntGauge,
-    /// Reads of the web configuration that failed.
-    pub web_config_failures: IntCounter,
+    web_connections: IntGauge,
+    web_auth_failures: IntCounter,
+    web_config_successful: IntGauge,
+    web_config_failures: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: Gauge,
 }
@@ -146,6 +143,12 @@ impl Telemetry {
         )
     }
 
+    /// Whether the last read of the web configuration succeeded.
+    #[must_use]
+    pub fn web_config_is_valid(&self) -> bool {
+        self.web_config_successful.get() == 1
+    }
+
     /// Counts a scrape that was answered, and the time spent on writing it.
     pub fn scraped(&self, took: Duration) {
         self.scrapes.inc();
@@ -160,6 +163,27 @@ impl Source for Telemetry {
         // The order of the registry.
         gathered.sort_by(|a, b| a.name().cmp(b.name()));
         encode::encode(&gathered, families);
+    }
+}
+
+impl exporter_web::Metrics for Telemetry {
+    fn connection_opened(&self) {
+        self.web_connections.inc();
+    }
+
+    fn connection_closed(&self) {
+        self.web_connections.dec();
+    }
+
+    fn login_rejected(&self) {
+        self.web_auth_failures.inc();
+    }
+
+    fn web_config_read(&self, valid: bool) {
+        self.web_config_successful.set(i64::from(valid));
+        if !valid {
+            self.web_config_failures.inc();
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! Which format and which coding a client wants: `Accept` and `Accept-Encoding` (RFC 9110, 12.5),
+//! The format and the coding that a client prefers: `Accept` and `Accept-Encoding` (RFC 9110, 12.5),
 //! as Prometheus sends them.
 //!
-//! Nobody is refused: who accepts nothing that there is gets text, uncompressed.
+//! No request is refused: a client that accepts nothing of what there is receives uncompressed text.
 
 use crate::exposition::{Coding, Format};
 
@@ -9,12 +9,12 @@ use crate::exposition::{Coding, Format};
 struct Element<'a> {
     name: &'a str,
     parameters: Vec<(&'a str, &'a str)>,
-    /// From 0, "not this", to 1.
+    /// From 0, not acceptable, to 1.
     weight: f64,
 }
 
-/// Elements of a list. Commas and semicolons within quotes are not looked for: nothing that we know
-/// has any.
+/// The elements of a list. Commas and semicolons within quotes are not supported: no known value has
+/// any.
 fn elements(list: &str) -> impl Iterator<Item = Element<'_>> {
     list.split(',').filter_map(|element| {
         let mut parts = element.split(';').map(str::trim);
@@ -35,7 +35,7 @@ fn elements(list: &str) -> impl Iterator<Item = Element<'_>> {
     })
 }
 
-/// Prometheus 2.49 sends `q=2`; whatever is no weight at all counts as none given.
+/// Prometheus 2.49 sends `q=2`. A malformed weight counts as absent.
 fn weight(text: &str) -> f64 {
     text.parse()
         .ok()
@@ -52,7 +52,7 @@ impl Element<'_> {
             .map(|(_, value)| *value)
     }
 
-    /// How exactly this names a format; `None` when it means others.
+    /// How specifically this names a format; `None` when it names another.
     fn specificity(&self, media_type: &str, version: &str) -> Option<u8> {
         let (kind, _) = media_type.split_once('/')?;
         let is_range = |range: &str| {
@@ -73,22 +73,22 @@ impl Element<'_> {
     }
 }
 
-/// The formats, the one that is preferred among equals last.
+/// The formats, in ascending order of preference among equals.
 const FORMATS: [(Format, &str, &str); 2] = [
     (Format::OpenMetrics, "application/openmetrics-text", "1.0.0"),
     (Format::Text, "text/plain", "0.0.4"),
 ];
 
-/// What Prometheus 3 may say of how names are to be escaped (prometheus/common, `model/metric.go`).
-/// Ours need none of it.
+/// The escaping schemes for names that Prometheus 3 may ask for (prometheus/common,
+/// `model/metric.go`). Our names need no escaping.
 const ESCAPINGS: [&str; 4] = ["allow-utf-8", "underscores", "dots", "values"];
 
-/// The format that an `Accept` header prefers, and the `Content-Type` to answer with.
+/// The format that an `Accept` header prefers, and the `Content-Type` of the response.
 #[must_use]
 pub fn format(accept: &str) -> (Format, String) {
     let elements: Vec<_> = elements(accept).collect();
     let wanted = |(format, media_type, version): (Format, &'static str, &'static str)| {
-        // The most exact element decides on a format; among equals the first.
+        // The most specific element decides on a format; among equals the first.
         let named = elements.iter().enumerate().filter_map(|(place, element)| {
             Some((
                 element.specificity(media_type, version)?,
@@ -113,8 +113,8 @@ pub fn format(accept: &str) -> (Format, String) {
     (format, content_type)
 }
 
-/// The codings, by what they cost us and by how small a body gets: the one that is preferred among
-/// equals last.
+/// The codings, in ascending order of preference among equals, by their cost here and the size of a
+/// body.
 const CODINGS: [(Coding, &[&str]); 3] = [
     (Coding::Identity, &["identity"]),
     (Coding::Zstd, &["zstd"]),
@@ -136,7 +136,7 @@ pub fn coding(accept_encoding: &str) -> Coding {
     let wanted = |(coding, names): (Coding, &[&str])| {
         let weight = match named(names).or(any) {
             Some(element) => element.weight,
-            // Nobody has to say that it is acceptable.
+            // Acceptable even if not listed.
             None if coding == Coding::Identity => f64::MIN_POSITIVE,
             None => 0.0,
         };
@@ -156,7 +156,7 @@ mod tests {
     const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// What real ones send, by version.
+    /// What versions of Prometheus send.
     #[test]
     fn formats_as_prometheus_asks() {
         for (who, accept, expected) in [

@@ -1,4 +1,4 @@
-//! `/metrics`: a scrape as a body that is made while it is read.
+//! `/metrics`: a scrape whose body is written while the client reads it.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,22 +15,27 @@ use http::{HeaderMap, HeaderValue, Version};
 use warp::Reply;
 use warp::reply::Response;
 
-use super::{Site, negotiation};
+use super::negotiation;
+use super::routes::RequestHead;
+use super::state::AppState;
 use crate::exposition::{Blocks, Coding};
 
-pub(super) fn answer(site: &Arc<Site>, headers: &HeaderMap, version: Version) -> Response {
-    let began = site.clock.now();
-    let (format, content_type) = negotiation::format(&all(headers, &ACCEPT));
-    let coding = negotiation::coding(&all(headers, &ACCEPT_ENCODING));
-    let scrape = site.exposition.scrape(began, format, &*site.telemetry);
-    // HTTP/1.0 knows no chunks, and a body that ends with its connection may have been cut; so its
-    // length is told ahead.
-    let length = (version < Version::HTTP_11).then(|| Blocks::total(&scrape, coding));
+/// The response to a scrape.
+pub(super) fn metrics(state: &Arc<AppState>, head: &RequestHead) -> Response {
+    let RequestHead {
+        headers, version, ..
+    } = head;
+    let began = state.clock.now();
+    let (format, content_type) = negotiation::format(&joined(headers, &ACCEPT));
+    let coding = negotiation::coding(&joined(headers, &ACCEPT_ENCODING));
+    let scrape = state.exposition.scrape(began, format, &*state.telemetry);
+    // HTTP/1.0 has no chunks, and without a length a client could not tell that a body is cut.
+    let length = (*version < Version::HTTP_11).then(|| Blocks::total(&scrape, coding));
     let blocks = Blocks::new(scrape, coding);
-    let took = site.clock.now().mono.since(began.mono);
-    // The answer to a HEAD is not read, so that nothing of it is written.
+    let took = state.clock.now().mono.since(began.mono);
+    // The body of a response to HEAD is not read, so it is never written.
     let mut response = warp::reply::stream(Body {
-        site: Arc::clone(site),
+        state: Arc::clone(state),
         blocks,
         took,
     })
@@ -39,7 +44,7 @@ pub(super) fn answer(site: &Arc<Site>, headers: &HeaderMap, version: Version) ->
     let content_type = HeaderValue::try_from(content_type).expect("a format's name is plain text");
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
-    if let Some(coding) = name(coding) {
+    if let Some(coding) = coding_name(coding) {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
     if let Some(length) = length {
@@ -48,8 +53,8 @@ pub(super) fn answer(site: &Arc<Site>, headers: &HeaderMap, version: Version) ->
     response
 }
 
-/// A header that may come in several lines.
-fn all(headers: &HeaderMap, name: &HeaderName) -> String {
+/// The value of a header that may come in several lines.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
     let lines: Vec<_> = headers
         .get_all(name)
         .iter()
@@ -58,7 +63,7 @@ fn all(headers: &HeaderMap, name: &HeaderName) -> String {
     lines.join(",")
 }
 
-fn name(coding: Coding) -> Option<&'static str> {
+fn coding_name(coding: Coding) -> Option<&'static str> {
     match coding {
         Coding::Identity => None,
         Coding::Gzip => Some("gzip"),
@@ -66,11 +71,11 @@ fn name(coding: Coding) -> Option<&'static str> {
     }
 }
 
-/// Blocks of a scrape, each made when the connection has room for it.
+/// The blocks of a scrape, each written when the connection has capacity for it.
 struct Body {
-    site: Arc<Site>,
+    state: Arc<AppState>,
     blocks: Blocks,
-    /// Time spent on writing so far.
+    /// Time spent on writing.
     took: Duration,
 }
 
@@ -78,12 +83,12 @@ impl Stream for Body {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let began = self.site.clock.now().mono;
+        let began = self.state.clock.now().mono;
         let block = self.blocks.next();
-        let took = self.site.clock.now().mono.since(began);
+        let took = self.state.clock.now().mono.since(began);
         self.took += took;
         if block.is_none() {
-            self.site.telemetry.scraped(self.took);
+            self.state.telemetry.scraped(self.took);
         }
         Poll::Ready(block.map(|block| Ok(block.into())))
     }

@@ -23,6 +23,7 @@ mod aws_clients;
 mod chain;
 mod codings;
 mod exposition;
+mod hello;
 mod panels;
 mod prometheus;
 mod service;

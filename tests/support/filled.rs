@@ -18,7 +18,6 @@ use std::time::Duration;
 use cognitosync_exporter::api::{Api, Call, Failure, Request, Usage};
 use cognitosync_exporter::clock::{Clock, Moment, Mono};
 use cognitosync_exporter::config::Config;
-use cognitosync_exporter::exposition::Exposition;
 use cognitosync_exporter::health::Watchdog;
 use cognitosync_exporter::job::PoolIndex;
 use cognitosync_exporter::loading;
@@ -27,12 +26,9 @@ use cognitosync_exporter::poller::Poller;
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::telemetry::Telemetry;
-use cognitosync_exporter::web::listener::{self, Connections, Listener};
-use cognitosync_exporter::web::web_config::{Gauges, Kept};
-use cognitosync_exporter::web::{self, Door, KeptStatus, Site};
+use cognitosync_exporter::web;
+use exporter_web::Listener;
 use http::header::{ACCEPT, HeaderValue};
-use hyper::service::{Service, service_fn};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
 const YEAR: u64 = 365 * 86_400;
@@ -122,53 +118,36 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
             let (_, poller) = Poller::new(Arc::new(Nobody), targets, config.poll, clock.clone());
             let progress = Arc::clone(poller.progress());
             let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), now().unix).unwrap());
-            let connections =
-                Connections::new(1_024, telemetry.web_connections.clone(), clock.clone());
-            let gauges = Gauges {
-                successful: telemetry.web_config_successful.clone(),
-                failures: telemetry.web_config_failures.clone(),
-            };
-            let web_config = Arc::new(Kept::new(None, gauges, clock.clone()));
-            let site = Arc::new(Site {
-                door: Door::new(
-                    web_config,
-                    telemetry.web_auth_failures.clone(),
-                    false,
-                    clock.clone(),
-                ),
-                telemetry_path: "/metrics".to_owned(),
-                exposition: Exposition::new(Arc::clone(&store)),
-                store,
-                telemetry,
-                progress,
-                poller,
-                config_file: None,
-                status: KeptStatus::default(),
-                watchdog: Watchdog::default(),
-                reload: None,
-                clock,
-            });
-            let site = web::service(site);
-            let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-                if format == Served::TextOnly {
-                    request
-                        .headers_mut()
-                        .insert(ACCEPT, HeaderValue::from_static("text/plain;version=0.0.4"));
-                }
-                site.call(request)
-            });
+            let server = web::Server::new(
+                web::Dependencies {
+                    store,
+                    telemetry,
+                    progress,
+                    poller,
+                    watchdog: Watchdog::default(),
+                    reload: None,
+                    config_file: None,
+                    clock,
+                },
+                web::Options {
+                    max_connections: 1_024,
+                    ..web::Options::default()
+                },
+            );
             let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap())
                 .await
                 .unwrap();
-            ready.send(listener.address()).unwrap();
-            listener::serve(
-                listener,
-                None,
-                service,
-                connections,
-                CancellationToken::new(),
-            )
-            .await;
+            ready.send(listener.local_address()).unwrap();
+            let adjust: fn(&mut http::Request<_>) = match format {
+                Served::AsAsked => |_| {},
+                Served::TextOnly => |request| {
+                    let text = HeaderValue::from_static("text/plain;version=0.0.4");
+                    request.headers_mut().insert(ACCEPT, text);
+                },
+            };
+            server
+                .serve_adjusted(listener, adjust, std::future::pending())
+                .await;
         });
     });
     is_ready.recv().unwrap()

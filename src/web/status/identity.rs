@@ -1,9 +1,9 @@
-//! `/api/v1/identities/<id>`: what is known of one identity, and why it is asked when it is.
+//! `/api/v1/identities/<id>`: what is known of one identity, and when and why it is polled next.
 
 use serde::Serialize;
 
-use super::model::{ShownUsage, Who};
-use super::words::{NextCall, Time};
+use super::humanize::{NextCall, Time};
+use super::model::{ShownUsage, TargetRef};
 use crate::api::Failure;
 use crate::clock::Moment;
 use crate::config::Limits;
@@ -17,10 +17,10 @@ use crate::targets::Targets;
 #[derive(Debug, Serialize)]
 pub(super) struct Explained {
     #[serde(flatten)]
-    who: Who,
+    who: TargetRef,
     state: &'static str,
     meaning: &'static str,
-    /// Absent when it is not to be shown: too old, or of an identity that is missing.
+    /// Absent when it is stale, or the identity is missing.
     usage: Option<ShownUsage>,
     limits: Limits,
     interval_seconds: f64,
@@ -29,7 +29,7 @@ pub(super) struct Explained {
     /// Absent when the last poll succeeded.
     failing: Option<Failing>,
     next: NextCall,
-    /// Those that are remembered, the latest first.
+    /// The polls in the history, the latest first.
     last_polls: Vec<Polled>,
 }
 
@@ -46,20 +46,20 @@ struct Failing {
 struct Polled {
     at: Time,
     took_seconds: f64,
-    /// API calls made.
+    /// Number of API calls.
     attempts: u32,
-    /// Why it failed, if it did.
+    /// Why it failed; absent when it succeeded.
     reason: Option<&'static str>,
 }
 
-/// Where an identity is polled: in one pool, unless it is listed in several.
+/// The targets of an identity: one for each pool that lists it.
 pub(super) fn find(id: IdentityId<'_>, targets: &Targets) -> Vec<Target> {
     let pools = targets.pools.iter().enumerate();
-    let place = pools.filter_map(|(pool, of)| {
+    let found = pools.filter_map(|(pool, of)| {
         let identity = of.identities.position(id)?;
         Some(Target::identity(PoolIndex(pool), identity))
     });
-    place.collect()
+    found.collect()
 }
 
 impl Explained {
@@ -97,7 +97,7 @@ impl Explained {
             reason: poll.failure.map(Failure::as_str),
         });
         Some(Self {
-            who: Who::of(target, &snapshot.targets),
+            who: TargetRef::of(target, &snapshot.targets),
             state: state.as_str(),
             meaning: state.meaning(),
             usage,

@@ -1,9 +1,9 @@
-//! What people look at: the status page, the same as JSON, and one identity explained.
+//! The status page, the same as JSON, and the explanation of one identity.
 
+mod humanize;
 mod identity;
 mod model;
 mod page;
-mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,41 +19,37 @@ use warp::reply::Response;
 
 use self::identity::Explained;
 use self::model::{Sources, Status};
-use super::{HTML, Site, TEXT, page as answer};
+use super::response::{HTML, JSON, response, text};
+use super::state::AppState;
 use crate::clock::Mono;
 use crate::identity::{IdentityId, canonicalize};
 
-/// A status is good for so long: putting one together takes a pass over all identities, and one
-/// over all that wait.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long a status is served from the cache: making one takes a pass over all identities, and one
+/// over all waiting targets.
+const CACHE_TTL: Duration = Duration::from_secs(1);
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// The status that was put together last.
+/// The status that was made last, and when.
 #[derive(Default)]
-pub struct Kept(Mutex<Option<(Mono, Arc<Status>)>>);
+pub(super) struct StatusCache(Mutex<Option<(Mono, Arc<Status>)>>);
 
 /// `/`
-pub(super) async fn page(site: &Site) -> Response {
-    let status = status(site).await;
-    let mut response = answer(
-        StatusCode::OK,
-        HTML,
-        page::render(&status, &site.telemetry_path),
-    );
+pub(super) async fn page(state: &AppState) -> Response {
+    let status = status(state).await;
+    let page = page::render(&status, &state.telemetry_path);
+    let mut response = response(StatusCode::OK, HTML, page);
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY.clone());
-    for_people(response)
+    with_page_headers(response)
 }
 
 /// `/api/v1/status`
-pub(super) async fn json(site: &Site) -> Response {
-    as_json(StatusCode::OK, &*status(site).await)
+pub(super) async fn json(state: &AppState) -> Response {
+    as_json(StatusCode::OK, &*status(state).await)
 }
 
-/// `/api/v1/identities/<id>`, with the id's text as it stands in the path.
-pub(super) async fn identity(site: &Site, id: &str) -> Response {
+/// `/api/v1/identities/<id>`, with the id as it stands in the path.
+pub(super) async fn identity(state: &AppState, id: &str) -> Response {
     let id = percent_decode_str(id).decode_utf8_lossy();
     let id = canonicalize(&id);
     let Ok(id) = IdentityId::parse(&id) else {
@@ -61,7 +57,7 @@ pub(super) async fn identity(site: &Site, id: &str) -> Response {
             "expected an identity id such as us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
         return refusal(StatusCode::BAD_REQUEST, expected);
     };
-    let known = site.store.snapshot_and_history();
+    let known = state.store.snapshot_and_history();
     let targets = &known.0.targets;
     let found = identity::find(id, targets);
     if found.is_empty() {
@@ -70,8 +66,8 @@ pub(super) async fn identity(site: &Site, id: &str) -> Response {
             "no pool of the configuration lists this identity",
         );
     }
-    let next = site.poller.explain(targets, &found).await;
-    let now = site.clock.now();
+    let next = state.poller.explain(targets, &found).await;
+    let now = state.clock.now();
     let explained = found
         .iter()
         .zip(next)
@@ -88,24 +84,24 @@ pub(super) async fn identity(site: &Site, id: &str) -> Response {
     )
 }
 
-/// The present status, or one that is not older than [`GOOD_FOR`]. Whoever asks meanwhile waits for
-/// the same.
-async fn status(site: &Site) -> Arc<Status> {
-    let mut kept = site.status.0.lock().await;
-    let now = site.clock.now();
-    if let Some((at, status)) = &*kept
-        && now.mono.since(*at) < GOOD_FOR
+/// The present status, or one that is not older than [`CACHE_TTL`]. Requests that come while one is
+/// made wait for it.
+async fn status(state: &AppState) -> Arc<Status> {
+    let mut cache = state.status.0.lock().await;
+    let now = state.clock.now();
+    if let Some((at, status)) = &*cache
+        && now.mono.since(*at) < CACHE_TTL
     {
         return Arc::clone(status);
     }
-    let (snapshot, history) = site.store.snapshot_and_history();
+    let (snapshot, history) = state.store.snapshot_and_history();
     let failures = model::recent_failures(&history);
     drop(history);
     let about: Vec<_> = failures.iter().map(|poll| poll.job.target).collect();
-    let next = site.poller.explain(&snapshot.targets, &about).await;
-    let now = site.clock.now();
-    let stalled = site.watchdog.stalled(now.mono);
-    let progress = &site.progress;
+    let next = state.poller.explain(&snapshot.targets, &about).await;
+    let now = state.clock.now();
+    let stalled = state.watchdog.stalled(now.mono);
+    let progress = &state.progress;
     let status = Status::of(Sources {
         now,
         snapshot: &snapshot,
@@ -113,16 +109,16 @@ async fn status(site: &Site) -> Arc<Status> {
         budgets: progress.budgets(),
         late_seconds: progress.lag(now.mono).as_secs_f64(),
         sweep_seconds: progress.sweep_seconds(),
-        ready: site.store.any_answer(),
+        ready: state.store.any_answer(),
         stalled: stalled.map(|(name, silent)| {
             format!("The {name} has been silent for {} s.", silent.as_secs())
         }),
-        config_file: site.config_file.as_deref(),
-        last_reload: site.telemetry.last_reload(),
-        web_config_good: site.telemetry.web_config_successful.get() == 1,
+        config_file: state.config_file.as_deref(),
+        last_reload: state.telemetry.last_reload(),
+        web_config_good: state.telemetry.web_config_is_valid(),
     });
     let status = Arc::new(status);
-    *kept = Some((now.mono, Arc::clone(&status)));
+    *cache = Some((now.mono, Arc::clone(&status)));
     status
 }
 
@@ -131,18 +127,14 @@ fn refusal(status: StatusCode, error: &str) -> Response {
 }
 
 fn as_json(status: StatusCode, value: &impl Serialize) -> Response {
-    for_people(match serde_json::to_string_pretty(value) {
-        Ok(text) => answer(status, JSON, text + "\n"),
-        Err(error) => answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            TEXT,
-            format!("{error}\n"),
-        ),
+    with_page_headers(match serde_json::to_string_pretty(value) {
+        Ok(json) => response(status, JSON, json + "\n"),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     })
 }
 
-/// What tells of identities is for whoever asked, and for now.
-fn for_people(mut response: Response) -> Response {
+/// Identities are personal: nothing may store a page or pass on its address.
+fn with_page_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

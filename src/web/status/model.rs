@@ -1,11 +1,11 @@
-//! Everything that the status page and `/api/v1/status` tell, put together from one snapshot.
+//! Everything that the status page and `/api/v1/status` show, made from one snapshot.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-use super::words::{NextCall, Time, coarse};
+use super::humanize::{NextCall, Time, humanize_duration};
 use crate::api::Usage;
 use crate::clock::Moment;
 use crate::config::{Limits, Series, show_duration};
@@ -17,13 +17,13 @@ use crate::store::{History, Poll, PoolView, Record, Snapshot, State};
 use crate::targets::Targets;
 use crate::telemetry::{REVISION, RUSTC, VERSION};
 
-/// As many of the fullest identities are shown.
-pub(super) const FULLEST: usize = 20;
-/// As many of the last failures are shown.
-pub(super) const FAILURES: usize = 20;
-/// Parts of a limit between which identities are counted, as alert rules have them.
-const PARTS: [f64; 3] = [0.5, 0.8, 0.95];
-/// Polls that are later than this mean that the budget does not suffice.
+/// Maximum number of fullest identities shown.
+pub(super) const MAX_FULLEST: usize = 20;
+/// Maximum number of recent failures shown.
+pub(super) const MAX_FAILURES: usize = 20;
+/// Ratios of a limit between which identities are counted: the thresholds of the alert rules.
+const THRESHOLDS: [f64; 3] = [0.5, 0.8, 0.95];
+/// When polls are later than this, the budget does not suffice.
 const LATE_SECONDS: f64 = 60.0;
 
 /// The exporter at one moment.
@@ -34,9 +34,9 @@ pub(super) struct Status {
     pub(super) revision: &'static str,
     pub(super) rustc: &'static str,
     pub(super) up_seconds: f64,
-    /// Whether anything was answered about any identity.
+    /// Whether AWS has answered about any identity.
     pub(super) ready: bool,
-    /// What somebody should look at, in words; nothing in good times.
+    /// What an operator should look at; empty when all is well.
     pub(super) attention: Vec<String>,
     pub(super) configuration: Configuration,
     pub(super) polling: Polling,
@@ -58,9 +58,9 @@ pub(super) struct Configuration {
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Polling {
-    /// How late the most overdue poll is.
+    /// Delay of the most overdue poll.
     pub(super) late_seconds: f64,
-    /// What polling every identity once takes at the present rate.
+    /// Duration of one poll of every identity at the present rate.
     pub(super) sweep_seconds: f64,
     pub(super) budgets: Vec<Budget>,
 }
@@ -72,7 +72,7 @@ pub(super) struct Budget {
     /// Calls per second.
     pub(super) ceiling: f64,
     pub(super) rate: f64,
-    /// What keeping all intervals takes.
+    /// Calls per second that keep all intervals.
     pub(super) needed: f64,
     pub(super) sweep_seconds: f64,
     pub(super) credentials_good: bool,
@@ -88,20 +88,20 @@ pub(super) struct Pool {
     pub(super) series: String,
     pub(super) identities: usize,
     pub(super) states: Counts,
-    /// Why identities' last polls failed.
+    /// Number of identities whose last poll failed, by reason.
     pub(super) reasons: BTreeMap<&'static str, usize>,
     pub(super) limits: Limits,
     pub(super) watched_storage_bytes: Option<u64>,
     pub(super) watched_datasets: Option<u64>,
-    /// Identities by the part of the storage limit that they use.
+    /// Number of identities by the used ratio of the storage limit.
     pub(super) storage_used: Counts,
     pub(super) datasets_used: Counts,
-    /// Identities that were modified within a day, and those that were not within 90 days.
+    /// Number of identities that were modified within a day, and not within 90 days.
     pub(super) modified_within_day: u64,
     pub(super) idle_for_90_days: u64,
 }
 
-/// How many identities there are of each kind, in an order that means something.
+/// The number of identities of each kind, in the order of the kinds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Counts(pub(super) Vec<(&'static str, u64)>);
 
@@ -111,11 +111,11 @@ impl Serialize for Counts {
     }
 }
 
-/// Which identity it is.
+/// An identity, or a pool itself.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Who {
+pub(super) struct TargetRef {
     pub(super) identity_pool_id: String,
-    /// Absent when it is the pool itself.
+    /// Absent for the pool itself.
     pub(super) identity_id: Option<String>,
     pub(super) name: Option<String>,
 }
@@ -123,12 +123,12 @@ pub(super) struct Who {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Full {
     #[serde(flatten)]
-    pub(super) who: Who,
+    pub(super) who: TargetRef,
     #[serde(flatten)]
     pub(super) usage: ShownUsage,
 }
 
-/// What an identity uses, and which parts of its limits that is.
+/// The usage of an identity, also as ratios of its limits.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ShownUsage {
     pub(super) storage_bytes: Option<u64>,
@@ -154,26 +154,26 @@ impl ShownUsage {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Failed {
     #[serde(flatten)]
-    pub(super) who: Who,
+    pub(super) who: TargetRef,
     pub(super) at: Time,
     pub(super) reason: &'static str,
     pub(super) meaning: &'static str,
-    /// API calls made.
+    /// Number of API calls.
     pub(super) attempts: u32,
     pub(super) next: NextCall,
 }
 
-/// Where everything comes from.
+/// What a status is made from.
 pub(super) struct Sources<'a> {
     pub(super) now: Moment,
     pub(super) snapshot: &'a Snapshot,
-    /// The last failures, with when their targets are asked next.
+    /// The recent failures, and when their targets are polled next.
     pub(super) failures: &'a [(Poll, Option<NextPoll>)],
     pub(super) budgets: Vec<BudgetProgress>,
     pub(super) late_seconds: f64,
     pub(super) sweep_seconds: f64,
     pub(super) ready: bool,
-    /// A loop that has died or hangs, in words.
+    /// A stalled loop, in words.
     pub(super) stalled: Option<String>,
     pub(super) config_file: Option<&'a Path>,
     pub(super) last_reload: (bool, f64),
@@ -190,7 +190,7 @@ impl Status {
             .flat_map(|pool| Full::of_pool(PoolIndex(pool), snapshot, now))
             .collect();
         fullest.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        fullest.truncate(FULLEST);
+        fullest.truncate(MAX_FULLEST);
         let mut status = Self {
             now: Time(now.unix),
             version: VERSION,
@@ -218,12 +218,12 @@ impl Status {
             fullest_identities: fullest.into_iter().map(|(_, full)| full).collect(),
             recent_failures: sources.failures.iter().filter_map(failed).collect(),
         };
-        status.look_around();
+        status.collect_attention();
         status
     }
 
-    /// Says what somebody should look at.
-    fn look_around(&mut self) {
+    /// Collects what an operator should look at.
+    fn collect_attention(&mut self) {
         let mut say = |what: String| self.attention.push(what);
         if !self.configuration.last_reload_successful {
             say("The configuration on disk is wrong; the one before stays in force.".to_owned());
@@ -244,7 +244,7 @@ impl Status {
             }
         }
         if self.polling.late_seconds > LATE_SECONDS {
-            let late = coarse(self.polling.late_seconds);
+            let late = humanize_duration(self.polling.late_seconds);
             say(format!(
                 "Polls are late, up to {late}: the budget does not suffice, or calls fail."
             ));
@@ -279,7 +279,7 @@ impl Budget {
             rate,
             credentials_good,
         } = progress;
-        // None of that name when others are polled since the snapshot.
+        // `None` when the targets have changed since the snapshot.
         let index = targets
             .budgets
             .iter()
@@ -326,8 +326,8 @@ impl Pool {
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
-            storage_used: parts(&summary.storage_used),
-            datasets_used: parts(&summary.datasets_used),
+            storage_used: by_threshold(&summary.storage_used),
+            datasets_used: by_threshold(&summary.datasets_used),
             modified_within_day: idle.cumulative[1].1,
             idle_for_90_days: idle.count - idle.cumulative[4].1,
         }
@@ -338,17 +338,17 @@ impl Pool {
     }
 }
 
-/// Counts between the [`PARTS`] of a limit.
-fn parts(used: &GaugeHistogram<8>) -> Counts {
+/// The number of identities between the [`THRESHOLDS`] of a limit.
+fn by_threshold(used: &GaugeHistogram<8>) -> Counts {
     let buckets = used.buckets();
-    let up_to = |part: f64| {
+    let up_to = |threshold: f64| {
         buckets
             .cumulative
             .iter()
-            .find(|(bound, _)| *bound == part)
+            .find(|(bound, _)| *bound == threshold)
             .map_or(0, |(_, count)| *count)
     };
-    let [half, high, near] = PARTS.map(up_to);
+    let [half, high, near] = THRESHOLDS.map(up_to);
     let counts = [half, high - half, near - high, buckets.count - near];
     let names = [
         "up_to_50_percent",
@@ -359,7 +359,7 @@ fn parts(used: &GaugeHistogram<8>) -> Counts {
     Counts(names.into_iter().zip(counts).collect())
 }
 
-impl Who {
+impl TargetRef {
     pub(super) fn of(target: Target, targets: &Targets) -> Self {
         let pool = targets.pool(target);
         let (identity_id, name) = match target {
@@ -378,14 +378,14 @@ impl Who {
 }
 
 impl Full {
-    /// The fullest of one pool, and how full they are, in no order.
+    /// The fullest identities of one pool with their used ratios, unordered.
     fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Moment) -> Vec<(f64, Self)> {
         let (view, limits) = (
             snapshot.pool(pool),
             snapshot.targets.pools[pool.0].settings.limits,
         );
         let full = |(identity, usage): (usize, Usage)| {
-            let who = Who::of(Target::identity(pool, identity), &snapshot.targets);
+            let who = TargetRef::of(Target::identity(pool, identity), &snapshot.targets);
             (
                 Utilization::of(&usage, limits).larger(),
                 Self {
@@ -394,7 +394,7 @@ impl Full {
                 },
             )
         };
-        nearest_limits(&view, now, FULLEST)
+        nearest_limits(&view, now, MAX_FULLEST)
             .into_iter()
             .map(full)
             .collect()
@@ -405,7 +405,7 @@ impl Failed {
     fn of(poll: &Poll, next: Option<NextPoll>, targets: &Targets, now: Moment) -> Option<Self> {
         let failure = poll.failure?;
         Some(Self {
-            who: Who::of(poll.job.target, targets),
+            who: TargetRef::of(poll.job.target, targets),
             at: Time(poll.asked.unix),
             reason: failure.as_str(),
             meaning: failure.meaning(),
@@ -415,11 +415,11 @@ impl Failed {
     }
 }
 
-/// The last polls that failed, one for each target, the latest first: at most [`FAILURES`].
+/// The last failed poll of each target, the latest first, at most [`MAX_FAILURES`].
 pub(super) fn recent_failures(history: &History) -> Vec<Poll> {
     let mut recent: Vec<Poll> = Vec::new();
     for poll in history.failures() {
-        if recent.len() == FAILURES {
+        if recent.len() == MAX_FAILURES {
             break;
         }
         if !recent.iter().any(|seen| seen.job.target == poll.job.target) {

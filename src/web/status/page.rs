@@ -1,5 +1,5 @@
-//! The status page: `page.html` filled in, with `style.css` inside. It needs no script, and its
-//! policy allows none.
+//! The status page: the template `page.html` with `style.css` inside. It has no script, and its
+//! content security policy allows none.
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
-use super::model::{Counts, Status, Who};
-use super::words::{Time, bytes, coarse, percent};
+use super::humanize::{Time, bytes, humanize_duration, humanize_key, percent};
+use super::model::{Counts, Status, TargetRef};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Nothing is loaded, run, framed or sent anywhere; the one style sheet is known by its digest.
+/// Nothing is loaded, run, framed or sent; the one style sheet is permitted by its digest.
 pub(super) static CONTENT_SECURITY: LazyLock<HeaderValue> = LazyLock::new(|| {
     let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
     let policy = format!(
@@ -23,7 +23,7 @@ pub(super) static CONTENT_SECURITY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).expect("base64 and the words above may stand in a header")
 });
 
-/// The page of a status.
+/// Renders a status.
 pub(super) fn render(status: &Status, telemetry_path: &str) -> String {
     let page = Page {
         status,
@@ -38,7 +38,7 @@ pub(super) fn render(status: &Status, telemetry_path: &str) -> String {
 #[template(path = "page.html", config = "src/web/status/askama.toml")]
 struct Page<'a> {
     status: &'a Status,
-    /// Relative to the page, so that a proxy may put both below a path.
+    /// The path of the metrics relative to the page, so that a proxy may put both below a path.
     metrics: &'a str,
     style: &'static str,
 }
@@ -48,7 +48,7 @@ impl Page<'_> {
         time.relative(self.status.now)
     }
 
-    fn pool_name<'w>(&'w self, who: &'w Who) -> &'w str {
+    fn pool_name<'w>(&'w self, who: &'w TargetRef) -> &'w str {
         let pool = self
             .status
             .pools
@@ -59,37 +59,32 @@ impl Page<'_> {
     }
 }
 
-/// A part of a bar: where it begins and how wide it is, in percent, and of which kind it is.
-struct Part {
+/// A segment of a bar: where it starts and how wide it is, in percent, and its kind.
+struct BarSegment {
     x: f64,
     width: f64,
     kind: usize,
 }
 
-/// The parts of a bar that is as long as there are identities.
-fn parts(counts: &Counts) -> Vec<Part> {
+/// The segments of a bar whose length is the number of identities.
+fn bar_segments(counts: &Counts) -> Vec<BarSegment> {
     let all = counts.0.iter().map(|(_, count)| count).sum::<u64>().max(1) as f64;
     let widths = counts
         .0
         .iter()
         .map(|(_, count)| *count as f64 / all * 100.0)
         .enumerate();
-    let parts = widths.scan(0.0, |begin, (kind, width)| {
-        let x = *begin;
-        *begin += width;
-        Some(Part { x, width, kind })
+    let segments = widths.scan(0.0, |start, (kind, width)| {
+        let x = *start;
+        *start += width;
+        Some(BarSegment { x, width, kind })
     });
-    parts.filter(|part| part.width > 0.0).collect()
+    segments.filter(|segment| segment.width > 0.0).collect()
 }
 
-/// A key of the JSON, as people write it.
-fn spelled(key: &str) -> String {
-    key.replace("_percent", " %").replace('_', " ")
-}
-
-/// A bar's class, by the part of a limit that it shows, as alert rules have it.
-fn severity(part: f64) -> &'static str {
-    match part {
+/// The class of a bar by the used ratio of a limit, with the thresholds of the alert rules.
+fn severity(ratio: f64) -> &'static str {
+    match ratio {
         0.95.. => "critical",
         0.8.. => "warning",
         _ => "good",
@@ -97,6 +92,6 @@ fn severity(part: f64) -> &'static str {
 }
 
 /// The width of a bar, in percent.
-fn width(part: f64) -> f64 {
-    (part * 100.0).min(100.0)
+fn width(ratio: f64) -> f64 {
+    (ratio * 100.0).min(100.0)
 }

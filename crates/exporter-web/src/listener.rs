@@ -1,0 +1,180 @@
+//! Listening sockets.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use socket2::SockRef;
+use thiserror::Error;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::address::Address;
+use crate::deadline::ConnectionState;
+use crate::peer::Peer;
+use crate::stream::{Hooked, ResetAfterDeadline, Stream};
+use crate::systemd::InheritedSocket;
+
+/// Bytes of a response that the system buffers before the client reads them. By default it is
+/// megabytes, and a client that hardly reads would seem to have received them.
+const UNSENT_BYTES: u32 = 128 << 10;
+
+/// A listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    /// The socket's file, unless it belongs to systemd.
+    _file: Option<SocketFile>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// The file of a unix socket, removed when dropped.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // A file that is left behind is replaced by the next process.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, Error)]
+#[error("cannot listen on {address}: {error}")]
+pub struct BindError {
+    address: Address,
+    error: io::Error,
+}
+
+impl Listener {
+    /// Binds an address and listens on it.
+    ///
+    /// A port without a host is bound for IPv6 and IPv4. A unix socket's file that no process
+    /// listens on is replaced.
+    ///
+    /// # Errors
+    /// When the address is in use, not an address of this machine, or not permitted.
+    pub async fn bind(address: &Address) -> Result<Self, BindError> {
+        let bound = match address {
+            Address::Tcp(Some(host), port) => {
+                let bound = TcpListener::bind((host.as_str(), *port)).await;
+                bound.map(|listener| Socket::Tcp(listener).into())
+            }
+            Address::Tcp(None, port) => {
+                let bound = bind_all(*port).await;
+                bound.map(|listener| Socket::Tcp(listener).into())
+            }
+            Address::Unix(path) => bind_unix(path).await,
+        };
+        bound.map_err(|error| BindError {
+            address: address.clone(),
+            error,
+        })
+    }
+
+    /// Listens on a socket that systemd passed on.
+    ///
+    /// # Errors
+    /// When the runtime cannot register it.
+    pub fn inherit(socket: InheritedSocket) -> io::Result<Self> {
+        let socket = match socket {
+            InheritedSocket::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),
+            InheritedSocket::Unix(socket) => Socket::Unix(UnixListener::from_std(socket)?),
+        };
+        Ok(socket.into())
+    }
+
+    /// The address that it listens on: `host:port` with the port that was chosen if 0 was asked
+    /// for, or `unix:/path`.
+    #[must_use]
+    pub fn local_address(&self) -> String {
+        let unknown = |error: io::Error| error.to_string();
+        match &self.socket {
+            Socket::Tcp(listener) => listener
+                .local_addr()
+                .map_or_else(unknown, |address| address.to_string()),
+            Socket::Unix(listener) => listener.local_addr().map_or_else(unknown, |address| {
+                address.as_pathname().map_or_else(
+                    || "unix:".to_owned(),
+                    |path| format!("unix:{}", path.display()),
+                )
+            }),
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<(Accepted, Peer)> {
+        match &self.socket {
+            Socket::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // Both fail only when the client has gone already.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
+                Ok((Accepted::Tcp(stream), Peer::at(address.ip())))
+            }
+            Socket::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Accepted::Unix(stream), Peer::LOCAL))
+            }
+        }
+    }
+}
+
+impl From<Socket> for Listener {
+    fn from(socket: Socket) -> Self {
+        Self {
+            socket,
+            _file: None,
+        }
+    }
+}
+
+/// A client's socket.
+pub(crate) enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    pub(crate) fn into_stream(self, state: &Arc<ConnectionState>) -> Box<dyn Stream> {
+        match self {
+            Self::Tcp(stream) => {
+                Box::new(Hooked::new(stream, ResetAfterDeadline(Arc::clone(state))))
+            }
+            Self::Unix(stream) => Box::new(stream),
+        }
+    }
+}
+
+async fn bind_all(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        // This machine has no IPv6. A port in use is another matter.
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        bound => bound,
+    }
+}
+
+/// A process that is killed leaves its socket's file behind.
+async fn bind_unix(path: &Path) -> io::Result<Listener> {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    if is_socket
+        && UnixStream::connect(path)
+            .await
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    {
+        fs::remove_file(path)?;
+    }
+    Ok(Listener {
+        socket: Socket::Unix(UnixListener::bind(path)?),
+        _file: Some(SocketFile(path.to_owned())),
+    })
+}

@@ -1,0 +1,91 @@
+//! Connection slots: how many connections may be open, and which one makes way for a new one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::deadline::ConnectionState;
+use crate::metrics::Metrics;
+use crate::sync::lock;
+
+/// How often to look for an idle connection while all slots are taken.
+const EVICTION_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The connections that are open, on all listeners of a server together.
+#[derive(Clone)]
+pub(crate) struct ConnectionSlots(Arc<Shared>);
+
+struct Shared {
+    free: Arc<Semaphore>,
+    metrics: Arc<dyn Metrics>,
+    open: Mutex<HashMap<u64, Arc<ConnectionState>>>,
+    next_number: AtomicU64,
+}
+
+/// The slot of one open connection, freed when dropped.
+pub(crate) struct ConnectionSlot {
+    slots: ConnectionSlots,
+    number: u64,
+    pub(crate) state: Arc<ConnectionState>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl ConnectionSlots {
+    /// At most `max` open connections.
+    pub(crate) fn new(max: usize, metrics: Arc<dyn Metrics>) -> Self {
+        Self(Arc::new(Shared {
+            free: Arc::new(Semaphore::new(max)),
+            metrics,
+            open: Mutex::default(),
+            next_number: AtomicU64::default(),
+        }))
+    }
+
+    /// A slot for a new connection. When all are taken an idle connection is evicted; when none is
+    /// idle, this waits.
+    pub(crate) async fn acquire(&self) -> ConnectionSlot {
+        let permit = loop {
+            self.evict_idle();
+            let free = Arc::clone(&self.0.free).acquire_owned();
+            if let Ok(permit) = tokio::time::timeout(EVICTION_INTERVAL, free).await {
+                break permit.expect("the semaphore is never closed");
+            }
+        };
+        let number = self.0.next_number.fetch_add(1, Ordering::Relaxed);
+        let state = Arc::new(ConnectionState::new());
+        lock(&self.0.open).insert(number, Arc::clone(&state));
+        self.0.metrics.connection_opened();
+        ConnectionSlot {
+            slots: self.clone(),
+            number,
+            state,
+            _permit: permit,
+        }
+    }
+
+    /// Closes an idle connection when all slots are taken: one that never sent a request, so that
+    /// a crowd of silent clients does not push out a scraper, or else the longest idle.
+    fn evict_idle(&self) {
+        if self.0.free.available_permits() > 0 {
+            return;
+        }
+        let open = lock(&self.0.open);
+        let candidates = open
+            .values()
+            .filter(|state| !state.evicted.is_cancelled())
+            .filter_map(|state| Some((state.eviction_order()?, state)));
+        if let Some((_, state)) = candidates.min_by_key(|(order, _)| *order) {
+            state.evicted.cancel();
+        }
+    }
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        self.slots.0.metrics.connection_closed();
+        lock(&self.slots.0.open).remove(&self.number);
+    }
+}

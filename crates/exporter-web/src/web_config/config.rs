@@ -1,0 +1,79 @@
+//! What a web configuration says.
+
+use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use tokio_rustls::rustls::ServerConfig;
+
+use super::client_auth::ClientAuth;
+use super::warning::Warning;
+use crate::login::Users;
+use crate::rate_limit::RateLimit;
+
+/// A web configuration. The default has no TLS, no login, no headers and no limit.
+#[derive(Debug, Default)]
+pub(crate) struct WebConfig {
+    /// How to speak TLS; `None` for plain HTTP.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Headers of every response.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The users that may log in. When there is none, no login is needed.
+    pub(crate) users: Users,
+    /// The limit of all requests together.
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(super) protection: Protection,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What protects a server from strangers. A file that is read half-written may be valid and have
+/// less of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Protection {
+    pub(super) tls: bool,
+    pub(super) client_auth: ClientAuth,
+    pub(super) allowed_names: bool,
+    pub(super) login: bool,
+}
+
+impl Protection {
+    /// The key of a protection that `other` has less of.
+    pub(super) fn lost_in(&self, other: &Self) -> Option<&'static str> {
+        [
+            (self.tls && !other.tls, "TLS"),
+            (self.client_auth > other.client_auth, "client_auth_type"),
+            (
+                self.allowed_names && !other.allowed_names,
+                "client_allowed_sans",
+            ),
+            (self.login && !other.login, "basic_auth_users"),
+        ]
+        .into_iter()
+        .find_map(|(is_lost, key)| is_lost.then_some(key))
+    }
+}
+
+/// What is asked of clients, in words; no name and no hash.
+impl Display for WebConfig {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.tls {
+            None => write!(f, "no TLS")?,
+            Some(_) => write!(f, "TLS")?,
+        }
+        match self.protection.client_auth {
+            ClientAuth::No => {}
+            mode => write!(f, ", {mode}")?,
+        }
+        match self.users.len() {
+            0 => write!(f, ", no login")?,
+            1 => write!(f, ", one user")?,
+            users => write!(f, ", {users} users")?,
+        }
+        match self.rate_limit {
+            None => Ok(()),
+            Some(RateLimit { interval, burst }) => {
+                write!(f, ", {burst} requests and one more each {interval:?}")
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Reads the files that a web configuration is made of.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::stamps::{FileStamp, FileStamps};
+
+/// Reads files and remembers their stamps and a digest of their contents.
+pub(super) struct FileReader {
+    directory: PathBuf,
+    stamps: Vec<(PathBuf, FileStamp)>,
+    digest: Context,
+}
+
+/// Where a PEM text is: in the web configuration itself, or in a file relative to it.
+#[derive(Clone, Copy)]
+pub(super) enum PemSource<'a> {
+    Inline(&'a str),
+    File(&'a Path),
+}
+
+impl<'a> PemSource<'a> {
+    /// The source that two keys of the configuration give. A file takes precedence; empty texts
+    /// count as absent.
+    pub(super) fn of(inline: &'a Option<String>, file: &'a Option<String>) -> Option<Self> {
+        let given = |text: &'a Option<String>| text.as_deref().filter(|text| !text.is_empty());
+        given(file)
+            .map(|file| Self::File(Path::new(file)))
+            .or_else(|| given(inline).map(Self::Inline))
+    }
+}
+
+/// A file that cannot be read.
+#[derive(Debug, Error)]
+#[error("open {}: {}", .path.display(), in_go_words(.error))]
+pub(super) struct ReadError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+/// A PEM file that cannot be read.
+#[derive(Debug, Error)]
+#[error("failed to read {key} ({}): {error}", .error.path.display())]
+pub(super) struct ReadPemError {
+    key: &'static str,
+    error: ReadError,
+}
+
+impl FileReader {
+    /// For the web configuration at a path, which other paths are relative to.
+    pub(super) fn for_config(path: &Path) -> Self {
+        Self {
+            directory: path.parent().unwrap_or(Path::new("")).to_owned(),
+            stamps: Vec::new(),
+            digest: Context::new(&SHA256),
+        }
+    }
+
+    pub(super) fn read(&mut self, path: &Path) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+        self.stamps.push((path.to_owned(), FileStamp::of(path)));
+        let content = fs::read(path).map(Zeroizing::new);
+        // The lengths keep the end of one file apart from the start of the next.
+        let length = content
+            .as_ref()
+            .map_or(u64::MAX, |content| content.len() as u64);
+        self.digest.update(&length.to_be_bytes());
+        self.digest
+            .update(content.as_deref().map_or(&[], Vec::as_slice));
+        content.map_err(|error| ReadError {
+            path: path.to_owned(),
+            error,
+        })
+    }
+
+    /// Reads the PEM text of a key of the configuration.
+    pub(super) fn read_pem(
+        &mut self,
+        key: &'static str,
+        source: PemSource<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>, ReadPemError> {
+        match source {
+            PemSource::Inline(text) => Ok(Zeroizing::new(text.as_bytes().to_owned())),
+            PemSource::File(path) => self
+                .read(&self.directory.join(path))
+                .map_err(|error| ReadPemError { key, error }),
+        }
+    }
+
+    /// The stamps of all files that were read.
+    pub(super) fn into_stamps(self) -> FileStamps {
+        FileStamps::new(self.stamps, self.digest.finish())
+    }
+}
+
+/// An error of the system as Go prints it.
+fn in_go_words(error: &io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}

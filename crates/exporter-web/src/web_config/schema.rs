@@ -1,0 +1,172 @@
+//! The shape of the web configuration as serde reads it: the exporter-toolkit's, with its messages
+//! for unknown keys.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+use super::scalars::{CipherSuite, Curve, GoDuration, TlsVersion, YamlBool};
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `tls_server_config`, `http_server_config` and so on"
+)]
+pub(super) struct File {
+    pub(super) tls_server_config: Option<TlsServerConfig>,
+    pub(super) http_server_config: Option<HttpServerConfig>,
+    pub(super) basic_auth_users: Option<Entries>,
+    pub(super) rate_limit: Option<RateLimit>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `cert_file`, `key_file` and so on"
+)]
+pub(super) struct TlsServerConfig {
+    pub(super) cert: Option<String>,
+    pub(super) cert_file: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) key_file: Option<String>,
+    pub(super) client_ca: Option<String>,
+    pub(super) client_ca_file: Option<String>,
+    pub(super) client_auth_type: Option<String>,
+    pub(super) client_allowed_sans: Option<Vec<String>>,
+    pub(super) min_version: Option<TlsVersion>,
+    pub(super) max_version: Option<TlsVersion>,
+    pub(super) cipher_suites: Option<Vec<CipherSuite>>,
+    pub(super) prefer_server_cipher_suites: Option<YamlBool>,
+    pub(super) curve_preferences: Option<Vec<Curve>>,
+}
+
+impl TlsServerConfig {
+    /// Whether any key that asks for TLS is set.
+    pub(super) fn is_given(&self) -> bool {
+        let keys = [
+            &self.cert,
+            &self.cert_file,
+            &self.key,
+            &self.key_file,
+            &self.client_ca,
+            &self.client_ca_file,
+            &self.client_auth_type,
+        ];
+        keys.into_iter().flatten().any(|text| !text.is_empty())
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map of `http2` and `headers`")]
+pub(super) struct HttpServerConfig {
+    pub(super) http2: Option<YamlBool>,
+    pub(super) headers: Option<Entries>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map of `interval` and `burst`")]
+pub(super) struct RateLimit {
+    pub(super) interval: Option<GoDuration>,
+    pub(super) burst: Option<u32>,
+}
+
+/// A map of texts, in the file's order.
+#[derive(Debug, Default)]
+pub(super) struct Entries(pub(super) Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
+                let (mut entries, mut keys) = (Vec::new(), HashSet::new());
+                while let Some((key, value)) = map.next_entry::<String, Option<String>>()? {
+                    if !keys.insert(key.clone()) {
+                        return Err(A::Error::custom(format!("key {key:?} already set in map")));
+                    }
+                    entries.push((key, value.unwrap_or_default()));
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
+
+/// Parses a web configuration. An empty file is valid.
+pub(super) fn parse(text: &str) -> Result<File, serde_yaml::Error> {
+    Ok(serde_yaml::from_str::<Option<File>>(text)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_are_what_go_takes_them_for() {
+        let file = parse(
+            "http_server_config: {http2: no, headers: {X-XSS-Protection: 0}}\nbasic_auth_users: {1: 0x10, a: ~}\n",
+        )
+        .unwrap();
+        let http = file.http_server_config.unwrap();
+        assert!(!http.http2.unwrap().0);
+        assert_eq!(
+            http.headers.unwrap().0,
+            [("X-XSS-Protection".to_owned(), "0".to_owned())]
+        );
+        let users = file.basic_auth_users.unwrap().0;
+        assert_eq!(
+            users,
+            [
+                ("1".to_owned(), "0x10".to_owned()),
+                ("a".to_owned(), String::new())
+            ]
+        );
+        for empty in [
+            "",
+            "---\n",
+            "tls_server_config:\nbasic_auth_users:\n",
+            "# nothing\n",
+        ] {
+            assert!(parse(empty).is_ok(), "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_and_duplicate_keys_are_refused() {
+        for (text, expected) in [
+            (
+                "tls_server_config: {certfile: x}",
+                "unknown field `certfile`",
+            ),
+            ("basic_auth_users: {a: x, b: y, a: z}", "already set in map"),
+            ("rate_limit: {burst: 1, burst: 2}", "duplicate"),
+            (
+                "tls_server_config: {min_version: TLS9}",
+                "unknown TLS version: TLS9",
+            ),
+            (
+                "tls_server_config: {cipher_suites: [NULL]}",
+                "unknown cipher",
+            ),
+            (
+                "tls_server_config: {curve_preferences: [P256]}",
+                "unknown curve: P256",
+            ),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

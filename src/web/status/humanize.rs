@@ -1,0 +1,159 @@
+//! Times, durations, sizes and reasons for people to read.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytesize::ByteSize;
+use serde::{Serialize, Serializer};
+
+use crate::clock::{Moment, Mono};
+use crate::config::show_duration;
+use crate::job::Target;
+use crate::schedule::{NextPoll, NextPollReason};
+use crate::targets::Targets;
+
+/// A time in seconds since 1970; RFC 3339 in JSON.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Time(pub(super) f64);
+
+impl Time {
+    /// Such as `2026-11-23T13:09:34.250Z`, clamped to the years 1970 to 9999.
+    pub(super) fn rfc3339(self) -> String {
+        let since = Duration::from_secs_f64(self.0.clamp(0.0, 253_402_300_799.0));
+        humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
+    }
+
+    /// Its distance from now, such as `5 min ago` or `in 12 s`.
+    pub(super) fn relative(self, now: Time) -> String {
+        let ahead = self.0 - now.0;
+        match (humanize_duration(ahead.abs()), ahead) {
+            (_, -1.0..1.0) => "now".to_owned(),
+            (distance, 0.0..) => format!("in {distance}"),
+            (distance, _) => format!("{distance} ago"),
+        }
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.rfc3339())
+    }
+}
+
+/// A number of seconds, rounded to one unit.
+pub(super) fn humanize_duration(seconds: f64) -> String {
+    let (unit, name) = match seconds {
+        172_800.0.. => (86_400.0, "d"),
+        7_200.0.. => (3_600.0, "h"),
+        120.0.. => (60.0, "min"),
+        _ => (1.0, "s"),
+    };
+    format!("{:.0} {name}", seconds / unit)
+}
+
+/// A key of the JSON as a phrase.
+pub(super) fn humanize_key(key: &str) -> String {
+    key.replace("_percent", " %").replace('_', " ")
+}
+
+/// A size in binary units.
+pub(super) fn bytes(bytes: u64) -> String {
+    ByteSize::b(bytes).display().iec().to_string()
+}
+
+/// A ratio in percent, rounded down below 100 %, so that nothing seems full that is not.
+pub(super) fn percent(ratio: f64) -> String {
+    let shown = if ratio < 1.0 {
+        (ratio * 100.0).floor()
+    } else {
+        (ratio * 100.0).round()
+    };
+    format!("{shown} %")
+}
+
+/// When a target will be polled next, and why then.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct NextCall {
+    /// Absent when it is not known.
+    pub(super) at: Option<Time>,
+    pub(super) why: String,
+}
+
+impl NextCall {
+    pub(super) fn of(
+        next: Option<NextPoll>,
+        target: Target,
+        targets: &Targets,
+        now: Moment,
+    ) -> Self {
+        let pool = targets.pool(target);
+        let interval = show_duration(pool.settings.interval);
+        let why = match next.map(|next| next.reason) {
+            None => "the poller did not say".to_owned(),
+            Some(NextPollReason::InFlight(attempt)) => {
+                format!("a call about it is under way, attempt {attempt}")
+            }
+            Some(NextPollReason::Turn) => format!("its turn, once in {interval}"),
+            Some(NextPollReason::Slowed(intervals)) => {
+                format!(
+                    "it fails for good, so its turn comes once in {intervals} intervals of {interval}"
+                )
+            }
+            Some(NextPollReason::Retry(attempts)) => {
+                format!("the poll is tried again, attempt {}", attempts + 1)
+            }
+            Some(NextPollReason::Overdue(ahead, rate)) => format!(
+                "it is overdue: {ahead} others have waited for longer, and the budget gives {rate:.1} calls per second"
+            ),
+            Some(NextPollReason::NextPage) => "the next page of its answer is due".to_owned(),
+            Some(NextPollReason::Credentials) => {
+                let budget = &targets.budgets[pool.budget].label;
+                format!(
+                    "the credentials of budget {budget} are no good; only a probe asks until they are"
+                )
+            }
+        };
+        let at = next.map(|next| next.at).filter(|at| *at < Mono::NEVER);
+        let unix = |at: Mono| {
+            now.unix + at.since(now.mono).as_secs_f64() - now.mono.since(at).as_secs_f64()
+        };
+        Self {
+            at: at.map(|at| Time(unix(at))),
+            why,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let now = Time(1_763_903_374.25);
+        assert_eq!(now.rfc3339(), "2025-11-23T13:09:34.250Z");
+        assert_eq!(Time(-5.0).rfc3339(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Time(f64::MAX).rfc3339(), "9999-12-31T23:59:59.000Z");
+        for (seconds, words) in [
+            (0.4, "now"),
+            (-12.0, "12 s ago"),
+            (119.0, "in 119 s"),
+            (300.0, "in 5 min"),
+            (-1e6, "12 d ago"),
+        ] {
+            assert_eq!(Time(now.0 + seconds).relative(now), words);
+        }
+    }
+
+    #[test]
+    fn nothing_is_full_that_is_not() {
+        for (ratio, words) in [
+            (0.0, "0 %"),
+            (0.999_9, "99 %"),
+            (1.0, "100 %"),
+            (1.204, "120 %"),
+        ] {
+            assert_eq!(percent(ratio), words);
+        }
+        assert_eq!(bytes(20 << 20), "20.0 MiB");
+    }
+}
