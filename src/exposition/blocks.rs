@@ -9,7 +9,8 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 
 use super::scrape::Scrape;
-use super::section::{Section, Sections, sections};
+use super::section::Section;
+use super::sections::{Sections, sections};
 
 /// A block is complete when it has at least this many bytes.
 const BLOCK_SIZE: usize = 16 << 10;

@@ -1,58 +1,12 @@
 //! The section of families with one series for each identity.
 
-use super::families::{
-    Family, IDENTITY_AGE, IDENTITY_DATASETS, IDENTITY_LAST_MODIFIED, IDENTITY_LAST_SUCCESS,
-    IDENTITY_STORAGE, IDENTITY_UP,
-};
+use super::families::Family;
+use super::identity_family::IdentityFamily;
 use super::lines::{LineWriter, TextLines};
 use super::number::{Number, thousandths};
 use super::scrape::{Chunk, Cursor, Scrape};
 use super::section::Section;
 use crate::store::{PoolView, Record};
-
-/// A family with one line for nearly every identity.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum IdentityFamily {
-    Datasets,
-    Storage,
-    LastModified,
-    Age,
-    Up,
-    LastSuccess,
-}
-
-impl IdentityFamily {
-    /// In the order of the exposition.
-    pub(super) const ALL: [Self; 6] = [
-        Self::Datasets,
-        Self::Storage,
-        Self::LastModified,
-        Self::Age,
-        Self::Up,
-        Self::LastSuccess,
-    ];
-
-    pub(super) const fn family(self) -> &'static Family {
-        match self {
-            Self::Datasets => &IDENTITY_DATASETS,
-            Self::Storage => &IDENTITY_STORAGE,
-            Self::LastModified => &IDENTITY_LAST_MODIFIED,
-            Self::Age => &IDENTITY_AGE,
-            Self::Up => &IDENTITY_UP,
-            Self::LastSuccess => &IDENTITY_LAST_SUCCESS,
-        }
-    }
-
-    /// The beginning of a pool's lines, up to the part of the id that differs.
-    fn prefix(self, pool: &PoolView<'_>) -> Vec<u8> {
-        let [pool_label, identity_label] = self.family().labels else {
-            unreachable!("checked when the longest prefix is computed")
-        };
-        let (name, id, region) = (self.family().name, &pool.target.id, pool.target.id.region());
-        // An id has no character that needs escaping.
-        format!("{name}{{{pool_label}=\"{id}\",{identity_label}=\"{region}:").into_bytes()
-    }
-}
 
 /// All families of [`IdentityFamily`], one after the other.
 #[derive(Debug, Default)]
@@ -120,7 +74,7 @@ fn write<L: LineWriter>(
     let current = |record: &Record| record.usage(oldest).copied();
     let now_thousandths = thousandths(now.unix);
     if chunk.number == 0 {
-        lines.prefix(&family.prefix(&chunk.pool));
+        lines.prefix(&prefix(family.family(), &chunk.pool));
     }
     let mut out = Out {
         family,
@@ -185,4 +139,14 @@ impl<L: LineWriter> Out<'_, L> {
         self.lines.text(&head);
         *self.head_written = true;
     }
+}
+
+/// The beginning of a pool's lines, up to the part of the id that differs.
+fn prefix(family: &Family, pool: &PoolView<'_>) -> Vec<u8> {
+    let [pool_label, identity_label] = family.labels else {
+        unreachable!("checked when the longest prefix is computed")
+    };
+    let (name, id, region) = (family.name, &pool.target.id, pool.target.id.region());
+    // An id has no character that needs escaping.
+    format!("{name}{{{pool_label}=\"{id}\",{identity_label}=\"{region}:").into_bytes()
 }

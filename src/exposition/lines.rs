@@ -2,7 +2,7 @@
 
 use deflate::{CLOSING, EncodedId, ShortValue};
 
-use super::identity_series::IdentityFamily;
+use super::identity_family::IdentityFamily;
 use super::number::Number;
 use crate::identity::MAX_LEN;
 use crate::targets::Identities;

@@ -8,6 +8,7 @@
 mod blocks;
 mod encoded_ids;
 pub mod families;
+mod identity_family;
 mod identity_names;
 mod identity_series;
 mod lines;
@@ -15,6 +16,7 @@ mod number;
 mod pool_series;
 mod scrape;
 mod section;
+mod sections;
 mod selection;
 mod source;
 mod summary;
@@ -34,7 +36,7 @@ use crate::config::Series;
 use crate::store::{Snapshot, Store};
 use crate::targets::{Pool, Targets};
 use encoded_ids::EncodedIds;
-use identity_series::IdentityFamily;
+use identity_family::IdentityFamily;
 use selection::Selection;
 
 /// More samples in one scrape cause a warning: Prometheus needs about 4 KB of memory for each

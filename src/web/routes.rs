@@ -6,20 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::header::ALLOW;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderValue, Method, StatusCode};
 use warp::reply::Response;
 
 use super::response::text;
-use super::state::AppState;
+use super::state::{AppState, RequestHead};
 use super::{management, scrape, status};
-
-/// The parts of a request that handlers look at.
-pub(super) struct RequestHead {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) version: Version,
-}
 
 /// A path, or the beginning of several.
 enum Pattern {

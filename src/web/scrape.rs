@@ -16,8 +16,7 @@ use warp::Reply;
 use warp::reply::Response;
 
 use super::negotiation;
-use super::routes::RequestHead;
-use super::state::AppState;
+use super::state::{AppState, RequestHead};
 use crate::exposition::{Blocks, Coding};
 
 /// The response to a scrape.

@@ -12,9 +12,9 @@ use warp::Filter;
 use warp::path::FullPath;
 use warp::reply::Response;
 
-use super::routes::{RequestHead, respond};
-use super::state::AppState;
-use super::status::StatusCache;
+use super::routes::respond;
+use super::state::{AppState, RequestHead};
+use super::status::cache::StatusCache;
 use crate::clock::Clock;
 use crate::exposition::Exposition;
 use crate::health::Watchdog;

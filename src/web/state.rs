@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::{HeaderMap, Method, Version};
 use tokio::sync::mpsc;
 
-use super::status::StatusCache;
+use super::status::cache::StatusCache;
 use crate::clock::Clock;
 use crate::exposition::Exposition;
 use crate::health::Watchdog;
@@ -28,4 +29,12 @@ pub(super) struct AppState {
     pub(super) watchdog: Watchdog,
     pub(super) reload: Option<mpsc::Sender<reload::Request>>,
     pub(super) clock: Clock,
+}
+
+/// The parts of a request that handlers look at.
+pub(super) struct RequestHead {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) version: Version,
 }

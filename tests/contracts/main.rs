@@ -7,6 +7,7 @@
     reason = "tests may, and clippy does not see that these are some"
 )]
 
+mod circles;
 mod dashboards;
 mod documents;
 mod example;

@@ -50,7 +50,10 @@ mod lines;
 
 pub use crc::Crc;
 pub use encoded_id::EncodedId;
-pub use lines::{CLOSING, Lines, ShortValue};
+pub use lines::{Lines, ShortValue};
+
+/// The text between an id and its value: the end of a quoted label and of the labels, and a space.
+pub const CLOSING: &str = "\"} ";
 
 /// The end of a gzip member: the text's CRC-32, and its length modulo 2^32.
 #[must_use]

@@ -1,7 +1,7 @@
 //! What whole lines do to the checksum.
 
+use super::CLOSING;
 use super::crc::{self, CrcShift};
-use super::lines::CLOSING;
 
 /// What lines with one prefix and one length of id do to a checksum, apart from the shares of their
 /// id and their value.

@@ -1,13 +1,12 @@
 //! The gzip member: lines as matches and literals.
 
+use super::CLOSING;
 use super::bits::{BitWriter, Bits, LineBits};
 use super::code::{self, DISTANCES, LITERALS, MATCHES, MAX_DISTANCE, MAX_MATCH};
 use super::crc::{self, Crc};
 use super::encoded_id::{EncodedId, MAX_ID};
 use super::line_crc::{FixedParts, LineCrc};
 
-/// The text between an id and its value: the end of a quoted label and of the labels, and a space.
-pub const CLOSING: &str = "\"} ";
 /// The shortest match (RFC 1951, 3.2.5).
 const MIN_MATCH: usize = 3;
 /// Longer lines are not matched with others. With the usual prefixes, only numbers of hundreds of

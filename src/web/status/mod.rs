@@ -1,12 +1,12 @@
 //! The status page, the same as JSON, and the explanation of one identity.
 
+pub(super) mod cache;
 mod humanize;
 mod identity;
 mod model;
 mod page;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -14,23 +14,13 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
-use tokio::sync::Mutex;
 use warp::reply::Response;
 
 use self::identity::Explained;
 use self::model::{Sources, Status};
 use super::response::{HTML, JSON, response, text};
 use super::state::AppState;
-use crate::clock::Mono;
 use crate::identity::{IdentityId, canonicalize};
-
-/// How long a status is served from the cache: making one takes a pass over all identities, and one
-/// over all waiting targets.
-const CACHE_TTL: Duration = Duration::from_secs(1);
-
-/// The status that was made last, and when.
-#[derive(Default)]
-pub(super) struct StatusCache(Mutex<Option<(Mono, Arc<Status>)>>);
 
 /// `/`
 pub(super) async fn page(state: &AppState) -> Response {
@@ -84,16 +74,15 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
     )
 }
 
-/// The present status, or one that is not older than [`CACHE_TTL`]. Requests that come while one is
-/// made wait for it.
+/// The present status, from the cache or new.
 async fn status(state: &AppState) -> Arc<Status> {
-    let mut cache = state.status.0.lock().await;
-    let now = state.clock.now();
-    if let Some((at, status)) = &*cache
-        && now.mono.since(*at) < CACHE_TTL
-    {
-        return Arc::clone(status);
-    }
+    state
+        .status
+        .get_or_make(&state.clock, make_status(state))
+        .await
+}
+
+async fn make_status(state: &AppState) -> Status {
     let (snapshot, history) = state.store.snapshot_and_history();
     let failures = model::recent_failures(&history);
     drop(history);
@@ -102,7 +91,7 @@ async fn status(state: &AppState) -> Arc<Status> {
     let now = state.clock.now();
     let stalled = state.watchdog.stalled(now.mono);
     let progress = &state.progress;
-    let status = Status::of(Sources {
+    Status::of(Sources {
         now,
         snapshot: &snapshot,
         failures: &failures.into_iter().zip(next).collect::<Vec<_>>(),
@@ -116,10 +105,7 @@ async fn status(state: &AppState) -> Arc<Status> {
         config_file: state.config_file.as_deref(),
         last_reload: state.telemetry.last_reload(),
         web_config_good: state.telemetry.web_config_is_valid(),
-    });
-    let status = Arc::new(status);
-    *cache = Some((now.mono, Arc::clone(&status)));
-    status
+    })
 }
 
 fn refusal(status: StatusCode, error: &str) -> Response {
