@@ -1,10 +1,10 @@
 //! A Prometheus exporter for Amazon Cognito Sync.
 //!
 //! The way data goes: [`config`] reads the configuration, [`discovery`] lists identities, and
-//! [`targets`] merges both into what is polled. The [`schedule`] decides what is polled when, and the
-//! [`poller`] acts on it through the [`api`], which [`aws`] implements. Each finished poll is an
-//! [`observation`], read by the [`store`] and [`telemetry`]. [`exposition`] writes the store as text,
-//! or with [`deflate`] as gzip, and [`web`] serves it. [`app`] puts it all together.
+//! [`targets`] merges both into what is polled. The [`schedule`] decides what is polled when, and
+//! the [`poller`] acts on it through the [`api`], which [`aws`] implements. Each finished poll is
+//! an [`observation`], read by the [`store`] and [`telemetry`]. [`exposition`] writes the store as
+//! text, or with [`deflate`] as gzip, and [`web`] serves it. [`app`] puts it all together.
 
 pub mod app;
 pub mod cli;
