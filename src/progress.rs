@@ -1,4 +1,4 @@
-//! What the poller lets others see of its work.
+//! The poller's progress, for metrics, status page and service manager.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,7 +8,7 @@ use crate::clock::Mono;
 use crate::health::Heartbeat;
 use crate::targets::{Budget, Targets};
 
-/// The poller's present state, written by it alone.
+/// The poller's present state. Only the poller writes it.
 #[derive(Debug)]
 pub struct Progress {
     heartbeat: Arc<Heartbeat>,
@@ -16,23 +16,23 @@ pub struct Progress {
     budgets: RwLock<Vec<BudgetProgress>>,
 }
 
-/// How one budget does; rates are in calls per second.
+/// The state of one budget. Rates are in calls per second.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BudgetProgress {
     /// The budget's name, as on `/metrics`.
     pub label: String,
-    /// How many identities draw on it.
+    /// Number of identities that draw on it.
     pub identities: usize,
     /// The ceiling.
     pub limit: f64,
-    /// What may be called at present.
+    /// The present rate.
     pub rate: f64,
-    /// Whether its credentials are good, as far as is known.
+    /// Whether its credentials work, as far as is known.
     pub credentials_good: bool,
 }
 
 impl Progress {
-    /// That nothing has been polled yet.
+    /// The state before the first poll.
     #[must_use]
     pub fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
@@ -64,20 +64,20 @@ impl Progress {
         }
     }
 
-    /// The poller's loop goes round every second or more often.
+    /// The heartbeat of the poller's loop, which turns at least once a second.
     #[must_use]
     pub fn heartbeat(&self) -> Arc<Heartbeat> {
         Arc::clone(&self.heartbeat)
     }
 
-    /// How late the most overdue poll is.
+    /// The lag of the most overdue poll.
     #[must_use]
     pub fn lag(&self, now: Mono) -> Duration {
         now.since(Mono::from_bits(self.oldest_due.load(Ordering::Relaxed)))
     }
 
-    /// What polling every identity once takes at the present rates, in seconds. Budgets are polled
-    /// side by side: the slowest counts.
+    /// Duration of a sweep, which polls every identity once, at the present rates, in seconds. Budgets
+    /// are polled in parallel, so it is that of the slowest budget.
     #[must_use]
     pub fn sweep_seconds(&self) -> f64 {
         self.budgets()
@@ -86,7 +86,6 @@ impl Progress {
             .fold(0.0, f64::max)
     }
 
-    /// How all budgets do.
     #[must_use]
     pub fn budgets(&self) -> Vec<BudgetProgress> {
         self.budgets

@@ -1,5 +1,5 @@
-//! What a service manager is told, by sd_notify(3): ready, reloading, stopping, how it goes, and
-//! that the loops go round. Without `NOTIFY_SOCKET` nobody is told anything.
+//! Notifications to a service manager, by sd_notify(3): ready, reloading, stopping, status and
+//! watchdog. Without `NOTIFY_SOCKET` none is sent.
 
 use std::io;
 use std::sync::Arc;
@@ -13,65 +13,64 @@ use crate::clock::Clock;
 use crate::health::Watchdog;
 use crate::progress::Progress;
 
-/// How often the status is told, if no watchdog asks more often.
-const STATUS_EVERY: Duration = Duration::from_secs(15);
+/// Time between two status notifications, unless the watchdog needs a shorter one.
+const STATUS_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The daemon answers requests.
+/// Reports that the daemon serves requests.
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 }
 
-/// The configuration is being read again; [`ready`] has to follow.
+/// Reports that the configuration is being reloaded. [`ready`] has to follow.
 pub fn reloading() {
-    // systemd 253 and later want the time, earlier ones do not mind.
+    // systemd 253 and later require the time, earlier versions ignore it.
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(_) => tell(&[NotifyState::Reloading]),
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(_) => notify(&[NotifyState::Reloading]),
     }
 }
 
-/// The daemon ends, as it was asked to.
+/// Reports that the daemon is shutting down.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
 }
 
-fn tell(states: &[NotifyState<'_>]) {
+fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states)
         && error.kind() != io::ErrorKind::NotFound
     {
-        debug!(%error, "the service manager could not be told");
+        debug!(%error, "the service manager could not be notified");
     }
 }
 
-/// Tells how it goes until `stop`, and keeps the watchdog quiet while all loops go round.
+/// Sends the status until `stop`, and watchdog notifications while no loop has stalled.
 pub async fn report(
     watchdog: Watchdog,
     progress: Arc<Progress>,
     clock: Clock,
     stop: CancellationToken,
 ) {
-    // Half of the time would do; a third leaves room for one that is late.
-    let notify_every = sd_notify::watchdog_enabled().map(|longest| longest / 3);
-    let every = notify_every.map_or(STATUS_EVERY, |every| every.min(STATUS_EVERY));
+    // sd_watchdog_enabled(3) recommends half of the timeout; a third tolerates a delayed one.
+    let watchdog_interval = sd_notify::watchdog_enabled().map(|timeout| timeout / 3);
+    let interval = watchdog_interval.map_or(STATUS_INTERVAL, |it| it.min(STATUS_INTERVAL));
     loop {
         let now = clock.now().mono;
         match watchdog.stalled(now) {
             Some((name, silent)) => {
-                tell(&[NotifyState::Status(&format!(
+                notify(&[NotifyState::Status(&format!(
                     "the {name} has been silent for {} s",
                     silent.as_secs()
                 ))]);
             }
             None => {
                 let (lag, sweep) = (progress.lag(now).as_secs_f64(), progress.sweep_seconds());
-                let status =
-                    format!("polling; {lag:.1} s late at most, a sweep takes {sweep:.1} s");
-                tell(&[NotifyState::Status(&status), NotifyState::Watchdog]);
+                let status = format!("polling; maximum lag {lag:.1} s, a sweep takes {sweep:.1} s");
+                notify(&[NotifyState::Status(&status), NotifyState::Watchdog]);
             }
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep_until(now + every) => {}
+            () = clock.sleep_until(now + interval) => {}
         }
     }
 }

@@ -1,5 +1,5 @@
-//! From the SDK's answers to ours. A number that cannot be makes the whole answer
-//! [`Failure::Malformed`]; one that is not given stays not given.
+//! Converts the SDK's answers. An impossible number makes the whole answer [`Failure::Malformed`]. An
+//! absent number stays absent.
 
 use aws_sdk_cognitosync::operation::describe_identity_pool_usage::DescribeIdentityPoolUsageOutput;
 use aws_sdk_cognitosync::operation::describe_identity_usage::DescribeIdentityUsageOutput;
@@ -9,13 +9,12 @@ use aws_smithy_types::DateTime;
 use crate::api::{Answer, Continuation, Dataset, Failure, PoolUsage, Reply, Usage};
 use crate::identity::{IdentityId, PoolId};
 
-/// The largest number that a Prometheus sample holds exactly.
-const MAX_EXACT: i64 = 1 << 53;
-/// A date may be ahead of our clock by this many seconds, a day: clocks differ, and ages are cut
-/// off at 0.
+/// The largest integer up to which a Prometheus sample is exact.
+const MAX_EXACT_INTEGER: i64 = 1 << 53;
+/// The most seconds, a day, by which a date may be ahead of the local clock. Ages are never negative.
 const MAX_CLOCK_SKEW: f64 = 86_400.0;
 
-/// The usage of `identity`, if that is what the answer is about. `now` is in seconds since 1970.
+/// The usage of `identity`. An answer about another identity is malformed. `now` is in seconds since 1970.
 pub(super) fn identity(
     output: DescribeIdentityUsageOutput,
     pool: &PoolId,
@@ -24,13 +23,13 @@ pub(super) fn identity(
     now: f64,
 ) -> Result<Usage, Failure> {
     let usage = output.identity_usage.ok_or(Failure::Malformed)?;
-    about(usage.identity_id.as_deref(), identity.as_str())?;
-    about(usage.identity_pool_id.as_deref(), pool.as_str())?;
+    check_id(usage.identity_id.as_deref(), identity.as_str())?;
+    check_id(usage.identity_pool_id.as_deref(), pool.as_str())?;
     let datasets = u32::try_from(usage.dataset_count).map_err(|_| Failure::Malformed)?;
     let usage = Usage {
         datasets: dataset_count_given.then_some(datasets),
-        storage_bytes: count(usage.data_storage)?,
-        last_modified: date(usage.last_modified_date, now)?,
+        storage_bytes: check_count(usage.data_storage)?,
+        last_modified: check_date(usage.last_modified_date, now)?,
     };
     if usage == Usage::default() {
         Err(Failure::Malformed)
@@ -39,18 +38,18 @@ pub(super) fn identity(
     }
 }
 
-/// The usage of `pool`, if that is what the answer is about. `now` is in seconds since 1970.
+/// The usage of `pool`. An answer about another pool is malformed. `now` is in seconds since 1970.
 pub(super) fn pool(
     output: DescribeIdentityPoolUsageOutput,
     pool: &PoolId,
     now: f64,
 ) -> Result<PoolUsage, Failure> {
     let usage = output.identity_pool_usage.ok_or(Failure::Malformed)?;
-    about(usage.identity_pool_id.as_deref(), pool.as_str())?;
+    check_id(usage.identity_pool_id.as_deref(), pool.as_str())?;
     let usage = PoolUsage {
-        storage_bytes: count(usage.data_storage)?,
-        sync_sessions: count(usage.sync_sessions_count)?,
-        last_modified: date(usage.last_modified_date, now)?,
+        storage_bytes: check_count(usage.data_storage)?,
+        sync_sessions: check_count(usage.sync_sessions_count)?,
+        last_modified: check_date(usage.last_modified_date, now)?,
     };
     if usage == PoolUsage::default() {
         Err(Failure::Malformed)
@@ -59,8 +58,8 @@ pub(super) fn pool(
     }
 }
 
-/// A page of the datasets of `identity`, added to those before it. A token that comes back would
-/// never end the list. `now` is in seconds since 1970.
+/// A page of the datasets of `identity`, appended to the pages before it. A repeated token is
+/// malformed, because the list would never end. `now` is in seconds since 1970.
 pub(super) fn datasets(
     output: ListDatasetsOutput,
     identity: IdentityId<'_>,
@@ -72,14 +71,14 @@ pub(super) fn datasets(
         Some(Answer::Datasets(so_far)) => so_far.clone(),
         Some(Answer::Identity(_) | Answer::Pool(_)) => return Err(Failure::Malformed),
     };
-    // Without the list, the answer is about nothing; an identity without datasets has an empty one.
+    // An identity without datasets has an empty list, not an absent one.
     for dataset in output.datasets.ok_or(Failure::Malformed)? {
-        about(dataset.identity_id.as_deref(), identity.as_str())?;
+        check_id(dataset.identity_id.as_deref(), identity.as_str())?;
         datasets.push(Dataset {
             name: dataset.dataset_name,
-            storage_bytes: count(dataset.data_storage)?,
-            records: count(dataset.num_records)?,
-            last_modified: date(dataset.last_modified_date, now)?,
+            storage_bytes: check_count(dataset.data_storage)?,
+            records: check_count(dataset.num_records)?,
+            last_modified: check_date(dataset.last_modified_date, now)?,
         });
     }
     let so_far = Answer::Datasets(datasets);
@@ -90,24 +89,25 @@ pub(super) fn datasets(
     }
 }
 
-fn about(told: Option<&str>, asked: &str) -> Result<(), Failure> {
-    match told {
-        Some(told) if !told.eq_ignore_ascii_case(asked) => Err(Failure::Malformed),
+/// Fails if the answer holds an id other than the requested one.
+fn check_id(found: Option<&str>, requested: &str) -> Result<(), Failure> {
+    match found {
+        Some(found) if !found.eq_ignore_ascii_case(requested) => Err(Failure::Malformed),
         _ => Ok(()),
     }
 }
 
-fn count(number: Option<i64>) -> Result<Option<u64>, Failure> {
+fn check_count(number: Option<i64>) -> Result<Option<u64>, Failure> {
     let checked = number.map(|number| {
         u64::try_from(number)
             .ok()
-            .filter(|_| number <= MAX_EXACT)
+            .filter(|_| number <= MAX_EXACT_INTEGER)
             .ok_or(Failure::Malformed)
     });
     checked.transpose()
 }
 
-fn date(date: Option<DateTime>, now: f64) -> Result<Option<f64>, Failure> {
+fn check_date(date: Option<DateTime>, now: f64) -> Result<Option<f64>, Failure> {
     let seconds = date.map(|date| date.as_secs_f64());
     match seconds {
         Some(seconds) if !(0.0..=now + MAX_CLOCK_SKEW).contains(&seconds) => {

@@ -1,4 +1,4 @@
-//! Which [`Failure`] an SDK error is.
+//! Classifies SDK errors as [`Failure`]s.
 
 use std::error::Error;
 
@@ -21,24 +21,23 @@ where
                 .err()
                 .code()
                 .or_else(|| response.headers().get("x-amzn-errortype").map(bare_code));
-            answered(response.status().as_u16(), code)
+            classify_response(response.status().as_u16(), code)
         }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Failure::Timeout,
-        // Ids and regions are checked before, so nothing else keeps a request from being made.
+        // Ids and regions have been checked, so this is unexpected.
         SdkError::ConstructionFailure(_) => Failure::InvalidParameter,
-        _ => undelivered(error),
+        _ => classify_no_response(error),
     }
 }
 
 /// The causes of an error, outermost first.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+pub(super) fn error_chain(error: &(dyn Error + 'static)) -> String {
     let causes: Vec<_> = causes(error).map(ToString::to_string).collect();
     causes.join(": ")
 }
 
-/// AWS, or something in its place, answered with an error, or with a success that could not be
-/// read.
-fn answered(status: u16, code: Option<&str>) -> Failure {
+/// A response with an error, or with a body that could not be parsed, by AWS or a proxy.
+fn classify_response(status: u16, code: Option<&str>) -> Failure {
     match (code, status) {
         (Some(code), _) if is_throttling(code) => Failure::Throttled,
         (Some(code), _) if is_about_credentials(code) => Failure::Credentials,
@@ -50,16 +49,16 @@ fn answered(status: u16, code: Option<&str>) -> Failure {
         (_, 429) => Failure::Throttled,
         (_, 403) => Failure::AccessDenied,
         (_, 500..) | (Some(_), 400..) => Failure::ServiceError,
-        // Cognito Sync names every error; what does not is a proxy, a captive portal, a wrong
+        // Cognito Sync names every error. A nameless one is from a proxy, a captive portal or a wrong
         // endpoint.
         _ => Failure::Malformed,
     }
 }
 
-/// No whole answer came.
-fn undelivered(error: &(dyn Error + 'static)) -> Failure {
+/// No complete response was received.
+fn classify_no_response(error: &(dyn Error + 'static)) -> Failure {
     for cause in causes(error) {
-        // The identity cache's own timeout has no public type.
+        // The error type of the identity cache's timeout is not public.
         if cause.is::<CredentialsError>()
             || cause.to_string().starts_with("identity resolver timed out")
         {
@@ -78,13 +77,13 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     std::iter::successors(Some(error), |error| (*error).source())
 }
 
-/// `ns#Code:http://…`, as some front ends write it, without namespace and address.
+/// The code in `NAMESPACE#CODE:URL`, as some front ends write it.
 fn bare_code(errortype: &str) -> &str {
     let code = errortype.split(':').next().unwrap_or_default();
     code.rsplit('#').next().unwrap_or_default()
 }
 
-/// As the SDKs count them (aws-runtime, `THROTTLING_ERRORS`).
+/// Source: aws-runtime, `THROTTLING_ERRORS`.
 fn is_throttling(code: &str) -> bool {
     matches!(
         code,
@@ -105,7 +104,7 @@ fn is_throttling(code: &str) -> bool {
     )
 }
 
-/// The signature, the key or the token is wrong or too old (AWS, "Common errors").
+/// The signature, the key or the token is wrong or expired. Source: AWS, "Common errors".
 fn is_about_credentials(code: &str) -> bool {
     matches!(
         code,
@@ -126,8 +125,7 @@ fn is_about_credentials(code: &str) -> bool {
     )
 }
 
-/// The credentials are good, but may not do this (the API's own exception, and AWS, "Common
-/// errors").
+/// The credentials are valid, but not authorized. Source: the API model, and AWS, "Common errors".
 fn is_denial(code: &str) -> bool {
     matches!(
         code,
@@ -145,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_come_bare() {
+    fn namespace_and_url_are_removed_from_codes() {
         for (errortype, code) in [
             ("TooManyRequestsException", "TooManyRequestsException"),
             (
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_error_is_told_by_its_name_and_a_nameless_one_by_its_status() {
+    fn a_named_error_is_classified_by_its_name_and_a_nameless_one_by_its_status() {
         for (status, code, failure) in [
             (400, Some("LimitExceededException"), Failure::Throttled),
             (403, Some("ExpiredTokenException"), Failure::Credentials),
@@ -183,7 +181,11 @@ mod tests {
             (302, None, Failure::Malformed),
             (200, None, Failure::Malformed),
         ] {
-            assert_eq!(answered(status, code), failure, "{status} {code:?}");
+            assert_eq!(
+                classify_response(status, code),
+                failure,
+                "{status} {code:?}"
+            );
         }
     }
 }

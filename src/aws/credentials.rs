@@ -1,4 +1,4 @@
-//! Whose credentials sign the calls: the SDK's default chain, a profile, a role assumed with
+//! The credentials that sign the calls: the SDK's default chain, a profile, or a role assumed with
 //! either.
 
 use std::time::Duration;
@@ -19,16 +19,16 @@ const APP_NAME: &str = "cognitosync_exporter";
 /// Where credentials come from.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    /// The SDK's default chain, or what the pool names.
+    /// The SDK's default chain, or the profile and role of the pool's settings.
     Aws,
-    /// A made-up key, for a simulator that takes any.
+    /// A fixed key, for the simulator, which accepts any.
     Simulator,
 }
 
 impl Credentials {
-    /// The SDK configuration of one account in one region. Credentials are fetched by the first
-    /// call that needs them, never here, and in less than `timeout`, so that a provider that hangs
-    /// is told from a service that does.
+    /// The SDK configuration of one account in one region. The first call fetches the credentials.
+    /// Fetching times out before `timeout`, so that a provider that hangs is distinguished from a
+    /// service that hangs.
     pub(super) async fn sdk_config(
         &self,
         region: &str,
@@ -47,7 +47,7 @@ impl Credentials {
                     .build(),
             );
         if let Some(profile) = &account.profile {
-            // Asked for by name, the profile wins over the environment, as with `aws --profile`.
+            // An explicit profile overrides the environment, as with `aws --profile`.
             let provider = ProviderConfig::default()
                 .with_region(Some(region.clone()))
                 .with_http_client(http.clone())

@@ -1,7 +1,7 @@
-//! [`Api`] over the AWS SDK: one signed API call for each request, never more.
+//! [`Api`] over the AWS SDK: one signed API call for each request.
 //!
-//! No type of the SDK leaves this module. There are no retries here: the SDK's own are off, so that
-//! the schedule, which keeps the ceiling, sees every call.
+//! No type of the SDK leaves this module. The SDK's retries are off, so that the schedule, which
+//! enforces the ceiling, counts every call.
 
 mod answer;
 mod classify;
@@ -30,38 +30,37 @@ use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
 use crate::targets::Targets;
 
-/// The SDK's own default; a connection takes no longer anywhere on earth.
+/// The SDK's default, which covers the longest round trips.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
-/// Idle connections are dropped before AWS's front end does it (after about 20 s), so that none is
-/// found half-closed.
+/// Idle connections are closed before AWS closes them (after about 20 s), so that no call finds a
+/// half-closed one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Makes clients: one for each region, account and endpoint, all over one HTTP client, each made
-/// once.
+/// Creates clients over one HTTP client: one for each region, account, endpoint and timeout.
 pub struct Connector {
     http: SharedHttpClient,
     credentials: Credentials,
     clock: Clock,
-    clients: HashMap<Key, Client>,
+    clients: HashMap<ClientKey, Client>,
 }
 
-/// What pools must have in common to share a client.
+/// The properties that pools must have in common to share a client.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
+struct ClientKey {
     region: String,
     account: Account,
     endpoint_url: Option<String>,
     timeout: Duration,
 }
 
-/// The APIs of AWS, by way of its SDK.
+/// The APIs of AWS, called through its SDK.
 pub struct AwsApi {
     clients: HashMap<PoolId, Client>,
     clock: Clock,
 }
 
 impl Connector {
-    /// A connector that has connected nobody yet.
+    /// A connector without clients.
     #[must_use]
     pub fn new(credentials: Credentials, clock: Clock) -> Self {
         let http = aws_smithy_http_client::Builder::new()
@@ -76,13 +75,13 @@ impl Connector {
         }
     }
 
-    /// The clients of all pools, with those made before where nothing changed: their connections
-    /// and credentials stay. Asks nobody for credentials yet.
+    /// The clients of all pools. A client with an unchanged key is reused with its connections and
+    /// credentials. Credentials are not fetched here.
     pub async fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
         let mut clients = HashMap::new();
-        let mut of_pools = HashMap::new();
+        let mut pool_clients = HashMap::new();
         for pool in &targets.pools {
-            let key = Key {
+            let key = ClientKey {
                 region: pool.id.region().to_owned(),
                 account: pool.settings.account.clone(),
                 endpoint_url: pool.settings.endpoint_url.clone(),
@@ -90,15 +89,15 @@ impl Connector {
             };
             let client = match clients.get(&key).or_else(|| self.clients.get(&key)) {
                 Some(client) => client.clone(),
-                None => client(&key, &self.credentials, &self.http).await,
+                None => create_client(&key, &self.credentials, &self.http).await,
             };
-            of_pools.insert(pool.id.clone(), client.clone());
+            pool_clients.insert(pool.id.clone(), client.clone());
             clients.insert(key, client);
         }
-        // Those that nobody needs any more go.
+        // Drops the clients that no pool uses.
         self.clients = clients;
         AwsApi {
-            clients: of_pools,
+            clients: pool_clients,
             clock: self.clock.clone(),
         }
     }
@@ -121,7 +120,7 @@ impl AwsApi {
         let output = call
             .send()
             .await
-            .map_err(|error| failure(Operation::DescribeIdentityUsage, pool, &error))?;
+            .map_err(|error| classify_and_log(Operation::DescribeIdentityUsage, pool, &error))?;
         let now = self.clock.now().unix;
         let usage = answer::identity(output, pool, identity, dataset_count.is_given(), now)?;
         Ok(Reply::Done(Answer::Identity(usage)))
@@ -132,10 +131,9 @@ impl AwsApi {
             .client(pool)
             .describe_identity_pool_usage()
             .identity_pool_id(pool.as_str());
-        let output = call
-            .send()
-            .await
-            .map_err(|error| failure(Operation::DescribeIdentityPoolUsage, pool, &error))?;
+        let output = call.send().await.map_err(|error| {
+            classify_and_log(Operation::DescribeIdentityPoolUsage, pool, &error)
+        })?;
         let usage = answer::pool(output, pool, self.clock.now().unix)?;
         Ok(Reply::Done(Answer::Pool(usage)))
     }
@@ -155,14 +153,14 @@ impl AwsApi {
         let output = call
             .send()
             .await
-            .map_err(|error| failure(Operation::ListDatasets, pool, &error))?;
+            .map_err(|error| classify_and_log(Operation::ListDatasets, pool, &error))?;
         answer::datasets(output, identity, page, self.clock.now().unix)
     }
 
     fn client(&self, pool: &PoolId) -> &Client {
         self.clients
             .get(pool)
-            .expect("clients are made for all targets, and only targets are asked about")
+            .expect("connect() makes a client for each pool, and only those are polled")
     }
 }
 
@@ -186,7 +184,7 @@ impl Api for AwsApi {
                     self.list_datasets(pool, identity, request.continuation)
                         .await
                 }
-                // The caller takes the identity from the operation's scope.
+                // The caller gives an identity exactly if the operation's scope is one.
                 (Operation::DescribeIdentityUsage | Operation::ListDatasets, None)
                 | (Operation::DescribeIdentityPoolUsage, Some(_)) => Err(Failure::InvalidParameter),
             }
@@ -194,7 +192,11 @@ impl Api for AwsApi {
     }
 }
 
-async fn client(key: &Key, credentials: &Credentials, http: &SharedHttpClient) -> Client {
+async fn create_client(
+    key: &ClientKey,
+    credentials: &Credentials,
+    http: &SharedHttpClient,
+) -> Client {
     let sdk = credentials
         .sdk_config(&key.region, &key.account, key.timeout, http)
         .await;
@@ -207,7 +209,7 @@ async fn client(key: &Key, credentials: &Credentials, http: &SharedHttpClient) -
     let mut config = aws_sdk_cognitosync::config::Builder::from(&sdk)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
-        // The timeouts above bound the body too, and tightly.
+        // The timeouts above include the body.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .interceptor(wire::EgressGuard);
     if let Some(endpoint_url) = &key.endpoint_url {
@@ -216,9 +218,13 @@ async fn client(key: &Key, credentials: &Credentials, http: &SharedHttpClient) -
     Client::from_conf(config.build())
 }
 
-/// Names the failure. AWS's own message stays out of the log: of a bad signature it repeats the
-/// signed headers, session token included.
-fn failure<E>(operation: Operation, pool: &PoolId, error: &SdkError<E, Response>) -> Failure
+/// Classifies and logs an error. AWS's message is not logged: for a wrong signature it repeats the
+/// signed headers, including the session token.
+fn classify_and_log<E>(
+    operation: Operation,
+    pool: &PoolId,
+    error: &SdkError<E, Response>,
+) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -229,7 +235,7 @@ where
             let (status, code) = (context.raw().status().as_u16(), context.err().code());
             debug!(%pool, operation, reason, status, code, "call failed");
         }
-        _ => debug!(%pool, operation, reason, error = classify::chain(error), "call failed"),
+        _ => debug!(%pool, operation, reason, error = classify::error_chain(error), "call failed"),
     }
     failure
 }

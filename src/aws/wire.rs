@@ -1,5 +1,5 @@
-//! Interceptors that look at requests and answers on the wire: where a request goes, how long an
-//! answer is, and whether it holds a number at all.
+//! Interceptors of requests and answers: they enforce TLS, limit the length of an answer, and detect
+//! an absent number.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,15 +22,15 @@ use thiserror::Error;
 use crate::config::is_loopback;
 
 /// The longest answer that is read, in bytes. One of `DescribeIdentityUsage` has about 250.
-const MAX_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// A signed request was about to leave the machine without TLS.
 #[derive(Debug, Error)]
-#[error("the endpoint is plain http to another machine; https is needed, whoever set it")]
+#[error("the endpoint is plain http to another machine; only https is allowed")]
 pub(super) struct PlainHttp;
 
-/// Keeps signed requests on TLS, wherever the endpoint came from (environment and profiles can set
-/// it too), and answers short.
+/// Rejects requests without TLS except to loopback, also if environment or profile set the endpoint,
+/// and limits answers to [`MAX_ANSWER_BYTES`].
 #[derive(Debug)]
 pub(super) struct EgressGuard;
 
@@ -59,7 +59,7 @@ impl Intercept for EgressGuard {
     ) -> Result<(), BoxError> {
         let response = context.response_mut();
         let body = response.take_body();
-        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER));
+        *response.body_mut() = SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER_BYTES));
         Ok(())
     }
 }
@@ -70,20 +70,19 @@ impl Intercept for EgressGuard {
 pub(super) struct DatasetCountPresence(Arc<AtomicBool>);
 
 impl DatasetCountPresence {
-    /// Whether the answer held a `DatasetCount` other than null.
     pub(super) fn is_given(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Body {
     #[serde(rename = "IdentityUsage")]
-    usage: Option<Counted>,
+    usage: Option<BodyUsage>,
 }
 
 #[derive(Deserialize)]
-struct Counted {
+struct BodyUsage {
     #[serde(rename = "DatasetCount")]
     dataset_count: Option<IgnoredAny>,
 }
@@ -101,9 +100,9 @@ impl Intercept for DatasetCountPresence {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.response().body().bytes().unwrap_or_default();
-        let answer: Option<Answer> = serde_json::from_slice(body).ok();
-        let given = answer
-            .and_then(|answer| answer.usage)
+        let body: Option<Body> = serde_json::from_slice(body).ok();
+        let given = body
+            .and_then(|body| body.usage)
             .is_some_and(|usage| usage.dataset_count.is_some());
         self.0.store(given, Ordering::Relaxed);
         Ok(())

@@ -1,6 +1,6 @@
-//! The loop that acts on the schedule: makes calls, reports their ends, informs the observer.
+//! The loop that executes the schedule: makes calls, returns their results, notifies the observer.
 //!
-//! [`Poller`] is the task, [`PollerHandle`] is how everything else speaks to it.
+//! [`Poller`] is the task. [`PollerHandle`] sends it commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,35 +19,35 @@ use crate::job::{Job, Target};
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
-    Call, CredentialEvent, Ended, NextPoll, Paging, Retry, Schedule, Step, TargetChange, Then,
-    Ticket, TicketId,
+    AfterCall, Call, CredentialEvent, EndedCall, NextPoll, Paging, Retry, Schedule, Step,
+    TargetChange, Ticket, TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
 
-/// The longest time between two rounds of the loop, so that a stall shows.
+/// The longest time between two turns of the loop, which is also the resolution of its heartbeat.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
-/// A call that exceeds its own timeouts by this much is aborted: the source is at fault, and the
-/// slot is freed.
+/// A call that exceeds its own timeout by this much is aborted, so that its slot is freed even if the
+/// API does not enforce the timeout.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
-/// The longest wait for an explanation. The loop runs every second, so a poller that does not answer
-/// by then has died or hangs, which the caller has to show.
+/// The longest wait for an explanation. The loop turns every second, so a poller that does not respond
+/// in this time has ended or hangs.
 const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Requests for an explanation that may wait.
 const MAX_QUEUED_EXPLANATIONS: usize = 4;
-/// The most pages of one answer. A service that sends more repeats itself.
+/// The most pages of one answer. A service that sends more is assumed to loop.
 const MAX_PAGES: u32 = 100;
 
-/// The task of a call panicked: a bug, so the poller ends.
+/// The task of a call panicked. That is a bug, and it ends the poller.
 #[derive(Debug, Error)]
 #[error("an API call panicked: {0}")]
 pub struct CallPanicked(#[from] JoinError);
 
-/// The poller has ended, or ends.
+/// The poller has ended.
 #[derive(Debug, Error)]
-#[error("the poller does not answer")]
+#[error("the poller has ended")]
 pub struct PollerGone;
 
-/// Learns what the poller does. Every method is called by the poller's task and must return soon.
+/// Receives the events of the poller. The poller's task calls every method, so each must return soon.
 pub trait PollObserver: Send + Sync + 'static {
     /// One API call has ended, after `took`.
     fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>);
@@ -55,35 +55,35 @@ pub trait PollObserver: Send + Sync + 'static {
     /// One poll has ended.
     fn polled(&self, observation: &Observation);
 
-    /// From now on these targets are polled, and observations name their positions.
+    /// From now on these targets are polled. Later observations hold positions in them.
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff);
 }
 
-/// Other targets to go on with, and how to poll them.
-struct NewTargets {
+/// The command to replace the targets.
+struct ReplaceTargets {
     targets: Arc<Targets>,
     api: Arc<dyn Api>,
     settings: config::PollSettings,
     applied: oneshot::Sender<TargetDiff>,
 }
 
-/// Asks when targets will be polled next.
-struct Explain {
-    targets: Arc<Targets>,
-    about: Vec<Target>,
+/// The request for the next polls of some targets.
+struct ExplainRequest {
+    all_targets: Arc<Targets>,
+    targets: Vec<Target>,
     explained: oneshot::Sender<Vec<Option<NextPoll>>>,
 }
 
-/// Speaks to a [`Poller`].
+/// Sends commands to a [`Poller`].
 #[derive(Clone)]
 pub struct PollerHandle {
-    new_targets: mpsc::Sender<NewTargets>,
-    explain: mpsc::Sender<Explain>,
+    new_targets: mpsc::Sender<ReplaceTargets>,
+    explain: mpsc::Sender<ExplainRequest>,
     progress: Arc<Progress>,
 }
 
 impl PollerHandle {
-    /// Goes on with other targets, another API and other settings; returns what stayed.
+    /// Replaces targets, API and settings. Returns how the targets changed.
     ///
     /// # Errors
     /// When the poller has ended.
@@ -94,7 +94,7 @@ impl PollerHandle {
         settings: config::PollSettings,
     ) -> Result<TargetDiff, PollerGone> {
         let (applied, diff) = oneshot::channel();
-        let new_targets = NewTargets {
+        let new_targets = ReplaceTargets {
             targets,
             api,
             settings,
@@ -107,33 +107,36 @@ impl PollerHandle {
         diff.await.map_err(|_| PollerGone)
     }
 
-    /// When each of these targets of `targets` will be polled next. `None` where that is unknown:
-    /// for all, when the poller does not answer in 2 s or polls other targets by now.
-    pub async fn explain(&self, targets: &Arc<Targets>, about: &[Target]) -> Vec<Option<NextPoll>> {
+    /// The next poll of each of `targets`, which are positions in `all_targets`. `None` where it is
+    /// unknown. All are unknown when the poller does not respond in 2 s or polls other targets now.
+    pub async fn explain(
+        &self,
+        all_targets: &Arc<Targets>,
+        targets: &[Target],
+    ) -> Vec<Option<NextPoll>> {
         let (explained, explanation) = oneshot::channel();
-        let request = Explain {
-            targets: Arc::clone(targets),
-            about: about.to_vec(),
+        let request = ExplainRequest {
+            all_targets: Arc::clone(all_targets),
+            targets: targets.to_vec(),
             explained,
         };
-        let asked = async {
+        let response = async {
             self.explain.send(request).await.ok()?;
             explanation.await.ok()
         };
-        let answered = tokio::time::timeout(EXPLAIN_TIMEOUT, asked).await;
-        let mut next = answered.ok().flatten().unwrap_or_default();
-        next.resize(about.len(), None);
+        let response = tokio::time::timeout(EXPLAIN_TIMEOUT, response).await;
+        let mut next = response.ok().flatten().unwrap_or_default();
+        next.resize(targets.len(), None);
         next
     }
 
-    /// The present state of the work.
     #[must_use]
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
 }
 
-/// Polls all targets until it is stopped.
+/// The task that polls all targets.
 pub struct Poller {
     api: Arc<dyn Api>,
     targets: Arc<Targets>,
@@ -142,13 +145,13 @@ pub struct Poller {
     retry: Retry,
     settings: config::PollSettings,
     progress: Arc<Progress>,
-    calls: JoinSet<EndedCall>,
-    new_targets: mpsc::Receiver<NewTargets>,
-    explain: mpsc::Receiver<Explain>,
+    calls: JoinSet<CallResult>,
+    new_targets: mpsc::Receiver<ReplaceTargets>,
+    explain: mpsc::Receiver<ExplainRequest>,
 }
 
-/// An API call that has ended.
-struct EndedCall {
+/// An API call and its result.
+struct CallResult {
     ticket: TicketId,
     job: Job,
     asked: Moment,
@@ -157,7 +160,7 @@ struct EndedCall {
 }
 
 impl Poller {
-    /// A poller of [`Operation::POLLED`] whose first turns begin now, and its handle.
+    /// A poller of [`Operation::POLLED`] and its handle. The first cadence begins now.
     #[must_use]
     pub fn new(
         api: Arc<dyn Api>,
@@ -168,7 +171,7 @@ impl Poller {
         Self::of_operations(&Operation::POLLED, api, targets, settings, clock)
     }
 
-    /// The same for other operations.
+    /// A poller of other operations and its handle.
     #[must_use]
     pub fn of_operations(
         operations: &'static [Operation],
@@ -201,7 +204,7 @@ impl Poller {
         (poller, handle)
     }
 
-    /// Polls until `stop` and informs `observer`. Calls in flight are then dropped.
+    /// Polls until `stop`, and notifies `observer`. On stop, calls in flight are dropped.
     ///
     /// # Errors
     /// When a call panics.
@@ -215,7 +218,7 @@ impl Poller {
             let mut wake = now + MAX_SLEEP;
             while self.calls.len() < self.settings.max_in_flight {
                 match self.schedule.next(now, self.settings.max_in_flight) {
-                    Step::Call(call) => self.call(call),
+                    Step::Call(call) => self.spawn_call(call),
                     Step::Wait(until) => {
                         wake = wake.min(until);
                         break;
@@ -225,25 +228,23 @@ impl Poller {
             self.progress
                 .beat(now, self.schedule.oldest_due(), self.schedule.budgets());
             tokio::select! {
-                // Ended calls go before explanations, each of which takes a pass over all jobs.
+                // Results go before explanations, each of which takes a pass over all jobs.
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 Some(new) = self.new_targets.recv() => self.apply_targets(new, &*observer),
-                Some(ended) = self.calls.join_next() => self.ended(ended?, &*observer),
+                Some(result) = self.calls.join_next() => self.end_call(result?, &*observer),
                 Some(request) = self.explain.recv() => self.explain(request),
                 () = self.clock.sleep_until(wake) => {}
             }
         }
     }
 
-    fn call(
-        &mut self,
-        Call {
+    fn spawn_call(&mut self, call: Call) {
+        let Call {
             ticket,
             job,
             continuation,
-        }: Call,
-    ) {
+        } = call;
         let (api, targets) = (Arc::clone(&self.api), Arc::clone(&self.targets));
         let (clock, deadline) = (self.clock.clone(), self.settings.timeout + TIMEOUT_GRACE);
         self.calls.spawn(async move {
@@ -257,7 +258,7 @@ impl Poller {
             let reply = tokio::time::timeout(deadline, api.call(request)).await;
             let reply = reply.unwrap_or(Err(Failure::Timeout));
             let took = clock.now().mono.since(asked.mono);
-            EndedCall {
+            CallResult {
                 ticket,
                 job,
                 asked,
@@ -267,43 +268,44 @@ impl Poller {
         });
     }
 
-    fn ended(&mut self, ended: EndedCall, observer: &impl PollObserver) {
-        let EndedCall {
+    fn end_call(&mut self, result: CallResult, observer: &impl PollObserver) {
+        let CallResult {
             ticket: id,
             job,
             asked,
             took,
             reply,
-        } = ended;
+        } = result;
         let ticket = self.schedule.ticket(id);
-        let reply = reply.and_then(|reply| check(reply, job.operation, ticket));
+        let reply = reply.and_then(|reply| check_reply(reply, job.operation, ticket));
         let failure = reply.as_ref().err().copied();
         observer.called(job.operation, took, failure);
         // Without a ticket, the target is no longer polled.
         let Some(ticket) = ticket else { return };
         let asked = ticket.paging.as_ref().map_or(asked, |paging| paging.asked);
         let now = self.clock.now().mono;
-        let (then, result) = match reply {
+        let (after, result) = match reply {
             Ok(Reply::More(continuation)) => {
                 let continuation = Arc::new(continuation);
                 (
-                    Then::Page(Paging {
+                    AfterCall::NextPage(Paging {
                         continuation,
                         asked,
                     }),
                     None,
                 )
             }
-            Ok(Reply::Done(answer)) => (Then::Finish, Some(Ok(answer))),
+            Ok(Reply::Done(answer)) => (AfterCall::Finish, Some(Ok(answer))),
             Err(failure) => match self
                 .retry
-                .wait(ticket.attempt, failure, self.chance(ticket))
+                .wait(ticket.attempt, failure, self.jitter(ticket))
             {
-                Some(wait) => (Then::Retry(wait), None),
-                None => (Then::Finish, Some(Err(failure))),
+                Some(wait) => (AfterCall::Retry(wait), None),
+                None => (AfterCall::Finish, Some(Err(failure))),
             },
         };
-        let Some(Ended { ticket, event }) = self.schedule.ended(id, failure, then, now) else {
+        let Some(EndedCall { ticket, event }) = self.schedule.end_call(id, failure, after, now)
+        else {
             return;
         };
         if let Some(event) = event {
@@ -336,8 +338,8 @@ impl Poller {
         }
     }
 
-    fn apply_targets(&mut self, new: NewTargets, observer: &impl PollObserver) {
-        let NewTargets {
+    fn apply_targets(&mut self, new: ReplaceTargets, observer: &impl PollObserver) {
+        let ReplaceTargets {
             targets,
             api,
             settings,
@@ -356,28 +358,26 @@ impl Poller {
         self.retry = Retry::new(settings.attempts);
         (self.targets, self.api, self.settings) = (targets, api, settings);
         observer.targets_changed(&self.targets, &diff);
-        // The caller may have gone.
+        // The caller may have stopped waiting.
         let _ = applied.send(diff);
     }
 
-    fn explain(
-        &self,
-        Explain {
+    fn explain(&self, request: ExplainRequest) {
+        let ExplainRequest {
+            all_targets,
             targets,
-            about,
             explained,
-        }: Explain,
-    ) {
+        } = request;
         let now = self.clock.now().mono;
-        let same = Arc::ptr_eq(&targets, &self.targets);
-        let about = if same { &about[..] } else { &[] };
-        // The caller may have gone.
-        let _ = explained.send(self.schedule.explain(about, now));
+        let is_current = Arc::ptr_eq(&all_targets, &self.targets);
+        let targets = if is_current { &targets[..] } else { &[] };
+        // The caller may have stopped waiting.
+        let _ = explained.send(self.schedule.explain(targets, now));
     }
 
-    /// A number in 0..1 that differs between targets, attempts and polls, but is the same when a
-    /// run is repeated.
-    fn chance(&self, ticket: &Ticket) -> f64 {
+    /// A number in 0..1 for the wait before a retry. It differs between targets, attempts and polls,
+    /// and is the same when a run is repeated.
+    fn jitter(&self, ticket: &Ticket) -> f64 {
         let pool = &self.targets.pool(ticket.job.target).id;
         let identity = self.targets.identity(ticket.job.target);
         let began = ticket.poll_began.since(Mono::START).as_nanos();
@@ -387,8 +387,12 @@ impl Poller {
     }
 }
 
-/// Refuses answers to another operation, and pages without end.
-fn check(reply: Reply, operation: Operation, ticket: Option<&Ticket>) -> Result<Reply, Failure> {
+/// Rejects an answer to another operation, and an answer of more than [`MAX_PAGES`].
+fn check_reply(
+    reply: Reply,
+    operation: Operation,
+    ticket: Option<&Ticket>,
+) -> Result<Reply, Failure> {
     let pages = ticket.map_or(1, |ticket| ticket.calls);
     match &reply {
         Reply::Done(answer) if answer.is_to(operation) => Ok(reply),
@@ -396,7 +400,7 @@ fn check(reply: Reply, operation: Operation, ticket: Option<&Ticket>) -> Result<
         Reply::Done(_) | Reply::More(_) => {
             debug!(
                 operation = operation.as_str(),
-                pages, "the answer is to another operation, or its pages do not end"
+                pages, "the answer is to another operation, or has too many pages"
             );
             Err(Failure::Malformed)
         }

@@ -7,10 +7,9 @@ use crate::loading;
 use std::path::Path;
 use std::sync::Mutex;
 
-/// Answers after `takes`, with `answer`; records when it was called and how many calls were in
-/// flight at most.
+/// Answers after `latency`, with `answer`. Records the times of its calls and the most in flight.
 struct Fake {
-    takes: Duration,
+    latency: Duration,
     answer: fn(usize) -> Result<Reply, Failure>,
     clock: Clock,
     seen: Mutex<Seen>,
@@ -18,16 +17,16 @@ struct Fake {
 
 #[derive(Default)]
 struct Seen {
-    asked: Vec<Mono>,
+    called_at: Vec<Mono>,
     tokens: Vec<Option<String>>,
     in_flight: usize,
-    most_in_flight: usize,
+    max_in_flight: usize,
 }
 
 impl Fake {
-    fn new(takes: Duration, answer: fn(usize) -> Result<Reply, Failure>, clock: Clock) -> Self {
+    fn new(latency: Duration, answer: fn(usize) -> Result<Reply, Failure>, clock: Clock) -> Self {
         Self {
-            takes,
+            latency,
             answer,
             clock,
             seen: Mutex::default(),
@@ -40,14 +39,14 @@ impl Api for Fake {
         Box::pin(async move {
             let number = {
                 let mut seen = self.seen.lock().unwrap();
-                seen.asked.push(self.clock.now().mono);
+                seen.called_at.push(self.clock.now().mono);
                 seen.tokens
                     .push(request.continuation.map(|page| page.token.clone()));
                 seen.in_flight += 1;
-                seen.most_in_flight = seen.most_in_flight.max(seen.in_flight);
-                seen.asked.len()
+                seen.max_in_flight = seen.max_in_flight.max(seen.in_flight);
+                seen.called_at.len()
             };
-            tokio::time::sleep(self.takes).await;
+            tokio::time::sleep(self.latency).await;
             self.seen.lock().unwrap().in_flight -= 1;
             let reply = (self.answer)(number)?;
             Ok(match (reply, request.operation) {
@@ -61,12 +60,12 @@ impl Api for Fake {
 }
 
 #[derive(Default)]
-struct Heard {
+struct Recorded {
     calls: Mutex<Vec<Option<Failure>>>,
     polls: Mutex<Vec<Observation>>,
 }
 
-impl PollObserver for Heard {
+impl PollObserver for Recorded {
     fn called(&self, _: Operation, _: Duration, failure: Option<Failure>) {
         self.calls.lock().unwrap().push(failure);
     }
@@ -97,23 +96,23 @@ async fn run(
     identities: usize,
     source: Fake,
     seconds: u64,
-) -> (Arc<Fake>, Arc<Heard>, Arc<Progress>) {
+) -> (Arc<Fake>, Arc<Recorded>, Arc<Progress>) {
     let (targets, settings) = configured(poll, identities);
     let (clock, source) = (source.clock.clone(), Arc::new(source));
     let (poller, handle) = Poller::new(source.clone(), targets, settings, clock.clone());
-    let (heard, stop) = (Arc::new(Heard::default()), CancellationToken::new());
+    let (recorded, stop) = (Arc::new(Recorded::default()), CancellationToken::new());
     let stopped = async {
         clock
             .sleep_until(Mono::START + Duration::from_secs(seconds))
             .await;
         stop.cancel();
     };
-    let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), stop.clone()), stopped);
+    let (ended, ()) = tokio::join!(poller.run(Arc::clone(&recorded), stop.clone()), stopped);
     ended.unwrap();
-    (source, heard, Arc::clone(handle.progress()))
+    (source, recorded, Arc::clone(handle.progress()))
 }
 
-fn fine(_: usize) -> Result<Reply, Failure> {
+fn success(_: usize) -> Result<Reply, Failure> {
     Ok(Reply::Done(Answer::Identity(Usage {
         datasets: Some(1),
         ..Usage::default()
@@ -121,16 +120,16 @@ fn fine(_: usize) -> Result<Reply, Failure> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn everyone_is_polled_once_an_interval() {
-    let source = Fake::new(Duration::from_millis(30), fine, Clock::anchored(0.0));
-    let (source, heard, _) = run("interval: 10s, rate_limit: 1000", 100, source, 30).await;
-    let calls = source.seen.lock().unwrap().asked.len();
+async fn each_target_is_polled_once_an_interval() {
+    let source = Fake::new(Duration::from_millis(30), success, Clock::anchored(0.0));
+    let (source, recorded, _) = run("interval: 10s, rate_limit: 1000", 100, source, 30).await;
+    let calls = source.seen.lock().unwrap().called_at.len();
     assert!(
         (302..=303).contains(&calls),
         "{calls} calls: 101 targets, three intervals"
     );
     assert!(
-        heard
+        recorded
             .polls
             .lock()
             .unwrap()
@@ -140,8 +139,8 @@ async fn everyone_is_polled_once_an_interval() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn neither_ceiling_is_ever_passed() {
-    let source = Fake::new(Duration::from_millis(700), fine, Clock::anchored(0.0));
+async fn neither_ceiling_is_exceeded() {
+    let source = Fake::new(Duration::from_millis(700), success, Clock::anchored(0.0));
     let (source, ..) = run(
         "interval: 5s, rate_limit: 40, max_in_flight: 25",
         500,
@@ -150,29 +149,33 @@ async fn neither_ceiling_is_ever_passed() {
     )
     .await;
     let seen = source.seen.lock().unwrap();
-    assert_eq!(seen.most_in_flight, 25);
-    assert!(seen.asked.len() > 2_000, "{} calls", seen.asked.len());
-    for (index, first) in seen.asked.iter().enumerate() {
-        let within =
-            seen.asked[index..].partition_point(|call| call.since(*first) < Duration::from_secs(1));
+    assert_eq!(seen.max_in_flight, 25);
+    assert!(
+        seen.called_at.len() > 2_000,
+        "{} calls",
+        seen.called_at.len()
+    );
+    for (index, first) in seen.called_at.iter().enumerate() {
+        let within = seen.called_at[index..]
+            .partition_point(|call| call.since(*first) < Duration::from_secs(1));
         assert!(within <= 43, "{within} calls in a second");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_outlives_its_timeout_is_cut_off_and_its_slot_comes_back() {
+async fn a_call_that_exceeds_its_timeout_is_aborted_and_its_slot_is_freed() {
     let forever = Duration::from_secs(1_000_000);
-    let source = Fake::new(forever, fine, Clock::anchored(0.0));
-    let (source, heard, _) = run(
+    let source = Fake::new(forever, success, Clock::anchored(0.0));
+    let (source, recorded, _) = run(
         "interval: 10s, timeout: 2s, attempts: 1, max_in_flight: 1",
         1,
         source,
         60,
     )
     .await;
-    assert!(source.seen.lock().unwrap().asked.len() >= 11);
+    assert!(source.seen.lock().unwrap().called_at.len() >= 11);
     assert!(
-        heard
+        recorded
             .polls
             .lock()
             .unwrap()
@@ -183,22 +186,22 @@ async fn a_call_that_outlives_its_timeout_is_cut_off_and_its_slot_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_are_calls_and_the_last_one_counts() {
-    let third_time_lucky = |number: usize| {
+    let every_third_succeeds = |number: usize| {
         if number.is_multiple_of(3) {
-            fine(number)
+            success(number)
         } else {
             Err(Failure::Throttled)
         }
     };
-    let source = Fake::new(Duration::ZERO, third_time_lucky, Clock::anchored(0.0));
-    let (_, heard, _) = run(
+    let source = Fake::new(Duration::ZERO, every_third_succeeds, Clock::anchored(0.0));
+    let (_, recorded, _) = run(
         "interval: 300s, attempts: 3, rate_limit: 1000",
         0,
         source,
         600,
     )
     .await;
-    let polls = heard.polls.lock().unwrap();
+    let polls = recorded.polls.lock().unwrap();
     assert!(polls.len() >= 2);
     for poll in polls.iter() {
         assert_eq!((poll.calls, poll.failure()), (3, None));
@@ -208,16 +211,16 @@ async fn attempts_are_calls_and_the_last_one_counts() {
             poll.took
         );
     }
-    assert_eq!(heard.calls.lock().unwrap().len(), 3 * polls.len());
+    assert_eq!(recorded.calls.lock().unwrap().len(), 3 * polls.len());
 }
 
 #[tokio::test(start_paused = true)]
-async fn too_much_to_do_shows_as_lag_and_sweep_time() {
+async fn overload_shows_as_lag_and_sweep_time() {
     let clock = Clock::anchored(0.0);
     let (.., progress) = run(
         "interval: 1s, rate_limit: 2",
         100,
-        Fake::new(Duration::ZERO, fine, clock.clone()),
+        Fake::new(Duration::ZERO, success, clock.clone()),
         20,
     )
     .await;
@@ -258,18 +261,18 @@ async fn an_answer_in_pages_is_one_poll_of_several_calls() {
         settings,
         clock.clone(),
     );
-    let (heard, stop) = (Arc::new(Heard::default()), CancellationToken::new());
+    let (recorded, stop) = (Arc::new(Recorded::default()), CancellationToken::new());
     let stopped = async {
         clock
             .sleep_until(Mono::START + Duration::from_secs(60))
             .await;
         stop.cancel();
     };
-    let (ended, ()) = tokio::join!(poller.run(Arc::clone(&heard), stop.clone()), stopped);
+    let (ended, ()) = tokio::join!(poller.run(Arc::clone(&recorded), stop.clone()), stopped);
     ended.unwrap();
-    let (seen, polls) = (source.seen.lock().unwrap(), heard.polls.lock().unwrap());
+    let (seen, polls) = (source.seen.lock().unwrap(), recorded.polls.lock().unwrap());
     assert!(polls.len() > 90, "{} polls", polls.len());
-    assert!(heard.calls.lock().unwrap().len() / 3 - polls.len() <= 1);
+    assert!(recorded.calls.lock().unwrap().len() / 3 - polls.len() <= 1);
     for (index, poll) in polls.iter().enumerate() {
         let number = 3 * index as u32 + 3;
         let usage = Usage {
@@ -282,16 +285,16 @@ async fn an_answer_in_pages_is_one_poll_of_several_calls() {
         );
         assert_eq!(
             poll.asked.mono,
-            seen.asked[3 * index],
+            seen.called_at[3 * index],
             "as old as its first page"
         );
         let tokens = [None, Some(number - 2), Some(number - 1)];
         let tokens = tokens.map(|token| token.map(|number| number.to_string()));
         assert_eq!(seen.tokens[3 * index..][..3], tokens);
     }
-    for (index, first) in seen.asked.iter().enumerate() {
+    for (index, first) in seen.called_at.iter().enumerate() {
         let second = Duration::from_secs(1);
-        let within = seen.asked[index..].partition_point(|call| call.since(*first) < second);
+        let within = seen.called_at[index..].partition_point(|call| call.since(*first) < second);
         assert!(within <= 6, "{within} calls in a second, pages included");
     }
 }
@@ -309,8 +312,8 @@ async fn pages_without_end_and_answers_to_something_else_are_malformed() {
     let poll = "interval: 60s, rate_limit: 1000, attempts: 1";
     for (answer, calls) in [(endless as fn(usize) -> _, MAX_PAGES), (wrong, 1)] {
         let source = Fake::new(Duration::ZERO, answer, Clock::anchored(0.0));
-        let (_, heard, _) = run(poll, 1, source, 60).await;
-        let polls = heard.polls.lock().unwrap();
+        let (_, recorded, _) = run(poll, 1, source, 60).await;
+        let polls = recorded.polls.lock().unwrap();
         let about_identity =
             |poll: &&Observation| poll.job.operation == Operation::DescribeIdentityUsage;
         let poll = polls.iter().find(about_identity).unwrap();
@@ -322,9 +325,9 @@ async fn pages_without_end_and_answers_to_something_else_are_malformed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_handle_explains_and_applies_targets_until_the_poller_is_gone() {
+async fn the_handle_explains_and_applies_targets_until_the_poller_ends() {
     let clock = Clock::anchored(0.0);
-    let source = Arc::new(Fake::new(Duration::from_millis(30), fine, clock.clone()));
+    let source = Arc::new(Fake::new(Duration::from_millis(30), success, clock.clone()));
     let (old, settings) = configured("interval: 10s", 3);
     let (new, _) = configured("interval: 10s", 5);
     let (poller, handle) = Poller::new(
@@ -335,7 +338,7 @@ async fn the_handle_explains_and_applies_targets_until_the_poller_is_gone() {
     );
     let stop = CancellationToken::new();
     let about = [Target::identity(PoolIndex(0), 2)];
-    let speaking = async {
+    let commands = async {
         let explained = handle.explain(&old, &about).await;
         assert!(explained[0].unwrap().at <= Mono::START + Duration::from_secs(10));
         let applied = handle.apply_targets(Arc::clone(&new), source.clone(), settings.clone());
@@ -344,13 +347,13 @@ async fn the_handle_explains_and_applies_targets_until_the_poller_is_gone() {
         assert_eq!(
             handle.explain(&old, &about).await,
             [None],
-            "others are polled by now"
+            "other targets are polled now"
         );
         assert!(handle.explain(&new, &about).await[0].is_some());
         stop.cancel();
     };
-    let heard = Arc::new(Heard::default());
-    let (ended, ()) = tokio::join!(poller.run(heard, stop.clone()), speaking);
+    let recorded = Arc::new(Recorded::default());
+    let (ended, ()) = tokio::join!(poller.run(recorded, stop.clone()), commands);
     ended.unwrap();
     assert_eq!(handle.explain(&new, &about).await, [None]);
     assert!(handle.apply_targets(old, source, settings).await.is_err());

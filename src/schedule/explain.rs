@@ -1,4 +1,4 @@
-//! When a target will be polled next, and why then: the schedule explained to people.
+//! When a target will be polled next, and for which reason. The status page shows it.
 
 use std::time::Duration;
 
@@ -12,83 +12,83 @@ use crate::job::Target;
 pub struct NextPoll {
     /// Expected start; [`Mono::NEVER`] if unknown; in the past if the call is in flight.
     pub at: Mono,
-    /// Why then.
     pub reason: NextPollReason,
 }
 
-/// Why a target is polled when it is.
+/// What determines the time of a target's next poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NextPollReason {
     /// The call is in flight, as this attempt, from 1.
     InFlight(u32),
-    /// It is the target's turn, once in an interval.
+    /// The target's regular turn, once in an interval.
     Turn,
     /// The target fails permanently and has one turn in this many intervals.
     Slowed(u32),
-    /// This many attempts have failed, and the next one waits.
+    /// This many attempts have failed; the next one waits.
     Retry(u32),
-    /// The answer comes in pages, and the next page is due.
+    /// The answer comes in pages; the next page is due.
     NextPage,
-    /// The turn has come, but this many others wait longer for the budget, at this many calls per
-    /// second.
+    /// The turn has passed, but this many other jobs of the budget have waited longer. The budget
+    /// makes this many calls per second.
     Overdue(usize, f64),
-    /// The credentials of the budget do not work, and this is its next probe, about any target.
+    /// The credentials of the budget do not work. This is its next probe, which may call about
+    /// another target.
     Credentials,
 }
 
 impl Schedule {
-    /// When each of these targets will be polled next; the earliest of its jobs. One pass over all
-    /// jobs that wait.
+    /// The next poll of each of these targets: the earliest of its jobs. Takes one pass over all
+    /// waiting jobs.
     #[must_use]
-    pub fn explain(&self, about: &[Target], now: Mono) -> Vec<Option<NextPoll>> {
-        let jobs = about
-            .iter()
-            .enumerate()
-            .flat_map(|(place, target)| self.jobs.about(*target).map(move |index| (index, place)));
+    pub fn explain(&self, targets: &[Target], now: Mono) -> Vec<Option<NextPoll>> {
+        let jobs = targets.iter().enumerate().flat_map(|(position, target)| {
+            let jobs = self.jobs.of_target(*target);
+            jobs.map(move |index| (index, position))
+        });
         let mut wanted: Vec<_> = jobs.collect();
         wanted.sort_unstable();
-        let places = |index| {
+        let positions = |index| {
             let first = wanted.partition_point(|(other, _)| *other < index);
             let same = wanted[first..]
                 .iter()
                 .take_while(move |(other, _)| *other == index);
-            same.map(|(_, place)| *place)
+            same.map(|(_, position)| *position)
         };
-        let mut next: Vec<Option<NextPoll>> = vec![None; about.len()];
-        let mut earliest = |place: usize, poll: NextPoll| {
-            let known = &mut next[place];
+        let mut next: Vec<Option<NextPoll>> = vec![None; targets.len()];
+        let mut earliest = |position: usize, poll: NextPoll| {
+            let known = &mut next[position];
             if known.is_none_or(|known| poll.at < known.at) {
                 *known = Some(poll);
             }
         };
         for queue in &self.queues {
-            let mut held_up = Vec::new();
+            let mut delayed = Vec::new();
             for (due, index) in queue.waiting() {
-                for place in places(index) {
+                for position in positions(index) {
                     if queue.probe_at().is_some() || due <= now {
-                        held_up.push((due, place));
+                        delayed.push((due, position));
                     } else {
                         earliest(
-                            place,
+                            position,
                             NextPoll {
                                 at: due,
-                                reason: self.reason(index),
+                                reason: self.due_reason(index),
                             },
                         );
                     }
                 }
             }
-            for (place, poll) in explain_held_up(queue, held_up, now) {
-                earliest(place, poll);
+            for (position, poll) in explain_delayed(queue, delayed, now) {
+                earliest(position, poll);
             }
         }
         for ticket in self.in_flight.values() {
             let reason = NextPollReason::InFlight(ticket.attempt);
-            for place in places(ticket.index) {
+            for position in positions(ticket.index) {
                 earliest(
-                    place,
+                    position,
                     NextPoll {
-                        at: ticket.sent,
+                        at: ticket.sent_at,
                         reason,
                     },
                 );
@@ -97,9 +97,9 @@ impl Schedule {
         next
     }
 
-    /// Why a job that waits is due when it is.
-    fn reason(&self, index: super::JobIndex) -> NextPollReason {
-        match (self.begun.get(&index), self.slowed.get(&index)) {
+    /// What determines the due time of a waiting job.
+    fn due_reason(&self, index: super::JobIndex) -> NextPollReason {
+        match (self.unfinished.get(&index), self.slowed.get(&index)) {
             (Some(poll), _) if poll.attempts > 0 => NextPollReason::Retry(poll.attempts),
             (Some(_), _) => NextPollReason::NextPage,
             (None, Some(slowdown @ 2..)) => NextPollReason::Slowed(*slowdown),
@@ -108,10 +108,10 @@ impl Schedule {
     }
 }
 
-/// What holds up jobs that are due: the probe, or others that have waited longer.
-fn explain_held_up(
+/// The next polls of delayed jobs: those that wait for a probe or for jobs that have waited longer.
+fn explain_delayed(
     queue: &BudgetQueue,
-    mut held_up: Vec<(Mono, usize)>,
+    mut delayed: Vec<(Mono, usize)>,
     now: Mono,
 ) -> Vec<(usize, NextPoll)> {
     if let Some(at) = queue.probe_at() {
@@ -119,18 +119,18 @@ fn explain_held_up(
             at,
             reason: NextPollReason::Credentials,
         };
-        return held_up
+        return delayed
             .into_iter()
-            .map(|(_, place)| (place, poll))
+            .map(|(_, position)| (position, poll))
             .collect();
     }
-    if held_up.is_empty() {
+    if delayed.is_empty() {
         return Vec::new();
     }
-    held_up.sort_unstable();
-    let mut ahead = vec![0_usize; held_up.len()];
+    delayed.sort_unstable();
+    let mut ahead = vec![0_usize; delayed.len()];
     for (due, _) in queue.waiting() {
-        if let Some(count) = ahead.get_mut(held_up.partition_point(|(other, _)| *other <= due)) {
+        if let Some(count) = ahead.get_mut(delayed.partition_point(|(other, _)| *other <= due)) {
             *count += 1;
         }
     }
@@ -138,17 +138,17 @@ fn explain_held_up(
         *sum += count;
         Some(*sum)
     });
-    let explained = |(ahead, (_, place)): (usize, (Mono, usize))| {
+    let explained = |(ahead, (_, position)): (usize, (Mono, usize))| {
         let at = now + Duration::from_secs_f64(ahead as f64 / queue.rate());
         (
-            place,
+            position,
             NextPoll {
                 at,
                 reason: NextPollReason::Overdue(ahead, queue.rate()),
             },
         )
     };
-    running.zip(held_up).map(explained).collect()
+    running.zip(delayed).map(explained).collect()
 }
 
 #[cfg(test)]
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
     use crate::api::{Failure, Operation};
     use crate::job::PoolIndex;
-    use crate::schedule::{Call, Step, Then};
+    use crate::schedule::{AfterCall, Call, Step};
     use crate::targets::Targets;
 
     const IDENTITIES: usize = 20;
@@ -180,16 +180,16 @@ mod tests {
         Mono::START + Duration::from_secs(seconds)
     }
 
-    fn calls(schedule: &mut Schedule, now: Mono, most: usize) -> Vec<Call> {
+    fn calls(schedule: &mut Schedule, now: Mono, max: usize) -> Vec<Call> {
         let mut calls = Vec::new();
-        while let (true, Step::Call(call)) = (calls.len() < most, schedule.next(now, 1_000)) {
+        while let (true, Step::Call(call)) = (calls.len() < max, schedule.next(now, 1_000)) {
             calls.push(call);
         }
         calls
     }
 
     #[test]
-    fn in_good_times_everyone_has_a_turn_within_the_interval() {
+    fn without_failures_each_target_has_a_turn_within_the_interval() {
         let explained = schedule(1_000.0).explain(&all(), Mono::START);
         for next in explained {
             let next = next.unwrap();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_overdue_go_by_the_budget_and_in_order() {
+    fn overdue_jobs_go_at_the_rate_of_the_budget_and_in_order() {
         let mut schedule = schedule(2.0);
         let now = seconds(100);
         let mut nexts: Vec<_> = schedule
@@ -229,30 +229,35 @@ mod tests {
             assert_eq!(next.reason, NextPollReason::Overdue(ahead, 2.0));
             assert_eq!(next.at, now + Duration::from_millis(500) * ahead as u32);
         }
-        // What was foretold comes true.
-        let asked = (0..nexts.len() as u32)
+        // The calls follow the explanation.
+        let called = (0..nexts.len() as u32)
             .map(|turn| calls(&mut schedule, now + Duration::from_millis(500) * turn, 1));
-        let asked: Vec<_> = asked.map(|mut calls| calls.remove(0).job.target).collect();
+        let called: Vec<_> = called.map(|mut calls| calls.remove(0).job.target).collect();
         assert_eq!(
-            asked,
+            called,
             nexts.iter().map(|(_, target)| *target).collect::<Vec<_>>()
         );
     }
 
     #[test]
-    fn failures_are_told() {
+    fn failures_are_explained() {
         let mut schedule = schedule(1_000.0);
         let now = seconds(10);
         let [retried, missing, refused] =
             <[Call; 3]>::try_from(calls(&mut schedule, now, 3)).unwrap();
         let wait = Duration::from_secs(1);
-        schedule.ended(
+        schedule.end_call(
             retried.ticket,
             Some(Failure::Timeout),
-            Then::Retry(wait),
+            AfterCall::Retry(wait),
             now,
         );
-        schedule.ended(missing.ticket, Some(Failure::NotFound), Then::Finish, now);
+        schedule.end_call(
+            missing.ticket,
+            Some(Failure::NotFound),
+            AfterCall::Finish,
+            now,
+        );
         let about = [retried.job.target, missing.job.target];
         let explained: Vec<_> = schedule
             .explain(&about, now)
@@ -271,10 +276,10 @@ mod tests {
                 && explained[1].at >= now + Duration::from_secs(10),
             "{explained:?}"
         );
-        schedule.ended(
+        schedule.end_call(
             refused.ticket,
             Some(Failure::Credentials),
-            Then::Finish,
+            AfterCall::Finish,
             now,
         );
         let probe = NextPoll {

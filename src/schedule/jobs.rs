@@ -1,4 +1,4 @@
-//! The table of all jobs: what is polled, when within its cadence, and which budget pays.
+//! The table of all jobs, with the cadence, phase and budget of each.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::targets::Targets;
 /// Position of a job in its [`JobTable`].
 pub(super) type JobIndex = u32;
 
-/// Every job of a set of targets, in segments of jobs that differ only in their identity.
+/// Every job of a set of targets, in segments. The jobs of a segment differ only in their identity.
 #[derive(Debug)]
 pub(super) struct JobTable {
-    began: Mono,
+    start: Mono,
     /// One segment for each operation and pool: operations in the outer order, pools in the inner.
     segments: Vec<Segment>,
     operations: &'static [Operation],
-    pools: usize,
-    /// Of each job, its phase as a fraction of its cadence.
+    pool_count: usize,
+    /// The phase of each job, in units of 2^-32 of its cadence.
     phases: Vec<u32>,
 }
 
 /// The jobs of one operation in one pool.
 #[derive(Debug)]
 struct Segment {
-    first: JobIndex,
+    first_job: JobIndex,
     operation: Operation,
     pool: PoolIndex,
     /// Time between two polls of the same job.
@@ -36,15 +36,15 @@ struct Segment {
 }
 
 impl JobTable {
-    /// The jobs of these operations for all targets. The first turns begin at `began`.
-    pub(super) fn new(targets: &Targets, operations: &'static [Operation], began: Mono) -> Self {
-        let pools = targets.pools.len();
-        let mut segments = Vec::with_capacity(operations.len() * pools);
-        let mut phases = Vec::with_capacity(targets.identities() + pools);
+    /// The jobs of these operations for all targets. The first cadence begins at `start`.
+    pub(super) fn new(targets: &Targets, operations: &'static [Operation], start: Mono) -> Self {
+        let pool_count = targets.pools.len();
+        let mut segments = Vec::with_capacity(operations.len() * pool_count);
+        let mut phases = Vec::with_capacity(targets.identities() + pool_count);
         for operation in operations {
             for (index, pool) in targets.pools.iter().enumerate() {
                 segments.push(Segment {
-                    first: job_index(phases.len()),
+                    first_job: job_index(phases.len()),
                     operation: *operation,
                     pool: PoolIndex(index),
                     cadence: pool.settings.interval,
@@ -59,55 +59,52 @@ impl JobTable {
             }
         }
         Self {
-            began,
+            start,
             segments,
             operations,
-            pools,
+            pool_count,
             phases,
         }
     }
 
-    /// The jobs of the same operations for other targets, with the same first turns.
-    pub(super) fn for_targets(&self, targets: &Targets) -> Self {
-        Self::new(targets, self.operations, self.began)
+    /// The jobs of the same operations for other targets, with the same start.
+    pub(super) fn with_targets(&self, targets: &Targets) -> Self {
+        Self::new(targets, self.operations, self.start)
     }
 
-    /// How many jobs there are.
     pub(super) fn len(&self) -> usize {
         self.phases.len()
     }
 
-    /// All positions.
     pub(super) fn indices(&self) -> impl Iterator<Item = JobIndex> + use<> {
         0..job_index(self.len())
     }
 
-    /// The job at a position.
     pub(super) fn job(&self, index: JobIndex) -> Job {
         let segment = self.segment(index);
         let (operation, pool) = (segment.operation, segment.pool);
         let target = match operation.scope() {
-            Scope::Identity => Target::identity(pool, (index - segment.first) as usize),
+            Scope::Identity => Target::identity(pool, (index - segment.first_job) as usize),
             Scope::Pool => Target::Pool { pool },
         };
         Job { operation, target }
     }
 
-    /// The position of a job; `None` when its operation is not polled.
+    /// `None` when the job's operation is not polled.
     pub(super) fn index(&self, job: Job) -> Option<JobIndex> {
         let operation = self
             .operations
             .iter()
             .position(|polled| *polled == job.operation)?;
-        let first = self.segments[operation * self.pools + job.target.pool().0].first;
+        let first = self.segments[operation * self.pool_count + job.target.pool().0].first_job;
         match job.target {
             Target::Identity { identity, .. } => Some(first + job_index(identity.0)),
             Target::Pool { .. } => Some(first),
         }
     }
 
-    /// The jobs about a target, one for each operation of its scope.
-    pub(super) fn about(&self, target: Target) -> impl Iterator<Item = JobIndex> {
+    /// The jobs of a target, one for each operation of its scope.
+    pub(super) fn of_target(&self, target: Target) -> impl Iterator<Item = JobIndex> {
         let scope = match target {
             Target::Identity { .. } => Scope::Identity,
             Target::Pool { .. } => Scope::Pool,
@@ -124,7 +121,6 @@ impl JobTable {
         })
     }
 
-    /// Time between two polls of a job.
     pub(super) fn cadence(&self, index: JobIndex) -> Duration {
         self.segment(index).cadence
     }
@@ -134,24 +130,24 @@ impl JobTable {
         self.segment(index).budget
     }
 
-    /// The first turn of a job that is not before `now`.
-    pub(super) fn due(&self, index: JobIndex, now: Mono) -> Mono {
+    /// The first turn of a job at or after `now`. A job has one turn in each cadence, at its phase.
+    pub(super) fn next_turn(&self, index: JobIndex, now: Mono) -> Mono {
         let cadence = self.cadence(index).as_nanos();
         let offset = (cadence * u128::from(self.phases[index as usize])) >> 32;
-        let first = self.began + Duration::from_nanos(offset as u64);
-        let missed = now.since(first).as_nanos().div_ceil(cadence);
-        first + Duration::from_nanos((missed * cadence) as u64)
+        let first_turn = self.start + Duration::from_nanos(offset as u64);
+        let missed = now.since(first_turn).as_nanos().div_ceil(cadence);
+        first_turn + Duration::from_nanos((missed * cadence) as u64)
     }
 
     fn segment(&self, index: JobIndex) -> &Segment {
-        let behind = self
+        let following = self
             .segments
-            .partition_point(|segment| segment.first <= index);
-        &self.segments[behind - 1]
+            .partition_point(|segment| segment.first_job <= index);
+        &self.segments[following - 1]
     }
 }
 
 fn job_index(position: usize) -> JobIndex {
     JobIndex::try_from(position)
-        .expect("an identity takes a byte or more of a 4 GiB text, so there are fewer than 2^32")
+        .expect("an identity takes at least a byte of a 4 GiB text, so there are fewer than 2^32")
 }

@@ -1,12 +1,12 @@
-//! Which job is polled next. One schedule for all jobs: no task and no timer for each.
+//! Which job is polled next. One schedule serves all jobs; a job has no task and no timer.
 //!
-//! Every job has a phase, a fixed point in its cadence that a hash of its ids determines, so that
-//! polls spread evenly and stay so. A job either waits in its budget's queue, ordered by when it is
-//! due, or is in flight under a [`Ticket`]. Due jobs go in the order of their waiting time. Budgets
-//! take turns, so that none starves another. Jobs that fail permanently are polled less often, and a
-//! budget whose credentials do not work sends nothing but probes.
+//! Every job has a phase: a fixed point in its cadence, determined by a hash of its ids. Phases spread
+//! polls evenly. A job is either in its budget's queue, ordered by due time, or in flight under a
+//! [`Ticket`]. Due jobs are called in the order of their due times. Budgets take turns, so that none
+//! starves another. Jobs that fail permanently are polled less often. A budget whose credentials do
+//! not work sends only probes.
 //!
-//! All decisions are pure: they take `now` and return what to do. [`crate::poller`] acts.
+//! All decisions are pure: they take `now` and return the next step. [`crate::poller`] executes it.
 
 mod explain;
 mod jobs;
@@ -29,43 +29,41 @@ use crate::clock::{Moment, Mono};
 use crate::job::Job;
 use crate::targets::{Budget, TargetDiff, Targets};
 use jobs::{JobIndex, JobTable};
-use queue::{BudgetQueue, Feedback, Sent};
+use queue::{BudgetQueue, CallEnd, TakenJob};
 
-/// A job that fails permanently is polled at least once in this many cadences …
+/// The most cadences between two polls of a job that fails permanently.
 const MAX_SLOWDOWN: u32 = 8;
-/// … and at least once in this time, unless its cadence is longer.
+/// The longest time between two polls of such a job, unless its cadence is longer.
 const MAX_SLOWED_CADENCE: Duration = Duration::from_secs(3_600);
 
-/// What to do now.
+/// The next step of the poller.
 #[derive(Debug)]
 pub enum Step {
-    /// Make this call, and report its end with [`Schedule::ended`].
+    /// Make this call, and report its end with [`Schedule::end_call`].
     Call(Call),
-    /// Nothing before this time, unless a call ends.
+    /// Make no call before this time, unless another call ends.
     Wait(Mono),
 }
 
 /// One API call to be made.
 #[derive(Debug)]
 pub struct Call {
-    /// Names the call when it has ended.
+    /// Identifies the call when it has ended.
     pub ticket: TicketId,
-    /// What to call.
     pub job: Job,
-    /// For every page of an answer but the first.
+    /// Present for every page of an answer except the first.
     pub continuation: Option<Arc<Continuation>>,
 }
 
-/// Names a call in flight; never used twice.
+/// Identifies a call in flight; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TicketId(u64);
 
-/// A call in flight. The schedule keeps it and forgets it when its job is no longer polled.
+/// A call in flight. The schedule drops it when its job is no longer polled.
 #[derive(Debug)]
 pub struct Ticket {
-    /// What is called.
     pub job: Job,
-    /// Which attempt at its page this is, from 1.
+    /// Number of the attempt at this page, from 1.
     pub attempt: u32,
     /// API calls of the poll, this one included.
     pub calls: u32,
@@ -73,53 +71,46 @@ pub struct Ticket {
     pub poll_began: Mono,
     /// The page that this call continues.
     pub paging: Option<Paging>,
-    /// When this call was sent.
-    sent: Mono,
+    sent_at: Mono,
     /// When the job was due.
-    due: Mono,
-    /// Whether the call tests if the budget's credentials work again.
+    due_at: Mono,
+    /// Whether the call tests the budget's credentials; see [`probe`].
     is_probe: bool,
     index: JobIndex,
     budget: usize,
 }
 
-/// An answer that comes in pages, so far.
+/// The state of an answer in pages.
 #[derive(Clone, Debug)]
 pub struct Paging {
-    /// Where the next page begins.
     pub continuation: Arc<Continuation>,
-    /// When the first page was asked for.
+    /// When the first page was requested.
     pub asked: Moment,
 }
 
-/// How a poll goes on after one of its calls.
+/// How a poll continues after one of its calls.
 #[derive(Debug)]
-pub enum Then {
-    /// The poll has ended; its job waits for its next turn.
+pub enum AfterCall {
+    /// The poll is finished; its job waits for its next turn.
     Finish,
-    /// The call is repeated after this time.
+    /// The call is repeated after this wait.
     Retry(Duration),
-    /// The next page follows at once.
-    Page(Paging),
+    /// The next page is due at once.
+    NextPage(Paging),
 }
 
 /// A call that has ended.
 #[derive(Debug)]
-pub struct Ended {
-    /// The ticket, given back.
+pub struct EndedCall {
     pub ticket: Ticket,
-    /// What the call changed for its whole budget.
     pub event: Option<CredentialEvent>,
 }
 
-/// Two sets of targets, and what they have in common.
+/// A change from one set of targets to another.
 #[derive(Clone, Copy, Debug)]
 pub struct TargetChange<'a> {
-    /// The targets so far.
     pub old: &'a Targets,
-    /// The targets from now on.
     pub new: &'a Targets,
-    /// Where the old ones stand among the new ones.
     pub diff: &'a TargetDiff,
 }
 
@@ -129,18 +120,18 @@ pub struct Schedule {
     jobs: JobTable,
     /// In the order of the budgets.
     queues: Vec<BudgetQueue>,
-    /// The budget that is served first.
-    turn: usize,
-    /// Polls that have begun and wait for their next call.
-    begun: HashMap<JobIndex, BegunPoll>,
-    /// Jobs that failed permanently, with the number of cadences between their polls.
+    /// The budget that is served first by the next call of [`Schedule::next`].
+    first_budget: usize,
+    /// Polls that wait for their next attempt or page.
+    unfinished: HashMap<JobIndex, UnfinishedPoll>,
+    /// Jobs that fail permanently, with the number of cadences between their polls.
     slowed: HashMap<JobIndex, u32>,
     in_flight: HashMap<TicketId, Ticket>,
     last_ticket: u64,
 }
 
 #[derive(Debug)]
-struct BegunPoll {
+struct UnfinishedPoll {
     attempts: u32,
     calls: u32,
     began: Mono,
@@ -149,7 +140,7 @@ struct BegunPoll {
 
 impl Schedule {
     /// A schedule of these operations for all targets, with a ceiling of `rate_limit` calls per
-    /// second for each budget. The first turns begin now.
+    /// second for each budget. The first cadence begins now.
     #[must_use]
     pub fn new(
         targets: &Targets,
@@ -158,24 +149,25 @@ impl Schedule {
         now: Mono,
     ) -> Self {
         let jobs = JobTable::new(targets, operations, now);
-        let waiting = by_budget(&jobs, targets, |index| Some(jobs.due(index, now)));
+        let next_turn = |index| Some(jobs.next_turn(index, now));
+        let waiting = waiting_by_budget(&jobs, targets, next_turn);
         let queue = |waiting| BudgetQueue::new(waiting, rate_limit);
         Self {
             queues: waiting.into_iter().map(queue).collect(),
             jobs,
-            turn: 0,
-            begun: HashMap::new(),
+            first_budget: 0,
+            unfinished: HashMap::new(),
             slowed: HashMap::new(),
             in_flight: HashMap::new(),
             last_ticket: 0,
         }
     }
 
-    /// Goes on with other targets. Jobs that stay keep their phase, their due time, their attempts,
-    /// their slowdown and their calls in flight. Calls in flight about other targets are forgotten.
-    /// Budgets that stay keep their rate and what is known about their credentials.
+    /// Replaces the targets. Jobs that stay keep their phase, due time, attempts, slowdown and calls
+    /// in flight. Tickets of removed targets are dropped. Budgets that stay keep their rate and the
+    /// state of their credentials.
     pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
-        let jobs = self.jobs.for_targets(change.new);
+        let jobs = self.jobs.with_targets(change.new);
         let moved = |index: JobIndex| {
             let Job { operation, target } = self.jobs.job(index);
             jobs.index(Job {
@@ -191,8 +183,8 @@ impl Schedule {
                 dues[moved as usize] = Some(due);
             }
         }
-        let begun = std::mem::take(&mut self.begun).into_iter();
-        let begun = begun
+        let unfinished = std::mem::take(&mut self.unfinished).into_iter();
+        let unfinished = unfinished
             .filter_map(|(index, poll)| Some((moved(index)?, poll)))
             .collect();
         let slowed = std::mem::take(&mut self.slowed).into_iter();
@@ -220,66 +212,62 @@ impl Schedule {
 
         let called: HashSet<_> = in_flight.values().map(|ticket| ticket.index).collect();
         let due = |index: JobIndex| {
-            let due = || dues[index as usize].unwrap_or_else(|| jobs.due(index, now));
+            let due = || dues[index as usize].unwrap_or_else(|| jobs.next_turn(index, now));
             (!called.contains(&index)).then(due)
         };
-        let waiting = by_budget(&jobs, change.new, due);
+        let waiting = waiting_by_budget(&jobs, change.new, due);
         let old_queues = old_budgets.iter().zip(std::mem::take(&mut self.queues));
         let mut old_queues: HashMap<_, _> = old_queues.collect();
         let queue = |(budget, waiting): (&Budget, _)| match old_queues.remove(budget) {
-            Some(queue) => queue.refilled(waiting, rate_limit, lost_probes.contains(budget), now),
+            Some(queue) => queue.with_jobs(waiting, rate_limit, lost_probes.contains(budget), now),
             None => BudgetQueue::new(waiting, rate_limit),
         };
         self.queues = change.new.budgets.iter().zip(waiting).map(queue).collect();
         for ticket in in_flight.values() {
-            self.queues[ticket.budget].is_in_flight();
+            self.queues[ticket.budget].add_in_flight();
         }
-        (self.jobs, self.turn) = (jobs, 0);
-        (self.begun, self.slowed, self.in_flight) = (begun, slowed, in_flight);
+        (self.jobs, self.first_budget) = (jobs, 0);
+        (self.unfinished, self.slowed, self.in_flight) = (unfinished, slowed, in_flight);
     }
 
-    /// What to do now: at most one call; ask again for more. Of the `max_in_flight` calls that may
-    /// be in flight at once, a budget leaves one to each of the others, so that a budget whose
-    /// calls all hang does not hold up the others.
+    /// The next step: one call, or a wait. Of the `max_in_flight` calls that may be in flight at once,
+    /// each budget leaves one to every other budget. A budget whose calls all hang therefore does not
+    /// block the others.
     pub fn next(&mut self, now: Mono, max_in_flight: usize) -> Step {
-        let share = (max_in_flight + 1).saturating_sub(self.queues.len()).max(1);
+        let max_of_budget = (max_in_flight + 1).saturating_sub(self.queues.len()).max(1);
         let mut earliest = Mono::NEVER;
         for offset in 0..self.queues.len() {
-            let budget = (self.turn + offset) % self.queues.len();
-            match self.queues[budget].next(share, now) {
-                Ok(sent) => {
-                    self.turn = budget + 1;
-                    return Step::Call(self.send(sent, budget, now));
+            let budget = (self.first_budget + offset) % self.queues.len();
+            match self.queues[budget].take_next(max_of_budget, now) {
+                Ok(taken) => {
+                    self.first_budget = budget + 1;
+                    return Step::Call(self.begin_call(taken, budget, now));
                 }
-                Err(look_again) => earliest = earliest.min(look_again),
+                Err(ready_at) => earliest = earliest.min(ready_at),
             }
         }
         Step::Wait(earliest)
     }
 
-    fn send(
-        &mut self,
-        Sent {
+    fn begin_call(&mut self, taken: TakenJob, budget: usize, now: Mono) -> Call {
+        let TakenJob {
             index,
-            due,
+            due_at,
             is_probe,
-        }: Sent,
-        budget: usize,
-        now: Mono,
-    ) -> Call {
-        let begun = self.begun.remove(&index);
+        } = taken;
+        let unfinished = self.unfinished.remove(&index);
         let job = self.jobs.job(index);
-        let (attempts, calls) = begun
+        let (attempts, calls) = unfinished
             .as_ref()
             .map_or((0, 0), |poll| (poll.attempts, poll.calls));
         let ticket = Ticket {
             job,
             attempt: attempts + 1,
             calls: calls + 1,
-            poll_began: begun.as_ref().map_or(now, |poll| poll.began),
-            paging: begun.and_then(|poll| poll.paging),
-            sent: now,
-            due,
+            poll_began: unfinished.as_ref().map_or(now, |poll| poll.began),
+            paging: unfinished.and_then(|poll| poll.paging),
+            sent_at: now,
+            due_at,
             is_probe,
             index,
             budget,
@@ -304,17 +292,17 @@ impl Schedule {
         self.in_flight.get(&ticket)
     }
 
-    /// Ends a call, with its failure or none, and lets its poll go on as `then` says. A finished job
-    /// waits for its next turn: the first one still to come, or a later one when it fails
-    /// permanently. Missed turns stay missed, so that a delay makes no burst. `None` when the job
-    /// is no longer polled.
-    pub fn ended(
+    /// Ends a call. `failure` is why it failed, if it did; `after` is how its poll continues. The job
+    /// of a finished poll waits for its next turn after `now`, or for a later one while it fails
+    /// permanently. Missed turns are skipped, so that a delay causes no burst. `None` when the job is
+    /// no longer polled.
+    pub fn end_call(
         &mut self,
         ticket: TicketId,
         failure: Option<Failure>,
-        then: Then,
+        after: AfterCall,
         now: Mono,
-    ) -> Option<Ended> {
+    ) -> Option<EndedCall> {
         let ticket = self.in_flight.remove(&ticket)?;
         let Ticket {
             index,
@@ -323,12 +311,12 @@ impl Schedule {
             poll_began: began,
             ..
         } = ticket;
-        let due = match then {
-            Then::Retry(wait) => {
+        let due_at = match after {
+            AfterCall::Retry(wait) => {
                 let paging = ticket.paging.clone();
-                self.begun.insert(
+                self.unfinished.insert(
                     index,
-                    BegunPoll {
+                    UnfinishedPoll {
                         attempts: attempt,
                         calls,
                         began,
@@ -337,66 +325,66 @@ impl Schedule {
                 );
                 now + wait
             }
-            Then::Page(paging) => {
+            AfterCall::NextPage(paging) => {
                 let paging = Some(paging);
-                self.begun.insert(
+                self.unfinished.insert(
                     index,
-                    BegunPoll {
+                    UnfinishedPoll {
                         attempts: 0,
                         calls,
                         began,
                         paging,
                     },
                 );
-                // Ahead of all that became due later: the token of a page does not live long.
-                ticket.due
+                // The old due time puts the page first: its token expires soon.
+                ticket.due_at
             }
-            Then::Finish => {
-                let pause = self.pause(index, failure);
-                self.jobs.due(index, now + Duration::from_nanos(1)) + pause
+            AfterCall::Finish => {
+                let delay = self.slowdown_delay(index, failure);
+                self.jobs.next_turn(index, now + Duration::from_nanos(1)) + delay
             }
         };
         let queue = &mut self.queues[ticket.budget];
-        queue.push(due, index);
-        let (sent, is_probe) = (ticket.sent, ticket.is_probe);
-        let event = queue.ended(
-            Feedback {
-                sent,
+        queue.push(due_at, index);
+        let (sent_at, is_probe) = (ticket.sent_at, ticket.is_probe);
+        let event = queue.on_call_end(
+            CallEnd {
+                sent_at,
                 is_probe,
                 failure,
             },
             now,
         );
-        Some(Ended { ticket, event })
+        Some(EndedCall { ticket, event })
     }
 
-    /// How long a job is passed over on top of its cadence: for 1, 3, then 7 cadences while it
-    /// fails permanently.
-    fn pause(&mut self, index: JobIndex, failure: Option<Failure>) -> Duration {
+    /// Updates the slowdown of a job. Returns the delay beyond its next turn: 1, 3, then 7 cadences
+    /// while it fails permanently, otherwise 0.
+    fn slowdown_delay(&mut self, index: JobIndex, failure: Option<Failure>) -> Duration {
         let cadence = self.jobs.cadence(index);
         match failure.map(Failure::class) {
             None => {
                 self.slowed.remove(&index);
             }
             Some(FailureClass::Permanent) => {
-                let longest = MAX_SLOWED_CADENCE.as_nanos() / cadence.as_nanos();
-                let longest = longest.clamp(1, u128::from(MAX_SLOWDOWN)) as u32;
+                let max_slowdown = MAX_SLOWED_CADENCE.as_nanos() / cadence.as_nanos();
+                let max_slowdown = max_slowdown.clamp(1, u128::from(MAX_SLOWDOWN)) as u32;
                 let slowdown = self.slowed.entry(index).or_insert(1);
-                *slowdown = (*slowdown * 2).min(longest);
+                *slowdown = (*slowdown * 2).min(max_slowdown);
             }
             Some(FailureClass::Transient | FailureClass::NoAnswer | FailureClass::Credentials) => {}
         }
         cadence * (self.slowed.get(&index).copied().unwrap_or(1) - 1)
     }
 
-    /// When the job that has waited longest was or is due.
+    /// The earliest due time of all waiting jobs.
     #[must_use]
     pub fn oldest_due(&self) -> Option<Mono> {
         self.queues.iter().filter_map(BudgetQueue::oldest_due).min()
     }
 
-    /// Of each budget, the present rate, in calls per second, and whether its credentials work as
-    /// far as is known.
+    /// The present rate of each budget, in calls per second, and whether its credentials work, as far
+    /// as is known.
     pub fn budgets(&self) -> impl Iterator<Item = (f64, bool)> {
         self.queues
             .iter()
@@ -404,8 +392,8 @@ impl Schedule {
     }
 }
 
-/// Of each budget, the jobs that wait: all those for which there is a due time.
-fn by_budget(
+/// The waiting jobs of each budget: those with a due time.
+fn waiting_by_budget(
     jobs: &JobTable,
     targets: &Targets,
     due: impl Fn(JobIndex) -> Option<Mono>,

@@ -1,51 +1,51 @@
-//! The rate of a budget's calls: never above a ceiling, and below it while AWS throttles.
+//! The rate of a budget's calls: at most a ceiling, and lower while AWS throttles.
 
 use std::time::Duration;
 
 use crate::clock::Mono;
 
-/// How far calls that were held up may run ahead to catch up. In any second at most `rate` x 1.05 +
-/// 1 calls set out; the other twentieth, up to the promised 1.1 x `rate` + 1, is left for calls
-/// that the network pushes together.
-const CATCH_UP: Duration = Duration::from_millis(50);
-/// What is left of the rate when AWS throttles.
-const DECREASE: f64 = 0.8;
-/// The lowest rate, in calls per second: someone has to find out when the throttling is over.
-const FLOOR: f64 = 0.5;
-/// In a second without throttling the rate rises by this part of the ceiling …
-const INCREASE: f64 = 0.01;
-/// … but by no more than this part of itself, so that a quota far below the ceiling is passed
-/// gently and seldom …
-const GENTLY: f64 = 0.1;
-/// … and by no less than this, in calls per second.
-const LEAST_INCREASE: f64 = 0.5;
+/// Burst tolerance: delayed calls may be sent this much ahead of their even spacing. Any second then
+/// holds at most `rate` x 1.05 + 1 calls. The documented limit is 1.1 x `rate` + 1; the difference
+/// allows for calls that the network delays and delivers together.
+const BURST_TOLERANCE: Duration = Duration::from_millis(50);
+/// Factor of the rate when AWS throttles.
+const DECREASE_FACTOR: f64 = 0.8;
+/// The lowest rate, in calls per second. Calls go on, so that the end of the throttling is noticed.
+const MIN_RATE: f64 = 0.5;
+/// Increase in a second without throttling, as a fraction of the ceiling.
+const INCREASE_OF_CEILING: f64 = 0.01;
+/// Upper bound of that increase, as a fraction of the rate. It keeps overshoot small and rare when
+/// the quota is far below the ceiling.
+const MAX_RELATIVE_INCREASE: f64 = 0.1;
+/// Lower bound of `MAX_RELATIVE_INCREASE`, in calls per second.
+const MIN_INCREASE: f64 = 0.5;
 
-/// Says when the next call of a budget may set out, by the generic cell rate algorithm: one number,
-/// no timer. Throttled calls lower the rate by a factor, others raise it by additions.
+/// Decides when the next call of a budget may be sent, by the generic cell rate algorithm: one
+/// number, no timer. A throttled call multiplies the rate by a factor below 1, any other answer adds
+/// to it.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     ceiling: f64,
     rate: f64,
-    /// When the next call would set out if all came evenly.
-    due: Mono,
-    /// When the rate was lowered last.
-    lowered: Mono,
+    /// When the next call would be sent if all calls were evenly spaced.
+    theoretical_arrival: Mono,
+    last_decrease: Mono,
 }
 
 impl Pacer {
-    /// A pacer for at most `ceiling` calls per second, more than 0. The first call may set out at
+    /// A pacer for at most `ceiling` calls per second, more than 0. The first call may be sent at
     /// once.
     #[must_use]
     pub fn new(ceiling: f64) -> Self {
         Self {
             ceiling,
             rate: ceiling,
-            due: Mono::START,
-            lowered: Mono::START,
+            theoretical_arrival: Mono::START,
+            last_decrease: Mono::START,
         }
     }
 
-    /// Sets another ceiling, more than 0. A rate that was lowered stays where it is, below the new
+    /// Sets another ceiling, more than 0. A rate below the old ceiling stays as it is, up to the new
     /// ceiling.
     pub fn set_ceiling(&mut self, ceiling: f64) {
         let was_lowered = self.rate < self.ceiling;
@@ -57,36 +57,38 @@ impl Pacer {
         self.ceiling = ceiling;
     }
 
-    /// Calls per second, as allowed at present.
+    /// The present rate, in calls per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// The earliest that a call may set out; past or present means now.
+    /// The earliest time for the next call; in the past when a call may be sent now.
     #[must_use]
     pub fn ready_at(&self) -> Mono {
-        self.due.before(CATCH_UP)
+        self.theoretical_arrival.before(BURST_TOLERANCE)
     }
 
-    /// A call sets out now.
-    pub fn spend(&mut self, now: Mono) {
-        self.due = self.due.max(now) + Duration::from_secs_f64(1.0 / self.rate);
+    /// Counts a call that is sent now.
+    pub fn on_sent(&mut self, now: Mono) {
+        let interval = Duration::from_secs_f64(1.0 / self.rate);
+        self.theoretical_arrival = self.theoretical_arrival.max(now) + interval;
     }
 
-    /// AWS throttled a call that had set out at `set_out`. One that was out already when the rate
-    /// was last lowered tells nothing new.
-    pub fn throttled(&mut self, set_out: Mono, now: Mono) {
-        if set_out >= self.lowered {
-            self.rate = (self.rate * DECREASE).max(FLOOR.min(self.ceiling));
-            self.lowered = now;
+    /// AWS throttled a call that was sent at `sent_at`. A call that was sent before the last decrease
+    /// does not lower the rate again.
+    pub fn on_throttled(&mut self, sent_at: Mono, now: Mono) {
+        if sent_at >= self.last_decrease {
+            self.rate = (self.rate * DECREASE_FACTOR).max(MIN_RATE.min(self.ceiling));
+            self.last_decrease = now;
         }
     }
 
-    /// AWS answered a call. A second of such answers, at the present rate, makes the increase of a
-    /// second.
-    pub fn answered(&mut self) {
-        let increase = (self.ceiling * INCREASE).min((self.rate * GENTLY).max(LEAST_INCREASE));
+    /// AWS answered a call without throttling. One second of such answers at the present rate adds up
+    /// to one second's increase.
+    pub fn on_answered(&mut self) {
+        let max_increase = (self.rate * MAX_RELATIVE_INCREASE).max(MIN_INCREASE);
+        let increase = (self.ceiling * INCREASE_OF_CEILING).min(max_increase);
         self.rate = (self.rate + increase / self.rate).min(self.ceiling);
     }
 }
@@ -96,21 +98,21 @@ mod tests {
     use super::*;
     use std::collections::VecDeque;
 
-    /// Calls as soon as allowed, except while held up; gives the times of the calls.
-    fn calls(rate: f64, seconds: u64, held_up: impl Fn(f64) -> bool) -> Vec<Mono> {
+    /// Calls as soon as allowed, except while blocked; returns the times of the calls.
+    fn calls(rate: f64, seconds: u64, is_blocked: impl Fn(f64) -> bool) -> Vec<Mono> {
         let mut pacer = Pacer::new(rate);
         let mut calls = Vec::new();
         for now in (0..seconds * 10_000).map(|step| Mono::START + Duration::from_micros(step * 100))
         {
-            while !held_up(now.since(Mono::START).as_secs_f64()) && pacer.ready_at() <= now {
-                pacer.spend(now);
+            while !is_blocked(now.since(Mono::START).as_secs_f64()) && pacer.ready_at() <= now {
+                pacer.on_sent(now);
                 calls.push(now);
             }
         }
         calls
     }
 
-    fn most_in_a_second(calls: &[Mono]) -> usize {
+    fn max_in_a_second(calls: &[Mono]) -> usize {
         let second = Duration::from_secs(1);
         let from = |first: Mono| {
             calls
@@ -126,10 +128,10 @@ mod tests {
         for rate in [0.5, 1.0, 7.0, 10.0, 100.0, 333.0] {
             for stutter in [0.0, 0.03, 0.4, 0.999] {
                 let calls = calls(rate, 8, |second| second % 1.0 < stutter);
-                let most = most_in_a_second(&calls) as f64;
+                let max = max_in_a_second(&calls) as f64;
                 assert!(
-                    most <= rate * 1.05 + 1.0,
-                    "{most} calls in a second at {rate}/s, stutter {stutter}"
+                    max <= rate * 1.05 + 1.0,
+                    "{max} calls in a second at {rate}/s, stutter {stutter}"
                 );
             }
         }
@@ -151,42 +153,42 @@ mod tests {
     fn a_long_pause_earns_no_burst() {
         let calls = calls(100.0, 10, |second| second < 9.0);
         assert!(
-            most_in_a_second(&calls) <= 106,
+            max_in_a_second(&calls) <= 106,
             "{}",
-            most_in_a_second(&calls)
+            max_in_a_second(&calls)
         );
     }
 
     /// Calls as often as allowed, each answered after `latency` by a service that allows
-    /// `quota(second)` calls a second, with bursts of one second's worth. Gives calls and throttled
+    /// `quota(second)` calls a second, with bursts of one second's worth. Returns calls and throttled
     /// calls of each second.
-    fn against(
+    fn run_against_quota(
         ceiling: f64,
         latency: Duration,
         seconds: u64,
         quota: impl Fn(u64) -> f64,
     ) -> (Vec<(u32, u32)>, Pacer) {
         let mut pacer = Pacer::new(ceiling);
-        let mut under_way: VecDeque<(Mono, Mono, bool)> = VecDeque::new();
+        let mut in_flight: VecDeque<(Mono, Mono, bool)> = VecDeque::new();
         let mut tokens = 0.0;
         let mut counts = vec![(0, 0); seconds as usize];
         for millis in 0..seconds * 1_000 {
             let now = Mono::START + Duration::from_millis(millis);
             let (second, allowed) = ((millis / 1_000) as usize, quota(millis / 1_000));
             tokens = (tokens + allowed / 1_000.0).min(allowed);
-            while under_way.front().is_some_and(|(ends, ..)| *ends <= now) {
-                match under_way.pop_front() {
-                    Some((_, set_out, true)) => pacer.throttled(set_out, now),
-                    _ => pacer.answered(),
+            while in_flight.front().is_some_and(|(ends, ..)| *ends <= now) {
+                match in_flight.pop_front() {
+                    Some((_, sent_at, true)) => pacer.on_throttled(sent_at, now),
+                    _ => pacer.on_answered(),
                 }
             }
             while pacer.ready_at() <= now {
-                pacer.spend(now);
+                pacer.on_sent(now);
                 let throttled = tokens < 1.0;
                 tokens -= if throttled { 0.0 } else { 1.0 };
                 counts[second].0 += 1;
                 counts[second].1 += u32::from(throttled);
-                under_way.push_back((now + latency, now, throttled));
+                in_flight.push_back((now + latency, now, throttled));
             }
         }
         (counts, pacer)
@@ -198,9 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_below_the_ceiling_is_found_and_kept_to() {
+    fn a_quota_below_the_ceiling_is_found_and_kept() {
         for millis in [5, 50, 200] {
-            let (counts, _) = against(100.0, Duration::from_millis(millis), 600, |_| 20.0);
+            let (counts, _) =
+                run_against_quota(100.0, Duration::from_millis(millis), 600, |_| 20.0);
             let (calls, throttled) = sums(&counts[60..]);
             assert!(
                 throttled / calls < 0.03,
@@ -217,7 +220,7 @@ mod tests {
     #[test]
     fn a_raised_quota_is_found_within_two_minutes() {
         let quota = |second| if second < 120 { 20.0 } else { 60.0 };
-        let (counts, _) = against(100.0, Duration::from_millis(50), 300, quota);
+        let (counts, _) = run_against_quota(100.0, Duration::from_millis(50), 300, quota);
         let (calls, throttled) = sums(&counts[240..]);
         assert!(
             (calls - throttled) / 60.0 > 0.85 * 60.0,
@@ -236,7 +239,8 @@ mod tests {
                     1e9
                 }
             };
-            let (counts, pacer) = against(ceiling, Duration::from_millis(50), 610, throttled);
+            let (counts, pacer) =
+                run_against_quota(ceiling, Duration::from_millis(50), 610, throttled);
             for (second, (calls, _)) in counts.iter().enumerate().skip(60).take(250) {
                 assert!(
                     *calls <= 1,
@@ -252,12 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_were_out_lower_the_rate_once() {
+    fn calls_in_flight_lower_the_rate_once() {
         let mut pacer = Pacer::new(100.0);
         let at = |millis: u64| Mono::START + Duration::from_millis(millis);
-        (0..50).for_each(|set_out| pacer.throttled(at(set_out), at(60 + set_out)));
+        (0..50).for_each(|sent_at| pacer.on_throttled(at(sent_at), at(60 + sent_at)));
         assert_eq!(pacer.rate(), 80.0);
-        pacer.throttled(at(61), at(120));
+        pacer.on_throttled(at(61), at(120));
         assert_eq!(pacer.rate(), 64.0);
     }
 }

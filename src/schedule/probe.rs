@@ -1,46 +1,47 @@
-//! How a budget whose credentials are no good finds out that they are good again: one call, seldom.
+//! Probes: single calls, at growing intervals, that test whether a budget's credentials work again.
 
 use std::time::Duration;
 
 use crate::clock::Mono;
 
-const FIRST_WAIT: Duration = Duration::from_secs(5);
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const INITIAL_WAIT: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(300);
 
-/// The wait for the next probe, or the probe under way.
+/// The state between two probes: one is scheduled or in flight.
 #[derive(Debug)]
 pub(super) struct Probe {
-    next: Mono,
+    ready_at: Mono,
     wait: Duration,
 }
 
 impl Probe {
-    /// Credentials have just been refused: the first probe goes out in 5 s.
+    /// Starts after a call failed with [`crate::api::Failure::Credentials`]. The first probe is due in
+    /// 5 s.
     pub(super) fn new(now: Mono) -> Self {
         Self {
-            next: now + FIRST_WAIT,
-            wait: FIRST_WAIT,
+            ready_at: now + INITIAL_WAIT,
+            wait: INITIAL_WAIT,
         }
     }
 
-    /// When the next probe may go out; never while one is out.
+    /// When the next probe may be sent; [`Mono::NEVER`] while one is in flight.
     pub(super) fn ready_at(&self) -> Mono {
-        self.next
+        self.ready_at
     }
 
-    /// The probe is sent.
-    pub(super) fn sent(&mut self) {
-        self.next = Mono::NEVER;
+    /// A probe is sent now.
+    pub(super) fn on_sent(&mut self) {
+        self.ready_at = Mono::NEVER;
     }
 
-    /// The probe will not come back: another one goes out after as long a wait.
-    pub(super) fn lost(&mut self, now: Mono) {
-        self.next = now + self.wait;
+    /// The result of the probe is lost. The next one is due after the same wait.
+    pub(super) fn on_lost(&mut self, now: Mono) {
+        self.ready_at = now + self.wait;
     }
 
-    /// The probe came back without good news: the next one waits twice as long, up to 5 min.
-    pub(super) fn failed(&mut self, now: Mono) {
-        self.wait = (self.wait * 2).min(LONGEST_WAIT);
-        self.next = now + self.wait;
+    /// The probe failed. The next one is due after twice the wait, at most 5 min.
+    pub(super) fn on_failed(&mut self, now: Mono) {
+        self.wait = (self.wait * 2).min(MAX_WAIT);
+        self.ready_at = now + self.wait;
     }
 }

@@ -1,4 +1,4 @@
-//! One budget: its jobs in the order of their turns, its rate, and whether its credentials work.
+//! The queue of one budget: its waiting jobs by due time, its rate, the state of its credentials.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,41 +9,39 @@ use super::probe::Probe;
 use crate::api::{Failure, FailureClass};
 use crate::clock::Mono;
 
-/// What the end of a call changed for its whole budget.
+/// A change of the state of a budget's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialEvent {
-    /// The credentials do not work; from now on only probes are sent.
+    /// AWS rejects the credentials, or there are none. From now on only probes are sent.
     Refused,
-    /// The credentials work again.
+    /// AWS accepts the credentials again.
     Accepted,
 }
 
-/// A job that a budget sends now.
+/// A job taken from the queue, to be called now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sent {
+pub(super) struct TakenJob {
     pub(super) index: JobIndex,
-    /// When it was due.
-    pub(super) due: Mono,
+    pub(super) due_at: Mono,
     pub(super) is_probe: bool,
 }
 
-/// What a call revealed about its budget.
+/// How a call ended.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Feedback {
-    /// When the call was sent.
-    pub(super) sent: Mono,
+pub(super) struct CallEnd {
+    pub(super) sent_at: Mono,
     pub(super) is_probe: bool,
     pub(super) failure: Option<Failure>,
 }
 
-/// The jobs of one budget.
+/// The jobs of one budget, and when they may be called.
 #[derive(Debug)]
 pub(super) struct BudgetQueue {
-    /// Jobs that wait, by when they are due.
+    /// Jobs that are not in flight, by due time.
     waiting: BinaryHeap<Reverse<(Mono, JobIndex)>>,
     pacer: Pacer,
     in_flight: usize,
-    /// While the credentials do not work.
+    /// Present while the credentials do not work.
     probe: Option<Probe>,
 }
 
@@ -59,9 +57,9 @@ impl BudgetQueue {
         }
     }
 
-    /// The same budget with other jobs and nothing in flight. When its probe is lost with the
-    /// jobs, another one is sent.
-    pub(super) fn refilled(
+    /// Replaces the jobs, and resets the number of calls in flight to 0. If `probe_lost`, another
+    /// probe is scheduled.
+    pub(super) fn with_jobs(
         mut self,
         waiting: Vec<(Mono, JobIndex)>,
         rate_limit: f64,
@@ -72,22 +70,21 @@ impl BudgetQueue {
         self.in_flight = 0;
         self.pacer.set_ceiling(rate_limit);
         if let Some(probe) = self.probe.as_mut().filter(|_| probe_lost) {
-            probe.lost(now);
+            probe.on_lost(now);
         }
         self
     }
 
-    /// The jobs that wait, in no order, with when they are due.
+    /// The waiting jobs with their due times, in no order.
     pub(super) fn waiting(&self) -> impl Iterator<Item = (Mono, JobIndex)> {
         self.waiting.iter().map(|Reverse(waiting)| *waiting)
     }
 
-    /// Adds a job that waits until it is due.
     pub(super) fn push(&mut self, due: Mono, index: JobIndex) {
         self.waiting.push(Reverse((due, index)));
     }
 
-    /// When the job that has waited longest was or is due.
+    /// The earliest due time of a waiting job.
     pub(super) fn oldest_due(&self) -> Option<Mono> {
         self.waiting.peek().map(|Reverse((due, _))| *due)
     }
@@ -102,18 +99,19 @@ impl BudgetQueue {
         self.probe.is_none()
     }
 
-    /// While the credentials do not work: when the next probe may be sent.
+    /// When the next probe may be sent; `None` while the credentials work.
     pub(super) fn probe_at(&self) -> Option<Mono> {
         self.probe.as_ref().map(Probe::ready_at)
     }
 
-    /// The job to send now, or when to look again. At most `share` calls are in flight at once.
-    pub(super) fn next(&mut self, share: usize, now: Mono) -> Result<Sent, Mono> {
-        if self.in_flight >= share {
+    /// Takes the job to call now. When there is none, the error is the earliest time for the next
+    /// attempt. At most `max_in_flight` calls are in flight at once.
+    pub(super) fn take_next(&mut self, max_in_flight: usize, now: Mono) -> Result<TakenJob, Mono> {
+        if self.in_flight >= max_in_flight {
             return Err(Mono::NEVER);
         }
         let due = self.oldest_due().unwrap_or(Mono::NEVER);
-        // A probe does not wait for the turn of any job.
+        // A probe is sent when it is ready, even if no job is due.
         let ready = self
             .probe
             .as_ref()
@@ -122,40 +120,40 @@ impl BudgetQueue {
         if ready > now {
             return Err(ready);
         }
-        let Some(Reverse((due, index))) = self.waiting.pop() else {
+        let Some(Reverse((due_at, index))) = self.waiting.pop() else {
             return Err(Mono::NEVER);
         };
-        self.pacer.spend(now);
+        self.pacer.on_sent(now);
         self.in_flight += 1;
-        let probe = self.probe.as_mut().map(Probe::sent);
-        Ok(Sent {
+        let probe = self.probe.as_mut().map(Probe::on_sent);
+        Ok(TakenJob {
             index,
-            due,
+            due_at,
             is_probe: probe.is_some(),
         })
     }
 
     /// Counts a call that was sent before the targets changed and is still in flight.
-    pub(super) fn is_in_flight(&mut self) {
+    pub(super) fn add_in_flight(&mut self) {
         self.in_flight += 1;
     }
 
-    /// A call has ended. Rate and credentials follow what it revealed.
-    pub(super) fn ended(&mut self, feedback: Feedback, now: Mono) -> Option<CredentialEvent> {
+    /// Updates the rate and the state of the credentials after a call.
+    pub(super) fn on_call_end(&mut self, end: CallEnd, now: Mono) -> Option<CredentialEvent> {
         self.in_flight -= 1;
-        let Feedback {
-            sent,
+        let CallEnd {
+            sent_at,
             is_probe,
             failure,
-        } = feedback;
-        // Only an answer of AWS says anything about its quota, or anything good about credentials.
+        } = end;
+        // Only an answer by AWS shows that it accepts the credentials and has quota left.
         let answered = match failure.map(Failure::class) {
             None | Some(FailureClass::Permanent | FailureClass::Transient) => true,
             Some(FailureClass::NoAnswer | FailureClass::Credentials) => false,
         };
         match failure {
-            Some(Failure::Throttled) => self.pacer.throttled(sent, now),
-            _ if answered => self.pacer.answered(),
+            Some(Failure::Throttled) => self.pacer.on_throttled(sent_at, now),
+            _ if answered => self.pacer.on_answered(),
             _ => {}
         }
         match &mut self.probe {
@@ -168,10 +166,10 @@ impl BudgetQueue {
                 Some(CredentialEvent::Accepted)
             }
             Some(probe) if is_probe => {
-                probe.failed(now);
+                probe.on_failed(now);
                 None
             }
-            // Other calls were in flight already when the credentials stopped working.
+            // Calls that were in flight when the credentials stopped working change nothing.
             _ => None,
         }
     }

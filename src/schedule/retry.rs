@@ -1,4 +1,4 @@
-//! Whether a failed call is tried again, and after how long.
+//! Whether a failed call is repeated, and after which wait.
 
 use std::time::Duration;
 
@@ -7,46 +7,47 @@ use backoff::backoff::Backoff;
 
 use crate::api::{Failure, FailureClass};
 
-const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+const INITIAL_WAIT: Duration = Duration::from_millis(500);
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// The attempts of one poll.
+/// The retry policy of a poll: exponential backoff with jitter.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    attempts: u32,
+    max_attempts: u32,
 }
 
 impl Retry {
-    /// At most `attempts` API calls in one poll, at least 1.
+    /// At most `max_attempts` attempts at one call, at least 1.
     #[must_use]
-    pub fn new(attempts: u32) -> Self {
-        Self { attempts }
+    pub fn new(max_attempts: u32) -> Self {
+        Self { max_attempts }
     }
 
-    /// How long to wait after attempt number `attempt` (from 1) failed; `None` when the poll has
-    /// failed. `chance` in 0..1 spreads the waits over half to the whole of 0.5 s, 1 s, 2 s … 20 s.
+    /// The wait after attempt number `attempt` (from 1) has failed; `None` when the call is not
+    /// repeated. Waits double from 0.5 s to 20 s. `jitter` in 0..1 scales a wait to between half and
+    /// the whole of that.
     #[must_use]
-    pub fn wait(&self, attempt: u32, failure: Failure, chance: f64) -> Option<Duration> {
-        let may_pass = match failure.class() {
+    pub fn wait(&self, attempt: u32, failure: Failure, jitter: f64) -> Option<Duration> {
+        let is_retryable = match failure.class() {
             FailureClass::Transient | FailureClass::NoAnswer => true,
             FailureClass::Permanent | FailureClass::Credentials => false,
         };
-        if attempt >= self.attempts || !may_pass {
+        if attempt >= self.max_attempts || !is_retryable {
             return None;
         }
         let mut waits = ExponentialBackoff {
-            current_interval: FIRST_WAIT,
-            initial_interval: FIRST_WAIT,
+            current_interval: INITIAL_WAIT,
+            initial_interval: INITIAL_WAIT,
             randomization_factor: 0.0,
             multiplier: 2.0,
-            max_interval: LONGEST_WAIT,
+            max_interval: MAX_WAIT,
             max_elapsed_time: None,
             ..ExponentialBackoff::default()
         };
-        let longest = (1..attempt).fold(waits.next_backoff()?, |_, _| {
-            waits.next_backoff().unwrap_or(LONGEST_WAIT)
+        let backoff = (1..attempt).fold(waits.next_backoff()?, |_, _| {
+            waits.next_backoff().unwrap_or(MAX_WAIT)
         });
-        Some(longest.mul_f64(0.5 + chance / 2.0))
+        Some(backoff.mul_f64(0.5 + jitter / 2.0))
     }
 }
 
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_longest() {
+    fn waits_double_up_to_a_maximum() {
         let retry = Retry::new(10);
         let waits: Vec<_> = (1..=8)
             .filter_map(|attempt| retry.wait(attempt, Failure::Timeout, 1.0))
@@ -72,14 +73,14 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_tried_again() {
+    fn only_transient_failures_are_retried() {
         for failure in Failure::ALL {
             let again = Retry::new(3).wait(2, failure, 0.5).is_some();
-            let may_pass = matches!(
+            let is_retryable = matches!(
                 failure.class(),
                 FailureClass::Transient | FailureClass::NoAnswer
             );
-            assert_eq!(again, may_pass, "{failure:?}");
+            assert_eq!(again, is_retryable, "{failure:?}");
             assert_eq!(Retry::new(3).wait(3, failure, 0.5), None, "{failure:?}");
             assert_eq!(Retry::new(1).wait(1, failure, 0.5), None, "{failure:?}");
         }

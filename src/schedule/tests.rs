@@ -7,14 +7,14 @@ use super::*;
 use crate::job::{PoolIndex, Target};
 
 /// More calls at once than any test makes.
-const PLENTY: usize = 100_000;
+const UNLIMITED: usize = 100_000;
 
 /// Pools `a:0`, `b:0` … of so many identities each, interval 10 s.
 fn targets(pools: &[usize]) -> Targets {
     targets_of(pools.iter().map(|identities| 0..*identities))
 }
 
-/// The same, of identities with these numbers.
+/// The same, with identities of these numbers.
 fn targets_of(pools: impl Iterator<Item = std::ops::Range<usize>>) -> Targets {
     let mut targets = Targets::for_tests_with_ids(('a'..).zip(pools).map(|(region, numbers)| {
         let ids = numbers.map(move |number| format!("{region}:{number:x}"));
@@ -38,7 +38,7 @@ fn finish(
     now: Mono,
 ) -> Option<CredentialEvent> {
     schedule
-        .ended(call.ticket, failure, Then::Finish, now)
+        .end_call(call.ticket, failure, AfterCall::Finish, now)
         .unwrap()
         .event
 }
@@ -47,7 +47,7 @@ fn seconds(seconds: f64) -> Mono {
     Mono::START + Duration::from_secs_f64(seconds)
 }
 
-/// Runs to `until`; each call takes `took` and succeeds. Gives time and target of all calls.
+/// Runs to `until`; each call takes `took` and succeeds. Returns time and target of all calls.
 fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<(Mono, Target)> {
     let mut now = from;
     let mut calls = Vec::new();
@@ -57,7 +57,7 @@ fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<
             finish(schedule, &in_flight.swap_remove(ended).1, None, now);
         }
         let wake = loop {
-            match schedule.next(now, PLENTY) {
+            match schedule.next(now, UNLIMITED) {
                 Step::Call(call) => {
                     calls.push((now, call.job.target));
                     in_flight.push((now + took, call));
@@ -76,7 +76,7 @@ fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<
 }
 
 #[test]
-fn everyone_is_asked_once_an_interval_and_evenly() {
+fn each_target_is_polled_once_an_interval_and_evenly() {
     let targets = targets(&[900, 100]);
     let mut schedule = schedule(&targets, 1_000.0);
     let calls = run(
@@ -90,7 +90,7 @@ fn everyone_is_asked_once_an_interval_and_evenly() {
         let of_third: HashSet<_> = calls
             .iter()
             .filter(|(at, _)| at.since(Mono::START).as_secs() / 10 == third)
-            .map(|(_, who)| who)
+            .map(|(_, target)| target)
             .collect();
         assert_eq!(of_third.len(), 1_002);
     }
@@ -107,7 +107,7 @@ fn everyone_is_asked_once_an_interval_and_evenly() {
 }
 
 #[test]
-fn too_small_a_budget_still_gives_everyone_a_turn() {
+fn too_small_a_budget_still_gives_each_target_a_turn() {
     let targets = targets(&[500]);
     let mut schedule = schedule(&targets, 10.0);
     let calls = run(
@@ -117,8 +117,8 @@ fn too_small_a_budget_still_gives_everyone_a_turn() {
         Duration::from_millis(20),
     );
     assert!((1_190..=1_202).contains(&calls.len()), "{}", calls.len());
-    let asked: HashSet<_> = calls.iter().take(515).map(|(_, who)| who).collect();
-    assert_eq!(asked.len(), 501, "all are asked before anyone's third turn");
+    let polled: HashSet<_> = calls.iter().take(515).map(|(_, target)| target).collect();
+    assert_eq!(polled.len(), 501, "all are polled before any third turn");
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn a_full_budget_does_not_hold_up_another() {
     );
     let of_second = calls
         .iter()
-        .filter(|(_, who)| {
+        .filter(|(_, target)| {
             matches!(
-                who,
+                target,
                 Target::Identity {
                     pool: PoolIndex(1),
                     ..
@@ -169,12 +169,12 @@ fn a_stall_makes_no_burst_and_keeps_the_phases() {
         .filter(|(at, _)| *at >= seconds(1_020.0))
         .collect();
     assert_eq!(settled.len(), 101);
-    for (at, who) in settled {
-        let (then, _) = before.iter().find(|(_, target)| target == who).unwrap();
+    for (at, target) in settled {
+        let (then, _) = before.iter().find(|(_, polled)| polled == target).unwrap();
         let moved = at.since(seconds(1_020.0)).abs_diff(then.since(Mono::START));
         assert!(
             moved <= Duration::from_millis(40),
-            "{who:?} moved by {moved:?}"
+            "{target:?} moved by {moved:?}"
         );
     }
 }
@@ -185,14 +185,14 @@ fn a_retry_counts_its_attempts_and_passes_the_ceiling() {
     let mut schedule = schedule(&targets, 1.0);
     let mut now = Mono::START;
     let mut next = |schedule: &mut Schedule| loop {
-        match schedule.next(now, PLENTY) {
+        match schedule.next(now, UNLIMITED) {
             Step::Call(call) => return (now, call),
             Step::Wait(until) => now = until,
         }
     };
     let (first_at, first) = next(&mut schedule);
-    let again = Then::Retry(Duration::from_millis(1));
-    schedule.ended(first.ticket, Some(Failure::Timeout), again, first_at);
+    let again = AfterCall::Retry(Duration::from_millis(1));
+    schedule.end_call(first.ticket, Some(Failure::Timeout), again, first_at);
     let (second_at, second) = next(&mut schedule);
     let ticket = schedule.ticket(second.ticket).unwrap();
     assert_eq!(
@@ -209,18 +209,18 @@ fn a_retry_counts_its_attempts_and_passes_the_ceiling() {
     assert_eq!(schedule.ticket(third.ticket).unwrap().attempt, 1);
 }
 
-/// Calls until `until`, all of which end at once, by what `outcome` says of the moment.
-fn ask(
+/// Makes calls until `until`. Each ends at once, with the failure that `failure_at` returns.
+fn call_until(
     schedule: &mut Schedule,
     until: Mono,
-    outcome: impl Fn(Mono) -> Option<Failure>,
+    failure_at: impl Fn(Mono) -> Option<Failure>,
 ) -> Vec<(Mono, Option<CredentialEvent>)> {
     let mut now = Mono::START;
     let mut calls = Vec::new();
     while now <= until {
-        match schedule.next(now, PLENTY) {
+        match schedule.next(now, UNLIMITED) {
             Step::Call(call) => {
-                calls.push((now, finish(schedule, &call, outcome(now), now)));
+                calls.push((now, finish(schedule, &call, failure_at(now), now)));
             }
             Step::Wait(wake) => now = wake,
         }
@@ -229,7 +229,7 @@ fn ask(
 }
 
 #[test]
-fn who_fails_for_good_is_asked_less_often_until_it_succeeds() {
+fn a_job_that_fails_permanently_is_polled_less_often_until_it_succeeds() {
     for failure in Failure::ALL
         .into_iter()
         .filter(|failure| *failure != Failure::Credentials)
@@ -237,7 +237,7 @@ fn who_fails_for_good_is_asked_less_often_until_it_succeeds() {
         let targets = targets(&[0]);
         let mut schedule = schedule(&targets, 1_000.0);
         let good_again = seconds(600.0);
-        let calls = ask(&mut schedule, seconds(800.0), |now| {
+        let calls = call_until(&mut schedule, seconds(800.0), |now| {
             (now < good_again).then_some(failure)
         });
         let gaps: Vec<_> = calls
@@ -258,14 +258,14 @@ fn who_fails_for_good_is_asked_less_often_until_it_succeeds() {
 }
 
 #[test]
-fn without_good_credentials_only_a_probe_asks() {
+fn without_working_credentials_only_probes_are_sent() {
     let targets = targets(&[300, 10]);
     let mut schedule = schedule(&targets, 1_000.0);
     let bad = seconds(30.0)..seconds(3_600.0);
     let (mut first, mut second, mut changes) = (Vec::new(), 0, Vec::new());
     let mut now = Mono::START;
     while now < seconds(3_900.0) {
-        match schedule.next(now, PLENTY) {
+        match schedule.next(now, UNLIMITED) {
             Step::Wait(wake) => now = wake,
             Step::Call(call) => {
                 let of_first = call.job.target.pool() == PoolIndex(0);
@@ -290,7 +290,7 @@ fn without_good_credentials_only_a_probe_asks() {
     assert_eq!(
         kinds,
         [CredentialEvent::Refused, CredentialEvent::Accepted],
-        "each told once"
+        "each reported once"
     );
     assert!(
         changes[1].0 <= seconds(3_600.0 + 300.0),
@@ -301,17 +301,17 @@ fn without_good_credentials_only_a_probe_asks() {
         .iter()
         .filter(|at| **at > changes[1].0 + Duration::from_secs(10))
         .count();
-    assert!(after > 0, "everyone is asked again");
+    assert!(after > 0, "all jobs are polled again");
 }
 
 #[test]
-fn calls_that_were_out_when_credentials_went_bad_change_nothing() {
+fn calls_in_flight_when_credentials_fail_change_nothing() {
     let targets = targets(&[100]);
     let mut schedule = schedule(&targets, 1_000.0);
     let mut calls = Vec::new();
     let mut now = Mono::START;
     while calls.len() < 3 {
-        match schedule.next(now, PLENTY) {
+        match schedule.next(now, UNLIMITED) {
             Step::Call(call) => calls.push(call),
             Step::Wait(wake) => now = wake,
         }
@@ -322,14 +322,14 @@ fn calls_that_were_out_when_credentials_went_bad_change_nothing() {
     assert_eq!(finish(&mut schedule, &calls[1], refused, now), None);
     let event = finish(&mut schedule, &calls[2], None, now);
     assert_eq!(event, None, "its signature was good when it was sent");
-    let Step::Wait(wake) = schedule.next(now, PLENTY) else {
+    let Step::Wait(wake) = schedule.next(now, UNLIMITED) else {
         panic!("a call without credentials")
     };
-    let Step::Call(probe) = schedule.next(wake, PLENTY) else {
+    let Step::Call(probe) = schedule.next(wake, UNLIMITED) else {
         panic!("no probe")
     };
     assert!(
-        matches!(schedule.next(wake, PLENTY), Step::Wait(Mono::NEVER)),
+        matches!(schedule.next(wake, UNLIMITED), Step::Wait(Mono::NEVER)),
         "one probe at a time"
     );
     assert_eq!(

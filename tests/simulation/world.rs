@@ -8,7 +8,7 @@ use std::time::Duration;
 use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::clock::{Moment, Mono};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex, Target};
-use cognitosync_exporter::schedule::{Call, Retry, Schedule, Step, Then};
+use cognitosync_exporter::schedule::{AfterCall, Call, Retry, Schedule, Step};
 use cognitosync_exporter::store::{Record, State};
 use cognitosync_exporter::targets::Targets;
 
@@ -291,8 +291,8 @@ impl World {
         let chance = self.random.f64();
         let attempt = self.schedule.ticket(id).unwrap().attempt;
         let again = failure.and_then(|failure| self.retry.wait(attempt, failure, chance));
-        let then = again.map_or(Then::Finish, Then::Retry);
-        self.schedule.ended(id, failure, then, self.now);
+        let then = again.map_or(AfterCall::Finish, AfterCall::Retry);
+        self.schedule.end_call(id, failure, then, self.now);
         if again.is_some() {
             return;
         }

@@ -18,8 +18,7 @@ fn name(targets: &Targets, target: Target) -> String {
 
 #[test]
 fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
-    // The second pool's identities come and go; of the first, identities 100 to 299 are always
-    // there.
+    // Identities 100 to 299 of the first pool are in all shapes; all others are added and removed.
     let shapes = [
         vec![0..300, 0..0],
         vec![100..400, 0..50],
@@ -28,20 +27,20 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
     let mut old = targets_of(shapes[0].iter().cloned());
     let mut schedule = schedule(&old, 10_000.0);
     let mut ends: Vec<(Mono, TicketId)> = Vec::new();
-    let mut asked: HashMap<String, Vec<Mono>> = HashMap::new();
+    let mut polled: HashMap<String, Vec<Mono>> = HashMap::new();
     let mut carried = (0, 0);
     for reload in 1..=100_u64 {
         let now_until = seconds(reload as f64 * 1.37);
         let mut now = seconds((reload - 1) as f64 * 1.37);
         while now < now_until {
             while let Some(ended) = ends.iter().position(|(end, _)| *end <= now) {
-                schedule.ended(ends.swap_remove(ended).1, None, Then::Finish, now);
+                schedule.end_call(ends.swap_remove(ended).1, None, AfterCall::Finish, now);
             }
             let wake = loop {
-                match schedule.next(now, PLENTY) {
+                match schedule.next(now, UNLIMITED) {
                     Step::Wait(wake) => break wake,
                     Step::Call(call) => {
-                        asked
+                        polled
                             .entry(name(&old, call.job.target))
                             .or_default()
                             .push(now);
@@ -74,16 +73,16 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
     }
     assert!(
         carried.0 > 500 && carried.1 > 50,
-        "calls were under way, of both kinds: {carried:?}"
+        "calls were in flight, of both kinds: {carried:?}"
     );
     for identity in 100..300 {
-        let asked = &asked[&format!("a:{identity:x}")];
+        let polled = &polled[&format!("a:{identity:x}")];
         assert!(
-            (13..=14).contains(&asked.len()),
-            "identity {identity} was asked {} times in 137 s",
-            asked.len()
+            (13..=14).contains(&polled.len()),
+            "identity {identity} was polled {} times in 137 s",
+            polled.len()
         );
-        for pair in asked.windows(2) {
+        for pair in polled.windows(2) {
             let apart = pair[1].since(pair[0]).as_millis();
             assert!(
                 (9_990..=10_010).contains(&apart),
@@ -96,7 +95,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
 /// The next call, and when it is sent.
 fn take(schedule: &mut Schedule, mut now: Mono) -> (Mono, Call) {
     loop {
-        match schedule.next(now, PLENTY) {
+        match schedule.next(now, UNLIMITED) {
             Step::Call(call) => return (now, call),
             Step::Wait(wake) => now = wake,
         }
@@ -104,7 +103,7 @@ fn take(schedule: &mut Schedule, mut now: Mono) -> (Mono, Call) {
 }
 
 #[test]
-fn a_reload_keeps_slowness_and_attempts() {
+fn a_reload_keeps_slowdown_and_attempts() {
     let targets = targets(&[0]);
     let mut schedule = schedule(&targets, 10.0);
     let reloaded = |schedule: &mut Schedule, now| change(schedule, &targets, &targets, 10.0, now);
@@ -118,8 +117,8 @@ fn a_reload_keeps_slowness_and_attempts() {
     reloaded(&mut schedule, second);
     let (third, call) = take(&mut schedule, second);
     assert_eq!(third.since(second), Duration::from_secs(40));
-    let again = Then::Retry(Duration::from_secs(1));
-    schedule.ended(call.ticket, Some(Failure::Timeout), again, third);
+    let again = AfterCall::Retry(Duration::from_secs(1));
+    schedule.end_call(call.ticket, Some(Failure::Timeout), again, third);
     reloaded(&mut schedule, third);
     let (fourth, call) = take(&mut schedule, third);
     assert_eq!(fourth.since(third), Duration::from_secs(1));
@@ -127,7 +126,7 @@ fn a_reload_keeps_slowness_and_attempts() {
 }
 
 #[test]
-fn a_reload_keeps_pace_and_bad_credentials_and_sends_a_lost_probe_anew() {
+fn a_reload_keeps_rate_and_credential_state_and_replaces_a_lost_probe() {
     let old = targets(&[30]);
     let mut schedule = schedule(&old, 10.0);
     let (now, call) = take(&mut schedule, Mono::START);
@@ -146,7 +145,7 @@ fn a_reload_keeps_pace_and_bad_credentials_and_sends_a_lost_probe_anew() {
     );
     assert!(
         schedule
-            .ended(probe.ticket, None, Then::Finish, now)
+            .end_call(probe.ticket, None, AfterCall::Finish, now)
             .is_none()
     );
     assert_eq!(schedule.budgets().collect::<Vec<_>>(), [(8.0, false)]);

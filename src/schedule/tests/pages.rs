@@ -29,26 +29,31 @@ fn each_page_is_a_call_under_the_ceiling_and_goes_first() {
     let targets = targets(&[50]);
     let mut schedule = schedule(&targets, 1.0);
     let began = seconds(100.0);
-    let Step::Call(first) = schedule.next(began, PLENTY) else {
+    let Step::Call(first) = schedule.next(began, UNLIMITED) else {
         panic!("all are overdue")
     };
     assert_eq!(token(&first), None);
     assert!(
-        matches!(schedule.next(began, PLENTY), Step::Wait(_)),
+        matches!(schedule.next(began, UNLIMITED), Step::Wait(_)),
         "the ceiling holds"
     );
-    let ended = schedule.ended(first.ticket, None, Then::Page(page("a", began)), began);
+    let ended = schedule.end_call(
+        first.ticket,
+        None,
+        AfterCall::NextPage(page("a", began)),
+        began,
+    );
     assert_eq!(ended.unwrap().ticket.calls, 1);
     assert!(
-        matches!(schedule.next(began, PLENTY), Step::Wait(_)),
-        "for pages too"
+        matches!(schedule.next(began, UNLIMITED), Step::Wait(_)),
+        "also for pages"
     );
     let explained = schedule.explain(&[first.job.target], seconds(101.0));
     assert_eq!(
         explained[0].unwrap().reason,
         NextPollReason::Overdue(0, 1.0)
     );
-    let Step::Call(second) = schedule.next(seconds(101.0), PLENTY) else {
+    let Step::Call(second) = schedule.next(seconds(101.0), UNLIMITED) else {
         panic!("a page waits")
     };
     assert_eq!(
@@ -64,19 +69,24 @@ fn each_page_is_a_call_under_the_ceiling_and_goes_first() {
 }
 
 #[test]
-fn a_page_that_fails_is_asked_for_again() {
+fn a_page_that_fails_is_requested_again() {
     let targets = targets(&[0]);
     let mut schedule = schedule(&targets, 1.0);
     let at = |second: u32| seconds(100.0 + f64::from(second));
-    let call = |schedule: &mut Schedule, second| match schedule.next(at(second), PLENTY) {
+    let call = |schedule: &mut Schedule, second| match schedule.next(at(second), UNLIMITED) {
         Step::Call(call) => call,
         Step::Wait(_) => panic!("it is overdue"),
     };
     let first = call(&mut schedule, 0);
-    schedule.ended(first.ticket, None, Then::Page(page("a", at(0))), at(0));
+    schedule.end_call(
+        first.ticket,
+        None,
+        AfterCall::NextPage(page("a", at(0))),
+        at(0),
+    );
     let second = call(&mut schedule, 1);
-    let again = Then::Retry(Duration::from_millis(500));
-    schedule.ended(second.ticket, Some(Failure::Timeout), again, at(1));
+    let again = AfterCall::Retry(Duration::from_millis(500));
+    schedule.end_call(second.ticket, Some(Failure::Timeout), again, at(1));
     let third = call(&mut schedule, 2);
     assert_eq!(token(&third), Some("a"));
     let ticket = schedule.ticket(third.ticket).unwrap();
@@ -86,7 +96,12 @@ fn a_page_that_fails_is_asked_for_again() {
         at(0),
         "as old as its first page"
     );
-    schedule.ended(third.ticket, None, Then::Page(page("b", at(0))), at(2));
+    schedule.end_call(
+        third.ticket,
+        None,
+        AfterCall::NextPage(page("b", at(0))),
+        at(2),
+    );
     let fourth = call(&mut schedule, 3);
     assert_eq!(
         (
