@@ -1,8 +1,8 @@
-//! The API as the exporter sees it: what can be asked, what comes back, and every way to fail.
+//! The AWS APIs as the exporter uses them: operations, answers and failures.
 //!
 //! [`Operation`] is the one list of operations. Metrics, `plan`, `iam-policy` and the documents
-//! take names, scopes and permissions from it. [`Failure`] is closed: its words are the metric
-//! label, the log field and the word on the status page.
+//! take names, scopes and permissions from it. [`Failure`] is the closed list of failures. Its names
+//! are used in metric labels, in logs and on the status page.
 
 use std::fmt;
 use std::future::Future;
@@ -13,29 +13,22 @@ use crate::identity::{IdentityId, PoolId};
 /// An operation of an AWS API that the exporter can call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
-    /// Usage of one identity.
     DescribeIdentityUsage,
-    /// Usage of one pool.
     DescribeIdentityPoolUsage,
-    /// The datasets of one identity.
     ListDatasets,
 }
 
-/// The AWS service of an operation. Each has a rate quota of its own.
+/// The AWS service of an operation. Each has its own rate quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// Amazon Cognito Sync.
     CognitoSync,
-    /// Amazon Cognito Identity.
     CognitoIdentity,
 }
 
-/// What one call of an operation is about.
+/// What one call of an operation concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// One identity of a pool.
     Identity,
-    /// A pool.
     Pool,
 }
 
@@ -47,7 +40,7 @@ impl Operation {
         Self::ListDatasets,
     ];
 
-    /// The operations that the daemon polls by itself.
+    /// The operations that the daemon polls.
     pub const POLLED: [Self; 2] = [Self::DescribeIdentityUsage, Self::DescribeIdentityPoolUsage];
 
     /// AWS's name of the operation, as in metric labels.
@@ -60,7 +53,6 @@ impl Operation {
         }
     }
 
-    /// What one call is about.
     #[must_use]
     pub fn scope(self) -> Scope {
         match self {
@@ -69,7 +61,7 @@ impl Operation {
         }
     }
 
-    /// The service that answers, and whose quota a call draws on.
+    /// The service whose quota a call draws on.
     #[must_use]
     pub fn service(self) -> Service {
         match self {
@@ -91,10 +83,10 @@ impl Service {
     }
 }
 
-/// What `DescribeIdentityUsage` reports. AWS marks no field as required: `None` means "not given".
+/// The answer of `DescribeIdentityUsage`. AWS requires no field: `None` means "absent".
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Datasets of the identity.
+    /// Number of datasets.
     pub datasets: Option<u32>,
     /// Bytes in all its datasets, at most 2^53.
     pub storage_bytes: Option<u64>,
@@ -102,35 +94,33 @@ pub struct Usage {
     pub last_modified: Option<f64>,
 }
 
-/// What `DescribeIdentityPoolUsage` reports. AWS marks no field as required: `None` means "not
-/// given".
+/// The answer of `DescribeIdentityPoolUsage`. AWS requires no field: `None` means "absent".
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PoolUsage {
     /// Bytes in all datasets of the pool, at most 2^53.
     pub storage_bytes: Option<u64>,
-    /// Sync sessions of the pool, at most 2^53.
+    /// Number of sync sessions, at most 2^53.
     pub sync_sessions: Option<u64>,
     /// When the pool was last modified, in seconds since 1970.
     pub last_modified: Option<f64>,
 }
 
-/// What `ListDatasets` reports of one dataset. AWS marks no field as required: `None` means "not
-/// given".
+/// One dataset in the answer of `ListDatasets`. AWS requires no field: `None` means "absent".
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
-    /// Its name, which the app chose.
+    /// The name that the app chose.
     pub name: Option<String>,
     /// Bytes in its keys and values, at most 2^53.
     pub storage_bytes: Option<u64>,
-    /// Records in it, at most 2^53.
+    /// Number of records, at most 2^53.
     pub records: Option<u64>,
     /// When it was last modified, in seconds since 1970.
     pub last_modified: Option<f64>,
 }
 
 impl Usage {
-    /// What a whole list of datasets says about their identity: how many there are, the sum of
-    /// their bytes, the latest modification. A sum is not given when a part of it is not.
+    /// The usage of an identity with these datasets: their number, the sum of their bytes, the latest
+    /// modification. The sum is absent if one of its terms is.
     #[must_use]
     pub fn of_datasets(datasets: &[Dataset]) -> Self {
         Self {
@@ -144,7 +134,7 @@ impl Usage {
     }
 }
 
-/// The whole answer of a poll.
+/// The complete answer of a poll.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// To [`Operation::DescribeIdentityUsage`].
@@ -156,7 +146,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether this answers `operation`.
+    /// Whether this is an answer to `operation`.
     #[must_use]
     pub fn is_to(&self, operation: Operation) -> bool {
         match self {
@@ -167,7 +157,7 @@ impl Answer {
     }
 }
 
-/// Why a call brought no answer.
+/// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Failure {
@@ -185,22 +175,23 @@ pub enum Failure {
     Timeout,
     /// No connection, or it broke.
     Unreachable,
-    /// The answer is not Cognito Sync's, or holds an impossible number.
+    /// The answer is not from Cognito Sync, or holds an impossible number.
     Malformed,
     /// Credentials are unavailable, or AWS rejects them.
     Credentials,
 }
 
-/// What a failure says about AWS, the target and the credentials. Decisions match on the class, so
-/// that a new failure has to choose one.
+/// What a failure implies about AWS, the target and the credentials. Decisions match on the class, so
+/// that a new failure is assigned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureClass {
-    /// AWS accepted the credentials and answered; the same call will fail until a person changes
-    /// something.
+    /// AWS accepted the credentials and answered; the same call will fail until the configuration,
+    /// the policy or the target changes.
     Permanent,
     /// AWS accepted the credentials and answered; a later call may succeed.
     Transient,
-    /// No usable answer came; it says nothing about credentials or quota. A later call may succeed.
+    /// No usable answer was received, which implies nothing about credentials or quota. A later call
+    /// may succeed.
     NoAnswer,
     /// The credentials do not work, for any target of the budget.
     Credentials,
@@ -220,7 +211,7 @@ impl Failure {
         Self::Credentials,
     ];
 
-    /// The word of this failure in metrics, logs and JSON.
+    /// The failure's name in metrics, logs and JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -236,25 +227,26 @@ impl Failure {
         }
     }
 
-    /// An explanation for people, to follow "because".
+    /// The explanation on the status page, which follows "because".
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Throttled => "AWS's quota of calls is used up, by this exporter or by the app",
-            Self::AccessDenied => {
-                "the credentials are good, but their policy does not allow this call"
+            Self::Throttled => {
+                "AWS throttles: the exporter and the app have used up the rate quota"
             }
-            Self::NotFound => "AWS says that there is no such identity or pool",
-            Self::InvalidParameter => "AWS does not take these ids",
-            Self::ServiceError => "AWS failed",
-            Self::Timeout => "there was no whole answer within poll.timeout",
-            Self::Unreachable => "there was no connection, or it broke",
-            Self::Malformed => "the answer is not Cognito Sync's, or holds a number that cannot be",
-            Self::Credentials => "no credentials could be had, or AWS refuses them",
+            Self::AccessDenied => {
+                "the credentials are valid, but their policy does not allow this call"
+            }
+            Self::NotFound => "AWS reports that the identity or pool does not exist",
+            Self::InvalidParameter => "AWS rejects the ids",
+            Self::ServiceError => "AWS returned an internal error",
+            Self::Timeout => "no complete answer was received within poll.timeout",
+            Self::Unreachable => "no connection was made, or it was closed",
+            Self::Malformed => "the answer is not from Cognito Sync, or holds an impossible number",
+            Self::Credentials => "credentials are unavailable, or AWS rejects them",
         }
     }
 
-    /// What this failure says about AWS, the target and the credentials.
     #[must_use]
     pub fn class(self) -> FailureClass {
         match self {
@@ -269,35 +261,34 @@ impl Failure {
 /// One API call to be made.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The operation to call.
     pub operation: Operation,
-    /// The pool that it is about, or that the identity belongs to.
+    /// The pool, or the pool of the identity.
     pub pool: &'a PoolId,
-    /// The identity that it is about; `None` for operations of [`Scope::Pool`].
+    /// `None` for operations of [`Scope::Pool`].
     pub identity: Option<IdentityId<'a>>,
-    /// For every page but the first: where the page before ended.
+    /// Present for every page except the first.
     pub continuation: Option<&'a Continuation>,
 }
 
-/// What one API call brought.
+/// The result of one successful API call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
-    /// The whole answer, earlier pages included.
+    /// The complete answer, including earlier pages.
     Done(Answer),
-    /// A page of it; the next call has to carry this.
+    /// One page. The next call takes this continuation.
     More(Continuation),
 }
 
-/// Where the next page begins, and what the pages before it held.
+/// The token of the next page, and the content of the pages before it.
 #[derive(Clone, PartialEq)]
 pub struct Continuation {
-    /// AWS's token, opaque.
+    /// AWS's opaque token.
     pub token: String,
-    /// What the pages so far add up to.
+    /// The content of all pages so far.
     pub so_far: Answer,
 }
 
-/// Tokens are opaque and may hold ids, so none is printed.
+/// Omits the token, which may hold ids.
 impl fmt::Debug for Continuation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Continuation")
@@ -306,12 +297,12 @@ impl fmt::Debug for Continuation {
     }
 }
 
-/// A call under way.
+/// The future of a call.
 pub type Call<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
 
-/// The APIs, on AWS or in a test.
+/// The APIs, implemented by AWS's SDK or by a test.
 pub trait Api: Send + Sync + 'static {
-    /// Makes exactly one API call. Retries and further pages are the caller's, who keeps the
-    /// ceiling.
+    /// Makes exactly one API call. The caller makes retries and requests further pages, so that they
+    /// count against the ceiling.
     fn call<'a>(&'a self, request: Request<'a>) -> Call<'a>;
 }

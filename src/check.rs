@@ -1,15 +1,13 @@
-//! `--config.check`: a summary of what would be polled.
+//! `--config.check`: a summary of a valid configuration.
 
 use std::fmt::{self, Display, Formatter};
 
 use crate::config::{Config, Series, show_duration};
 use crate::targets::Targets;
 
-/// What a configuration without problems means. Shows no identity.
+/// The summary of a configuration without problems. It shows no identity id.
 pub struct CheckReport<'a> {
-    /// The configuration.
     pub config: &'a Config,
-    /// Its targets.
     pub targets: &'a Targets,
 }
 
@@ -42,7 +40,7 @@ impl Display for CheckReport<'_> {
             }
             match settings.series {
                 Series::Each => writeln!(f)?,
-                Series::Top(most) => writeln!(f, "; series for the {most} nearest a limit")?,
+                Series::Top(max) => writeln!(f, "; series for the {max} nearest a limit")?,
                 Series::None => writeln!(f, "; no series for identities")?,
             }
         }

@@ -1,4 +1,4 @@
-//! Flags and subcommands, spelled as Prometheus spells them.
+//! Flags and subcommands, with names as in Prometheus.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,6 @@ use crate::telemetry::logging::{Format, Level};
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Cli {
-    /// What to run, if not the daemon.
     #[command(subcommand)]
     pub command: Option<Command>,
 
@@ -20,61 +19,59 @@ pub struct Cli {
     #[arg(long = "config.file", value_name = "PATH", global = true)]
     pub config_file: Option<PathBuf>,
 
-    /// Read and validate everything, print what would be polled, and exit: 0 if all is well, 78
+    /// Read and validate all files, print a summary, and exit: with 0 if they are valid, or with 78
     /// after printing every problem.
     #[arg(long = "config.check")]
     pub config_check: bool,
 
-    /// What is served.
     #[command(flatten)]
     pub web: Web,
 
-    /// What is logged.
     #[command(flatten)]
     pub log: Log,
 }
 
-/// What to run instead of the daemon.
+/// Commands that run instead of the daemon.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run against the built-in Cognito Sync simulator: no AWS account, no configuration.
     Demo(Demo),
-    /// Print what polling the configuration will cost, and which knob to turn where it does not
-    /// fit. Calls nobody.
+    /// Print the cost of polling the configuration, and the settings to change if it exceeds a limit.
+    /// Makes no API calls.
     Plan,
-    /// Print the least IAM policy with which the configuration can be polled. Calls nobody.
+    /// Print the minimal IAM policy for polling the configuration. Makes no API calls.
     IamPolicy(IamPolicy),
 }
 
-/// Whose policy.
+/// Options of `iam-policy`.
 #[derive(Args, Clone, Debug)]
 pub struct IamPolicy {
-    /// The AWS account of pools that name no role, 12 digits; any account, if not given.
-    #[arg(long, value_name = "ID", value_parser = account)]
+    /// The AWS account of pools without a role, 12 digits [default: any account]
+    #[arg(long, value_name = "ID", value_parser = parse_account)]
     pub account: Option<String>,
 }
 
-/// The simulated world.
+/// Options of `demo`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Demo {
-    /// Identities in the world.
+    /// Number of simulated identities.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     pub identities: u32,
 
-    /// Pools in the world.
+    /// Number of simulated pools.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pools: u32,
 
-    /// Let one call in twenty fail, in all the ways that pass by themselves.
+    /// Let one call in twenty fail, with all transient faults.
     #[arg(long)]
     pub faults: bool,
 }
 
-/// What is served, and where.
+/// Options of the web server.
 #[derive(Args, Clone, Debug)]
 pub struct Web {
-    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, an IPv6 address in brackets. May be
-    /// given more than once.
+    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, with an IPv6 address in brackets. Can be
+    /// repeated.
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS",
@@ -84,10 +81,11 @@ pub struct Web {
     pub listen_address: Vec<Address>,
 
     /// Path of the metrics.
-    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true)]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = parse_telemetry_path, global = true)]
     pub telemetry_path: String,
 
-    /// The web configuration: TLS, logins, headers, a rate limit, in the exporter-toolkit's format.
+    /// The web configuration file: TLS, logins, headers and rate limit, in the format of Prometheus's
+    /// exporter-toolkit.
     #[arg(
         id = "web.config.file",
         long = "web.config.file",
@@ -96,43 +94,43 @@ pub struct Web {
     )]
     pub config_file: Option<PathBuf>,
 
-    /// Listen on the sockets that systemd passes on, and on no address.
+    /// Listen on the sockets that systemd passes, instead of on addresses.
     #[arg(long = "web.systemd-socket", global = true)]
     pub systemd_socket: bool,
 
-    /// Answer /-/healthy and /-/ready without a login, whatever the web configuration says.
+    /// Serve /-/healthy and /-/ready without a login, also if the web configuration requires one.
     #[arg(long = "web.health-without-login", global = true)]
     pub health_without_login: bool,
 
-    /// Allow POST and PUT to /-/reload, which make the exporter read its configuration again.
+    /// Enable POST and PUT to /-/reload, which reload the configuration.
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,
 
-    /// Client connections open at once, all listeners together.
+    /// Maximum open client connections, over all listeners.
     #[arg(long = "web.max-connections", value_name = "NUMBER", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub max_connections: u32,
 }
 
-/// What is logged, and how.
+/// Options of the log.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Log {
-    /// How much to log; the environment's RUST_LOG filters finer, in its place.
+    /// The lowest level to log. The environment variable RUST_LOG overrides it with a finer filter.
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = Level::Info, global = true)]
     pub level: Level,
 
-    /// How a log line looks.
+    /// The format of log lines.
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = Format::Logfmt, global = true)]
     pub format: Format,
 }
 
 impl Cli {
-    /// Parses the process's arguments; ends it with exit code 2 when they are wrong.
+    /// Parses the arguments of the process. Exits with code 2 if they are wrong.
     #[must_use]
     pub fn parse_or_exit() -> Self {
         let cli = Self::parse();
         if let (Some(Command::Demo(_)), Some(_)) = (&cli.command, &cli.config_file) {
-            let message = "demo makes its own configuration and takes no --config.file";
+            let message = "demo uses a built-in configuration and takes no --config.file";
             Self::command()
                 .error(ErrorKind::ArgumentConflict, message)
                 .exit();
@@ -140,7 +138,6 @@ impl Cli {
         cli
     }
 
-    /// Where the configuration is.
     #[must_use]
     pub fn config_file(&self) -> &Path {
         self.config_file
@@ -149,22 +146,21 @@ impl Cli {
     }
 }
 
-/// Twelve digits.
-fn account(text: &str) -> Result<String, String> {
-    let good = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    good.then(|| text.to_owned())
+fn parse_account(text: &str) -> Result<String, String> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_account
+        .then(|| text.to_owned())
         .ok_or_else(|| "expected the 12 digits of an AWS account".to_owned())
 }
 
-/// An absolute path without characters that a URL or a page would have to escape, and not one of
-/// the other routes.
-fn telemetry_path(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
-    if !text.starts_with('/') || !text.chars().all(plain) {
+/// Accepts an absolute path that needs no escaping in URLs or HTML and is not another route.
+fn parse_telemetry_path(text: &str) -> Result<String, String> {
+    let is_unescaped = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
+    if !text.starts_with('/') || !text.chars().all(is_unescaped) {
         return Err("expected a path such as /metrics, of letters, digits and /-._~".to_owned());
     }
     if text.starts_with("/-/") || text.starts_with("/api/") {
-        return Err("paths that begin with /-/ and /api/ are taken".to_owned());
+        return Err("paths that begin with /-/ or /api/ are reserved".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -174,12 +170,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn flags_come_with_and_without_an_equals_sign() {
+    fn flags_take_values_with_and_without_an_equals_sign() {
         let joined = Cli::try_parse_from([
             "x",
             "--config.file=a",
@@ -201,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn demo_takes_the_daemons_flags_on_either_side() {
+    fn demo_takes_the_daemons_flags_before_and_after_its_name() {
         for arguments in [
             ["x", "--web.listen-address=:1", "demo", "--identities=3"],
             ["x", "demo", "--identities=3", "--web.listen-address=:1"],
@@ -230,7 +226,7 @@ mod tests {
             ("/-/ready", false),
             ("/api/v1/status", false),
         ] {
-            assert_eq!(telemetry_path(path).is_ok(), good, "{path}");
+            assert_eq!(parse_telemetry_path(path).is_ok(), good, "{path}");
         }
     }
 }

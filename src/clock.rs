@@ -1,41 +1,41 @@
-//! The one place that reads a clock.
+//! The clock. No other module reads the time.
 //!
-//! Everything that decides takes a [`Moment`] as an argument. Scheduling and staleness use its
-//! monotonic half, which no step of the wall clock moves. The wall half is only exported.
+//! Decisions take a [`Moment`] as an argument. Scheduling and staleness use its monotonic time, which
+//! steps of the wall clock do not affect. The wall time is only exported.
 
 use std::ops::Add;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Monotonic time in nanoseconds. [`Mono::START`] stands 146 years from either end, so that times
-/// before the process can be expressed too.
+/// Monotonic time in nanoseconds. [`Mono::START`] is 146 years from both ends of the range, so that
+/// times before the process can be represented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mono(u64);
 
 impl Mono {
-    /// When the clock was made, at the start of the process.
+    /// When the clock was created, at the start of the process.
     pub const START: Self = Self(1 << 62);
-    /// Later than anything.
+    /// Later than every other time.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// How long after `earlier` this is; zero when it is before.
+    /// The time elapsed since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
-    /// The time this long before, which may be before the process.
+    /// The time `duration` earlier, which may be before the process.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(nanos(duration)))
     }
 
-    /// This time as a number, for an atomic.
+    /// The time as an integer, for an atomic.
     #[must_use]
     pub fn to_bits(self) -> u64 {
         self.0
     }
 
-    /// The time of a number that [`Mono::to_bits`] gave.
+    /// The inverse of [`Mono::to_bits`].
     #[must_use]
     pub fn from_bits(bits: u64) -> Self {
         Self(bits)
@@ -54,12 +54,11 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// One time on both clocks.
+/// The same time on the monotonic and on the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Moment {
-    /// For decisions.
     pub mono: Mono,
-    /// For people: seconds since 1970, UTC, to the millisecond, as AWS gives dates.
+    /// Seconds since 1970, UTC, rounded to milliseconds like AWS's dates. For output only.
     pub unix: f64,
 }
 
@@ -77,14 +76,13 @@ enum Wall {
 }
 
 impl Clock {
-    /// The machine's clocks.
+    /// The system's clocks.
     #[must_use]
     pub fn system() -> Self {
         Self::starting_now(Wall::System)
     }
 
-    /// Tokio's clock, paused or not. The wall clock shows `unix` now and goes on with it. For
-    /// tests.
+    /// Tokio's clock, which may be paused. The wall clock starts at `unix` and follows it. For tests.
     #[must_use]
     pub fn anchored(unix: f64) -> Self {
         Self::starting_now(Wall::Anchored(unix))
@@ -98,7 +96,6 @@ impl Clock {
         }
     }
 
-    /// The time on both clocks.
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Moment {
@@ -116,7 +113,7 @@ impl Clock {
         }
     }
 
-    /// Sleeps until `at`; returns at once when that has passed.
+    /// Sleeps until `at`; returns at once if it has passed.
     pub fn sleep_until(&self, at: Mono) -> tokio::time::Sleep {
         tokio::time::sleep_until(self.start + at.since(Mono::START))
     }
@@ -127,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_before_the_process_can_be_told_apart() {
+    fn times_before_the_process_are_distinct() {
         let [day, week] = [1, 7].map(|days| Duration::from_secs(days * 86_400));
         let [yesterday, last_week] = [day, week].map(|ago| Mono::START.before(ago));
         assert!(last_week < yesterday && yesterday < Mono::START);
@@ -137,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_hold() {
+    fn arithmetic_saturates() {
         let age = Duration::from_secs(300 * 365 * 86_400);
         assert_eq!(Mono::START.before(age), Mono::from_bits(0));
         assert_eq!(Mono::NEVER + age, Mono::NEVER);

@@ -1,4 +1,4 @@
-//! Whether the loops of the daemon still run.
+//! Heartbeats of the daemon's loops, and a watchdog over them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,30 +6,31 @@ use std::time::Duration;
 
 use crate::clock::Mono;
 
-/// When a loop ran last. The loop alone writes it; one that falls silent has died or hangs.
+/// When a loop last turned. Only the loop writes it. A loop without a recent heartbeat has ended or
+/// hangs.
 #[derive(Debug)]
 pub struct Heartbeat(AtomicU64);
 
 impl Heartbeat {
-    /// A loop that starts now.
+    /// The heartbeat of a loop that starts now.
     #[must_use]
     pub fn new(now: Mono) -> Self {
         Self(AtomicU64::new(now.to_bits()))
     }
 
-    /// The loop has run.
+    /// Records a turn of the loop.
     pub fn beat(&self, now: Mono) {
         self.0.store(now.to_bits(), Ordering::Relaxed);
     }
 
-    /// The time since it ran last.
+    /// The time since the last turn.
     #[must_use]
     pub fn silent_for(&self, now: Mono) -> Duration {
         now.since(Mono::from_bits(self.0.load(Ordering::Relaxed)))
     }
 }
 
-/// Watches the loops that have to run.
+/// Detects loops that have stalled.
 #[derive(Clone, Debug, Default)]
 pub struct Watchdog {
     loops: Vec<WatchedLoop>,
@@ -43,7 +44,7 @@ struct WatchedLoop {
 }
 
 impl Watchdog {
-    /// Watches one more loop, which may be silent for at most `max_silence`.
+    /// Adds a loop whose turns are at most `max_silence` apart.
     pub fn watch(&mut self, name: &'static str, heartbeat: Arc<Heartbeat>, max_silence: Duration) {
         self.loops.push(WatchedLoop {
             name,
@@ -52,7 +53,7 @@ impl Watchdog {
         });
     }
 
-    /// A loop that has died or hangs, if there is one, and how long it has been silent.
+    /// The first loop that has stalled, and how long it has been silent.
     #[must_use]
     pub fn stalled(&self, now: Mono) -> Option<(&'static str, Duration)> {
         self.loops.iter().find_map(|watched| {

@@ -1,8 +1,8 @@
 //! Ids of identity pools and identities, parsed once at the boundary.
 //!
 //! An id is `REGION:HEX`, as Cognito's API model defines it: 1 to 55 characters of the pattern
-//! `[\w-]+:[0-9a-f-]+`. Errors never repeat the text: identity ids are personal data, and errors
-//! end up in logs.
+//! `[\w-]+:[0-9a-f-]+`. Errors never contain the text: identity ids are personal data, and errors are
+//! logged.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +16,7 @@ use thiserror::Error;
 /// `IdentityPoolId`, max 55).
 pub const MAX_LEN: usize = 55;
 
-/// The id of an identity pool. Cheap to clone: every call in flight holds one.
+/// The id of an identity pool. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolId(Arc<str>);
 
@@ -27,39 +27,25 @@ pub struct IdentityId<'a>(&'a str);
 /// Why a text is not an id. Positions count characters from 1.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum InvalidId {
-    /// The text is empty.
     #[error("is empty, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     Empty,
-    /// It has more than [`MAX_LEN`] characters: this many.
+    /// More than [`MAX_LEN`] characters: this many.
     #[error("has {0} characters, expected at most {MAX_LEN}")]
     TooLong(usize),
-    /// There is no colon between region and hex.
     #[error("has no colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     NoColon,
-    /// There is no region before the colon.
     #[error("has no region before its colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     NoRegion,
-    /// There is no hex behind the colon.
     #[error("ends at its colon, expected REGION:HEX such as us-east-1:2a1f8a52-…")]
     NoHex,
     /// A character that is not allowed in a region.
     #[error(
         "has {found:?} at character {at}, expected a letter, digit, '_' or '-' before the colon"
     )]
-    Region {
-        /// Its position, from 1.
-        at: usize,
-        /// The character.
-        found: char,
-    },
+    Region { at: usize, found: char },
     /// A character that is neither hex nor a hyphen.
-    #[error("has {found:?} at character {at}, expected a hex digit or '-' behind the colon")]
-    Hex {
-        /// Its position, from 1.
-        at: usize,
-        /// The character.
-        found: char,
-    },
+    #[error("has {found:?} at character {at}, expected a hex digit or '-' after the colon")]
+    Hex { at: usize, found: char },
 }
 
 impl PoolId {
@@ -72,7 +58,6 @@ impl PoolId {
         Ok(Self(text.into()))
     }
 
-    /// The id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -107,7 +92,6 @@ impl<'a> IdentityId<'a> {
         Self(text)
     }
 
-    /// The id's text.
     #[must_use]
     pub fn as_str(self) -> &'a str {
         self.0
@@ -127,8 +111,8 @@ impl fmt::Debug for IdentityId<'_> {
     }
 }
 
-/// Turns the hex digits behind the colon into lower case. AWS's own examples are in upper case, its
-/// API accepts lower case only.
+/// Converts the hex digits after the colon to lower case. AWS's examples are in upper case, but its API
+/// accepts lower case only.
 #[must_use]
 pub fn canonicalize(text: &str) -> Cow<'_, str> {
     match text.split_once(':') {
@@ -139,15 +123,16 @@ pub fn canonicalize(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The position in the interval at which an identity (or, without one, the pool itself) is polled:
-/// from 0, the start, to `u32::MAX`, just before the end. It is the same in every process and
-/// release, so that a restart does not move polls against each other.
+/// The phase of an identity or, without one, of the pool itself: the point in its interval at which it
+/// is polled, in units of 2^-32 of the interval. It is the same in every process and release, so that
+/// a restart keeps the spacing of polls.
 #[must_use]
 pub fn phase(pool: &PoolId, identity: Option<IdentityId<'_>>) -> u32 {
     (hash(&[pool.as_str(), identity.map_or("", IdentityId::as_str)]) >> 32) as u32
 }
 
-/// A hash of texts that never changes: SipHash-1-3 with a zero key, a separator behind each text.
+/// A hash of texts that is stable across releases: SipHash-1-3 with a zero key, and a separator after
+/// each text.
 pub(crate) fn hash(texts: &[&str]) -> u64 {
     let mut hasher = SipHasher13::new();
     for text in texts {
@@ -166,17 +151,17 @@ fn check(text: &str) -> Result<(), InvalidId> {
         return Err(InvalidId::Empty);
     }
     let (region, hex) = text.split_once(':').ok_or(InvalidId::NoColon)?;
-    let wrong = |part: &str, ok: fn(char) -> bool| {
+    let first_invalid = |part: &str, is_valid: fn(char) -> bool| {
         part.chars()
             .enumerate()
-            .find_map(|(at, found)| (!ok(found)).then_some((at + 1, found)))
+            .find_map(|(at, found)| (!is_valid(found)).then_some((at + 1, found)))
     };
-    if let Some((at, found)) = wrong(region, |c| {
+    if let Some((at, found)) = first_invalid(region, |c| {
         c.is_ascii_alphanumeric() || c == '_' || c == '-'
     }) {
         return Err(InvalidId::Region { at, found });
     }
-    if let Some((at, found)) = wrong(hex, |c| matches!(c, '0'..='9' | 'a'..='f' | '-')) {
+    if let Some((at, found)) = first_invalid(hex, |c| matches!(c, '0'..='9' | 'a'..='f' | '-')) {
         return Err(InvalidId::Hex {
             at: region.len() + 1 + at,
             found,

@@ -1,8 +1,8 @@
-//! What is polled: an operation and what it is about.
+//! Jobs: what is polled, and by which operation.
 
 use crate::api::Operation;
 
-/// Position of a pool in one [`crate::targets::Targets`]. It means nothing for another one.
+/// Position of a pool in one [`crate::targets::Targets`]. It is not valid for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PoolIndex(pub usize);
 
@@ -10,32 +10,26 @@ pub struct PoolIndex(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdentityIndex(pub usize);
 
-/// What a call is about.
+/// What a call concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// One identity of a pool.
     Identity {
-        /// Its pool.
         pool: PoolIndex,
-        /// Its position in the pool.
         identity: IdentityIndex,
     },
-    /// A pool itself.
     Pool {
-        /// The pool.
         pool: PoolIndex,
     },
 }
 
 impl Target {
-    /// The identity at these positions.
     #[must_use]
     pub fn identity(pool: PoolIndex, identity: usize) -> Self {
         let identity = IdentityIndex(identity);
         Self::Identity { pool, identity }
     }
 
-    /// The pool that this is or belongs to.
+    /// The pool, or the pool of the identity.
     #[must_use]
     pub fn pool(self) -> PoolIndex {
         match self {
@@ -44,11 +38,9 @@ impl Target {
     }
 }
 
-/// One recurring poll: an operation and its subject.
+/// One recurring poll: an operation and its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Job {
-    /// What is called.
     pub operation: Operation,
-    /// What it is about.
     pub target: Target,
 }

@@ -6,6 +6,11 @@
 //! an [`observation`], read by the [`store`] and [`telemetry`]. [`exposition`] writes the store as
 //! text, or with [`deflate`] as gzip, and [`web`] serves it. [`app`] puts it all together.
 
+#![allow(
+    missing_docs,
+    reason = "not a published library; names that explain themselves need none"
+)]
+
 pub mod app;
 pub mod cli;
 

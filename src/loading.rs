@@ -1,5 +1,4 @@
-//! From a configuration file to targets: reads the configuration, asks the providers for
-//! identities, assembles targets.
+//! Loads targets: reads the configuration, gets identity lists from the providers, assembles targets.
 
 use std::fs;
 use std::hash::Hasher;
@@ -16,11 +15,10 @@ use crate::targets::Targets;
 /// A configuration without problems, and its targets.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The configuration.
     pub config: Config,
     /// The pools and identities to poll.
     pub targets: Arc<Targets>,
-    /// What is probably a mistake, but can be used.
+    /// Probable mistakes that do not prevent loading.
     pub warnings: Vec<Problem>,
 }
 
@@ -31,11 +29,11 @@ pub struct Loader {
     review: Option<Review>,
 }
 
-/// A look at the targets from outside; returns a warning about `pools`.
+/// An additional check of targets. Returns a warning about the key `pools`.
 pub type Review = fn(&Targets) -> Option<String>;
 
 impl Loader {
-    /// A loader of lists from these providers, which also warns of what `review` finds.
+    /// A loader with these providers and this additional check.
     #[must_use]
     pub fn new(discovery: Discovery, review: Review) -> Self {
         Self {
@@ -52,7 +50,7 @@ impl Loader {
         self.load_targets(config::read(file).map_err(|problem| vec![problem])?)
     }
 
-    /// Loads the targets of a configuration that has been read already. May block.
+    /// Loads the targets of a configuration. May block.
     ///
     /// # Errors
     /// All problems of the configuration and of the identity lists.
@@ -86,8 +84,8 @@ impl Loader {
     }
 }
 
-/// Loads a configuration from its text, with the default providers; `file` is its name in problems.
-/// May block.
+/// Loads a configuration from its text, with the default providers. `file` is its name in problems. May
+/// block.
 ///
 /// # Errors
 /// All problems of the configuration and of the identity lists.
@@ -95,9 +93,8 @@ pub fn parse(file: &Path, text: &str) -> Result<Loaded, Vec<Problem>> {
     Loader::default().load_targets(config::parse(file, text).map_err(|problem| vec![problem])?)
 }
 
-/// A hash of the configuration file and its identity files. It changes when the content of one of
-/// them does, or the set of files, in whatever way. A file that cannot be read counts as such. May
-/// block.
+/// A hash of the names and contents of the configuration file and its identity files. Unreadable is
+/// one possible content. May block.
 #[must_use]
 pub fn fingerprint(config: &Config) -> u64 {
     let mut hasher = SipHasher13::new();

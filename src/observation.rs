@@ -1,5 +1,5 @@
-//! What came of one poll: the hinge of the program. The poller makes an [`Observation`] for each
-//! finished poll; the store, the metrics and the history read it.
+//! The result of one poll. The poller creates an [`Observation`] for each finished poll; store, metrics
+//! and history read it.
 
 use std::time::Duration;
 
@@ -7,15 +7,14 @@ use crate::api::{Answer, Failure, Operation, PoolUsage, Usage};
 use crate::clock::Moment;
 use crate::job::{Job, PoolIndex, Target};
 
-/// One finished poll: all its calls, and the result of the last.
+/// One finished poll: all its calls, and the result of the last one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
-    /// What was polled.
     pub job: Job,
-    /// When the call was sent whose answer this is; of an answer in pages, the first page's. The
-    /// answer is at least as new as this.
+    /// When the call was sent that returned the result; for an answer in pages, the call for the first
+    /// page. The answer is at least as new as this.
     pub asked: Moment,
-    /// From the first call's start to the result, waits between calls included.
+    /// Time from the start of the first call to the result, including waits between calls.
     pub took: Duration,
     /// API calls made, at least 1.
     pub calls: u32,
@@ -24,7 +23,7 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// One call about an identity, answered at once. For made-up usage.
+    /// A poll of an identity with one call of zero duration. For generated usage.
     #[must_use]
     pub fn of_identity(
         pool: PoolIndex,
@@ -40,7 +39,7 @@ impl Observation {
         Self::of_one_call(job, asked, result.map(Answer::Identity))
     }
 
-    /// One call about a pool itself, answered at once. For made-up usage.
+    /// A poll of a pool with one call of zero duration. For generated usage.
     #[must_use]
     pub fn of_pool(pool: PoolIndex, asked: Moment, result: Result<PoolUsage, Failure>) -> Self {
         let target = Target::Pool { pool };
@@ -61,7 +60,6 @@ impl Observation {
         }
     }
 
-    /// Why the poll failed, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         self.result.as_ref().err().copied()

@@ -1,5 +1,5 @@
-//! `plan`: what a configuration will cost, before one call is made, and which knob to turn where it
-//! does not fit.
+//! `plan`: the cost of a configuration, computed without API calls, and the settings to change when
+//! it exceeds a limit.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
@@ -18,91 +18,90 @@ use crate::store::Store;
 use crate::targets::{Budget, Pool, Targets};
 use crate::telemetry::Telemetry;
 
-/// What the exporter takes without identities, and for each; `benches/polling.rs` measures it,
-/// README shows the figures.
-const MEMORY: u64 = 6_000_000;
-const MEMORY_OF_IDENTITY: u64 = 170;
-/// What a Prometheus takes for each series: 3.7 to 4.5 KB were measured with 2.42.
-const PROMETHEUS_MEMORY_OF_SERIES: u64 = 4_100;
-/// A time of day of today's length.
-const NOW: f64 = 1_763_903_374.25;
+/// Memory of the exporter without identities, and for each identity, in bytes. Source:
+/// `benches/polling.rs`.
+const BASE_MEMORY: u64 = 6_000_000;
+const MEMORY_PER_IDENTITY: u64 = 170;
+/// Memory of Prometheus for each series, in bytes. Version 2.42 was measured at 3.7 to 4.5 KB.
+const PROMETHEUS_MEMORY_PER_SERIES: u64 = 4_100;
+/// The time of the sample scrape. Only its number of digits matters.
+const SCRAPE_TIME: f64 = 1_763_903_374.25;
 
 /// The cost of a configuration.
 pub struct Plan<'a> {
     config: &'a Config,
     targets: &'a Targets,
-    scrape: Scraped,
+    scrape: ScrapeSize,
 }
 
-/// One scrape of everything, when all is known.
-struct Scraped {
+/// The size of a scrape when every identity has usage.
+struct ScrapeSize {
     samples: u64,
-    text: u64,
-    gzip: u64,
+    text_bytes: u64,
+    gzip_bytes: u64,
 }
 
 impl<'a> Plan<'a> {
-    /// Of targets, as `config` has them polled. Writes a scrape of them, of usage that it makes up,
-    /// to see how large it is.
+    /// The plan of `targets`, polled with the settings of `config`. It writes a scrape of generated
+    /// usage to measure its size.
     #[must_use]
     pub fn of(config: &'a Config, targets: &'a Arc<Targets>) -> Self {
         Self {
             config,
             targets,
-            scrape: Scraped::of(config, targets),
+            scrape: ScrapeSize::measure(config, targets),
         }
     }
 }
 
-impl Scraped {
-    fn of(config: &Config, targets: &Arc<Targets>) -> Self {
+impl ScrapeSize {
+    fn measure(config: &Config, targets: &Arc<Targets>) -> Self {
         let now = Moment {
             mono: Mono::START,
-            unix: NOW,
+            unix: SCRAPE_TIME,
         };
         let store = Arc::new(Store::new(Arc::clone(targets)));
-        for (pool, of) in targets.pools.iter().enumerate() {
+        for (pool, target) in targets.pools.iter().enumerate() {
             let pool = PoolIndex(pool);
-            let half = of.settings.limits.storage_bytes / 2;
-            // Numbers of the usual lengths that differ as such numbers do: gzip makes less of equal
-            // ones.
+            let half = target.settings.limits.storage_bytes / 2;
+            // Numbers of realistic length and variety, because gzip compresses equal ones better.
             let usage = |identity: u64| Usage {
                 datasets: Some((identity % 20) as u32),
                 storage_bytes: Some(half + identity * 7_919 % half.max(1)),
-                last_modified: Some(NOW - (identity * 104_729 % 9_999_991) as f64 / 1e3),
+                last_modified: Some(SCRAPE_TIME - (identity * 104_729 % 9_999_991) as f64 / 1e3),
             };
-            for identity in 0..of.identities.len() {
+            for identity in 0..target.identities.len() {
                 let usage = usage(identity as u64);
                 store.record(&Observation::of_identity(pool, identity, now, Ok(usage)));
             }
-            let own = PoolUsage {
+            let pool_usage = PoolUsage {
                 storage_bytes: Some(half),
                 sync_sessions: Some(1_000),
-                last_modified: Some(NOW - 60.5),
+                last_modified: Some(SCRAPE_TIME - 60.5),
             };
-            store.record(&Observation::of_pool(pool, now, Ok(own)));
+            store.record(&Observation::of_pool(pool, now, Ok(pool_usage)));
         }
         let progress = Arc::new(Progress::new(now.mono, targets, config.poll.rate_limit));
-        let telemetry =
-            Telemetry::new(progress, NOW).expect("the families are the same at every start");
+        let telemetry = Telemetry::new(progress, SCRAPE_TIME)
+            .expect("the families are the same at every start");
         let exposition = Exposition::new(store);
         let scrape = || exposition.scrape(now, Format::Text, &telemetry);
-        let (mut samples, mut text) = (0, 0);
+        let (mut samples, mut text_bytes) = (0, 0);
         let mut at_line_start = true;
         for block in Blocks::new(scrape(), Coding::Identity) {
-            text += block.len() as u64;
+            text_bytes += block.len() as u64;
             for byte in &block[..] {
                 samples += u64::from(at_line_start && *byte != b'#');
                 at_line_start = *byte == b'\n';
             }
         }
-        let gzip = Blocks::new(scrape(), Coding::Gzip)
+        let gzip_bytes = Blocks::new(scrape(), Coding::Gzip)
             .map(|block| block.len() as u64)
             .sum();
         Self {
             samples,
-            text,
-            gzip,
+            text_bytes,
+            gzip_bytes,
         }
     }
 }
@@ -122,43 +121,47 @@ impl Display for Plan<'_> {
             f,
             "{}: {} identities in {} pools\n",
             config.file.display(),
-            grouped(identities),
+            group_digits(identities),
             targets.pools.len()
         )?;
         writeln!(
             f,
             "calls        {} a day, {} a second, retries not counted",
-            grouped((needed * 86_400.0).round() as u64),
-            short(needed)
+            group_digits((needed * 86_400.0).round() as u64),
+            significant(needed)
         )?;
         let limit = config.poll.rate_limit;
         let possible: f64 = (0..targets.budgets.len())
             .map(|budget| targets.calls_per_second(budget).min(limit))
             .sum();
-        let enough = config.poll.max_in_flight as f64 / possible;
+        let max_latency = config.poll.max_in_flight as f64 / possible;
         writeln!(
             f,
             "at once      max_in_flight: {} suffices while answers take less than {} s",
             config.poll.max_in_flight,
-            short(enough)
+            significant(max_latency)
         )?;
         for (index, budget) in targets.budgets.iter().enumerate() {
-            self.budget(index, budget, f)?;
+            self.fmt_budget(index, budget, f)?;
         }
         let size = |bytes: u64| ByteSize::b(bytes).display().si().to_string();
-        writeln!(f, "series       {} in each scrape", grouped(scrape.samples))?;
+        writeln!(
+            f,
+            "series       {} in each scrape",
+            group_digits(scrape.samples)
+        )?;
         writeln!(
             f,
             "a scrape     {} of text, {} in gzip",
-            size(scrape.text),
-            size(scrape.gzip)
+            size(scrape.text_bytes),
+            size(scrape.gzip_bytes)
         )?;
-        let memory = MEMORY + MEMORY_OF_IDENTITY * identities;
+        let memory = BASE_MEMORY + MEMORY_PER_IDENTITY * identities;
         writeln!(
             f,
             "memory       some {} here, some {} in Prometheus",
             size(memory),
-            size(scrape.samples * PROMETHEUS_MEMORY_OF_SERIES)
+            size(scrape.samples * PROMETHEUS_MEMORY_PER_SERIES)
         )?;
         if let Some(message) = too_many_samples(targets) {
             writeln!(f, "\nDOES NOT FIT: the pools {message}")?;
@@ -168,8 +171,8 @@ impl Display for Plan<'_> {
 }
 
 impl Plan<'_> {
-    /// Whether a budget's calls fit under its ceiling, and how to make them fit.
-    fn budget(&self, index: usize, budget: &Budget, f: &mut Formatter<'_>) -> fmt::Result {
+    /// Whether a budget's calls are within its ceiling; if not, the settings that would make them so.
+    fn fmt_budget(&self, index: usize, budget: &Budget, f: &mut Formatter<'_>) -> fmt::Result {
         let Self {
             config, targets, ..
         } = self;
@@ -179,7 +182,7 @@ impl Plan<'_> {
             .iter()
             .filter(|pool| pool.budget == index)
             .collect();
-        let (needed, asked) = (
+        let (needed, jobs) = (
             targets.calls_per_second(index),
             pools
                 .iter()
@@ -190,27 +193,29 @@ impl Plan<'_> {
             f,
             "budget       {}: {} of {} calls a second; one sweep takes {} at the ceiling",
             budget.label,
-            short(needed),
-            short(limit),
-            lasting(asked as f64 / limit)
+            significant(needed),
+            significant(limit),
+            humanize_seconds(jobs as f64 / limit)
         )?;
         if needed <= limit {
             return Ok(());
         }
-        let longer = needed / limit;
+        let overload = needed / limit;
         let interval = |pool: &&Pool| {
-            show_duration(whole_minutes(pool.settings.interval.as_secs_f64() * longer))
+            show_duration(ceil_to_minutes(
+                pool.settings.interval.as_secs_f64() * overload,
+            ))
         };
         let mut intervals: Vec<_> = pools.iter().map(interval).collect();
         intervals.dedup();
         writeln!(
             f,
-            "             DOES NOT FIT: every identity waits for its turn, {} times as long as it should. Either",
-            short(longer)
+            "             DOES NOT FIT: a sweep takes {} times the interval. Set either",
+            significant(overload)
         )?;
         writeln!(
             f,
-            "             poll.rate_limit: {}, if your app can spare so much of its quota, or",
+            "             poll.rate_limit: {}, if the quota that your app shares allows it, or",
             needed.ceil()
         )?;
         writeln!(
@@ -226,8 +231,8 @@ impl Plan<'_> {
     }
 }
 
-/// `1,234,567`
-fn grouped(number: u64) -> String {
+/// Groups digits, as in `1,234,567`.
+fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits
         .as_bytes()
@@ -238,8 +243,8 @@ fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
-/// To three places that matter.
-fn short(number: f64) -> String {
+/// Formats with about three significant digits.
+fn significant(number: f64) -> String {
     match number {
         100.0.. => format!("{number:.0}"),
         1.0.. => format!("{number:.1}"),
@@ -247,15 +252,15 @@ fn short(number: f64) -> String {
     }
 }
 
-fn lasting(seconds: f64) -> String {
+fn humanize_seconds(seconds: f64) -> String {
     if seconds < 120.0 {
         format!("{seconds:.0}s")
     } else {
-        show_duration(whole_minutes(seconds))
+        show_duration(ceil_to_minutes(seconds))
     }
 }
 
-fn whole_minutes(seconds: f64) -> Duration {
+fn ceil_to_minutes(seconds: f64) -> Duration {
     Duration::from_secs((seconds / 60.0).ceil() as u64 * 60)
 }
 
@@ -278,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits() {
+    fn a_configuration_that_fits() {
         let plan = plan("interval: 5m", "", 1_000);
         assert!(
             plan.starts_with("config.yaml: 1,000 identities in 1 pools\n\ncalls        288,288 a day, 3.3 a second"),
@@ -293,7 +298,7 @@ mod tests {
             "{plan}"
         );
         assert!(!plan.contains("DOES NOT FIT"), "{plan}");
-        // Six for each, and those of the pool and the exporter.
+        // Six for each identity, and those of the pool and the exporter.
         let series: u64 = plan.split("series       6,").nth(1).unwrap()[..3]
             .parse()
             .unwrap();
@@ -302,12 +307,10 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_is_told_with_the_knob_to_turn() {
+    fn a_configuration_that_does_not_fit_is_reported_with_the_settings_to_change() {
         let plan = plan("interval: 1m, rate_limit: 2", "series: none,", 599);
         assert!(
-            plan.contains(
-                "DOES NOT FIT: every identity waits for its turn, 5.0 times as long as it should"
-            ),
+            plan.contains("DOES NOT FIT: a sweep takes 5.0 times the interval. Set either"),
             "{plan}"
         );
         assert!(

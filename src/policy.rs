@@ -1,4 +1,4 @@
-//! `iam-policy`: the least that whoever asks must be allowed, for one configuration.
+//! `iam-policy`: the minimal IAM policy of each principal that one configuration uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,14 @@ use serde::Serialize;
 use crate::api::{Operation, Scope};
 use crate::targets::{Pool, Targets};
 
-/// Stands for an account that nobody told.
+/// The account part of an ARN when the account is unknown.
 const ANY_ACCOUNT: &str = "*";
 
-/// Whom a policy is for, and the policy.
+/// A principal and its policy.
 #[derive(Debug, PartialEq, Eq)]
 struct Grant {
-    /// A role's ARN, or words for credentials that have no name here.
+    /// A role's ARN, or a description of the credentials.
     principal: String,
-    /// What to attach to it.
     policy: Policy,
 }
 
@@ -37,7 +36,7 @@ struct Statement {
 }
 
 impl Statement {
-    fn of(sid: &'static str, action: String, resource: BTreeSet<String>) -> Option<Self> {
+    fn allow(sid: &'static str, action: String, resource: BTreeSet<String>) -> Option<Self> {
         (!resource.is_empty()).then_some(Self {
             sid,
             effect: "Allow",
@@ -47,7 +46,8 @@ impl Statement {
     }
 }
 
-/// All of them as JSON: the policy, if there is but one principal, or else each one's by its name.
+/// The policies as JSON: one policy if there is one principal, otherwise an object with the policy of
+/// each principal.
 #[must_use]
 pub fn text(targets: &Targets, account: Option<&str>) -> String {
     let grants = grants(&Operation::POLLED, targets, account);
@@ -62,12 +62,12 @@ pub fn text(targets: &Targets, account: Option<&str>) -> String {
     text.expect("texts and lists of them are JSON") + "\n"
 }
 
-/// One for each principal, in the order of their first pools. Pools without a role are in
-/// `account`, 12 digits; in any, when that is not known.
+/// One grant for each principal, in the order of their first pools. `account`, 12 digits, is that of
+/// the pools without a role; any account if it is `None`.
 fn grants(operations: &[Operation], targets: &Targets, account: Option<&str>) -> Vec<Grant> {
     let mut principals: Vec<String> = Vec::new();
     for pool in &targets.pools {
-        for principal in [Some(base(pool)), role(pool).map(str::to_owned)]
+        for principal in [Some(base_principal(pool)), role(pool).map(str::to_owned)]
             .into_iter()
             .flatten()
         {
@@ -88,26 +88,31 @@ fn grant(
     targets: &Targets,
     account: Option<&str>,
 ) -> Grant {
-    let asked_by = |pool: &&Pool| role(pool).map_or_else(|| base(pool), str::to_owned) == principal;
-    let pools: Vec<_> = targets.pools.iter().filter(asked_by).collect();
-    let arns = |end: &str| {
+    let is_polled_by_principal =
+        |pool: &&Pool| role(pool).map_or_else(|| base_principal(pool), str::to_owned) == principal;
+    let pools: Vec<_> = targets
+        .pools
+        .iter()
+        .filter(is_polled_by_principal)
+        .collect();
+    let arns = |suffix: &str| {
         pools
             .iter()
-            .map(|pool| format!("{}{end}", arn(pool, account)))
+            .map(|pool| format!("{}{suffix}", pool_arn(pool, account)))
             .collect()
     };
     let assumed = targets
         .pools
         .iter()
-        .filter(|pool| base(pool) == principal)
+        .filter(|pool| base_principal(pool) == principal)
         .filter_map(role)
         .map(str::to_owned);
-    // Without `DescribeIdentityPoolUsage` the pools' own gauges are absent, and nothing else.
+    // A policy without `DescribeIdentityPoolUsage` only loses the pools' own gauges.
     let calls = operations.iter().map(|operation| {
         let action = format!("{}:{}", operation.service().as_str(), operation.as_str());
-        Statement::of(sid(*operation), action, arns(resource(*operation)))
+        Statement::allow(sid(*operation), action, arns(resource_suffix(*operation)))
     });
-    let assume = Statement::of(
+    let assume = Statement::allow(
         "AssumeRoles",
         "sts:AssumeRole".to_owned(),
         assumed.collect(),
@@ -132,15 +137,15 @@ fn sid(operation: Operation) -> &'static str {
 }
 
 /// What follows a pool's ARN in the resource of an operation.
-fn resource(operation: Operation) -> &'static str {
+fn resource_suffix(operation: Operation) -> &'static str {
     match operation.scope() {
         Scope::Identity => "/identity/*",
         Scope::Pool => "",
     }
 }
 
-/// Whose credentials the exporter begins with.
-fn base(pool: &Pool) -> String {
+/// The principal that polls a pool, or that assumes the pool's role.
+fn base_principal(pool: &Pool) -> String {
     match &pool.settings.account.profile {
         Some(profile) => format!("the credentials of profile {profile}"),
         None => "the exporter's own credentials".to_owned(),
@@ -151,8 +156,8 @@ fn role(pool: &Pool) -> Option<&str> {
     pool.settings.account.role_arn.as_deref()
 }
 
-/// As the service authorization reference of Cognito Sync has it.
-fn arn(pool: &Pool, account: Option<&str>) -> String {
+/// Source: the service authorization reference of Cognito Sync.
+fn pool_arn(pool: &Pool, account: Option<&str>) -> String {
     let region = pool.id.region();
     let partition = match region {
         china if china.starts_with("cn-") => "aws-cn",
@@ -160,8 +165,8 @@ fn arn(pool: &Pool, account: Option<&str>) -> String {
         _ => "aws",
     };
     // arn:aws:iam::123456789012:role/name
-    let of_role = role(pool).and_then(|role| role.split(':').nth(4));
-    let account = of_role.or(account).unwrap_or(ANY_ACCOUNT);
+    let account_of_role = role(pool).and_then(|role| role.split(':').nth(4));
+    let account = account_of_role.or(account).unwrap_or(ANY_ACCOUNT);
     format!(
         "arn:{partition}:cognito-sync:{region}:{account}:identitypool/{}",
         pool.id
@@ -189,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_pools_that_are_polled() {
+    fn only_polled_pools_are_allowed() {
         let pools = "{id: 'us-east-1:0', identities: ['us-east-1:1']}, {id: 'cn-north-1:2', identities: []}";
         let statements = |account: &str| {
             let [east, china] = [
@@ -209,17 +214,17 @@ mod tests {
                 ),
             ])
         };
-        for (account, told) in [("*", None), ("123456789012", Some("123456789012"))] {
-            let policy = json!({"Version": "2012-10-17", "Statement": statements(account)});
+        for (expected, account) in [("*", None), ("123456789012", Some("123456789012"))] {
+            let policy = json!({"Version": "2012-10-17", "Statement": statements(expected)});
             assert_eq!(
-                policies(pools, told),
+                policies(pools, account),
                 [("the exporter's own credentials".to_owned(), policy)]
             );
         }
     }
 
     #[test]
-    fn a_role_polls_and_the_exporter_may_assume_it() {
+    fn a_role_may_poll_and_the_exporter_may_assume_it() {
         let role = "arn:aws:iam::210987654321:role/sync";
         let policies = policies(
             &format!("{{id: 'r:0', identities: ['r:1'], role_arn: '{role}', profile: p}}"),
@@ -243,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn each_operation_has_a_statement_of_its_own() {
+    fn each_operation_has_its_own_statement() {
         let targets = Targets::for_tests(&[("r:0", 1)]);
         let grants = grants(&Operation::ALL, &targets, Some("123456789012"));
         let statements = &grants[0].policy.statement;

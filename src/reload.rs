@@ -1,6 +1,5 @@
-//! Reloading while the daemon runs: on SIGHUP, on request, when the content of a file changed, and
-//! when a provider changed its identity list. New targets replace the old ones as a whole or not at
-//! all.
+//! Reloads while the daemon runs: on SIGHUP, on request, when the content of a file changed, and when
+//! a provider changed its identity list. A reload replaces all targets or none.
 
 use std::fmt::{self, Display, Formatter};
 use std::future::Future;
@@ -23,10 +22,10 @@ use crate::targets::{TargetDiff, Targets};
 /// Time between two checks whether the content of a file changed.
 pub const RELOAD_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What caused a reload. Its text is a field of the log.
+/// The cause of a reload. Its text is a log field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// The signal SIGHUP.
+    /// SIGHUP.
     Signal,
     /// A [`Request`].
     Request,
@@ -47,14 +46,11 @@ impl Display for Trigger {
     }
 }
 
-/// What a reload changed, in numbers of identities.
+/// The effect of a reload, in numbers of identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reloaded {
-    /// Identities that are polled from now on.
     pub added: usize,
-    /// Identities that are no longer polled.
     pub removed: usize,
-    /// Identities that are polled as before.
     pub kept: usize,
 }
 
@@ -72,29 +68,28 @@ impl Display for Reloaded {
     }
 }
 
-/// Why a reload changed nothing.
+/// Why a reload failed.
 #[derive(Debug, Error)]
 pub enum ReloadError {
     /// The configuration or an identity list is wrong.
     #[error("the configuration has problems ({}); the previous one stays in force", .0.len())]
     Invalid(Vec<Problem>),
-    /// Loading panicked: a bug.
+    /// Loading panicked, which is a bug.
     #[error("loading the configuration panicked; the previous one stays in force")]
     Panicked,
 }
 
-/// The outcome of a reload.
 pub type Outcome = Result<Reloaded, ReloadError>;
 
-/// A request to reload. The outcome is sent back.
+/// A request to reload, with the channel for the outcome.
 pub type Request = oneshot::Sender<Outcome>;
 
 /// Puts new targets in force.
 pub trait ApplyTargets: Send {
-    /// Why targets can no longer be applied, which ends the [`Reloader`].
+    /// Why targets can no longer be applied. It ends the [`Reloader`].
     type Error;
 
-    /// Replaces the targets in force, and returns what that changed.
+    /// Replaces the targets in force, and returns the difference.
     fn apply(
         &mut self,
         targets: Arc<Targets>,
@@ -104,10 +99,10 @@ pub trait ApplyTargets: Send {
 
 /// Observes the phases of reloads.
 pub trait ReloadObserver: Send {
-    /// A reload starts.
+    /// A reload has started.
     fn started(&self, trigger: Trigger);
 
-    /// It has finished. If it did not succeed, the previous configuration stays in force.
+    /// A reload has finished. If it failed, the previous configuration stays in force.
     fn finished(&self, trigger: Trigger, succeeded: bool);
 }
 
@@ -115,15 +110,11 @@ pub trait ReloadObserver: Send {
 pub struct Reloader<A, O> {
     /// The configuration in force.
     pub config: Arc<Config>,
-    /// Loads the next ones.
     pub loader: Arc<Loader>,
-    /// Puts their targets in force.
     pub apply: A,
-    /// Observes the phases.
     pub observer: O,
     /// Beats in each turn of the loop.
     pub heartbeat: Arc<Heartbeat>,
-    /// The clock.
     pub clock: Clock,
 }
 
@@ -154,7 +145,7 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
                 self.reload(trigger).await?.ok();
                 continue;
             }
-            // Taken before loading: a file that changes meanwhile differs at the next check.
+            // Computed before loading, so that a change during loading is found by the next check.
             let found = self.fingerprint().await;
             next_check = self.clock.now().mono + RELOAD_CHECK_INTERVAL;
             if trigger == Trigger::File && found == seen {
@@ -219,8 +210,8 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         })
     }
 
-    /// The hash of all files. Reading blocks, and hashing a million ids takes a moment. A panic
-    /// counts as content 0, so that it looks like a change, and the reload reports it.
+    /// The hash of all files, computed in a blocking task because of its reads. After a panic it is 0,
+    /// which triggers a reload that reports the panic.
     async fn fingerprint(&self) -> u64 {
         let config = Arc::clone(&self.config);
         spawn_blocking(move || fingerprint(&config))

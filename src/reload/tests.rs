@@ -1,4 +1,4 @@
-//! The reload loop with a provider that changes its list by itself.
+//! The reload loop with a provider that changes its list.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::discovery::{ChangeNotifier, Discovery, IdentityList, Listing, Provide
 
 const FILE: &str = "pools: [{id: 'r:0', identities: ['r:a']}]";
 
-/// A provider as a later one may be: its list comes in parts, and changes.
+/// A provider whose list is incomplete at first, and changes.
 #[derive(Clone)]
 struct Fake {
     state: Arc<Mutex<State>>,
@@ -24,7 +24,7 @@ struct Fake {
 enum State {
     Partial,
     Complete(Vec<&'static str>),
-    Panics,
+    Panicking,
 }
 
 impl Fake {
@@ -44,7 +44,7 @@ impl Provider for Fake {
         let ids = match state {
             State::Partial => return Checked::good(Listing::Pending),
             State::Complete(ids) => ids,
-            State::Panics => panic!("on purpose"),
+            State::Panicking => panic!("on purpose"),
         };
         let mut list = IdentityList::new(pool.region());
         ids.iter()
@@ -53,7 +53,7 @@ impl Provider for Fake {
     }
 }
 
-/// Applies targets as the poller does, and passes their ids on.
+/// Applies targets as the poller does, and sends their ids to the test.
 struct Applied {
     targets: Arc<Targets>,
     ids: mpsc::UnboundedSender<Vec<String>>,
@@ -92,7 +92,7 @@ impl ReloadObserver for Phases {
     }
 }
 
-/// A reload loop that runs, and all its ends.
+/// A running reload loop and its channels.
 struct Running {
     provider: Fake,
     applied: mpsc::UnboundedReceiver<Vec<String>>,
@@ -104,7 +104,7 @@ struct Running {
 }
 
 impl Running {
-    /// Starts with a provider that has not seen its whole list yet.
+    /// Starts with a provider whose list is not complete yet.
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.yaml");
@@ -175,7 +175,7 @@ async fn a_provider_that_changes_its_list_leads_to_new_targets() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_not_complete_yet_removes_nobody() {
+async fn an_incomplete_list_removes_no_identity() {
     let mut running = Running::start();
     running.provider.change(State::Partial);
     assert_eq!(running.applied.recv().await.unwrap(), ["r:a"]);
@@ -192,7 +192,7 @@ async fn a_list_that_is_not_complete_yet_removes_nobody() {
 #[tokio::test]
 async fn a_panic_while_loading_is_reported_and_the_old_configuration_stays_in_force() {
     let mut running = Running::start();
-    running.provider.set(State::Panics);
+    running.provider.set(State::Panicking);
     let error = running.request().await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -203,7 +203,7 @@ async fn a_panic_while_loading_is_reported_and_the_old_configuration_stays_in_fo
     assert_eq!(
         (reloaded.added, reloaded.kept),
         (1, 1),
-        "as compared to the first"
+        "compared to the first"
     );
     assert_eq!(running.applied.recv().await.unwrap(), ["r:a", "r:b"]);
     let once = |succeeded| (Trigger::Request, succeeded);

@@ -1,26 +1,26 @@
-//! What can go wrong between an API's caller and its answer.
+//! Faults that the simulator injects.
 
-/// One way to fail.
+/// A fault of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// An error with a code, as AWS sends it.
+    /// An error response with this status and code, as AWS sends it.
     Error(u16, &'static str),
-    /// A status without code or body.
+    /// A response with this status, without code or body.
     Status(u16),
-    /// A status with a page for people, as proxies send it.
+    /// A response with this status and an HTML page, as proxies send it.
     Html(u16),
-    /// A success with this body instead of a usage.
+    /// A success with this body.
     Body(String),
-    /// A success with a body far too long.
+    /// A success with a body of 20 MiB.
     Oversized,
-    /// Nothing, ever.
+    /// No response.
     Hang,
-    /// The connection closes without an answer.
+    /// The connection is closed without a response.
     Close,
 }
 
 impl Fault {
-    /// The exceptions that the API model gives the two operations, with their statuses.
+    /// The exceptions of the API model, with their statuses.
     pub const MODELLED: [Self; 5] = [
         Self::Error(403, "NotAuthorizedException"),
         Self::Error(400, "InvalidParameterException"),
@@ -29,9 +29,8 @@ impl Fault {
         Self::Error(429, "TooManyRequestsException"),
     ];
 
-    /// What strikes at random in `demo --faults`: what passes, so that everything still has
-    /// something to show.
-    pub(super) fn passing(draw: u64) -> Self {
+    /// A random fault of `demo --faults`. All are transient, so that every identity gets usage.
+    pub(super) fn transient(draw: u64) -> Self {
         match draw % 6 {
             0 => Self::Error(429, "TooManyRequestsException"),
             1 => Self::Error(500, "InternalErrorException"),

@@ -1,8 +1,8 @@
-//! A simulated Cognito Sync for `demo`, the tests and the benches: a [`World`] of identities that
-//! live by a seeded script, behind the service's REST protocol.
+//! A Cognito Sync simulator for `demo`, tests and benches: a [`World`] of identities whose usage follows
+//! a seeded script, and a REST API with the service's wire protocol.
 //!
-//! It answers the operations that the exporter can call. It checks that requests are signed for
-//! the right region and service, but not the signature itself: any key will do.
+//! It implements the operations that the exporter can call. It checks region and service of a
+//! request's signature, but not the signature itself: any key is accepted.
 
 mod fault;
 mod rest;
@@ -24,73 +24,71 @@ pub use world::{Life, World};
 use crate::api::Operation;
 use crate::clock::{Clock, Mono};
 
-/// The most datasets in one page, unless a test wants fewer. AWS's own number is not documented; its
-/// Android client asks for 64.
-const PAGE_SIZE: usize = 64;
-/// More than any exporter may open.
+/// Default page size of lists. AWS's is not documented; its Android client requests 64.
+const DEFAULT_PAGE_SIZE: usize = 64;
+/// More than any exporter opens.
 const MAX_CONNECTIONS: usize = 20_000;
 
-/// A simulator that is listening. Clones are handles to the same one.
+/// A simulator. Clones are handles to the same one.
 #[derive(Clone)]
 pub struct Simulator {
     state: Arc<Mutex<State>>,
     clock: Clock,
-    began: f64,
+    /// In seconds since 1970.
+    start: f64,
 }
 
-/// What can be changed and read while it runs.
+/// The state that can be read and changed while the simulator runs.
 struct State {
     world: World,
     latency: Duration,
     quota: Option<Quota>,
-    /// The most items of a list in one answer.
     page_size: usize,
     faults: HashMap<String, Fault>,
-    /// One call in this many fails, at random but the same way each time.
-    random_faults: Option<u64>,
-    calls: u64,
+    /// One call in this many fails, chosen by a hash, so that runs are reproducible.
+    random_fault_share: Option<u64>,
+    call_count: u64,
     in_flight: usize,
-    most_in_flight: usize,
-    journal: Option<Vec<Call>>,
+    max_in_flight: usize,
+    call_log: Option<Vec<Call>>,
 }
 
-/// One call that was answered, or refused, or hit by a fault.
+/// One call, in the call log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// When its head had arrived.
+    /// When its head was received.
     pub at: Mono,
-    /// What was called.
     pub operation: Operation,
-    /// The pool asked about.
     pub pool: String,
-    /// The identity asked about; none when the pool itself was.
+    /// `None` for operations of a pool.
     pub identity: Option<String>,
-    /// The access key id that signed it.
+    /// The access key id of the signature.
     pub access_key: Option<String>,
-    /// The fault that hit it.
+    /// The injected fault, if any.
     pub fault: Option<Fault>,
 }
 
-/// A token bucket of one second's calls, as an AWS account has.
+/// The rate quota of an account: a token bucket for one second's calls.
 struct Quota {
     per_second: f64,
-    left: f64,
-    at: Mono,
+    tokens: f64,
+    updated_at: Mono,
 }
 
 impl Quota {
-    fn allows(&mut self, now: Mono) -> bool {
-        let earned = now.since(self.at).as_secs_f64() * self.per_second;
-        self.left = (self.left + earned).min(self.per_second.max(1.0));
-        self.at = now;
-        let allows = self.left >= 1.0;
-        self.left -= f64::from(u8::from(allows));
-        allows
+    /// Takes a token, if there is one.
+    fn try_take(&mut self, now: Mono) -> bool {
+        let added = now.since(self.updated_at).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + added).min(self.per_second.max(1.0));
+        self.updated_at = now;
+        let has_token = self.tokens >= 1.0;
+        self.tokens -= f64::from(u8::from(has_token));
+        has_token
     }
 }
 
 impl Simulator {
-    /// Listens on a free loopback port. [`Simulator::run`] then answers.
+    /// Listens on a free loopback port. [`Simulator::run`] serves it.
     ///
     /// # Errors
     /// When there is no free port.
@@ -98,10 +96,10 @@ impl Simulator {
         Self::bind_at(world, clock, 0).await
     }
 
-    /// Like [`Simulator::bind`], on a given port.
+    /// Like [`Simulator::bind`], on the given port.
     ///
     /// # Errors
-    /// When the port is taken.
+    /// When the port is in use.
     pub async fn bind_at(
         world: World,
         clock: Clock,
@@ -112,26 +110,26 @@ impl Simulator {
             world,
             latency: Duration::ZERO,
             quota: None,
-            page_size: PAGE_SIZE,
+            page_size: DEFAULT_PAGE_SIZE,
             faults: HashMap::new(),
-            random_faults: None,
-            calls: 0,
+            random_fault_share: None,
+            call_count: 0,
             in_flight: 0,
-            most_in_flight: 0,
-            journal: None,
+            max_in_flight: 0,
+            call_log: None,
         };
-        let began = clock.now().unix;
+        let start = clock.now().unix;
         Ok((
             Self {
                 state: Arc::new(Mutex::new(state)),
                 clock,
-                began,
+                start,
             },
             listener,
         ))
     }
 
-    /// Answers until `stop`.
+    /// Serves requests until `stop`.
     pub async fn run(self, listener: Listener, stop: CancellationToken) {
         let service = service_fn(move |request: http::Request<Incoming>| {
             let simulator = self.clone();
@@ -145,32 +143,32 @@ impl Simulator {
         server.serve(listener, service, stop.cancelled()).await;
     }
 
-    /// Looks at the world or changes it.
+    /// Calls `act` with the world.
     pub fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         act(&mut self.state().world)
     }
 
-    /// Every answer takes this much longer.
+    /// Delays every answer.
     pub fn set_latency(&self, latency: Duration) {
         self.state().latency = latency;
     }
 
-    /// Lists come in pages of at most this many items.
+    /// Sets the most items in a page.
     pub fn set_page_size(&self, items: usize) {
         self.state().page_size = items;
     }
 
-    /// More calls per second than this are throttled.
+    /// Throttles calls beyond this rate; `None` removes the quota.
     pub fn set_quota(&self, per_second: Option<f64>) {
-        let at = self.clock.now().mono;
+        let updated_at = self.clock.now().mono;
         self.state().quota = per_second.map(|per_second| Quota {
             per_second,
-            left: per_second,
-            at,
+            tokens: per_second,
+            updated_at,
         });
     }
 
-    /// Sets or clears the fault that hits all calls about an identity, or about a pool itself.
+    /// Sets the fault of all calls about an identity or about a pool itself; `None` removes it.
     pub fn set_fault(&self, id: &str, fault: Option<Fault>) {
         let faults = &mut self.state().faults;
         match fault {
@@ -179,35 +177,35 @@ impl Simulator {
         };
     }
 
-    /// One call in `share` is hit by a fault, each time another.
+    /// Injects varying transient faults into one call in `share`.
     pub fn set_random_faults(&self, share: Option<u64>) {
-        self.state().random_faults = share;
+        self.state().random_fault_share = share;
     }
 
-    /// From now on every call is written down.
-    pub fn keep_journal(&self) {
-        self.state().journal = Some(Vec::new());
+    /// Starts the call log.
+    pub fn keep_call_log(&self) {
+        self.state().call_log = Some(Vec::new());
     }
 
-    /// Takes the calls written down since the last time.
+    /// Takes the calls that were logged since the last time.
     #[must_use]
-    pub fn take_journal(&self) -> Vec<Call> {
+    pub fn take_call_log(&self) -> Vec<Call> {
         self.state()
-            .journal
+            .call_log
             .as_mut()
             .map(std::mem::take)
             .unwrap_or_default()
     }
 
-    /// The most calls that were under way at once.
+    /// The most calls in flight at any time.
     #[must_use]
-    pub fn most_in_flight(&self) -> usize {
-        self.state().most_in_flight
+    pub fn max_in_flight(&self) -> usize {
+        self.state().max_in_flight
     }
 
-    /// The age of the world in seconds, and its start in seconds since 1970.
-    fn age(&self) -> (f64, f64) {
-        ((self.clock.now().unix - self.began).max(0.0), self.began)
+    /// Age of the world in seconds, and its start in seconds since 1970.
+    fn age_and_start(&self) -> (f64, f64) {
+        ((self.clock.now().unix - self.start).max(0.0), self.start)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -215,10 +213,10 @@ impl Simulator {
     }
 }
 
-/// Where a simulator listens, as an endpoint URL.
+/// The endpoint URL of a simulator's listener.
 ///
 /// # Errors
-/// When the listener is no TCP port.
+/// When the listener is not a TCP port.
 pub fn endpoint_url(listener: &Listener) -> io::Result<String> {
     let address: SocketAddr = listener
         .local_address()

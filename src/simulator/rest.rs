@@ -1,4 +1,4 @@
-//! The wire protocol: restJson1 as Cognito Sync's API model (2014-06-30) has it.
+//! The wire protocol: restJson1, by Cognito Sync's API model (2014-06-30).
 
 use std::io;
 
@@ -14,27 +14,28 @@ use crate::identity::{IdentityId, PoolId, hash};
 
 type Reply = Response<Full<Bytes>>;
 
-/// What a request asks for.
-struct Question {
+/// A parsed request.
+struct Request {
     operation: Operation,
     pool: String,
     identity: Option<String>,
-    /// `nextToken` and `maxResults`, as they stand in the query.
+    /// `nextToken` in the query.
     next_token: Option<String>,
+    /// `maxResults` in the query.
     max_results: Option<String>,
 }
 
-/// An error as AWS tells it: status, code, message.
-type Refusal = (u16, &'static str, String);
+/// An AWS error: status, code, message.
+type AwsError = (u16, &'static str, String);
 
-/// One call under way.
+/// Counts a call in flight until it is dropped.
 struct InFlight(Simulator);
 
 impl InFlight {
     fn begin(simulator: &Simulator) -> Self {
         let mut state = simulator.state();
         state.in_flight += 1;
-        state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        state.max_in_flight = state.max_in_flight.max(state.in_flight);
         Self(simulator.clone())
     }
 }
@@ -49,7 +50,7 @@ impl Simulator {
     /// Answers one request.
     ///
     /// # Errors
-    /// When a fault wants the connection closed.
+    /// When a fault closes the connection.
     pub(super) async fn answer(
         &self,
         method: &Method,
@@ -58,29 +59,32 @@ impl Simulator {
     ) -> Result<Reply, io::Error> {
         let now = self.clock.now().mono;
         let _in_flight = InFlight::begin(self);
-        let question = question(method, uri);
-        let signed = signed_by(headers);
+        let request = parse_request(method, uri);
+        let signature = parse_signature(headers);
         let (number, latency, fault, throttled) = {
             let mut state = self.state();
-            state.calls += 1;
-            let number = state.calls;
-            let about = question
+            state.call_count += 1;
+            let number = state.call_count;
+            let about = request
                 .as_ref()
-                .map(|question| question.identity.as_ref().unwrap_or(&question.pool));
+                .map(|request| request.identity.as_ref().unwrap_or(&request.pool));
             let random = state
-                .random_faults
+                .random_fault_share
                 .filter(|share| hash(&["fault", &number.to_string()]).is_multiple_of(*share));
             let fault = about
                 .and_then(|id| state.faults.get(id).cloned())
-                .or(random.map(|_| Fault::passing(hash(&["kind", &number.to_string()]))));
-            let throttled = state.quota.as_mut().is_some_and(|quota| !quota.allows(now));
-            if let (Some(journal), Some(question)) = (&mut state.journal, &question) {
-                journal.push(Call {
+                .or(random.map(|_| Fault::transient(hash(&["kind", &number.to_string()]))));
+            let throttled = state
+                .quota
+                .as_mut()
+                .is_some_and(|quota| !quota.try_take(now));
+            if let (Some(call_log), Some(request)) = (&mut state.call_log, &request) {
+                call_log.push(Call {
                     at: now,
-                    operation: question.operation,
-                    pool: question.pool.clone(),
-                    identity: question.identity.clone(),
-                    access_key: signed.as_ref().ok().map(|(key, _)| (*key).to_owned()),
+                    operation: request.operation,
+                    pool: request.pool.clone(),
+                    identity: request.identity.clone(),
+                    access_key: signature.as_ref().ok().map(|(key, _)| (*key).to_owned()),
                     fault: fault.clone(),
                 });
             }
@@ -90,13 +94,13 @@ impl Simulator {
             tokio::time::sleep(latency).await;
         }
         let mut reply = match fault {
-            Some(fault) => struck(fault).await?,
+            Some(fault) => inject(fault).await?,
             None if throttled => {
-                refusal((429, "TooManyRequestsException", "Rate exceeded".to_owned()))
+                error_reply((429, "TooManyRequestsException", "Rate exceeded".to_owned()))
             }
-            None => match signed.and_then(|(_, region)| self.look_up(question, region)) {
+            None => match signature.and_then(|(_, region)| self.execute(request, region)) {
                 Ok(body) => reply(200, body),
-                Err(refused) => refusal(refused),
+                Err(error) => error_reply(error),
             },
         };
         let half = hash(&["request", &number.to_string()]);
@@ -110,17 +114,17 @@ impl Simulator {
         Ok(reply)
     }
 
-    fn look_up(&self, question: Option<Question>, region: &str) -> Result<String, Refusal> {
-        let Some(question) = question else {
-            let message = "there is no such operation".to_owned();
+    fn execute(&self, request: Option<Request>, region: &str) -> Result<String, AwsError> {
+        let Some(request) = request else {
+            let message = "unknown operation".to_owned();
             return Err((404, "UnknownOperationException", message));
         };
-        let Question {
+        let Request {
             operation,
             pool,
             identity,
             ..
-        } = &question;
+        } = &request;
         let invalid = |what: &str| {
             let message = format!("{what} fails to satisfy its constraint");
             (400, "InvalidParameterException", message)
@@ -140,16 +144,16 @@ impl Simulator {
         if operation.scope() == Scope::Identity {
             IdentityId::parse(identity).map_err(|_| invalid("identityId"))?;
         }
-        let (age, began) = self.age();
+        let (age, start) = self.age_and_start();
         let state = self.state();
         match operation {
             Operation::DescribeIdentityUsage => {
-                let usage = state.world.usage(pool, identity, age, began);
+                let usage = state.world.usage(pool, identity, age, start);
                 let usage = usage.ok_or_else(|| not_found("Identity", identity))?;
                 Ok(identity_usage(pool, identity, &usage))
             }
             Operation::DescribeIdentityPoolUsage => {
-                let usage = state.world.pool_usage(pool, age, began);
+                let usage = state.world.pool_usage(pool, age, start);
                 Ok(pool_usage(
                     pool,
                     &usage.ok_or_else(|| not_found("IdentityPool", pool))?,
@@ -159,36 +163,36 @@ impl Simulator {
                 // AWS models no "not found" here: an unknown identity has no datasets.
                 let datasets = state
                     .world
-                    .datasets(pool, identity, age, began)
+                    .datasets(pool, identity, age, start)
                     .unwrap_or_default();
                 let page =
-                    Page::of(&question, state.page_size).ok_or_else(|| invalid("nextToken"))?;
+                    Page::of(&request, state.page_size).ok_or_else(|| invalid("nextToken"))?;
                 Ok(page.of_datasets(identity, &datasets))
             }
         }
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 struct Page {
     first: usize,
     size: usize,
 }
 
 impl Page {
-    /// The page that a request asks for; `None` when its token is no token of ours.
-    fn of(question: &Question, largest: usize) -> Option<Self> {
-        let first = match &question.next_token {
+    /// The requested page; `None` if the token is invalid.
+    fn of(request: &Request, max_size: usize) -> Option<Self> {
+        let first = match &request.next_token {
             Some(token) => token.strip_prefix("from-")?.parse().ok()?,
             None => 0,
         };
-        let size = question
+        let size = request
             .max_results
             .as_ref()
             .and_then(|size| size.parse().ok());
         Some(Self {
             first,
-            size: size.unwrap_or(largest).clamp(1, largest),
+            size: size.unwrap_or(max_size).clamp(1, max_size),
         })
     }
 
@@ -206,7 +210,7 @@ impl Page {
     }
 }
 
-fn question(method: &Method, uri: &Uri) -> Option<Question> {
+fn parse_request(method: &Method, uri: &Uri) -> Option<Request> {
     let decode = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
     let segments: Vec<_> = uri.path().strip_prefix('/')?.split('/').collect();
     let (operation, pool, identity) = match segments[..] {
@@ -227,7 +231,7 @@ fn question(method: &Method, uri: &Uri) -> Option<Question> {
             .find(|(key, _)| *key == name)
     };
     let parameter = |name| parameter(name).and_then(|(_, value)| decode(value));
-    Some(Question {
+    Some(Request {
         operation,
         pool: decode(pool)?,
         identity: match identity {
@@ -239,15 +243,15 @@ fn question(method: &Method, uri: &Uri) -> Option<Question> {
     })
 }
 
-/// The access key id and the region that a request is signed with, by SigV4's
+/// The access key id and the region of a SigV4 signature, from
 /// `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
-fn signed_by(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
-    let refused = |code, message: &str| (403, code, message.to_owned());
+fn parse_signature(headers: &HeaderMap) -> Result<(&str, &str), AwsError> {
+    let error = |code, message: &str| (403, code, message.to_owned());
     let header = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let header = header.ok_or_else(|| {
-        refused(
+        error(
             "MissingAuthenticationTokenException",
             "Missing Authentication Token",
         )
@@ -258,25 +262,25 @@ fn signed_by(headers: &HeaderMap) -> Result<(&str, &str), Refusal> {
     let scope: Vec<_> = credential.unwrap_or_default().split('/').collect();
     match scope[..] {
         [key, _, region, "cognito-sync", "aws4_request"] => Ok((key, region)),
-        [_, _, _, _, _] => Err(refused(
+        [_, _, _, _, _] => Err(error(
             "InvalidSignatureException",
             "Credential should be scoped to correct service",
         )),
-        _ => Err(refused(
+        _ => Err(error(
             "IncompleteSignatureException",
             "Authorization header is not of the right form",
         )),
     }
 }
 
-async fn struck(fault: Fault) -> Result<Reply, io::Error> {
+async fn inject(fault: Fault) -> Result<Reply, io::Error> {
     Ok(match fault {
-        Fault::Error(status, code) => refusal((status, code, "as asked for".to_owned())),
+        Fault::Error(status, code) => error_reply((status, code, "injected fault".to_owned())),
         Fault::Status(status) => reply(status, String::new()),
         Fault::Html(status) => {
             let mut page = reply(
                 status,
-                "<!doctype html><html><body><h1>Something is wrong</h1></body></html>".to_owned(),
+                "<!doctype html><html><body><h1>Bad gateway</h1></body></html>".to_owned(),
             );
             page.headers_mut()
                 .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
@@ -289,7 +293,7 @@ async fn struck(fault: Fault) -> Result<Reply, io::Error> {
     })
 }
 
-fn refusal((status, code, message): Refusal) -> Reply {
+fn error_reply((status, code, message): AwsError) -> Reply {
     let mut reply = reply(
         status,
         serde_json::json!({ "message": message }).to_string(),
@@ -303,7 +307,7 @@ fn refusal((status, code, message): Refusal) -> Reply {
 fn reply(status: u16, body: String) -> Reply {
     let mut reply = Response::new(Full::from(body));
     *reply.status_mut() =
-        StatusCode::from_u16(status).expect("faults and refusals have statuses of HTTP");
+        StatusCode::from_u16(status).expect("faults and errors have valid HTTP statuses");
     reply
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -382,7 +386,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Epoch seconds the way AWS's Java front ends write them: `1.763865600123E9`.
+/// Epoch seconds as AWS's Java front ends write them: `1.763865600123E9`.
 fn epoch(seconds: f64) -> String {
     format!("{seconds:E}")
 }

@@ -1,5 +1,5 @@
-//! Pools and identities that grow, go quiet, fill up and vanish by a script. Pure: what an identity
-//! has is reckoned from its script and the world's age, so that equal seeds live equal lives.
+//! Simulated pools and identities. Usage is a pure function of an identity's script and the world's
+//! age, so that equal seeds give equal usage.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use crate::config::Limits;
 use crate::identity::hash;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];
-/// What the service allows by default.
+/// The service's default limits.
 const LIMITS: Limits = Limits {
     storage_bytes: 20 << 20,
     datasets: 20,
 };
 const DAY: f64 = 86_400.0;
-/// What a record takes, key and value, in every dataset.
-const BYTES_OF_RECORD: u64 = 1_536;
+/// Size of each record, key and value, in bytes.
+const RECORD_BYTES: u64 = 1_536;
 
 /// All pools, by id, and their identities, by id.
 #[derive(Clone, Debug, Default)]
@@ -23,28 +23,27 @@ pub struct World {
     pools: BTreeMap<String, BTreeMap<String, Life>>,
 }
 
-/// How an identity lives. `draw` is a number in 0..1 that makes it differ from others of its kind.
+/// How the usage of an identity develops. The number in 0..1 varies it within its kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Life {
-    /// Always has exactly this.
+    /// Constant usage.
     Still(Usage),
-    /// Writes every few seconds, much the same amount.
+    /// Writes every 10 to 60 s, with little change of storage.
     Steady(f64),
-    /// Grows to three quarters of what it may store in ten minutes, then tidies up and begins
-    /// again.
+    /// Grows to three quarters of its limits in ten minutes, then shrinks and repeats.
     Growing(f64),
-    /// Reaches every limit within a minute, stays there for nine, then tidies up and begins again.
+    /// Reaches every limit within a minute, stays there for nine, then shrinks and repeats.
     Filling(f64),
-    /// Has not written for days or months.
+    /// Last wrote days or months ago.
     Quiet(f64),
-    /// Was created and never wrote.
+    /// Created, but without a write.
     Empty,
-    /// Is there for a while, gone for two minutes, and there again.
+    /// Exists for a while, is missing for two minutes, and exists again.
     Vanishing(f64),
 }
 
 impl World {
-    /// Pools and identities drawn from a seed. Identities are dealt to the pools evenly.
+    /// Pools and identities from a seed, with the identities spread evenly over the pools.
     #[must_use]
     pub fn scripted(seed: u64, pools: usize, identities: usize) -> Self {
         let mut world = Self::default();
@@ -60,13 +59,13 @@ impl World {
                     "{region}:{}",
                     guid(&[&seed.to_string(), "identity", &identity.to_string()])
                 );
-                world.insert(&pool_id, &id, Life::drawn(seed, identity));
+                world.insert(&pool_id, &id, Life::from_seed(seed, identity));
             }
         }
         world
     }
 
-    /// Adds an identity, or changes the life of one; makes the pool when there is none.
+    /// Adds or replaces an identity. Adds the pool if it does not exist.
     pub fn insert(&mut self, pool: &str, identity: &str, life: Life) {
         self.pools
             .entry(pool.to_owned())
@@ -74,7 +73,6 @@ impl World {
             .insert(identity.to_owned(), life);
     }
 
-    /// Takes an identity out of the world.
     pub fn remove(&mut self, pool: &str, identity: &str) {
         if let Some(identities) = self.pools.get_mut(pool) {
             identities.remove(identity);
@@ -88,46 +86,47 @@ impl World {
             .map(|(pool, identities)| (pool.as_str(), identities.keys().map(String::as_str)))
     }
 
-    /// What an identity has when the world is `age` seconds old, having begun at `began`, in
-    /// seconds since 1970.
+    /// The usage of an identity when the world is `age` seconds old. `start` is in seconds since 1970.
     #[must_use]
-    pub fn usage(&self, pool: &str, identity: &str, age: f64, began: f64) -> Option<Usage> {
-        self.pools.get(pool)?.get(identity)?.usage(age, began)
+    pub fn usage(&self, pool: &str, identity: &str, age: f64, start: f64) -> Option<Usage> {
+        self.pools.get(pool)?.get(identity)?.usage(age, start)
     }
 
-    /// The datasets of an identity at that time, named by their number. They share its bytes as
-    /// evenly as whole numbers can, the first one taking the rest.
+    /// The datasets of an identity at that time, named by number. Its bytes are divided evenly, and the
+    /// first dataset takes the remainder.
     #[must_use]
     pub fn datasets(
         &self,
         pool: &str,
         identity: &str,
         age: f64,
-        began: f64,
+        start: f64,
     ) -> Option<Vec<Dataset>> {
-        let usage = self.usage(pool, identity, age, began)?;
+        let usage = self.usage(pool, identity, age, start)?;
         let count = u64::from(usage.datasets.unwrap_or(0));
         let dataset = |number: u64| {
-            let rest = |bytes: u64| if number == 0 { bytes % count } else { 0 };
-            let storage_bytes = usage.storage_bytes.map(|bytes| bytes / count + rest(bytes));
+            let remainder = |bytes: u64| if number == 0 { bytes % count } else { 0 };
+            let storage_bytes = usage
+                .storage_bytes
+                .map(|bytes| bytes / count + remainder(bytes));
             Dataset {
                 name: Some(format!("dataset-{}", number + 1)),
                 storage_bytes,
-                records: storage_bytes.map(|bytes| bytes.div_ceil(BYTES_OF_RECORD)),
+                records: storage_bytes.map(|bytes| bytes.div_ceil(RECORD_BYTES)),
                 last_modified: usage.last_modified,
             }
         };
         Some((0..count).map(dataset).collect())
     }
 
-    /// What a pool has at that time.
+    /// The usage of a pool at that time.
     #[must_use]
-    pub fn pool_usage(&self, pool: &str, age: f64, began: f64) -> Option<PoolUsage> {
+    pub fn pool_usage(&self, pool: &str, age: f64, start: f64) -> Option<PoolUsage> {
         let usages: Vec<_> = self
             .pools
             .get(pool)?
             .values()
-            .filter_map(|life| life.usage(age, began))
+            .filter_map(|life| life.usage(age, start))
             .collect();
         Some(PoolUsage {
             storage_bytes: Some(usages.iter().filter_map(|usage| usage.storage_bytes).sum()),
@@ -142,10 +141,10 @@ impl World {
 
 impl Life {
     /// Of a hundred identities: 30 steady, 24 growing, 8 filling, 28 quiet, 5 empty, 5 vanishing.
-    fn drawn(seed: u64, identity: usize) -> Self {
+    fn from_seed(seed: u64, identity: usize) -> Self {
         let number = hash(&[&seed.to_string(), "life", &identity.to_string()]);
         let draw = (number >> 11) as f64 / (1_u64 << 53) as f64;
-        // By turns rather than by chance, so that even ten identities show most of life.
+        // By position, not at random, so that even ten identities have most kinds.
         match identity * 37 % 100 {
             0..8 => Self::Filling(draw),
             8..38 => Self::Steady(draw),
@@ -156,38 +155,37 @@ impl Life {
         }
     }
 
-    fn usage(self, age: f64, began: f64) -> Option<Usage> {
-        let having = |part: f64, last_modified: f64| Usage {
-            datasets: Some((f64::from(LIMITS.datasets) * part).ceil() as u32),
-            storage_bytes: Some((LIMITS.storage_bytes as f64 * part) as u64),
-            last_modified: Some(milliseconds(last_modified)),
+    fn usage(self, age: f64, start: f64) -> Option<Usage> {
+        let usage = |fraction: f64, last_modified: f64| Usage {
+            datasets: Some((f64::from(LIMITS.datasets) * fraction).ceil() as u32),
+            storage_bytes: Some((LIMITS.storage_bytes as f64 * fraction) as u64),
+            last_modified: Some(round_to_milliseconds(last_modified)),
         };
-        // What an identity has is what its last write left: both change at once, and at no other
-        // time.
-        let last_write = |every: f64| (age / every).floor() * every;
+        // Usage changes only with a write, together with its time.
+        let last_write = |interval: f64| (age / interval).floor() * interval;
         match self {
-            Self::Still(usage) => Some(usage),
+            Self::Still(constant) => Some(constant),
             Self::Steady(draw) => {
-                let every = 10.0 + 50.0 * draw;
-                let written = last_write(every);
-                Some(having(
-                    0.05 + 0.3 * draw + 0.02 * ((written / every) % 3.0),
-                    began + written,
+                let interval = 10.0 + 50.0 * draw;
+                let written = last_write(interval);
+                Some(usage(
+                    0.05 + 0.3 * draw + 0.02 * ((written / interval) % 3.0),
+                    start + written,
                 ))
             }
             Self::Growing(draw) => {
                 let written = last_write(15.0);
                 let grown = ((written + 600.0 * draw) % 600.0) / 600.0;
-                Some(having(0.1 + 0.65 * grown, began + written))
+                Some(usage(0.1 + 0.65 * grown, start + written))
             }
             Self::Filling(draw) => {
                 let written = last_write(5.0);
                 let filled = ((written % 600.0) / (30.0 + 25.0 * draw)).min(1.0);
-                Some(having(0.6 + 0.4 * filled, began + written))
+                Some(usage(0.6 + 0.4 * filled, start + written))
             }
-            Self::Quiet(draw) => Some(having(
+            Self::Quiet(draw) => Some(usage(
                 0.01 + 0.5 * draw,
-                began - DAY * (1.0 + 400.0 * draw * draw),
+                start - DAY * (1.0 + 400.0 * draw * draw),
             )),
             Self::Empty => Some(Usage {
                 datasets: Some(0),
@@ -195,20 +193,20 @@ impl Life {
                 last_modified: None,
             }),
             Self::Vanishing(draw) => {
-                let there =
+                let exists =
                     (age % 300.0) < 30.0 + 150.0 * draw || age % 300.0 > 150.0 + 150.0 * draw;
-                there.then(|| having(0.1 + 0.2 * draw, began - DAY * draw))
+                exists.then(|| usage(0.1 + 0.2 * draw, start - DAY * draw))
             }
         }
     }
 }
 
-/// AWS tells dates to the millisecond.
-fn milliseconds(seconds: f64) -> f64 {
+/// AWS's dates have millisecond resolution.
+fn round_to_milliseconds(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-/// A GUID (RFC 9562, version 8: made by hashing) that these texts always give.
+/// A GUID (RFC 9562, version 8) made of a hash of these texts.
 fn guid(texts: &[&str]) -> String {
     let [a, b] = ["high", "low"].map(|half| hash(&[texts, &[half]].concat()));
     format!(
@@ -227,10 +225,10 @@ mod tests {
     use crate::identity::{IdentityId, PoolId};
     use std::collections::HashSet;
 
-    const BEGAN: f64 = 1_763_856_000.0;
+    const START: f64 = 1_763_856_000.0;
 
     #[test]
-    fn ids_are_ids_and_differ() {
+    fn ids_are_valid_and_unique() {
         let world = World::scripted(7, 3, 1_000);
         let mut seen = HashSet::new();
         for (pool, identities) in world.pools() {
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_seeds_live_equal_lives() {
+    fn equal_seeds_give_equal_usage() {
         let lives = |seed| {
             let world = World::scripted(seed, 2, 50);
             let ids: Vec<_> = world
@@ -252,7 +250,7 @@ mod tests {
                 .flat_map(|(pool, ids)| ids.map(move |id| (pool, id)))
                 .collect();
             ids.iter()
-                .map(|(pool, id)| world.usage(pool, id, 100.0, BEGAN))
+                .map(|(pool, id)| world.usage(pool, id, 100.0, START))
                 .collect::<Vec<_>>()
         };
         assert_eq!(lives(1), lives(1));
@@ -260,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn within_a_minute_there_is_something_to_show_of_everything() {
+    fn within_a_minute_every_kind_of_usage_appears() {
         let world = World::scripted(1, 2, 200);
         let at = |age: f64| -> Vec<Option<Usage>> {
             let ids = world
                 .pools()
                 .flat_map(|(pool, ids)| ids.map(move |id| (pool, id)));
-            ids.map(|(pool, id)| world.usage(pool, id, age, BEGAN))
+            ids.map(|(pool, id)| world.usage(pool, id, age, START))
                 .collect()
         };
         let (start, minute) = (at(0.0), at(60.0));
@@ -281,24 +279,24 @@ mod tests {
                 .flatten()
                 .all(|usage| usage.datasets <= Some(20))
         );
-        assert!(minute.iter().any(Option::is_none), "somebody has vanished");
+        assert!(minute.iter().any(Option::is_none), "an identity is missing");
         assert!(
             minute
                 .iter()
                 .flatten()
                 .any(|usage| usage.last_modified.is_none()),
-            "somebody never wrote"
+            "an identity never wrote"
         );
         assert!(minute.iter().flatten().any(|usage| {
             usage
                 .last_modified
-                .is_some_and(|at| at < BEGAN - 90.0 * DAY)
+                .is_some_and(|at| at < START - 90.0 * DAY)
         }));
         assert!(
             minute
                 .iter()
                 .flatten()
-                .all(|usage| usage.last_modified.is_none_or(|at| at <= BEGAN + 60.0))
+                .all(|usage| usage.last_modified.is_none_or(|at| at <= START + 60.0))
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The last polls, for people who ask what happened.
+//! The latest polls, for the status page.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -10,25 +10,23 @@ use crate::job::{Job, Target};
 use crate::observation::Observation;
 use crate::targets::TargetDiff;
 
-/// The polls kept of each kind: this many successes, this many failures.
+/// Capacity for successes, and the same for failures.
 const CAPACITY: usize = 4_096;
 
-/// One poll that has ended.
+/// One finished poll.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Poll {
-    /// What was polled.
     pub job: Job,
-    /// When the call was sent that brought the result.
+    /// When the call was sent that returned the result.
     pub asked: Moment,
-    /// From the first call's start to the result.
+    /// Time from the start of the first call to the result.
     pub took: Duration,
     /// API calls made, at least 1.
     pub calls: u32,
-    /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
 
-/// The last polls. Successes and failures are kept apart, so that neither pushes out the other.
+/// The latest polls. Successes and failures have separate buffers, so that neither evicts the other.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     successes: VecDeque<Poll>,
@@ -62,7 +60,7 @@ impl History {
         });
     }
 
-    /// Keeps the polls of targets that stay, by their new positions.
+    /// Keeps the polls of targets that stay, with their new positions.
     pub(super) fn apply_targets(&mut self, diff: &TargetDiff) {
         for polls in [&mut self.successes, &mut self.failures] {
             polls.retain_mut(|poll| {
@@ -72,12 +70,12 @@ impl History {
         }
     }
 
-    /// The polls that failed, the latest first.
+    /// The failed polls, the latest first.
     pub fn failures(&self) -> impl Iterator<Item = &Poll> {
         self.failures.iter().rev()
     }
 
-    /// The polls about one target, the latest first.
+    /// The polls of one target, the latest first.
     #[must_use]
     pub fn about(&self, target: Target) -> Vec<Poll> {
         let polls = self.successes.iter().chain(&self.failures);
@@ -97,7 +95,7 @@ mod tests {
     use crate::clock::Mono;
     use crate::job::PoolIndex;
 
-    fn of(identity: usize) -> Target {
+    fn target(identity: usize) -> Target {
         Target::identity(PoolIndex(0), identity)
     }
 
@@ -108,7 +106,7 @@ mod tests {
         };
         let job = Job {
             operation: Operation::DescribeIdentityUsage,
-            target: of(identity),
+            target: target(identity),
         };
         let result = failure.map_or(Ok(Answer::Identity(Usage::default())), Err);
         Observation {
@@ -121,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn successes_push_out_no_failure() {
+    fn successes_evict_no_failure() {
         let mut history = History::default();
         history.record(&poll(7, 1, Some(Failure::Timeout)));
         (2..)
             .take(2 * CAPACITY)
             .for_each(|second| history.record(&poll(7, second, None)));
-        let polls = history.about(of(7));
+        let polls = history.about(target(7));
         assert_eq!(polls.len(), CAPACITY + 1);
         assert!(polls.is_sorted_by(|a, b| a.asked.mono > b.asked.mono));
         assert_eq!(polls.last().unwrap().failure, Some(Failure::Timeout));
@@ -135,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_first() {
+    fn the_oldest_is_evicted_first() {
         let mut history = History::default();
         (0..)
             .take(CAPACITY + 2)

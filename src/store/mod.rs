@@ -1,4 +1,4 @@
-//! What is known of all identities and pools: one door to write, snapshots to read.
+//! The latest results for all identities and pools. [`Store::record`] writes, snapshots read.
 
 mod history;
 mod record;
@@ -21,17 +21,15 @@ use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::observation::Observation;
 use crate::targets::{self, TargetDiff, Targets};
 
-/// What is known, behind a lock that is held for as long as one record takes to write, or a
-/// snapshot to take.
+/// The results, behind a lock that is held while one record is written or a snapshot is taken.
 #[derive(Debug)]
 pub struct Store {
-    known: Mutex<Known>,
+    contents: Mutex<Contents>,
     any_answer: AtomicBool,
 }
 
-/// What is known, and of whom.
 #[derive(Debug)]
-struct Known {
+struct Contents {
     targets: Arc<Targets>,
     /// In the order of `targets`.
     pools: Vec<Pool>,
@@ -41,9 +39,8 @@ struct Known {
 #[derive(Debug)]
 struct Pool {
     records: Records,
-    /// Of those whose datasets were listed, the last list.
     datasets: Datasets,
-    health: Health,
+    health: PoolHealth,
     usage: Option<AsOf<PoolUsage>>,
 }
 
@@ -52,27 +49,27 @@ impl Pool {
         Self {
             records: Records::new(pool.identities.len()),
             datasets: SideTable::new(pool.identities.len()),
-            health: Health::default(),
+            health: PoolHealth::default(),
             usage: None,
         }
     }
 }
 
-/// The last list of datasets of each identity that was asked for one.
+/// The latest list of datasets of each identity for which one was requested.
 pub type Datasets = SideTable<AsOf<Arc<[Dataset]>>>;
 
-/// What is told of a pool in the log: only its changes.
+/// The state of a pool whose changes are logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Health {
-    /// Identities whose last poll failed, though they may exist.
+struct PoolHealth {
+    /// Number of identities whose last poll failed, except missing ones.
     failing: usize,
-    /// Identities that do not exist.
+    /// Number of identities that AWS reports as not found.
     missing: usize,
-    /// Why the pool's own usage could not be had the last time.
-    own: Option<Failure>,
+    /// Why the last poll of the pool's own usage failed.
+    pool_failure: Option<Failure>,
 }
 
-impl Health {
+impl PoolHealth {
     fn count(&mut self, failure: Option<Failure>, change: fn(usize) -> usize) {
         match failure {
             Some(Failure::NotFound) => self.missing = change(self.missing),
@@ -83,12 +80,12 @@ impl Health {
 }
 
 impl Store {
-    /// A store that knows nothing yet of these targets.
+    /// A store of these targets without results.
     #[must_use]
     pub fn new(targets: Arc<Targets>) -> Self {
         let pools = targets.pools.iter().map(Pool::new).collect();
         Self {
-            known: Mutex::new(Known {
+            contents: Mutex::new(Contents {
                 targets,
                 pools,
                 history: History::default(),
@@ -97,18 +94,18 @@ impl Store {
         }
     }
 
-    /// Goes on with other targets, and keeps what is known about those that stay.
+    /// Replaces the targets, and keeps the results of those that stay.
     pub fn apply_targets(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
         let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
-        let mut known = self.known();
-        for (old_index, old) in known.pools.iter().enumerate() {
+        let mut contents = self.contents();
+        for (old_index, old) in contents.pools.iter().enumerate() {
             let old_index = PoolIndex(old_index);
             let Some(index) = diff.pool(old_index) else {
                 continue;
             };
             let pool = &mut pools[index.0];
             pool.usage.clone_from(&old.usage);
-            pool.health.own = old.health.own;
+            pool.health.pool_failure = old.health.pool_failure;
             for (old_identity, record) in old.records.chunks().flatten().enumerate() {
                 let old_target = Target::identity(old_index, old_identity);
                 if let Some(Target::Identity { identity, .. }) = diff.target(old_target) {
@@ -120,16 +117,16 @@ impl Store {
                 }
             }
         }
-        let mut history = std::mem::take(&mut known.history);
+        let mut history = std::mem::take(&mut contents.history);
         history.apply_targets(diff);
-        *known = Known {
+        *contents = Contents {
             targets: Arc::clone(targets),
             pools,
             history,
         };
     }
 
-    /// Takes in the result of a poll. The only way in.
+    /// Records the result of a poll.
     pub fn record(&self, observation: &Observation) {
         match (observation.job.target, &observation.result) {
             (Target::Identity { pool, identity }, Ok(Answer::Identity(usage))) => {
@@ -150,7 +147,7 @@ impl Store {
             }
             (Target::Identity { .. }, Ok(Answer::Pool(_)))
             | (Target::Pool { .. }, Ok(Answer::Identity(_) | Answer::Datasets(_))) => {
-                debug_assert!(false, "the poller refuses answers to another operation");
+                debug_assert!(false, "the poller rejects answers to another operation");
             }
         }
     }
@@ -166,15 +163,15 @@ impl Store {
             self.any_answer.store(true, Ordering::Relaxed);
         }
         let (targets, before, after, healths) = {
-            let mut known = self.known();
-            known.history.record(observation);
-            let targets = Arc::clone(&known.targets);
+            let mut contents = self.contents();
+            contents.history.record(observation);
+            let targets = Arc::clone(&contents.targets);
             let Pool {
                 records,
                 datasets,
                 health,
                 ..
-            } = &mut known.pools[pool.0];
+            } = &mut contents.pools[pool.0];
             let record = records.get_mut(identity.0);
             let (before, health_before) = (record.failure(), *health);
             if record.apply(result, observation.asked) {
@@ -193,7 +190,7 @@ impl Store {
         };
         let target = &targets.pools[pool.0];
         if before != after {
-            // Logs hold no identity id: this is its place among the pool's, from 1.
+            // Logs hold no identity id. This is its position in the pool, from 1.
             let identity = identity.0 + 1;
             debug!(pool = %target.id, identity, reason = reason(after), "identity changed");
         }
@@ -207,12 +204,12 @@ impl Store {
         observation: &Observation,
     ) {
         let (targets, healths) = {
-            let mut known = self.known();
-            known.history.record(observation);
-            let targets = Arc::clone(&known.targets);
-            let Pool { health, usage, .. } = &mut known.pools[pool.0];
+            let mut contents = self.contents();
+            contents.history.record(observation);
+            let targets = Arc::clone(&contents.targets);
+            let Pool { health, usage, .. } = &mut contents.pools[pool.0];
             let before = *health;
-            health.own = result.err();
+            health.pool_failure = result.err();
             match result.map_err(Failure::class) {
                 Ok(value) => {
                     *usage = Some(AsOf {
@@ -220,7 +217,7 @@ impl Store {
                         asked: observation.asked,
                     });
                 }
-                // Usage that was once readable is not exported after access has been refused.
+                // Usage is not exported once access to it is denied.
                 Err(FailureClass::Permanent | FailureClass::Credentials) => *usage = None,
                 Err(FailureClass::Transient | FailureClass::NoAnswer) => {}
             }
@@ -229,46 +226,50 @@ impl Store {
         log_change(&targets.pools[pool.0], healths, result.err());
     }
 
-    /// Whether AWS has answered about any identity yet, be it that there is no such one.
+    /// Whether any poll of an identity has returned usage or "not found".
     #[must_use]
     pub fn any_answer(&self) -> bool {
         self.any_answer.load(Ordering::Relaxed)
     }
 
-    /// Everything as it is now, for as long as the snapshot lives. It delays nobody; see
-    /// [`Records`] for what it costs.
+    /// A copy of the present contents. It blocks no writer while it is read; [`Records`] describes its
+    /// cost.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Self::snapshot_of(&self.known())
+        Self::snapshot_of(&self.contents())
     }
 
-    /// The same, and the last polls, of the same moment.
+    /// A snapshot, and the history at the same time.
     #[must_use]
     pub fn snapshot_and_history(&self) -> (Snapshot, History) {
-        let known = self.known();
-        (Self::snapshot_of(&known), known.history.clone())
+        let contents = self.contents();
+        (Self::snapshot_of(&contents), contents.history.clone())
     }
 
-    fn snapshot_of(known: &Known) -> Snapshot {
+    fn snapshot_of(contents: &Contents) -> Snapshot {
         let pool = |pool: &Pool| PoolSnapshot {
             records: pool.records.clone(),
             datasets: pool.datasets.clone(),
             usage: pool.usage,
         };
         Snapshot {
-            targets: Arc::clone(&known.targets),
-            pools: known.pools.iter().map(pool).collect(),
+            targets: Arc::clone(&contents.targets),
+            pools: contents.pools.iter().map(pool).collect(),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One line for each change of a pool: when polls begin to fail, when all do, when none does any
-/// more; the same for missing identities, and for its own usage.
-fn log_change(pool: &targets::Pool, (before, after): (Health, Health), failure: Option<Failure>) {
+/// Logs a line when polls of a pool's identities start to fail, when all fail, and when none fails any
+/// more. Missing identities and the pool's own usage are logged in the same way.
+fn log_change(
+    pool: &targets::Pool,
+    (before, after): (PoolHealth, PoolHealth),
+    failure: Option<Failure>,
+) {
     let (id, identities, reason) = (&pool.id, pool.identities.len(), reason(failure));
     match (before.failing, after.failing) {
         (before, after) if before == after => {}
@@ -284,7 +285,7 @@ fn log_change(pool: &targets::Pool, (before, after): (Health, Health), failure: 
         (1.., 0) => info!(pool = %id, identities, "no identities missing"),
         _ => {}
     }
-    match (before.own, after.own) {
+    match (before.pool_failure, after.pool_failure) {
         (None, Some(_)) => warn!(pool = %id, reason, "pool usage unavailable"),
         (Some(_), None) => info!(pool = %id, "pool usage available again"),
         _ => {}
@@ -295,10 +296,9 @@ fn reason(failure: Option<Failure>) -> &'static str {
     failure.map_or("none", Failure::as_str)
 }
 
-/// Everything that was known at one moment.
+/// The contents of the store at one time.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Who was polled then.
     pub targets: Arc<Targets>,
     pools: Vec<PoolSnapshot>,
 }
@@ -310,14 +310,13 @@ struct PoolSnapshot {
     usage: Option<AsOf<PoolUsage>>,
 }
 
-/// What was known of one pool at one moment.
+/// The results for one pool at one time.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolView<'a> {
-    /// The pool itself and its identities.
     pub target: &'a targets::Pool,
-    /// What was known of each identity, in the order of `target.identities`.
+    /// The record of each identity, in the order of `target.identities`.
     pub records: &'a Records,
-    /// The last list of datasets of each identity that was asked for one.
+    /// The latest list of datasets of each identity for which one was requested.
     pub datasets: &'a Datasets,
     usage: Option<&'a AsOf<PoolUsage>>,
 }
@@ -328,7 +327,6 @@ impl Snapshot {
         (0..self.pools.len()).map(|index| self.pool(PoolIndex(index)))
     }
 
-    /// One pool.
     #[must_use]
     pub fn pool(&self, index: PoolIndex) -> PoolView<'_> {
         let PoolSnapshot {
@@ -346,17 +344,17 @@ impl Snapshot {
 }
 
 impl PoolView<'_> {
-    /// Usage from before this is stale and not shown.
+    /// Usage that was requested before this time is stale and not shown.
     #[must_use]
     pub fn oldest_shown(&self, now: Mono) -> Mono {
         now.before(self.target.settings.stale_after)
     }
 
-    /// The pool's own usage, while it may be shown.
+    /// The pool's own usage, unless it is stale.
     #[must_use]
     pub fn usage(&self, now: Mono) -> Option<&PoolUsage> {
         self.usage
-            .filter(|answer| answer.is_current(self.oldest_shown(now)))
+            .filter(|usage| usage.is_current(self.oldest_shown(now)))
             .map(|usage| &usage.value)
     }
 }

@@ -1,21 +1,21 @@
-//! What is known of one identity, and what that makes of it.
+//! The record of one identity, and the state that follows from it.
 
 use crate::api::{Failure, Usage};
 use crate::clock::{Moment, Mono};
 
-/// What an identity is at one moment.
+/// The state of an identity at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// No poll has ended yet.
+    /// No poll has finished yet.
     Pending,
-    /// The last poll succeeded, not too long ago.
+    /// The last poll succeeded, within `stale_after`.
     Fresh,
-    /// The last poll failed; if one succeeded before, that is not too long ago and its usage is
-    /// still shown.
+    /// The last poll failed. If an earlier one succeeded, it did so within `stale_after`, and its usage
+    /// is still shown.
     Failing,
-    /// The last success is longer ago than `stale_after`; its usage is shown no more.
+    /// The last success is longer ago than `stale_after`. Its usage is no longer shown.
     Stale,
-    /// AWS said that there is no such identity, and has not said otherwise since.
+    /// AWS reported that the identity does not exist, and no poll has succeeded since.
     Missing,
 }
 
@@ -29,7 +29,7 @@ impl State {
         Self::Missing,
     ];
 
-    /// The word for it, everywhere.
+    /// The state's name in metrics, JSON and on the status page.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,55 +41,54 @@ impl State {
         }
     }
 
-    /// What it means, for people.
+    /// The explanation on the status page.
     #[must_use]
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Pending => "no poll has ended yet",
+            Self::Pending => "no poll has finished yet",
             Self::Fresh => "the last poll succeeded",
-            Self::Failing => "the last poll failed; usage known from before is still shown",
+            Self::Failing => "the last poll failed; usage of an earlier one is still shown",
             Self::Stale => {
                 "the last success is longer ago than stale_after, so its usage is not shown"
             }
-            Self::Missing => "AWS says that there is no such identity",
+            Self::Missing => "AWS reports that the identity does not exist",
         }
     }
 }
 
-/// A value that AWS gave, and when.
+/// A value that AWS returned, and its time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AsOf<T> {
-    /// The value.
     pub value: T,
-    /// When it was asked for; it is at least as new as this.
+    /// When the request was sent. The value is at least as new as this.
     pub asked: Moment,
 }
 
 impl<T> AsOf<T> {
-    /// Whether it may still be shown.
+    /// Whether the value was requested at or after `oldest_shown`.
     #[must_use]
     pub fn is_current(&self, oldest_shown: Mono) -> bool {
         self.asked.mono >= oldest_shown
     }
 }
 
-/// What is known of one identity.
+/// The results of polling one identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Record {
     success: Option<AsOf<Usage>>,
     failure: Option<Failure>,
     missing: bool,
-    /// Polls that failed since the last success; as many as fit.
+    /// Number of failed polls since the last success; saturates.
     failures: u16,
-    /// When the last of them asked, in whole seconds since 1970, which fit until 2106: a record has
-    /// no room for more.
-    failed: u32,
+    /// When the last of them was requested, in whole seconds since 1970. That is until 2106, and keeps
+    /// a record at 64 bytes.
+    last_failure: u32,
 }
 
 impl Record {
-    /// Takes in the result of a poll. A failure changes no usage, and only a success or "not found"
-    /// says whether the identity exists. What was asked before the last success is out of date and
-    /// changes nothing; the result is then false.
+    /// Applies the result of a poll. A failure keeps the usage. Only a success or "not found" changes
+    /// whether the identity is missing. Returns false, and changes nothing, if the poll was requested
+    /// before the last success.
     pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Moment) -> bool {
         if self
             .success
@@ -111,14 +110,14 @@ impl Record {
             Err(failure) => {
                 self.failure = Some(failure);
                 self.failures = self.failures.saturating_add(1);
-                self.failed = asked.unix as u32;
+                self.last_failure = asked.unix as u32;
                 self.missing |= failure == Failure::NotFound;
             }
         }
         true
     }
 
-    /// What the identity is, while usage from before `oldest_shown` is stale.
+    /// The state of the identity. Usage requested before `oldest_shown` is stale.
     #[must_use]
     pub fn state(&self, oldest_shown: Mono) -> State {
         match (self.missing, &self.success, self.failure) {
@@ -130,7 +129,7 @@ impl Record {
         }
     }
 
-    /// The usage, if it may be shown: as long as it is fresh or failing.
+    /// The usage, if the identity is fresh or failing.
     #[inline]
     #[must_use]
     pub fn usage(&self, oldest_shown: Mono) -> Option<&Usage> {
@@ -151,21 +150,20 @@ impl Record {
         }
     }
 
-    /// Why the last poll failed, if it did.
     #[must_use]
     pub fn failure(&self) -> Option<Failure> {
         self.failure
     }
 
-    /// How many polls have failed since the last success, 65,535 at most, and when the last of them
-    /// asked, in whole seconds since 1970; `None` when none has.
+    /// Number of failed polls since the last success, at most 65,535, and when the last of them was
+    /// requested, in whole seconds since 1970. `None` if none failed.
     #[must_use]
     pub fn failures(&self) -> Option<(u16, f64)> {
         self.failure
-            .map(|_| (self.failures, f64::from(self.failed)))
+            .map(|_| (self.failures, f64::from(self.last_failure)))
     }
 
-    /// When the poll that last succeeded asked, in seconds since 1970.
+    /// When the last successful poll was requested, in seconds since 1970.
     #[must_use]
     pub fn last_success(&self) -> Option<f64> {
         self.success.map(|success| success.asked.unix)
@@ -198,7 +196,7 @@ mod tests {
         assert_eq!(size_of::<Record>(), 64);
     }
 
-    /// Every state, what may happen in it, and what it then is.
+    /// Every state, every event in it, and the next state.
     #[test]
     fn transitions() {
         let pending = Record::default();
@@ -254,9 +252,9 @@ mod tests {
                 false,
                 Some(false),
             ),
-            ("gone", missing, 1_300, Missing, false, Some(false)),
+            ("missing", missing, 1_300, Missing, false, Some(false)),
             (
-                "gone from the start",
+                "missing from the start",
                 after(pending, Err(NotFound), 1),
                 1,
                 Missing,
@@ -264,7 +262,7 @@ mod tests {
                 Some(false),
             ),
             (
-                "gone, long ago",
+                "missing, long ago",
                 missing,
                 9_999,
                 Missing,
@@ -272,7 +270,7 @@ mod tests {
                 Some(false),
             ),
             (
-                "gone, then no answer",
+                "missing, then no answer",
                 after(missing, Err(Timeout), 1_301),
                 1_301,
                 Missing,
@@ -280,7 +278,7 @@ mod tests {
                 Some(false),
             ),
             (
-                "gone, then back",
+                "missing, then back",
                 after(missing, Ok(USAGE), 1_301),
                 1_301,
                 Fresh,
@@ -312,7 +310,7 @@ mod tests {
                 Some(true),
             ),
             (
-                "failed, then gone",
+                "failed, then missing",
                 after(failing, Err(NotFound), 1_301),
                 1_301,
                 Missing,
@@ -335,7 +333,7 @@ mod tests {
         assert_eq!(
             missing.last_success(),
             Some(1_000.0),
-            "what was true stays told"
+            "the last success stays known"
         );
         assert_eq!(never_up.last_success(), None);
         assert_eq!(

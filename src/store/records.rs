@@ -1,17 +1,16 @@
-//! The records of one pool, shared with whoever looks at them until they change.
+//! The records of one pool, shared with snapshots until they change.
 
 use std::ops::Index;
 use std::sync::Arc;
 
 use super::record::Record;
 
-/// Records that are copied together when one of them changes under a snapshot: 8 KiB of them.
+/// Number of records that are copied together when one changes while a snapshot exists: 8 KiB.
 pub const CHUNK: usize = 128;
 
-/// The records of one pool, in the order of its identities. A clone is a snapshot: it costs next to
-/// nothing, and stays as it is while the original goes on. The first change of a chunk after a
-/// clone copies that chunk, later ones do not, so a snapshot costs memory by the number of polls
-/// that end while it lives.
+/// The records of one pool, in the order of its identities. A clone is a cheap, immutable snapshot:
+/// both share their chunks. The first change of a chunk after a clone copies that chunk; later changes
+/// do not. The memory of a snapshot grows with the number of polls that finish while it exists.
 #[derive(Clone, Debug)]
 pub struct Records {
     chunks: Arc<[Arc<[Record]>]>,
@@ -19,7 +18,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// That many records of identities that were never polled.
+    /// Records of `len` identities that were never polled.
     pub(super) fn new(len: usize) -> Self {
         let chunk = |start: usize| Arc::from(vec![Record::default(); CHUNK.min(len - start)]);
         Self {
@@ -28,24 +27,22 @@ impl Records {
         }
     }
 
-    /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// All of them, in order, [`CHUNK`] at a time but for the last.
+    /// All records in order, in slices of [`CHUNK`] except for the last.
     pub fn chunks(&self) -> impl Iterator<Item = &[Record]> {
         self.chunks.iter().map(|chunk| &**chunk)
     }
 
-    /// The records at `number * CHUNK` and behind, at most [`CHUNK`] of them; none behind the last.
+    /// The records from `number * CHUNK`, at most [`CHUNK`]. Empty past the last chunk.
     #[must_use]
     pub fn chunk(&self, number: usize) -> &[Record] {
         self.chunks.get(number).map_or(&[], |chunk| chunk)
@@ -72,7 +69,7 @@ mod tests {
     use crate::clock::{Moment, Mono};
 
     #[test]
-    fn a_snapshot_stays_and_shares_what_did_not_change() {
+    fn a_snapshot_is_immutable_and_shares_unchanged_chunks() {
         let mut records = Records::new(3 * CHUNK - 1);
         let snapshot = records.clone();
         let asked = Moment {
@@ -110,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_fine() {
+    fn an_empty_pool_has_no_records() {
         assert!(Records::new(0).is_empty());
         assert_eq!(Records::new(0).chunks().count(), 0);
     }

@@ -1,4 +1,4 @@
-//! Facts that few identities have, shared with snapshots until they change.
+//! Values that few identities have, shared with snapshots until they change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,19 +6,17 @@ use std::sync::Arc;
 use super::records::CHUNK;
 use crate::job::IdentityIndex;
 
-/// A value for some of a pool's identities. It is chunked like [`super::Records`] and shares with
-/// its clones in the same way: a clone is a snapshot, and the first change of a chunk after a clone
-/// copies that chunk. Identities without a value cost nothing but their part of the chunk's slot, 8
-/// bytes for [`CHUNK`] identities.
+/// A value for some of a pool's identities. It is chunked like [`super::Records`], and clones share
+/// chunks in the same way. A chunk without values takes 8 bytes, for [`CHUNK`] identities.
 #[derive(Clone, Debug)]
 pub struct SideTable<T> {
     chunks: Arc<[Chunk<T>]>,
 }
 
-/// The values of one chunk by their place in it; `None` while it has none.
+/// The values of one chunk by position in it; `None` while it has none.
 type Chunk<T> = Option<Arc<BTreeMap<u8, T>>>;
 
-const _: () = assert!(CHUNK <= 1 << u8::BITS, "a place in a chunk fits a byte");
+const _: () = assert!(CHUNK <= 1 << u8::BITS, "a position in a chunk fits a byte");
 
 impl<T: Clone> SideTable<T> {
     /// A table without values for this many identities.
@@ -28,11 +26,10 @@ impl<T: Clone> SideTable<T> {
         }
     }
 
-    /// The value of an identity.
     #[must_use]
     pub fn get(&self, identity: IdentityIndex) -> Option<&T> {
         let chunk = self.chunks[identity.0 / CHUNK].as_ref()?;
-        chunk.get(&place(identity))
+        chunk.get(&position_in_chunk(identity))
     }
 
     /// All values, in the order of the identities.
@@ -41,10 +38,11 @@ impl<T: Clone> SideTable<T> {
         chunks
             .filter_map(|(number, chunk)| Some((number, chunk.as_ref()?)))
             .flat_map(|(number, chunk)| {
-                let index = move |place: u8| IdentityIndex(number * CHUNK + usize::from(place));
+                let index =
+                    move |position: u8| IdentityIndex(number * CHUNK + usize::from(position));
                 chunk
                     .iter()
-                    .map(move |(place, value)| (index(*place), value))
+                    .map(move |(position, value)| (index(*position), value))
             })
     }
 
@@ -57,10 +55,10 @@ impl<T: Clone> SideTable<T> {
         let values = Arc::make_mut(chunk.get_or_insert_default());
         match value {
             Some(value) => {
-                values.insert(place(identity), value);
+                values.insert(position_in_chunk(identity), value);
             }
             None => {
-                values.remove(&place(identity));
+                values.remove(&position_in_chunk(identity));
             }
         }
         if values.is_empty() {
@@ -69,7 +67,7 @@ impl<T: Clone> SideTable<T> {
     }
 }
 
-fn place(identity: IdentityIndex) -> u8 {
+fn position_in_chunk(identity: IdentityIndex) -> u8 {
     (identity.0 % CHUNK) as u8
 }
 
@@ -86,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn values_come_and_go_in_order() {
+    fn values_are_set_and_removed_in_order() {
         let mut table = filled(&[(2 * CHUNK, "c"), (1, "b"), (0, "a"), (1, "B")]);
         let values = |table: &SideTable<&'static str>| -> Vec<_> {
             table
@@ -105,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_stays_and_shares_what_did_not_change() {
+    fn a_snapshot_is_immutable_and_shares_unchanged_chunks() {
         let mut table = filled(&[(0, "a"), (CHUNK, "b")]);
         let snapshot = table.clone();
         table.set(IdentityIndex(CHUNK), Some("c"));

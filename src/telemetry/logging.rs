@@ -6,7 +6,7 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// The least important events that are logged.
+/// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
     /// Each failed call, each state change of an identity and each connection that was reset.
@@ -40,10 +40,11 @@ impl Level {
     }
 }
 
-/// Starts to log to `writer`. `env_filter`, the value of `RUST_LOG`, replaces `level` if given.
+/// Installs the logger, which writes to `writer`. `env_filter`, the value of `RUST_LOG`, overrides
+/// `level`.
 ///
 /// # Errors
-/// If `env_filter` is not a filter, or a logger is installed already.
+/// If `env_filter` is not a valid filter, or a logger is already installed.
 pub fn init<W>(
     level: Level,
     format: Format,

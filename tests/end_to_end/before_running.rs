@@ -42,7 +42,7 @@ fn a_plan_comes_true() {
     let told = print(written(&text).path(), &["plan"]);
     assert!(told.status.success(), "{told:?}");
     let plan = String::from_utf8(told.stdout).unwrap();
-    assert_eq!(server.simulator.take_journal(), [], "nobody was asked");
+    assert_eq!(server.simulator.take_call_log(), [], "nobody was asked");
 
     let exporter = Exporter::start(&text);
     eventually("everyone was polled", || {

@@ -153,7 +153,7 @@ async fn each_fault_has_its_name() {
         for id in [identity_id(0), pool_id(0)] {
             server.simulator.set_fault(&id, Some(fault.clone()));
         }
-        drop(server.simulator.take_journal());
+        drop(server.simulator.take_call_log());
         assert_eq!(ask(&source).await, Err(failure), "{fault:?}");
         assert_eq!(
             ask_pool(&source).await,
@@ -167,7 +167,7 @@ async fn each_fault_has_its_name() {
         );
         let struck: Vec<_> = server
             .simulator
-            .take_journal()
+            .take_call_log()
             .into_iter()
             .map(|call| call.fault)
             .collect();

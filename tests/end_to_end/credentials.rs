@@ -49,7 +49,7 @@ fn signed_with(server: &Server) -> String {
     eventually("a signed call", || {
         server
             .simulator
-            .take_journal()
+            .take_call_log()
             .into_iter()
             .find_map(|call| call.access_key)
     })
@@ -194,7 +194,7 @@ fn no_key_at_all() {
         (failures(&exporter, "credentials") >= 1.0).then_some(())
     });
     assert_eq!(
-        server.simulator.take_journal(),
+        server.simulator.take_call_log(),
         [],
         "nothing is sent unsigned"
     );
@@ -240,14 +240,14 @@ fn a_key_that_aws_refuses_costs_a_probe_and_no_more() {
     eventually("a failed poll", || {
         (failures(&exporter, "credentials") >= 1.0).then_some(())
     });
-    let out_already = server.simulator.take_journal();
+    let out_already = server.simulator.take_call_log();
     assert!(
         out_already
             .iter()
             .all(|call| call.fault.as_ref() == Some(&expired))
     );
     let probes = eventually("a probe", || {
-        Some(server.simulator.take_journal()).filter(|calls| !calls.is_empty())
+        Some(server.simulator.take_call_log()).filter(|calls| !calls.is_empty())
     });
     assert_eq!(probes.len(), 1, "of 200 that are due");
     all.for_each(|id| server.simulator.set_fault(&id, None));

@@ -32,7 +32,7 @@ fn a_stop_is_clean_whatever_the_clients_do() {
         let hangs = || {
             server
                 .simulator
-                .take_journal()
+                .take_call_log()
                 .iter()
                 .any(|call| call.fault == Some(Fault::Hang))
         };

@@ -69,7 +69,7 @@ async fn a_list_in_pages_adds_up_to_the_usage() {
     assert_eq!(whole[0], first);
     let operations: Vec<_> = server
         .simulator
-        .take_journal()
+        .take_call_log()
         .into_iter()
         .map(|call| call.operation)
         .collect();
@@ -200,7 +200,7 @@ async fn polls_of_lists_keep_to_the_ceiling_page_by_page() {
     let (ended, ()) = tokio::join!(poller.run(Arc::clone(&observer), stop.clone()), enough);
     ended.unwrap();
     let now = clock.now();
-    let calls = server.simulator.take_journal().len();
+    let calls = server.simulator.take_call_log().len();
     let allowed = RATE * 1.05 * now.mono.since(began).as_secs_f64() + 1.0;
     assert!(
         calls as f64 <= allowed,

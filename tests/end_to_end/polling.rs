@@ -55,9 +55,9 @@ fn every_gauge_equals_what_the_server_holds() {
         assert!(of("sync_sessions") >= 1_500.0);
     }
     assert!(
-        server.simulator.most_in_flight() <= 8,
+        server.simulator.max_in_flight() <= 8,
         "{}",
-        server.simulator.most_in_flight()
+        server.simulator.max_in_flight()
     );
 }
 
@@ -72,7 +72,7 @@ fn calls_stay_below_the_ceiling_when_there_is_more_to_ask() {
     ));
     let mut calls = Vec::new();
     eventually("200 calls", || {
-        calls.extend(server.simulator.take_journal());
+        calls.extend(server.simulator.take_call_log());
         (calls.len() >= 200).then_some(())
     });
     // Over the whole, so that calls which this machine pushed together do not count as the
@@ -85,7 +85,7 @@ fn calls_stay_below_the_ceiling_when_there_is_more_to_ask() {
         "{} calls in {took} s",
         calls.len()
     );
-    assert!(server.simulator.most_in_flight() <= 3);
+    assert!(server.simulator.max_in_flight() <= 3);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_poll_is_tried_again_before_it_counts_as_failed() {
     assert!(
         server
             .simulator
-            .take_journal()
+            .take_call_log()
             .iter()
             .any(|call| call.fault.is_some())
     );
@@ -263,13 +263,13 @@ fn one_that_fails_harms_no_other() {
     let mut struck = 0;
     for fault in faults {
         server.simulator.set_fault(&bad, Some(fault.clone()));
-        drop(server.simulator.take_journal());
+        drop(server.simulator.take_call_log());
         eventually("the fault fired", || {
             let fresh = exporter.in_state(0, "fresh");
             assert!(fresh >= 499.0, "{fresh} fresh under {fault:?}");
             server
                 .simulator
-                .take_journal()
+                .take_call_log()
                 .iter()
                 .any(|call| call.fault.is_some())
                 .then_some(())

@@ -83,7 +83,7 @@ fn each_exception_comes_back_as_its_own_class() {
         assert!(
             server
                 .simulator
-                .take_journal()
+                .take_call_log()
                 .iter()
                 .all(|call| call.fault.as_ref() == Some(&fault))
         );
@@ -154,7 +154,7 @@ fn the_aws_cli_reads_usage_and_exceptions() {
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(answer[shape]["DataStorage"], json!(storage));
     }
-    let calls = server.simulator.take_journal();
+    let calls = server.simulator.take_call_log();
     assert!(
         calls
             .iter()

@@ -101,7 +101,7 @@ impl Server {
                 let (simulator, listener) = Simulator::bind_at(world, Clock::system(), port)
                     .await
                     .unwrap();
-                simulator.keep_journal();
+                simulator.keep_call_log();
                 ready
                     .send((simulator.clone(), endpoint_url(&listener).unwrap()))
                     .unwrap();
