@@ -1,6 +1,6 @@
 //! The clock. No other module reads the time.
 //!
-//! Decisions take a [`Moment`] as an argument. Scheduling and staleness use its monotonic time, which
+//! Decisions take a [`Timestamp`] as an argument. Scheduling and staleness use its monotonic time, which
 //! steps of the wall clock do not affect. The wall time is only exported.
 
 use std::ops::Add;
@@ -15,7 +15,7 @@ impl Mono {
     /// When the clock was created, at the start of the process.
     pub const START: Self = Self(1 << 62);
     /// Later than every other time.
-    pub const NEVER: Self = Self(u64::MAX);
+    pub const MAX: Self = Self(u64::MAX);
 
     /// The time elapsed since `earlier`; zero if `earlier` is later.
     #[must_use]
@@ -56,7 +56,7 @@ fn nanos(duration: Duration) -> u64 {
 
 /// The same time on the monotonic and on the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moment {
+pub struct Timestamp {
     pub mono: Mono,
     /// Seconds since 1970, UTC, rounded to milliseconds like AWS's dates. For output only.
     pub unix: f64,
@@ -98,7 +98,7 @@ impl Clock {
 
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "this is the clock")]
-    pub fn now(&self) -> Moment {
+    pub fn now(&self) -> Timestamp {
         let running = tokio::time::Instant::now().saturating_duration_since(self.start);
         let unix = match self.wall {
             Wall::System => {
@@ -107,7 +107,7 @@ impl Clock {
             }
             Wall::Anchored(unix) => unix + running.as_secs_f64(),
         };
-        Moment {
+        Timestamp {
             mono: Mono::START + running,
             unix: (unix * 1e3).round() / 1e3,
         }
@@ -137,7 +137,7 @@ mod tests {
     fn arithmetic_saturates() {
         let age = Duration::from_secs(300 * 365 * 86_400);
         assert_eq!(Mono::START.before(age), Mono::from_bits(0));
-        assert_eq!(Mono::NEVER + age, Mono::NEVER);
-        assert!(Mono::START + age < Mono::NEVER);
+        assert_eq!(Mono::MAX + age, Mono::MAX);
+        assert!(Mono::START + age < Mono::MAX);
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::api::{Answer, Failure, Operation, PoolUsage, Usage};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::job::{Job, PoolIndex, Target};
 
 /// One finished poll: all its calls, and the result of the last one.
@@ -13,7 +13,7 @@ pub struct Observation {
     pub job: Job,
     /// When the call was sent that returned the result; for an answer in pages, the call for the first
     /// page. The answer is at least as new as this.
-    pub asked: Moment,
+    pub asked: Timestamp,
     /// Time from the start of the first call to the result, including waits between calls.
     pub took: Duration,
     /// API calls made, at least 1.
@@ -28,7 +28,7 @@ impl Observation {
     pub fn of_identity(
         pool: PoolIndex,
         identity: usize,
-        asked: Moment,
+        asked: Timestamp,
         result: Result<Usage, Failure>,
     ) -> Self {
         let target = Target::identity(pool, identity);
@@ -41,7 +41,7 @@ impl Observation {
 
     /// A poll of a pool with one call of zero duration. For generated usage.
     #[must_use]
-    pub fn of_pool(pool: PoolIndex, asked: Moment, result: Result<PoolUsage, Failure>) -> Self {
+    pub fn of_pool(pool: PoolIndex, asked: Timestamp, result: Result<PoolUsage, Failure>) -> Self {
         let target = Target::Pool { pool };
         let job = Job {
             operation: Operation::DescribeIdentityPoolUsage,
@@ -50,7 +50,7 @@ impl Observation {
         Self::of_one_call(job, asked, result.map(Answer::Pool))
     }
 
-    fn of_one_call(job: Job, asked: Moment, result: Result<Answer, Failure>) -> Self {
+    fn of_one_call(job: Job, asked: Timestamp, result: Result<Answer, Failure>) -> Self {
         Self {
             job,
             asked,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use crate::api::{PoolUsage, Usage};
-use crate::clock::{Moment, Mono};
+use crate::clock::{Mono, Timestamp};
 use crate::config::{Config, show_duration};
 use crate::exposition::{Blocks, Coding, Exposition, Format, too_many_samples};
 use crate::job::PoolIndex;
@@ -56,7 +56,7 @@ impl<'a> Plan<'a> {
 
 impl ScrapeSize {
     fn measure(config: &Config, targets: &Arc<Targets>) -> Self {
-        let now = Moment {
+        let now = Timestamp {
             mono: Mono::START,
             unix: SCRAPE_TIME,
         };

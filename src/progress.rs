@@ -37,7 +37,7 @@ impl Progress {
     pub fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
             heartbeat: Arc::new(Heartbeat::new(now)),
-            oldest_due: AtomicU64::new(Mono::NEVER.to_bits()),
+            oldest_due: AtomicU64::new(Mono::MAX.to_bits()),
             budgets: RwLock::new(budgets(targets, rate_limit)),
         }
     }
@@ -54,10 +54,8 @@ impl Progress {
         budgets: impl Iterator<Item = (f64, bool)>,
     ) {
         self.heartbeat.beat(now);
-        self.oldest_due.store(
-            oldest_due.unwrap_or(Mono::NEVER).to_bits(),
-            Ordering::Relaxed,
-        );
+        self.oldest_due
+            .store(oldest_due.unwrap_or(Mono::MAX).to_bits(), Ordering::Relaxed);
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
         for (budget, (rate, credentials_good)) in known.iter_mut().zip(budgets) {
             (budget.rate, budget.credentials_good) = (rate, credentials_good);

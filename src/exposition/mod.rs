@@ -31,7 +31,7 @@ pub use source::{Families, Source};
 pub use summary::{GaugeHistogram, Summary, Utilization, nearest_limits};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::config::Series;
 use crate::store::{Snapshot, Store};
 use crate::targets::{Pool, Targets};
@@ -71,7 +71,7 @@ impl Exposition {
 
     /// Everything as it is now, followed by the metrics of `own`.
     #[must_use]
-    pub fn scrape(&self, now: Moment, format: Format, own: &impl Source) -> Scrape {
+    pub fn scrape(&self, now: Timestamp, format: Format, own: &impl Source) -> Scrape {
         let mut own_text = Vec::new();
         own.write(now, &mut Families::new(format, &mut own_text));
         let (snapshot, encoded_ids) = self.snapshot();

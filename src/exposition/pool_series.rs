@@ -11,7 +11,7 @@ use super::section::Section;
 use super::summary::{GaugeHistogram, Summary};
 use super::text::FamilyWriter;
 use crate::api::PoolUsage;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::job::PoolIndex;
 use crate::store::{PoolView, State};
 
@@ -52,7 +52,7 @@ impl Section for PoolSeries {
 struct PoolContext<'a> {
     pool: PoolView<'a>,
     summary: &'a Summary,
-    now: Moment,
+    now: Timestamp,
 }
 
 /// Writes a family's samples of one pool.

@@ -7,7 +7,7 @@ use super::lines::Ids;
 use super::selection::Selection;
 use super::summary::Summary;
 use super::text::Format;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::job::PoolIndex;
 use crate::store::{PoolView, Record, Snapshot};
 
@@ -15,7 +15,7 @@ use crate::store::{PoolView, Record, Snapshot};
 #[derive(Clone, Debug)]
 pub struct Scrape {
     pub(super) snapshot: Snapshot,
-    pub(super) now: Moment,
+    pub(super) now: Timestamp,
     pub(super) format: Format,
     /// One for each pool.
     pub(super) summaries: Arc<[Summary]>,

@@ -1,18 +1,18 @@
 //! Metrics from other modules.
 
 use super::text::{FamilyWriter, Format, Head};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 
 /// Metrics that are not made of the store: the exporter's own. They are written when a scrape
 /// begins, as of `now`.
 pub trait Source {
     /// Writes all families.
-    fn write(&self, now: Moment, families: &mut Families<'_>);
+    fn write(&self, now: Timestamp, families: &mut Families<'_>);
 }
 
 /// A source of no metrics.
 impl Source for () {
-    fn write(&self, _: Moment, _: &mut Families<'_>) {}
+    fn write(&self, _: Timestamp, _: &mut Families<'_>) {}
 }
 
 /// Writes whole families, one after the other, in the scrape's format.

@@ -4,7 +4,7 @@
 use super::selection::{Nearest, Selection};
 use super::text::Buckets;
 use crate::api::Usage;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::config::{Limits, Series};
 use crate::store::{PoolView, State};
 
@@ -81,7 +81,7 @@ impl Summary {
     /// Sums up a pool. `had_series` holds the positions of the identities that had series before, in
     /// ascending order.
     #[must_use]
-    pub fn of(pool: &PoolView<'_>, now: Moment, had_series: &[u32]) -> Self {
+    pub fn of(pool: &PoolView<'_>, now: Timestamp, had_series: &[u32]) -> Self {
         let limits = pool.target.settings.limits;
         let mut summary = Self {
             states: [0; State::ALL.len()],
@@ -125,7 +125,7 @@ impl Summary {
         summary
     }
 
-    fn add(&mut self, usage: &Usage, limits: Limits, now: Moment) {
+    fn add(&mut self, usage: &Usage, limits: Limits, now: Timestamp) {
         add(&mut self.datasets, usage.datasets.map(u64::from));
         add(&mut self.storage_bytes, usage.storage_bytes);
         let used = Utilization::of(usage, limits);
@@ -182,7 +182,7 @@ impl Utilization {
 /// The identities of a pool nearest a limit, at most `max`: their positions, in ascending order, and
 /// their usage.
 #[must_use]
-pub fn nearest_limits(pool: &PoolView<'_>, now: Moment, max: usize) -> Vec<(usize, Usage)> {
+pub fn nearest_limits(pool: &PoolView<'_>, now: Timestamp, max: usize) -> Vec<(usize, Usage)> {
     let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
     let mut nearest = Nearest::new(max, &[]);
     for (index, record) in pool.records.chunks().flatten().enumerate() {

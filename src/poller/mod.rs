@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::api::{Api, Failure, Operation, Reply, Request};
-use crate::clock::{Clock, Moment, Mono};
+use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
 use crate::job::{Job, Target};
@@ -154,7 +154,7 @@ pub struct Poller {
 struct CallResult {
     ticket: TicketId,
     job: Job,
-    asked: Moment,
+    asked: Timestamp,
     took: Duration,
     reply: Result<Reply, Failure>,
 }

@@ -10,7 +10,7 @@ use crate::job::Target;
 /// The next call about a target.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NextPoll {
-    /// Expected start; [`Mono::NEVER`] if unknown; in the past if the call is in flight.
+    /// Expected start; [`Mono::MAX`] if unknown; in the past if the call is in flight.
     pub at: Mono,
     pub reason: NextPollReason,
 }

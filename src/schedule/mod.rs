@@ -25,7 +25,7 @@ pub use queue::CredentialEvent;
 pub use retry::Retry;
 
 use crate::api::{Continuation, Failure, FailureClass, Operation};
-use crate::clock::{Moment, Mono};
+use crate::clock::{Mono, Timestamp};
 use crate::job::Job;
 use crate::targets::{Budget, TargetDiff, Targets};
 use jobs::{JobIndex, JobTable};
@@ -85,7 +85,7 @@ pub struct Ticket {
 pub struct Paging {
     pub continuation: Arc<Continuation>,
     /// When the first page was requested.
-    pub asked: Moment,
+    pub asked: Timestamp,
 }
 
 /// How a poll continues after one of its calls.
@@ -235,7 +235,7 @@ impl Schedule {
     /// block the others.
     pub fn next(&mut self, now: Mono, max_in_flight: usize) -> Step {
         let max_of_budget = (max_in_flight + 1).saturating_sub(self.queues.len()).max(1);
-        let mut earliest = Mono::NEVER;
+        let mut earliest = Mono::MAX;
         for offset in 0..self.queues.len() {
             let budget = (self.first_budget + offset) % self.queues.len();
             match self.queues[budget].take_next(max_of_budget, now) {

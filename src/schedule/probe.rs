@@ -24,14 +24,14 @@ impl Probe {
         }
     }
 
-    /// When the next probe may be sent; [`Mono::NEVER`] while one is in flight.
+    /// When the next probe may be sent; [`Mono::MAX`] while one is in flight.
     pub(super) fn ready_at(&self) -> Mono {
         self.ready_at
     }
 
     /// A probe is sent now.
     pub(super) fn on_sent(&mut self) {
-        self.ready_at = Mono::NEVER;
+        self.ready_at = Mono::MAX;
     }
 
     /// The result of the probe is lost. The next one is due after the same wait.

@@ -108,9 +108,9 @@ impl BudgetQueue {
     /// attempt. At most `max_in_flight` calls are in flight at once.
     pub(super) fn take_next(&mut self, max_in_flight: usize, now: Mono) -> Result<TakenJob, Mono> {
         if self.in_flight >= max_in_flight {
-            return Err(Mono::NEVER);
+            return Err(Mono::MAX);
         }
-        let due = self.oldest_due().unwrap_or(Mono::NEVER);
+        let due = self.oldest_due().unwrap_or(Mono::MAX);
         // A probe is sent when it is ready, even if no job is due.
         let ready = self
             .probe
@@ -121,7 +121,7 @@ impl BudgetQueue {
             return Err(ready);
         }
         let Some(Reverse((due_at, index))) = self.waiting.pop() else {
-            return Err(Mono::NEVER);
+            return Err(Mono::MAX);
         };
         self.pacer.on_sent(now);
         self.in_flight += 1;

@@ -69,7 +69,7 @@ fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<
             .iter()
             .map(|(end, _)| *end)
             .min()
-            .unwrap_or(Mono::NEVER)
+            .unwrap_or(Mono::MAX)
             .min(wake);
     }
     calls
@@ -329,7 +329,7 @@ fn calls_in_flight_when_credentials_fail_change_nothing() {
         panic!("no probe")
     };
     assert!(
-        matches!(schedule.next(wake, UNLIMITED), Step::Wait(Mono::NEVER)),
+        matches!(schedule.next(wake, UNLIMITED), Step::Wait(Mono::MAX)),
         "one probe at a time"
     );
     assert_eq!(

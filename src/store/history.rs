@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::api::Failure;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::job::{Job, Target};
 use crate::observation::Observation;
 use crate::targets::TargetDiff;
@@ -18,7 +18,7 @@ const CAPACITY: usize = 4_096;
 pub struct Poll {
     pub job: Job,
     /// When the call was sent that returned the result.
-    pub asked: Moment,
+    pub asked: Timestamp,
     /// Time from the start of the first call to the result.
     pub took: Duration,
     /// API calls made, at least 1.
@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn poll(identity: usize, second: u64, failure: Option<Failure>) -> Observation {
-        let asked = Moment {
+        let asked = Timestamp {
             mono: Mono::START + Duration::from_secs(second),
             unix: second as f64,
         };

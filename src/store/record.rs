@@ -1,7 +1,7 @@
 //! The record of one identity, and the state that follows from it.
 
 use crate::api::{Failure, Usage};
-use crate::clock::{Moment, Mono};
+use crate::clock::{Mono, Timestamp};
 
 /// The state of an identity at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl State {
 pub struct AsOf<T> {
     pub value: T,
     /// When the request was sent. The value is at least as new as this.
-    pub asked: Moment,
+    pub asked: Timestamp,
 }
 
 impl<T> AsOf<T> {
@@ -89,7 +89,7 @@ impl Record {
     /// Applies the result of a poll. A failure keeps the usage. Only a success or "not found" changes
     /// whether the identity is missing. Returns false, and changes nothing, if the poll was requested
     /// before the last success.
-    pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Moment) -> bool {
+    pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Timestamp) -> bool {
         if self
             .success
             .is_some_and(|success| asked.mono < success.asked.mono)
@@ -184,8 +184,8 @@ mod tests {
     };
     const STALE_AFTER: Duration = Duration::from_secs(900);
 
-    fn at(seconds: u64) -> Moment {
-        Moment {
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp {
             mono: Mono::START + Duration::from_secs(seconds),
             unix: seconds as f64,
         }

@@ -66,13 +66,13 @@ impl Index<usize> for Records {
 mod tests {
     use super::*;
     use crate::api::Failure;
-    use crate::clock::{Moment, Mono};
+    use crate::clock::{Mono, Timestamp};
 
     #[test]
     fn a_snapshot_is_immutable_and_shares_unchanged_chunks() {
         let mut records = Records::new(3 * CHUNK - 1);
         let snapshot = records.clone();
-        let asked = Moment {
+        let asked = Timestamp {
             mono: Mono::START,
             unix: 0.0,
         };
@@ -98,7 +98,7 @@ mod tests {
         let before = records.chunk(1).as_ptr();
         records.get_mut(CHUNK).apply(
             Err(Failure::Timeout),
-            Moment {
+            Timestamp {
                 mono: Mono::START,
                 unix: 0.0,
             },

@@ -16,7 +16,7 @@ use prometheus::{
 };
 
 use crate::api::{Failure, Operation};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::exposition::families::{
     API_DURATION, API_FAILURES, API_REQUESTS, BUILD_INFO, Family, POLL_FAILURES, POLLS,
     RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, WEB_AUTH_FAILURES,
@@ -157,7 +157,7 @@ impl Telemetry {
 }
 
 impl Source for Telemetry {
-    fn write(&self, now: Moment, families: &mut Families<'_>) {
+    fn write(&self, now: Timestamp, families: &mut Families<'_>) {
         let mut gathered = self.registry.gather();
         gathered.extend(progress::families(&self.progress, now.mono));
         // The order of the registry.

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use cognitosync_exporter::api::{Failure, Operation, Usage};
-use cognitosync_exporter::clock::{Moment, Mono};
+use cognitosync_exporter::clock::{Mono, Timestamp};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex, Target};
 use cognitosync_exporter::schedule::{AfterCall, Call, Retry, Schedule, Step};
 use cognitosync_exporter::store::{Record, State};
@@ -172,18 +172,12 @@ impl World {
                 }
             }
         }
-        let end = self
-            .ends
-            .peek()
-            .map_or(Mono::NEVER, |Reverse((end, _))| *end);
+        let end = self.ends.peek().map_or(Mono::MAX, |Reverse((end, _))| *end);
         let stall = self
             .episodes
             .iter()
             .filter(|episode| episode.kind == Kind::Stall && episode.from > self.now);
-        let stall = stall
-            .map(|episode| episode.from)
-            .min()
-            .unwrap_or(Mono::NEVER);
+        let stall = stall.map(|episode| episode.from).min().unwrap_or(Mono::MAX);
         self.now = wake.min(end).min(stall).max(self.now);
     }
 
@@ -308,7 +302,7 @@ impl World {
         let before = *record;
         record.apply(
             failure.map_or(Ok(usage), Err),
-            Moment {
+            Timestamp {
                 mono: asked,
                 unix: now as f64,
             },

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use cognitosync_exporter::api::{Api, Call, Failure, Request, Usage};
-use cognitosync_exporter::clock::{Clock, Moment, Mono};
+use cognitosync_exporter::clock::{Clock, Mono, Timestamp};
 use cognitosync_exporter::config::Config;
 use cognitosync_exporter::health::Watchdog;
 use cognitosync_exporter::job::PoolIndex;
@@ -34,8 +34,8 @@ pub(crate) const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
 const YEAR: u64 = 365 * 86_400;
 
 /// When all is written.
-pub(crate) fn now() -> Moment {
-    Moment {
+pub(crate) fn now() -> Timestamp {
+    Timestamp {
         mono: Mono::START + Duration::from_secs(86_400),
         unix: 1_795_000_000.123,
     }
@@ -63,7 +63,7 @@ pub(crate) fn store(identities: usize) -> Arc<Store> {
 }
 
 /// What AWS may have said of an identity within the last five minutes.
-pub(crate) fn answer(identity: usize, now: Moment, random: &mut fastrand::Rng) -> Observation {
+pub(crate) fn answer(identity: usize, now: Timestamp, random: &mut fastrand::Rng) -> Observation {
     let ago = random.u64(0..300_000);
     let before = |ago: u64| ((now.unix * 1e3) as u64 - ago) as f64 / 1e3;
     let usage = Usage {
@@ -71,7 +71,7 @@ pub(crate) fn answer(identity: usize, now: Moment, random: &mut fastrand::Rng) -
         storage_bytes: Some(random.u64(0..20 << 20)),
         last_modified: Some(before(random.u64(ago..YEAR * 1_000))),
     };
-    let asked = Moment {
+    let asked = Timestamp {
         mono: now.mono.before(Duration::from_millis(ago)),
         unix: before(ago),
     };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cognitosync_exporter::api::{Failure, PoolUsage, Usage};
-use cognitosync_exporter::clock::{Moment, Mono};
+use cognitosync_exporter::clock::{Mono, Timestamp};
 use cognitosync_exporter::config::{self, Limits, ListedIdentity, Series};
 use cognitosync_exporter::exposition::families::Kind;
 use cognitosync_exporter::exposition::{
@@ -36,8 +36,8 @@ const REGIONS: [&str; 3] = [
 const DAY: u64 = 86_400;
 
 /// When a store is looked at.
-pub fn now() -> Moment {
-    Moment {
+pub fn now() -> Timestamp {
+    Timestamp {
         mono: Mono::START + Duration::from_secs(DAY),
         unix: 1_795_000_000.123,
     }
@@ -217,9 +217,9 @@ fn usage(choices: &mut Choices<'_>) -> (u64, Option<Result<Usage, Failure>>) {
 }
 
 /// So many seconds before [`now`].
-fn at(ago: u64) -> Moment {
+fn at(ago: u64) -> Timestamp {
     let ago = Duration::from_secs(ago);
-    Moment {
+    Timestamp {
         mono: now().mono.before(ago),
         unix: now().unix - ago.as_secs_f64(),
     }
@@ -229,7 +229,7 @@ fn at(ago: u64) -> Moment {
 struct Own;
 
 impl Source for Own {
-    fn write(&self, _: Moment, families: &mut Families<'_>) {
+    fn write(&self, _: Timestamp, families: &mut Families<'_>) {
         let head = Head {
             name: "own_metric",
             kind: Kind::Gauge,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{Blocks, Coding, Exposition, Format};
 use crate::api::{Failure, PoolUsage, Usage};
-use crate::clock::{Moment, Mono};
+use crate::clock::{Mono, Timestamp};
 use crate::job::PoolIndex;
 use crate::loading;
 use crate::observation::Observation;
@@ -124,15 +124,15 @@ fn never_polled(identities: usize) -> Store {
 }
 
 /// The time this many seconds before [`now`].
-fn ago(seconds: u64) -> Moment {
-    Moment {
+fn ago(seconds: u64) -> Timestamp {
+    Timestamp {
         mono: now().mono.before(Duration::from_secs(seconds)),
         unix: NOW - seconds as f64,
     }
 }
 
-fn now() -> Moment {
-    Moment {
+fn now() -> Timestamp {
+    Timestamp {
         mono: Mono::START + Duration::from_secs(10_000),
         unix: NOW,
     }
@@ -142,7 +142,7 @@ fn written(store: Store) -> String {
     written_at(&Exposition::new(Arc::new(store)), now())
 }
 
-fn written_at(exposition: &Exposition, now: Moment) -> String {
+fn written_at(exposition: &Exposition, now: Timestamp) -> String {
     let blocks = Blocks::new(exposition.scrape(now, Format::Text, &()), Coding::Identity);
     String::from_utf8(blocks.flatten().collect()).unwrap()
 }

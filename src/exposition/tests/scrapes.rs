@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::{Blocks, Coding, Exposition, Format, too_many_samples};
 use super::{NOW, ago, never_polled, now, parsed, pretty_equal, store, written, written_at};
 use crate::api::{Failure, Usage};
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::job::PoolIndex;
 use crate::observation::Observation;
 use crate::targets::TargetDiff;
@@ -165,7 +165,7 @@ fn a_step_of_the_wall_clock_changes_ages_only() {
     for step in [-31_536_000.0, -3_600.0, 3_600.0, 31_536_000.0] {
         let text = written_at(
             &exposition,
-            Moment {
+            Timestamp {
                 unix: NOW + step,
                 ..now()
             },

@@ -52,7 +52,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
                 .iter()
                 .map(|(end, _)| *end)
                 .min()
-                .unwrap_or(Mono::NEVER)
+                .unwrap_or(Mono::MAX)
                 .min(wake)
                 .min(now_until);
         }

@@ -11,7 +11,7 @@ fn page(token: &str, asked: Mono) -> Paging {
     });
     Paging {
         continuation,
-        asked: Moment {
+        asked: Timestamp {
             mono: asked,
             unix: 0.0,
         },

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytesize::ByteSize;
 use serde::{Serialize, Serializer};
 
-use crate::clock::{Moment, Mono};
+use crate::clock::{Mono, Timestamp};
 use crate::config::show_duration;
 use crate::job::Target;
 use crate::schedule::{NextPoll, NextPollReason};
@@ -83,7 +83,7 @@ impl NextCall {
         next: Option<NextPoll>,
         target: Target,
         targets: &Targets,
-        now: Moment,
+        now: Timestamp,
     ) -> Self {
         let pool = targets.pool(target);
         let interval = show_duration(pool.settings.interval);
@@ -112,7 +112,7 @@ impl NextCall {
                 )
             }
         };
-        let at = next.map(|next| next.at).filter(|at| *at < Mono::NEVER);
+        let at = next.map(|next| next.at).filter(|at| *at < Mono::MAX);
         let unix = |at: Mono| {
             now.unix + at.since(now.mono).as_secs_f64() - now.mono.since(at).as_secs_f64()
         };

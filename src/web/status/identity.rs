@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::humanize::{NextCall, Time};
 use super::model::{ShownUsage, TargetRef};
 use crate::api::Failure;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::identity::IdentityId;
 use crate::job::{PoolIndex, Target};
@@ -68,7 +68,7 @@ impl Explained {
         target: Target,
         next: Option<NextPoll>,
         (snapshot, history): &(Snapshot, History),
-        now: Moment,
+        now: Timestamp,
     ) -> Option<Self> {
         let Target::Identity { pool, identity } = target else {
             return None;

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::humanize::{NextCall, Time, humanize_duration};
 use crate::api::Usage;
-use crate::clock::Moment;
+use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{GaugeHistogram, Summary, Utilization, nearest_limits};
 use crate::job::{PoolIndex, Target};
@@ -165,7 +165,7 @@ pub(super) struct Failed {
 
 /// What a status is made from.
 pub(super) struct Sources<'a> {
-    pub(super) now: Moment,
+    pub(super) now: Timestamp,
     pub(super) snapshot: &'a Snapshot,
     /// The recent failures, and when their targets are polled next.
     pub(super) failures: &'a [(Poll, Option<NextPoll>)],
@@ -297,7 +297,7 @@ impl Budget {
 }
 
 impl Pool {
-    fn of(pool: &PoolView<'_>, now: Moment) -> Self {
+    fn of(pool: &PoolView<'_>, now: Timestamp) -> Self {
         let settings = &pool.target.settings;
         let summary = Summary::of(pool, now, &[]);
         let mut reasons = BTreeMap::new();
@@ -379,7 +379,7 @@ impl TargetRef {
 
 impl Full {
     /// The fullest identities of one pool with their used ratios, unordered.
-    fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Moment) -> Vec<(f64, Self)> {
+    fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Timestamp) -> Vec<(f64, Self)> {
         let (view, limits) = (
             snapshot.pool(pool),
             snapshot.targets.pools[pool.0].settings.limits,
@@ -402,7 +402,7 @@ impl Full {
 }
 
 impl Failed {
-    fn of(poll: &Poll, next: Option<NextPoll>, targets: &Targets, now: Moment) -> Option<Self> {
+    fn of(poll: &Poll, next: Option<NextPoll>, targets: &Targets, now: Timestamp) -> Option<Self> {
         let failure = poll.failure?;
         Some(Self {
             who: TargetRef::of(poll.job.target, targets),
