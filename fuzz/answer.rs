@@ -6,6 +6,7 @@ use std::path::Path;
 use cognitosync_exporter::api::{Answer, Api, Failure, Operation, Reply, Request, Usage};
 use cognitosync_exporter::aws::{Connector, Credentials};
 use cognitosync_exporter::clock::Clock;
+use cognitosync_exporter::job::IdentityIndex;
 use cognitosync_exporter::loading;
 use cognitosync_exporter::simulator::{Fault, Life, Simulator, World, endpoint_url};
 use tokio_util::sync::CancellationToken;
@@ -111,7 +112,7 @@ fn answer() {
                 let request = Request {
                     operation: Operation::DescribeIdentityUsage,
                     pool: &pool.id,
-                    identity: Some(pool.identities.id(0)),
+                    identity: Some(pool.identities.id(IdentityIndex(0))),
                     continuation: None,
                 };
                 match runtime.block_on(api.call(request)) {

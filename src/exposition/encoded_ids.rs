@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use deflate::EncodedId;
 
-use crate::job::PoolIndex;
+use crate::job::{IdentityIndex, PoolIndex};
 use crate::store::CHUNK;
 use crate::targets::{Identities, Targets};
 
@@ -50,10 +50,10 @@ impl EncodedIds {
     pub(super) fn starting_at(&self, pool: PoolIndex, start: usize) -> &[EncodedId] {
         let chunk = start / CHUNK;
         let encoded = self.pools[pool.0][chunk].get_or_init(|| {
-            let identities = &self.targets.pools[pool.0].identities;
+            let identities = &self.targets[pool].identities;
             let end = identities.len().min((chunk + 1) * CHUNK);
             (chunk * CHUNK..end)
-                .map(|index| EncodedId::new(identities.hex(index)))
+                .map(|index| EncodedId::new(identities.hex(IdentityIndex(index))))
                 .collect()
         });
         &encoded[start % CHUNK..]

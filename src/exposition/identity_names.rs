@@ -5,6 +5,7 @@ use super::number::Number;
 use super::scrape::{Cursor, Scrape};
 use super::section::Section;
 use super::text::FamilyWriter;
+use crate::job::IdentityIndex;
 
 /// One line for each identity that has a name.
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ impl Section for IdentityNames {
         let head = IDENTITY_INFO.head();
         let mut family = FamilyWriter::resume(scrape.format, head, out, self.head_written);
         chunk.runs(|start, records| {
-            for index in start..start + records.len() {
+            for index in (start..start + records.len()).map(IdentityIndex) {
                 if let Some(name) = identities.name(index) {
                     let labels = [pool.as_str(), identities.id(index).as_str(), name];
                     family.sample(IDENTITY_INFO.labelled(labels), Number::whole(1));

@@ -5,6 +5,7 @@ use deflate::{CLOSING, EncodedId, ShortValue};
 use super::identity_family::IdentityFamily;
 use super::number::Number;
 use crate::identity::MAX_LEN;
+use crate::job::IdentityIndex;
 use crate::targets::Identities;
 
 /// The ids of consecutive identities of one pool.
@@ -105,7 +106,9 @@ impl LineWriter for TextLines {
             push::<HALF_PREFIX>(out, second);
         }
         out.truncate(id_at);
-        let (tail, id_len) = ids.identities.hex_and_tail(ids.start + offset);
+        let (tail, id_len) = ids
+            .identities
+            .hex_and_tail(IdentityIndex(ids.start + offset));
         match tail.first_chunk::<ID_COPY>() {
             Some(bytes) => {
                 out.extend_from_slice(bytes);
@@ -140,7 +143,7 @@ impl LineWriter for deflate::Lines {
 
     #[inline]
     fn line(&mut self, ids: Ids<'_>, offset: usize, value: Number) {
-        let hex = || ids.identities.hex(ids.start + offset);
+        let hex = || ids.identities.hex(IdentityIndex(ids.start + offset));
         match value {
             Number::Short { text, len } => {
                 self.line(&ids.encoded[offset], hex, ShortValue { text, len });

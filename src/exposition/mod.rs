@@ -33,6 +33,7 @@ pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::Timestamp;
 use crate::config::Series;
+use crate::job::IdentityIndex;
 use crate::store::{Snapshot, Store};
 use crate::targets::{Pool, Targets};
 use encoded_ids::EncodedIds;
@@ -134,9 +135,11 @@ impl Exposition {
             }) {
                 Some((_, Selection::Some(some))) if unchanged => some.clone(),
                 Some((identities, Selection::Some(some))) => {
-                    let ids = some.iter().map(|index| identities.id(*index as usize));
+                    let ids = some
+                        .iter()
+                        .map(|index| identities.id(IdentityIndex(*index as usize)));
                     ids.filter_map(|id| pool.identities.position(id))
-                        .map(|index| index as u32)
+                        .map(|index| index.0 as u32)
                         .collect()
                 }
                 _ => Vec::new(),

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::slice;
 
+use crate::job::IdentityIndex;
 use crate::store::{CHUNK, Record, Records};
 
 /// The identities with series of their own.
@@ -42,7 +43,7 @@ impl Selection {
             Self::Some(some) => {
                 for index in some.iter().skip(chunk * CHUNK).take(CHUNK) {
                     let index = *index as usize;
-                    visit(index, slice::from_ref(&records[index]));
+                    visit(index, slice::from_ref(&records[IdentityIndex(index)]));
                 }
             }
         }

@@ -6,6 +6,7 @@ use super::text::Buckets;
 use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series};
+use crate::job::IdentityIndex;
 use crate::store::{PoolView, State};
 
 const HOUR: f64 = 3_600.0;
@@ -182,7 +183,11 @@ impl Utilization {
 /// The identities of a pool nearest a limit, at most `max`: their positions, in ascending order, and
 /// their usage.
 #[must_use]
-pub fn nearest_limits(pool: &PoolView<'_>, now: Timestamp, max: usize) -> Vec<(usize, Usage)> {
+pub fn nearest_limits(
+    pool: &PoolView<'_>,
+    now: Timestamp,
+    max: usize,
+) -> Vec<(IdentityIndex, Usage)> {
     let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
     let mut nearest = Nearest::new(max, &[]);
     for (index, record) in pool.records.chunks().flatten().enumerate() {
@@ -193,7 +198,8 @@ pub fn nearest_limits(pool: &PoolView<'_>, now: Timestamp, max: usize) -> Vec<(u
                 .map(|usage| Utilization::of(usage, limits).larger()),
         );
     }
-    let chosen = nearest.chosen().into_iter().map(|index| index as usize);
+    let chosen = nearest.chosen().into_iter();
+    let chosen = chosen.map(|index| IdentityIndex(index as usize));
     chosen
         .filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?)))
         .collect()

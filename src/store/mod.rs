@@ -110,7 +110,7 @@ impl Store {
                 let old_target = Target::identity(old_index, old_identity);
                 if let Some(Target::Identity { identity, .. }) = diff.target(old_target) {
                     let old_identity = IdentityIndex(old_identity);
-                    *pool.records.get_mut(identity.0) = *record;
+                    *pool.records.get_mut(identity) = *record;
                     let datasets = old.datasets.get(old_identity);
                     pool.datasets.set(identity, datasets.cloned());
                     pool.health.count(record.failure(), |count| count + 1);
@@ -172,7 +172,7 @@ impl Store {
                 health,
                 ..
             } = &mut contents.pools[pool.0];
-            let record = records.get_mut(identity.0);
+            let record = records.get_mut(identity);
             let (before, health_before) = (record.failure(), *health);
             if record.apply(result, observation.asked) {
                 match &observation.result {
@@ -188,7 +188,7 @@ impl Store {
             health.count(record.failure(), |count| count + 1);
             (targets, before, record.failure(), (health_before, *health))
         };
-        let target = &targets.pools[pool.0];
+        let target = &targets[pool];
         if before != after {
             // Logs hold no identity id. This is its position in the pool, from 1.
             let identity = identity.0 + 1;
@@ -223,7 +223,7 @@ impl Store {
             }
             (targets, (before, *health))
         };
-        log_change(&targets.pools[pool.0], healths, result.err());
+        log_change(&targets[pool], healths, result.err());
     }
 
     /// Whether any poll of an identity has returned usage or "not found".
@@ -335,7 +335,7 @@ impl Snapshot {
             usage,
         } = &self.pools[index.0];
         PoolView {
-            target: &self.targets.pools[index.0],
+            target: &self.targets[index],
             records,
             datasets,
             usage: usage.as_ref(),

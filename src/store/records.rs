@@ -4,6 +4,7 @@ use std::ops::Index;
 use std::sync::Arc;
 
 use super::record::Record;
+use crate::job::IdentityIndex;
 
 /// Number of records that are copied together when one changes while a snapshot exists: 8 KiB.
 pub const CHUNK: usize = 128;
@@ -48,16 +49,16 @@ impl Records {
         self.chunks.get(number).map_or(&[], |chunk| chunk)
     }
 
-    pub(super) fn get_mut(&mut self, index: usize) -> &mut Record {
+    pub(super) fn get_mut(&mut self, IdentityIndex(index): IdentityIndex) -> &mut Record {
         let chunk = &mut Arc::make_mut(&mut self.chunks)[index / CHUNK];
         &mut Arc::make_mut(chunk)[index % CHUNK]
     }
 }
 
-impl Index<usize> for Records {
+impl Index<IdentityIndex> for Records {
     type Output = Record;
 
-    fn index(&self, index: usize) -> &Record {
+    fn index(&self, IdentityIndex(index): IdentityIndex) -> &Record {
         &self.chunks[index / CHUNK][index % CHUNK]
     }
 }
@@ -76,12 +77,17 @@ mod tests {
             mono: Mono::START,
             unix: 0.0,
         };
-        records.get_mut(CHUNK).apply(Err(Failure::Timeout), asked);
         records
-            .get_mut(CHUNK + 1)
+            .get_mut(IdentityIndex(CHUNK))
             .apply(Err(Failure::Timeout), asked);
-        assert_eq!(snapshot[CHUNK], Record::default());
-        assert_eq!(records[CHUNK].failure(), Some(Failure::Timeout));
+        records
+            .get_mut(IdentityIndex(CHUNK + 1))
+            .apply(Err(Failure::Timeout), asked);
+        assert_eq!(snapshot[IdentityIndex(CHUNK)], Record::default());
+        assert_eq!(
+            records[IdentityIndex(CHUNK)].failure(),
+            Some(Failure::Timeout)
+        );
         let shared = |number: usize| Arc::ptr_eq(&records.chunks[number], &snapshot.chunks[number]);
         assert_eq!([0, 1, 2].map(shared), [true, false, true]);
         assert_eq!(
@@ -96,7 +102,7 @@ mod tests {
     fn without_a_snapshot_nothing_is_copied() {
         let mut records = Records::new(2 * CHUNK);
         let before = records.chunk(1).as_ptr();
-        records.get_mut(CHUNK).apply(
+        records.get_mut(IdentityIndex(CHUNK)).apply(
             Err(Failure::Timeout),
             Timestamp {
                 mono: Mono::START,

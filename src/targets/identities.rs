@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::discovery::IdentityList;
 use crate::identity::IdentityId;
+use crate::job::IdentityIndex;
 
 /// The identities of one pool: sorted by id, each once, immutable.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ impl Identities {
 
     /// The id at a position below [`Identities::len`].
     #[must_use]
-    pub fn id(&self, index: usize) -> IdentityId<'_> {
+    pub fn id(&self, IdentityIndex(index): IdentityIndex) -> IdentityId<'_> {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         IdentityId::new_unchecked(&self.text[start as usize..self.ends[index] as usize])
     }
@@ -44,7 +45,7 @@ impl Identities {
     /// The part of an id after its region and colon.
     #[inline]
     #[must_use]
-    pub fn hex(&self, index: usize) -> &str {
+    pub fn hex(&self, index: IdentityIndex) -> &str {
         &self.id(index).as_str()[self.region_len..]
     }
 
@@ -52,7 +53,7 @@ impl Identities {
     /// of a fixed number of bytes, which are faster than those of just the right number.
     #[inline]
     #[must_use]
-    pub fn hex_and_tail(&self, index: usize) -> (&[u8], usize) {
+    pub fn hex_and_tail(&self, IdentityIndex(index): IdentityIndex) -> (&[u8], usize) {
         let start =
             index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize + self.region_len;
         let tail = &self.text.as_bytes()[start..];
@@ -61,13 +62,13 @@ impl Identities {
 
     /// The position of an id, if the pool has it.
     #[must_use]
-    pub fn position(&self, id: IdentityId<'_>) -> Option<usize> {
+    pub fn position(&self, id: IdentityId<'_>) -> Option<IdentityIndex> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            match self.id(middle).cmp(&id) {
+            match self.id(IdentityIndex(middle)).cmp(&id) {
                 Ordering::Less => low = middle + 1,
-                Ordering::Equal => return Some(middle),
+                Ordering::Equal => return Some(IdentityIndex(middle)),
                 Ordering::Greater => high = middle,
             }
         }
@@ -76,7 +77,7 @@ impl Identities {
 
     /// The display name of the identity at a position, if it has one.
     #[must_use]
-    pub fn name(&self, index: usize) -> Option<&str> {
+    pub fn name(&self, IdentityIndex(index): IdentityIndex) -> Option<&str> {
         self.names
             .get(&u32::try_from(index).ok()?)
             .map(AsRef::as_ref)
@@ -84,7 +85,7 @@ impl Identities {
 
     /// All ids, sorted.
     pub fn ids(&self) -> impl Iterator<Item = IdentityId<'_>> {
-        (0..self.len()).map(|index| self.id(index))
+        (0..self.len()).map(|index| self.id(IdentityIndex(index)))
     }
 
     /// Whether any identity has a display name.
@@ -163,14 +164,17 @@ mod tests {
         let ids: Vec<_> = identities.ids().map(IdentityId::as_str).collect();
         assert_eq!(ids, ["r:aa", "r:b", "r:c"]);
         assert_eq!(
-            [0, 1, 2].map(|index| identities.name(index)),
+            [0, 1, 2].map(|index| identities.name(IdentityIndex(index))),
             [Some("first"), None, None]
         );
         for (index, id) in identities.ids().enumerate() {
-            assert_eq!(identities.position(id), Some(index));
-            assert_eq!(identities.hex(index), &id.as_str()[2..]);
-            let (tail, len) = identities.hex_and_tail(index);
-            assert_eq!(&tail[..len], identities.hex(index).as_bytes());
+            assert_eq!(identities.position(id), Some(IdentityIndex(index)));
+            assert_eq!(identities.hex(IdentityIndex(index)), &id.as_str()[2..]);
+            let (tail, len) = identities.hex_and_tail(IdentityIndex(index));
+            assert_eq!(
+                &tail[..len],
+                identities.hex(IdentityIndex(index)).as_bytes()
+            );
         }
         assert_eq!(
             identities.position(IdentityId::parse("r:ab").unwrap()),
@@ -181,8 +185,8 @@ mod tests {
     #[test]
     fn a_name_given_only_to_the_second_mention_counts() {
         let identities = merge(&[("r:a", None), ("r:b", None), ("r:a", Some("late"))]);
-        assert_eq!(identities.name(0), Some("late"));
-        assert_eq!(identities.name(1), None);
+        assert_eq!(identities.name(IdentityIndex(0)), Some("late"));
+        assert_eq!(identities.name(IdentityIndex(1)), None);
     }
 
     #[test]
@@ -195,7 +199,7 @@ mod tests {
         let identities = Identities::merge("r", &lists.each_ref()).unwrap();
         let ids: Vec<_> = identities.ids().map(IdentityId::as_str).collect();
         assert_eq!(ids, ["r:a", "r:b", "r:c"]);
-        let names = [0, 1, 2].map(|index| identities.name(index));
+        let names = [0, 1, 2].map(|index| identities.name(IdentityIndex(index)));
         assert_eq!(names, [Some("second"), Some("second"), None]);
     }
 

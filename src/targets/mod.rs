@@ -12,11 +12,13 @@ pub use budget::Budget;
 pub use diff::TargetDiff;
 pub use identities::Identities;
 
+use std::ops::Index;
+
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Checked, Config, PoolConfig, PoolSettings, Problem};
 use crate::discovery::{IdentityList, Listing};
 use crate::identity::{IdentityId, PoolId};
-use crate::job::Target;
+use crate::job::{PoolIndex, Target};
 
 /// All pools and their identities.
 #[derive(Debug, Default)]
@@ -38,6 +40,14 @@ pub struct Pool {
     pub budget: usize,
     /// Its identities.
     pub identities: Identities,
+}
+
+impl Index<PoolIndex> for Targets {
+    type Output = Pool;
+
+    fn index(&self, pool: PoolIndex) -> &Pool {
+        &self.pools[pool.0]
+    }
 }
 
 impl Targets {
@@ -117,14 +127,14 @@ impl Targets {
     /// The pool that a target is or belongs to.
     #[must_use]
     pub fn pool(&self, target: Target) -> &Pool {
-        &self.pools[target.pool().0]
+        &self[target.pool()]
     }
 
     /// The id of a target's identity; `None` for a pool itself.
     #[must_use]
     pub fn identity(&self, target: Target) -> Option<IdentityId<'_>> {
         match target {
-            Target::Identity { identity, .. } => Some(self.pool(target).identities.id(identity.0)),
+            Target::Identity { identity, .. } => Some(self.pool(target).identities.id(identity)),
             Target::Pool { .. } => None,
         }
     }

@@ -210,7 +210,7 @@ async fn polls_of_lists_keep_to_the_ceiling_page_by_page() {
     let snapshot = observer.store.snapshot();
     let pool = snapshot.pool(PoolIndex(0));
     for identity in 0..IDENTITIES {
-        let usage = pool.records[identity].usage(pool.oldest_shown(now.mono));
+        let usage = pool.records[IdentityIndex(identity)].usage(pool.oldest_shown(now.mono));
         assert_eq!(usage, Some(&USAGE));
         let list = pool.datasets.get(IdentityIndex(identity)).unwrap();
         assert_eq!(list.value.len(), 7);

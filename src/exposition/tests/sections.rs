@@ -11,6 +11,7 @@ use super::super::sections::sections;
 use super::super::text::{FamilyWriter, Head};
 use super::super::{Blocks, Coding, Exposition, Format};
 use super::{never_polled, now, store};
+use crate::job::IdentityIndex;
 
 const HEAD: Head<'_> = Head {
     name: "cognitosync_dataset_records",
@@ -33,7 +34,7 @@ impl Section for Datasets {
         let mut family = FamilyWriter::resume(scrape.format, HEAD, out, self.head_written);
         chunk.runs(|start, records| {
             for index in (start..start + records.len()).filter(|index| index % 3 == 0) {
-                let id = chunk.pool.target.identities.id(index);
+                let id = chunk.pool.target.identities.id(IdentityIndex(index));
                 for dataset in ["notes", "settings"] {
                     let labels = [("identity_id", id.as_str()), ("dataset", dataset)];
                     family.sample(labels, Number::whole(index as u64));

@@ -57,7 +57,8 @@ pub(super) fn find(id: IdentityId<'_>, targets: &Targets) -> Vec<Target> {
     let pools = targets.pools.iter().enumerate();
     let found = pools.filter_map(|(pool, of)| {
         let identity = of.identities.position(id)?;
-        Some(Target::identity(PoolIndex(pool), identity))
+        let pool = PoolIndex(pool);
+        Some(Target::Identity { pool, identity })
     });
     found.collect()
 }
@@ -75,7 +76,7 @@ impl Explained {
         };
         let view = snapshot.pool(pool);
         let (settings, oldest_shown) = (&view.target.settings, view.oldest_shown(now.mono));
-        let record = &view.records[identity.0];
+        let record = &view.records[identity];
         let state = record.state(oldest_shown);
         let usage = record
             .usage(oldest_shown)

@@ -10,7 +10,7 @@ use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{GaugeHistogram, Summary, Utilization, nearest_limits};
-use crate::job::{PoolIndex, Target};
+use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
 use crate::store::{History, Poll, PoolView, Record, Snapshot, State};
@@ -364,8 +364,8 @@ impl TargetRef {
         let pool = targets.pool(target);
         let (identity_id, name) = match target {
             Target::Identity { identity, .. } => (
-                Some(pool.identities.id(identity.0).as_str().to_owned()),
-                pool.identities.name(identity.0),
+                Some(pool.identities.id(identity).as_str().to_owned()),
+                pool.identities.name(identity),
             ),
             Target::Pool { .. } => (None, pool.settings.name.as_deref()),
         };
@@ -380,12 +380,9 @@ impl TargetRef {
 impl Full {
     /// The fullest identities of one pool with their used ratios, unordered.
     fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Timestamp) -> Vec<(f64, Self)> {
-        let (view, limits) = (
-            snapshot.pool(pool),
-            snapshot.targets.pools[pool.0].settings.limits,
-        );
-        let full = |(identity, usage): (usize, Usage)| {
-            let who = TargetRef::of(Target::identity(pool, identity), &snapshot.targets);
+        let (view, limits) = (snapshot.pool(pool), snapshot.targets[pool].settings.limits);
+        let full = |(identity, usage): (IdentityIndex, Usage)| {
+            let who = TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets);
             (
                 Utilization::of(&usage, limits).larger(),
                 Self {
