@@ -1,8 +1,8 @@
 //! The AWS APIs as the exporter uses them: operations, answers and failures.
 //!
 //! [`Operation`] is the one list of operations. Metrics, `plan`, `iam-policy` and the documents
-//! take names, scopes and permissions from it. [`Failure`] is the closed list of failures. Its names
-//! are used in metric labels, in logs and on the status page.
+//! take names, scopes and permissions from it. [`Failure`] is the closed list of failures. Its
+//! names are used in metric labels, in logs and on the status page.
 
 use std::fmt;
 use std::future::Future;
@@ -119,8 +119,8 @@ pub struct Dataset {
 }
 
 impl Usage {
-    /// The usage of an identity with these datasets: their number, the sum of their bytes, the latest
-    /// modification. The sum is absent if one of its terms is.
+    /// The usage of an identity with these datasets: their number, the sum of their bytes, the
+    /// latest modification. The sum is absent if one of its terms is.
     #[must_use]
     pub fn of_datasets(datasets: &[Dataset]) -> Self {
         Self {
@@ -181,8 +181,8 @@ pub enum Failure {
     Credentials,
 }
 
-/// What a failure implies about AWS, the target and the credentials. Decisions match on the class, so
-/// that a new failure is assigned one.
+/// What a failure implies about AWS, the target and the credentials. Decisions match on the class,
+/// so that a new failure is assigned one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureClass {
     /// AWS accepted the credentials and answered; the same call will fail until the configuration,
@@ -190,8 +190,8 @@ pub enum FailureClass {
     Permanent,
     /// AWS accepted the credentials and answered; a later call may succeed.
     Transient,
-    /// No usable answer was received, which implies nothing about credentials or quota. A later call
-    /// may succeed.
+    /// No usable answer was received, which implies nothing about credentials or quota. A later
+    /// call may succeed.
     NoAnswer,
     /// The credentials do not work, for any target of the budget.
     Credentials,
@@ -302,7 +302,7 @@ pub type Call<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send +
 
 /// The APIs, implemented by AWS's SDK or by a test.
 pub trait Api: Send + Sync + 'static {
-    /// Makes exactly one API call. The caller makes retries and requests further pages, so that they
-    /// count against the ceiling.
+    /// Makes exactly one API call. The caller makes retries and requests further pages, so that
+    /// they count against the ceiling.
     fn call<'a>(&'a self, request: Request<'a>) -> Call<'a>;
 }

@@ -36,8 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Run against the built-in Cognito Sync simulator: no AWS account, no configuration.
     Demo(Demo),
-    /// Print the cost of polling the configuration, and the settings to change if it exceeds a limit.
-    /// Makes no API calls.
+    /// Print the cost of polling the configuration, and the settings to change if it exceeds a
+    /// limit. Makes no API calls.
     Plan,
     /// Print the minimal IAM policy for polling the configuration. Makes no API calls.
     IamPolicy(IamPolicy),
@@ -70,8 +70,8 @@ pub struct Demo {
 /// Options of the web server.
 #[derive(Args, Clone, Debug)]
 pub struct Web {
-    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, with an IPv6 address in brackets. Can be
-    /// repeated.
+    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, with an IPv6 address in brackets. Can
+    /// be repeated.
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS",
@@ -84,8 +84,8 @@ pub struct Web {
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = parse_telemetry_path, global = true)]
     pub telemetry_path: String,
 
-    /// The web configuration file: TLS, logins, headers and rate limit, in the format of Prometheus's
-    /// exporter-toolkit.
+    /// The web configuration file: TLS, logins, headers and rate limit, in the format of
+    /// Prometheus's exporter-toolkit.
     #[arg(
         id = "web.config.file",
         long = "web.config.file",

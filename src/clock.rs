@@ -1,7 +1,7 @@
 //! The clock. No other module reads the time.
 //!
-//! Decisions take a [`Timestamp`] as an argument. Scheduling and staleness use its monotonic time, which
-//! steps of the wall clock do not affect. The wall time is only exported.
+//! Decisions take a [`Timestamp`] as an argument. Scheduling and staleness use its monotonic time,
+//! which steps of the wall clock do not affect. The wall time is only exported.
 
 use std::ops::Add;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -82,7 +82,8 @@ impl Clock {
         Self::starting_now(Wall::System)
     }
 
-    /// Tokio's clock, which may be paused. The wall clock starts at `unix` and follows it. For tests.
+    /// Tokio's clock, which may be paused. The wall clock starts at `unix` and follows it. For
+    /// tests.
     #[must_use]
     pub fn anchored(unix: f64) -> Self {
         Self::starting_now(Wall::Anchored(unix))

@@ -1,8 +1,8 @@
 //! Ids of identity pools and identities, parsed once at the boundary.
 //!
 //! An id is `REGION:HEX`, as Cognito's API model defines it: 1 to 55 characters of the pattern
-//! `[\w-]+:[0-9a-f-]+`. Errors never contain the text: identity ids are personal data, and errors are
-//! logged.
+//! `[\w-]+:[0-9a-f-]+`. Errors never contain the text: identity ids are personal data, and errors
+//! are logged.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -111,8 +111,8 @@ impl fmt::Debug for IdentityId<'_> {
     }
 }
 
-/// Converts the hex digits after the colon to lower case. AWS's examples are in upper case, but its API
-/// accepts lower case only.
+/// Converts the hex digits after the colon to lower case. AWS's examples are in upper case, but its
+/// API accepts lower case only.
 #[must_use]
 pub fn canonicalize(text: &str) -> Cow<'_, str> {
     match text.split_once(':') {
@@ -123,16 +123,16 @@ pub fn canonicalize(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The phase of an identity or, without one, of the pool itself: the point in its interval at which it
-/// is polled, in units of 2^-32 of the interval. It is the same in every process and release, so that
-/// a restart keeps the spacing of polls.
+/// The phase of an identity or, without one, of the pool itself: the point in its interval at which
+/// it is polled, in units of 2^-32 of the interval. It is the same in every process and release, so
+/// that a restart keeps the spacing of polls.
 #[must_use]
 pub fn phase(pool: &PoolId, identity: Option<IdentityId<'_>>) -> u32 {
     (hash(&[pool.as_str(), identity.map_or("", IdentityId::as_str)]) >> 32) as u32
 }
 
-/// A hash of texts that is stable across releases: SipHash-1-3 with a zero key, and a separator after
-/// each text.
+/// A hash of texts that is stable across releases: SipHash-1-3 with a zero key, and a separator
+/// after each text.
 pub(crate) fn hash(texts: &[&str]) -> u64 {
     let mut hasher = SipHasher13::new();
     for text in texts {

@@ -1,4 +1,5 @@
-//! Loads targets: reads the configuration, gets identity lists from the providers, assembles targets.
+//! Loads targets: reads the configuration, gets identity lists from the providers, assembles
+//! targets.
 
 use std::fs;
 use std::hash::Hasher;
@@ -84,8 +85,8 @@ impl Loader {
     }
 }
 
-/// Loads a configuration from its text, with the default providers. `file` is its name in problems. May
-/// block.
+/// Loads a configuration from its text, with the default providers. `file` is its name in problems.
+/// May block.
 ///
 /// # Errors
 /// All problems of the configuration and of the identity lists.

@@ -1,5 +1,5 @@
-//! The result of one poll. The poller creates an [`Observation`] for each finished poll; store, metrics
-//! and history read it.
+//! The result of one poll. The poller creates an [`Observation`] for each finished poll; store,
+//! metrics and history read it.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::job::{Job, PoolIndex, Target};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
     pub job: Job,
-    /// When the call was sent that returned the result; for an answer in pages, the call for the first
-    /// page. The answer is at least as new as this.
+    /// When the call was sent that returned the result; for an answer in pages, the call for the
+    /// first page. The answer is at least as new as this.
     pub asked: Timestamp,
     /// Time from the start of the first call to the result, including waits between calls.
     pub took: Duration,

@@ -171,7 +171,8 @@ impl Display for Plan<'_> {
 }
 
 impl Plan<'_> {
-    /// Whether a budget's calls are within its ceiling; if not, the settings that would make them so.
+    /// Whether a budget's calls are within its ceiling; if not, the settings that would make them
+    /// so.
     fn fmt_budget(&self, index: usize, budget: &Budget, f: &mut Formatter<'_>) -> fmt::Result {
         let Self {
             config, targets, ..

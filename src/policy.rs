@@ -46,8 +46,8 @@ impl Statement {
     }
 }
 
-/// The policies as JSON: one policy if there is one principal, otherwise an object with the policy of
-/// each principal.
+/// The policies as JSON: one policy if there is one principal, otherwise an object with the policy
+/// of each principal.
 #[must_use]
 pub fn text(targets: &Targets, account: Option<&str>) -> String {
     let grants = grants(&Operation::POLLED, targets, account);
@@ -62,8 +62,8 @@ pub fn text(targets: &Targets, account: Option<&str>) -> String {
     text.expect("texts and lists of them are JSON") + "\n"
 }
 
-/// One grant for each principal, in the order of their first pools. `account`, 12 digits, is that of
-/// the pools without a role; any account if it is `None`.
+/// One grant for each principal, in the order of their first pools. `account`, 12 digits, is that
+/// of the pools without a role; any account if it is `None`.
 fn grants(operations: &[Operation], targets: &Targets, account: Option<&str>) -> Vec<Grant> {
     let mut principals: Vec<String> = Vec::new();
     for pool in &targets.pools {

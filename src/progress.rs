@@ -74,8 +74,8 @@ impl Progress {
         now.since(Mono::from_bits(self.oldest_due.load(Ordering::Relaxed)))
     }
 
-    /// Duration of a sweep, which polls every identity once, at the present rates, in seconds. Budgets
-    /// are polled in parallel, so it is that of the slowest budget.
+    /// Duration of a sweep, which polls every identity once, at the present rates, in seconds.
+    /// Budgets are polled in parallel, so it is that of the slowest budget.
     #[must_use]
     pub fn sweep_seconds(&self) -> f64 {
         self.budgets()

@@ -1,5 +1,5 @@
-//! Reloads while the daemon runs: on SIGHUP, on request, when the content of a file changed, and when
-//! a provider changed its identity list. A reload replaces all targets or none.
+//! Reloads while the daemon runs: on SIGHUP, on request, when the content of a file changed, and
+//! when a provider changed its identity list. A reload replaces all targets or none.
 
 use std::fmt::{self, Display, Formatter};
 use std::future::Future;
@@ -210,8 +210,8 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         })
     }
 
-    /// The hash of all files, computed in a blocking task because of its reads. After a panic it is 0,
-    /// which triggers a reload that reports the panic.
+    /// The hash of all files, computed in a blocking task because of its reads. After a panic it is
+    /// 0, which triggers a reload that reports the panic.
     async fn fingerprint(&self) -> u64 {
         let config = Arc::clone(&self.config);
         spawn_blocking(move || fingerprint(&config))

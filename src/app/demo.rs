@@ -1,7 +1,7 @@
 //! `demo`: the ordinary exporter against a simulated Cognito Sync on loopback.
 //!
-//! The simulator's world is written as a configuration and read like any other, so that all the rest
-//! is the daemon.
+//! The simulator's world is written as a configuration and read like any other, so that all the
+//! rest is the daemon.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Converts the SDK's answers. An impossible number makes the whole answer [`Failure::Malformed`]. An
-//! absent number stays absent.
+//! Converts the SDK's answers. An impossible number makes the whole answer [`Failure::Malformed`].
+//! An absent number stays absent.
 
 use aws_sdk_cognitosync::operation::describe_identity_pool_usage::DescribeIdentityPoolUsageOutput;
 use aws_sdk_cognitosync::operation::describe_identity_usage::DescribeIdentityUsageOutput;
@@ -11,10 +11,12 @@ use crate::identity::{IdentityId, PoolId};
 
 /// The largest integer up to which a Prometheus sample is exact.
 const MAX_EXACT_INTEGER: i64 = 1 << 53;
-/// The most seconds, a day, by which a date may be ahead of the local clock. Ages are never negative.
+/// The most seconds, a day, by which a date may be ahead of the local clock. Ages are never
+/// negative.
 const MAX_CLOCK_SKEW: f64 = 86_400.0;
 
-/// The usage of `identity`. An answer about another identity is malformed. `now` is in seconds since 1970.
+/// The usage of `identity`. An answer about another identity is malformed. `now` is in seconds
+/// since 1970.
 pub(super) fn identity(
     output: DescribeIdentityUsageOutput,
     pool: &PoolId,

@@ -49,8 +49,8 @@ fn classify_response(status: u16, code: Option<&str>) -> Failure {
         (_, 429) => Failure::Throttled,
         (_, 403) => Failure::AccessDenied,
         (_, 500..) | (Some(_), 400..) => Failure::ServiceError,
-        // Cognito Sync names every error. A nameless one is from a proxy, a captive portal or a wrong
-        // endpoint.
+        // Cognito Sync names every error. A nameless one is from a proxy, a captive portal or a
+        // wrong endpoint.
         _ => Failure::Malformed,
     }
 }

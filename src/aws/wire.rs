@@ -1,5 +1,5 @@
-//! Interceptors of requests and answers: they enforce TLS, limit the length of an answer, and detect
-//! an absent number.
+//! Interceptors of requests and answers: they enforce TLS, limit the length of an answer, and
+//! detect an absent number.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,8 +29,8 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 #[error("the endpoint is plain http to another machine; only https is allowed")]
 pub(super) struct PlainHttp;
 
-/// Rejects requests without TLS except to loopback, also if environment or profile set the endpoint,
-/// and limits answers to [`MAX_ANSWER_BYTES`].
+/// Rejects requests without TLS except to loopback, also if environment or profile set the
+/// endpoint, and limits answers to [`MAX_ANSWER_BYTES`].
 #[derive(Debug)]
 pub(super) struct EgressGuard;
 

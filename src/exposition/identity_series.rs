@@ -25,7 +25,8 @@ struct Position {
 
 impl Section for IdentitySeries {
     fn next(&mut self, scrape: &Scrape, out: &mut Vec<u8>) -> bool {
-        // The writer owns the buffer meanwhile: the inner loops are faster without a reference to it.
+        // The writer owns the buffer meanwhile: the inner loops are faster without a reference to
+        // it.
         self.text.out = std::mem::take(out);
         let more = self.position.write(scrape, &mut self.text);
         *out = std::mem::take(&mut self.text.out);

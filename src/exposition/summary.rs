@@ -79,8 +79,8 @@ impl<const N: usize> GaugeHistogram<N> {
 }
 
 impl Summary {
-    /// Sums up a pool. `had_series` holds the positions of the identities that had series before, in
-    /// ascending order.
+    /// Sums up a pool. `had_series` holds the positions of the identities that had series before,
+    /// in ascending order.
     #[must_use]
     pub fn of(pool: &PoolView<'_>, now: Timestamp, had_series: &[u32]) -> Self {
         let limits = pool.target.settings.limits;
@@ -180,8 +180,8 @@ impl Utilization {
     }
 }
 
-/// The identities of a pool nearest a limit, at most `max`: their positions, in ascending order, and
-/// their usage.
+/// The identities of a pool nearest a limit, at most `max`: their positions, in ascending order,
+/// and their usage.
 #[must_use]
 pub fn nearest_limits(
     pool: &PoolView<'_>,

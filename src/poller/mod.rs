@@ -26,11 +26,11 @@ use crate::targets::{TargetDiff, Targets};
 
 /// The longest time between two turns of the loop, which is also the resolution of its heartbeat.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
-/// A call that exceeds its own timeout by this much is aborted, so that its slot is freed even if the
-/// API does not enforce the timeout.
+/// A call that exceeds its own timeout by this much is aborted, so that its slot is freed even if
+/// the API does not enforce the timeout.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
-/// The longest wait for an explanation. The loop turns every second, so a poller that does not respond
-/// in this time has ended or hangs.
+/// The longest wait for an explanation. The loop turns every second, so a poller that does not
+/// respond in this time has ended or hangs.
 const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Requests for an explanation that may wait.
 const MAX_QUEUED_EXPLANATIONS: usize = 4;
@@ -47,7 +47,8 @@ pub struct CallPanicked(#[from] JoinError);
 #[error("the poller has ended")]
 pub struct PollerGone;
 
-/// Receives the events of the poller. The poller's task calls every method, so each must return soon.
+/// Receives the events of the poller. The poller's task calls every method, so each must return
+/// soon.
 pub trait PollObserver: Send + Sync + 'static {
     /// One API call has ended, after `took`.
     fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>);
@@ -375,8 +376,8 @@ impl Poller {
         let _ = explained.send(self.schedule.explain(targets, now));
     }
 
-    /// A number in 0..1 for the wait before a retry. It differs between targets, attempts and polls,
-    /// and is the same when a run is repeated.
+    /// A number in 0..1 for the wait before a retry. It differs between targets, attempts and
+    /// polls, and is the same when a run is repeated.
     fn jitter(&self, ticket: &Ticket) -> f64 {
         let pool = &self.targets.pool(ticket.job.target).id;
         let identity = self.targets.identity(ticket.job.target);

@@ -119,7 +119,7 @@ impl Running {
         let loaded = loader.load(&file).unwrap();
         assert_eq!(loaded.targets.identities(), 1);
         let (ids, applied) = mpsc::unbounded_channel();
-        let (requests, asked) = mpsc::channel(1);
+        let (requests, received) = mpsc::channel(1);
         let (phases, clock) = (Phases::default(), Clock::anchored(0.0));
         let reloader = Reloader {
             config: Arc::new(loaded.config),
@@ -134,7 +134,7 @@ impl Running {
         };
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         let (hangups, stopped) = (signal(SignalKind::user_defined2()).unwrap(), stop.clone());
-        tasks.spawn(async move { reloader.run(hangups, asked, stopped).await.unwrap() });
+        tasks.spawn(async move { reloader.run(hangups, received, stopped).await.unwrap() });
         Self {
             provider,
             applied,

@@ -1,10 +1,10 @@
 //! Which job is polled next. One schedule serves all jobs; a job has no task and no timer.
 //!
-//! Every job has a phase: a fixed point in its cadence, determined by a hash of its ids. Phases spread
-//! polls evenly. A job is either in its budget's queue, ordered by due time, or in flight under a
-//! [`Ticket`]. Due jobs are called in the order of their due times. Budgets take turns, so that none
-//! starves another. Jobs that fail permanently are polled less often. A budget whose credentials do
-//! not work sends only probes.
+//! Every job has a phase: a fixed point in its cadence, determined by a hash of its ids. Phases
+//! spread polls evenly. A job is either in its budget's queue, ordered by due time, or in flight
+//! under a [`Ticket`]. Due jobs are called in the order of their due times. Budgets take turns, so
+//! that none starves another. Jobs that fail permanently are polled less often. A budget whose
+//! credentials do not work sends only probes.
 //!
 //! All decisions are pure: they take `now` and return the next step. [`crate::poller`] executes it.
 
@@ -163,9 +163,9 @@ impl Schedule {
         }
     }
 
-    /// Replaces the targets. Jobs that stay keep their phase, due time, attempts, slowdown and calls
-    /// in flight. Tickets of removed targets are dropped. Budgets that stay keep their rate and the
-    /// state of their credentials.
+    /// Replaces the targets. Jobs that stay keep their phase, due time, attempts, slowdown and
+    /// calls in flight. Tickets of removed targets are dropped. Budgets that stay keep their rate
+    /// and the state of their credentials.
     pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
         let jobs = self.jobs.with_targets(change.new);
         let moved = |index: JobIndex| {
@@ -230,9 +230,9 @@ impl Schedule {
         (self.unfinished, self.slowed, self.in_flight) = (unfinished, slowed, in_flight);
     }
 
-    /// The next step: one call, or a wait. Of the `max_in_flight` calls that may be in flight at once,
-    /// each budget leaves one to every other budget. A budget whose calls all hang therefore does not
-    /// block the others.
+    /// The next step: one call, or a wait. Of the `max_in_flight` calls that may be in flight at
+    /// once, each budget leaves one to every other budget. A budget whose calls all hang therefore
+    /// does not block the others.
     pub fn next(&mut self, now: Mono, max_in_flight: usize) -> Step {
         let max_of_budget = (max_in_flight + 1).saturating_sub(self.queues.len()).max(1);
         let mut earliest = Mono::MAX;
@@ -292,10 +292,10 @@ impl Schedule {
         self.in_flight.get(&ticket)
     }
 
-    /// Ends a call. `failure` is why it failed, if it did; `after` is how its poll continues. The job
-    /// of a finished poll waits for its next turn after `now`, or for a later one while it fails
-    /// permanently. Missed turns are skipped, so that a delay causes no burst. `None` when the job is
-    /// no longer polled.
+    /// Ends a call. `failure` is why it failed, if it did; `after` is how its poll continues. The
+    /// job of a finished poll waits for its next turn after `now`, or for a later one while it
+    /// fails permanently. Missed turns are skipped, so that a delay causes no burst. `None` when
+    /// the job is no longer polled.
     pub fn end_call(
         &mut self,
         ticket: TicketId,
@@ -383,8 +383,8 @@ impl Schedule {
         self.queues.iter().filter_map(BudgetQueue::oldest_due).min()
     }
 
-    /// The present rate of each budget, in calls per second, and whether its credentials work, as far
-    /// as is known.
+    /// The present rate of each budget, in calls per second, and whether its credentials work, as
+    /// far as is known.
     pub fn budgets(&self) -> impl Iterator<Item = (f64, bool)> {
         self.queues
             .iter()

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::clock::Mono;
 
-/// Burst tolerance: delayed calls may be sent this much ahead of their even spacing. Any second then
-/// holds at most `rate` x 1.05 + 1 calls. The documented limit is 1.1 x `rate` + 1; the difference
-/// allows for calls that the network delays and delivers together.
+/// Burst tolerance: delayed calls may be sent this much ahead of their even spacing. Any second
+/// then holds at most `rate` x 1.05 + 1 calls. The documented limit is 1.1 x `rate` + 1; the
+/// difference allows for calls that the network delays and delivers together.
 const BURST_TOLERANCE: Duration = Duration::from_millis(50);
 /// Factor of the rate when AWS throttles.
 const DECREASE_FACTOR: f64 = 0.8;
@@ -21,8 +21,8 @@ const MAX_RELATIVE_INCREASE: f64 = 0.1;
 const MIN_INCREASE: f64 = 0.5;
 
 /// Decides when the next call of a budget may be sent, by the generic cell rate algorithm: one
-/// number, no timer. A throttled call multiplies the rate by a factor below 1, any other answer adds
-/// to it.
+/// number, no timer. A throttled call multiplies the rate by a factor below 1, any other answer
+/// adds to it.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     ceiling: f64,
@@ -45,8 +45,8 @@ impl Pacer {
         }
     }
 
-    /// Sets another ceiling, more than 0. A rate below the old ceiling stays as it is, up to the new
-    /// ceiling.
+    /// Sets another ceiling, more than 0. A rate below the old ceiling stays as it is, up to the
+    /// new ceiling.
     pub fn set_ceiling(&mut self, ceiling: f64) {
         let was_lowered = self.rate < self.ceiling;
         self.rate = if was_lowered {
@@ -75,8 +75,8 @@ impl Pacer {
         self.theoretical_arrival = self.theoretical_arrival.max(now) + interval;
     }
 
-    /// AWS throttled a call that was sent at `sent_at`. A call that was sent before the last decrease
-    /// does not lower the rate again.
+    /// AWS throttled a call that was sent at `sent_at`. A call that was sent before the last
+    /// decrease does not lower the rate again.
     pub fn on_throttled(&mut self, sent_at: Mono, now: Mono) {
         if sent_at >= self.last_decrease {
             self.rate = (self.rate * DECREASE_FACTOR).max(MIN_RATE.min(self.ceiling));
@@ -84,8 +84,8 @@ impl Pacer {
         }
     }
 
-    /// AWS answered a call without throttling. One second of such answers at the present rate adds up
-    /// to one second's increase.
+    /// AWS answered a call without throttling. One second of such answers at the present rate adds
+    /// up to one second's increase.
     pub fn on_answered(&mut self) {
         let max_increase = (self.rate * MAX_RELATIVE_INCREASE).max(MIN_INCREASE);
         let increase = (self.ceiling * INCREASE_OF_CEILING).min(max_increase);
@@ -160,8 +160,8 @@ mod tests {
     }
 
     /// Calls as often as allowed, each answered after `latency` by a service that allows
-    /// `quota(second)` calls a second, with bursts of one second's worth. Returns calls and throttled
-    /// calls of each second.
+    /// `quota(second)` calls a second, with bursts of one second's worth. Returns calls and
+    /// throttled calls of each second.
     fn run_against_quota(
         ceiling: f64,
         latency: Duration,

@@ -15,8 +15,8 @@ pub(super) struct Probe {
 }
 
 impl Probe {
-    /// Starts after a call failed with [`crate::api::Failure::Credentials`]. The first probe is due in
-    /// 5 s.
+    /// Starts after a call failed with [`crate::api::Failure::Credentials`]. The first probe is due
+    /// in 5 s.
     pub(super) fn new(now: Mono) -> Self {
         Self {
             ready_at: now + INITIAL_WAIT,

@@ -24,8 +24,8 @@ impl Retry {
     }
 
     /// The wait after attempt number `attempt` (from 1) has failed; `None` when the call is not
-    /// repeated. Waits double from 0.5 s to 20 s. `jitter` in 0..1 scales a wait to between half and
-    /// the whole of that.
+    /// repeated. Waits double from 0.5 s to 20 s. `jitter` in 0..1 scales a wait to between half
+    /// and the whole of that.
     #[must_use]
     pub fn wait(&self, attempt: u32, failure: Failure, jitter: f64) -> Option<Duration> {
         let is_retryable = match failure.class() {

@@ -1,5 +1,5 @@
-//! A Cognito Sync simulator for `demo`, tests and benches: a [`World`] of identities whose usage follows
-//! a seeded script, and a REST API with the service's wire protocol.
+//! A Cognito Sync simulator for `demo`, tests and benches: a [`World`] of identities whose usage
+//! follows a seeded script, and a REST API with the service's wire protocol.
 //!
 //! It implements the operations that the exporter can call. It checks region and service of a
 //! request's signature, but not the signature itself: any key is accepted.

@@ -86,14 +86,15 @@ impl World {
             .map(|(pool, identities)| (pool.as_str(), identities.keys().map(String::as_str)))
     }
 
-    /// The usage of an identity when the world is `age` seconds old. `start` is in seconds since 1970.
+    /// The usage of an identity when the world is `age` seconds old. `start` is in seconds since
+    /// 1970.
     #[must_use]
     pub fn usage(&self, pool: &str, identity: &str, age: f64, start: f64) -> Option<Usage> {
         self.pools.get(pool)?.get(identity)?.usage(age, start)
     }
 
-    /// The datasets of an identity at that time, named by number. Its bytes are divided evenly, and the
-    /// first dataset takes the remainder.
+    /// The datasets of an identity at that time, named by number. Its bytes are divided evenly, and
+    /// the first dataset takes the remainder.
     #[must_use]
     pub fn datasets(
         &self,
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn equal_seeds_give_equal_usage() {
-        let lives = |seed| {
+        let usages = |seed| {
             let world = World::scripted(seed, 2, 50);
             let ids: Vec<_> = world
                 .pools()
@@ -253,8 +254,8 @@ mod tests {
                 .map(|(pool, id)| world.usage(pool, id, 100.0, START))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(lives(1), lives(1));
-        assert_ne!(lives(1), lives(2));
+        assert_eq!(usages(1), usages(1));
+        assert_ne!(usages(1), usages(2));
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub struct Poll {
     pub failure: Option<Failure>,
 }
 
-/// The latest polls. Successes and failures have separate buffers, so that neither evicts the other.
+/// The latest polls. Successes and failures have separate buffers, so that neither evicts the
+/// other.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     successes: VecDeque<Poll>,

@@ -232,8 +232,8 @@ impl Store {
         self.any_answer.load(Ordering::Relaxed)
     }
 
-    /// A copy of the present contents. It blocks no writer while it is read; [`Records`] describes its
-    /// cost.
+    /// A copy of the present contents. It blocks no writer while it is read; [`Records`] describes
+    /// its cost.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Self::snapshot_of(&self.contents())
@@ -263,8 +263,8 @@ impl Store {
     }
 }
 
-/// Logs a line when polls of a pool's identities start to fail, when all fail, and when none fails any
-/// more. Missing identities and the pool's own usage are logged in the same way.
+/// Logs a line when polls of a pool's identities start to fail, when all fail, and when none fails
+/// any more. Missing identities and the pool's own usage are logged in the same way.
 fn log_change(
     pool: &targets::Pool,
     (before, after): (PoolHealth, PoolHealth),

@@ -10,8 +10,8 @@ pub enum State {
     Pending,
     /// The last poll succeeded, within `stale_after`.
     Fresh,
-    /// The last poll failed. If an earlier one succeeded, it did so within `stale_after`, and its usage
-    /// is still shown.
+    /// The last poll failed. If an earlier one succeeded, it did so within `stale_after`, and its
+    /// usage is still shown.
     Failing,
     /// The last success is longer ago than `stale_after`. Its usage is no longer shown.
     Stale,
@@ -80,15 +80,15 @@ pub struct Record {
     missing: bool,
     /// Number of failed polls since the last success; saturates.
     failures: u16,
-    /// When the last of them was requested, in whole seconds since 1970. That is until 2106, and keeps
-    /// a record at 64 bytes.
+    /// When the last of them was requested, in whole seconds since 1970. That is until 2106, and
+    /// keeps a record at 64 bytes.
     last_failure: u32,
 }
 
 impl Record {
-    /// Applies the result of a poll. A failure keeps the usage. Only a success or "not found" changes
-    /// whether the identity is missing. Returns false, and changes nothing, if the poll was requested
-    /// before the last success.
+    /// Applies the result of a poll. A failure keeps the usage. Only a success or "not found"
+    /// changes whether the identity is missing. Returns false, and changes nothing, if the poll was
+    /// requested before the last success.
     pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Timestamp) -> bool {
         if self
             .success

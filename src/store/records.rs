@@ -10,8 +10,9 @@ use crate::job::IdentityIndex;
 pub const CHUNK: usize = 128;
 
 /// The records of one pool, in the order of its identities. A clone is a cheap, immutable snapshot:
-/// both share their chunks. The first change of a chunk after a clone copies that chunk; later changes
-/// do not. The memory of a snapshot grows with the number of polls that finish while it exists.
+/// both share their chunks. The first change of a chunk after a clone copies that chunk; later
+/// changes do not. The memory of a snapshot grows with the number of polls that finish while it
+/// exists.
 #[derive(Clone, Debug)]
 pub struct Records {
     chunks: Arc<[Arc<[Record]>]>,

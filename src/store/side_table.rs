@@ -110,8 +110,8 @@ mod tests {
         assert_eq!(snapshot.get(IdentityIndex(CHUNK)), Some(&"b"));
         assert_eq!(table.get(IdentityIndex(CHUNK)), Some(&"c"));
         let shared = |number: usize| match (&table.chunks[number], &snapshot.chunks[number]) {
-            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
-            (ours, theirs) => ours.is_none() && theirs.is_none(),
+            (Some(current), Some(old)) => Arc::ptr_eq(current, old),
+            (current, old) => current.is_none() && old.is_none(),
         };
         assert_eq!([0, 1, 2].map(shared), [true, false, true]);
     }

@@ -1,7 +1,8 @@
-//! The format and the coding that a client prefers: `Accept` and `Accept-Encoding` (RFC 9110, 12.5),
-//! as Prometheus sends them.
+//! The format and the coding that a client prefers: `Accept` and `Accept-Encoding` (RFC 9110,
+//! 12.5), as Prometheus sends them.
 //!
-//! No request is refused: a client that accepts nothing of what there is receives uncompressed text.
+//! No request is refused: a client that accepts nothing of what there is receives uncompressed
+//! text.
 
 use crate::exposition::{Coding, Format};
 
@@ -13,8 +14,8 @@ struct Element<'a> {
     weight: f64,
 }
 
-/// The elements of a list. Commas and semicolons within quotes are not supported: no known value has
-/// any.
+/// The elements of a list. Commas and semicolons within quotes are not supported: no known value
+/// has any.
 fn elements(list: &str) -> impl Iterator<Item = Element<'_>> {
     list.split(',').filter_map(|element| {
         let mut parts = element.split(';').map(str::trim);

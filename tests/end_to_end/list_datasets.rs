@@ -1,5 +1,5 @@
-//! `ListDatasets`, an operation that the daemon does not poll by itself yet: paged, through the real
-//! SDK, the poller, the ceiling, the store and the metrics.
+//! `ListDatasets`, an operation that the daemon does not poll by itself yet: paged, through the
+//! real SDK, the poller, the ceiling, the store and the metrics.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Any lines, read by two decoders. `cargo test` tries random input within a bound; `cargo bolero
-//! test -p deflate lines` runs the same target under a coverage-guided fuzzer, which needs a nightly
-//! toolchain.
+//! test -p deflate lines` runs the same target under a coverage-guided fuzzer, which needs a
+//! nightly toolchain.
 
 #![allow(
     clippy::unwrap_used,

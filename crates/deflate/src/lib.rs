@@ -24,16 +24,16 @@
 //! line after other text is written as literals, or as a match of the part of its prefix that the
 //! previous line shares.
 //!
-//! **Bits.** All symbols are written in one fixed Huffman code (`code`) made for such lines: a digit
-//! takes four bits. Because the code is fixed, an id's bits are the same in every stream:
+//! **Bits.** All symbols are written in one fixed Huffman code (`code`) made for such lines: a
+//! digit takes four bits. Because the code is fixed, an id's bits are the same in every stream:
 //! [`EncodedId`] holds them, and writing an id is a few shifts. One "dynamic" block declares the
 //! code and holds all lines; the size of a block is not limited.
 //!
-//! **Checksum.** gzip ends with the CRC-32 of the text, which is never assembled here. CRC is linear
-//! over XOR: the effect of a piece of text on the checksum depends only on the piece and on the
-//! number of bytes after it. So [`EncodedId`] holds the id's share as well, a value's share comes
-//! from one table for each of its 16 positions, and a shift of a checksum past `n` bytes takes four
-//! table lookups (`crc`).
+//! **Checksum.** gzip ends with the CRC-32 of the text, which is never assembled here. CRC is
+//! linear over XOR: the effect of a piece of text on the checksum depends only on the piece and on
+//! the number of bytes after it. So [`EncodedId`] holds the id's share as well, a value's share
+//! comes from one table for each of its 16 positions, and a shift of a checksum past `n` bytes
+//! takes four table lookups (`crc`).
 //!
 //! **Other text** goes through a general compressor, as further blocks of the same gzip member:
 //! [`Lines::end`] ends with an empty stored block, which ends on a byte boundary. The result is one

@@ -1,7 +1,8 @@
 //! A complete exporter: one counter on `/metrics`, with TLS, logins and limits as the web
 //! configuration has them.
 //!
-//! `cargo run -p exporter-web --example hello -- ADDRESS [WEB_CONFIG]`, for example `:9100 web.yaml`.
+//! `cargo run -p exporter-web --example hello -- ADDRESS [WEB_CONFIG]`, for example `:9100
+//! web.yaml`.
 
 use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
