@@ -13,7 +13,7 @@ pub struct Observation {
     pub job: Job,
     /// When the call was sent that returned the result; for an answer in pages, the call for the
     /// first page. The answer is at least as new as this.
-    pub asked: Timestamp,
+    pub requested_at: Timestamp,
     /// Time from the start of the first call to the result, including waits between calls.
     pub took: Duration,
     /// API calls made, at least 1.
@@ -28,7 +28,7 @@ impl Observation {
     pub fn of_identity(
         pool: PoolIndex,
         identity: usize,
-        asked: Timestamp,
+        requested_at: Timestamp,
         result: Result<Usage, Failure>,
     ) -> Self {
         let target = Target::identity(pool, identity);
@@ -36,24 +36,28 @@ impl Observation {
             operation: Operation::DescribeIdentityUsage,
             target,
         };
-        Self::of_one_call(job, asked, result.map(Answer::Identity))
+        Self::of_one_call(job, requested_at, result.map(Answer::Identity))
     }
 
     /// A poll of a pool with one call of zero duration. For generated usage.
     #[must_use]
-    pub fn of_pool(pool: PoolIndex, asked: Timestamp, result: Result<PoolUsage, Failure>) -> Self {
+    pub fn of_pool(
+        pool: PoolIndex,
+        requested_at: Timestamp,
+        result: Result<PoolUsage, Failure>,
+    ) -> Self {
         let target = Target::Pool { pool };
         let job = Job {
             operation: Operation::DescribeIdentityPoolUsage,
             target,
         };
-        Self::of_one_call(job, asked, result.map(Answer::Pool))
+        Self::of_one_call(job, requested_at, result.map(Answer::Pool))
     }
 
-    fn of_one_call(job: Job, asked: Timestamp, result: Result<Answer, Failure>) -> Self {
+    fn of_one_call(job: Job, requested_at: Timestamp, result: Result<Answer, Failure>) -> Self {
         Self {
             job,
-            asked,
+            requested_at,
             took: Duration::ZERO,
             calls: 1,
             result,

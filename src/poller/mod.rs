@@ -155,7 +155,7 @@ pub struct Poller {
 struct CallResult {
     ticket: TicketId,
     job: Job,
-    asked: Timestamp,
+    requested_at: Timestamp,
     took: Duration,
     reply: Result<Reply, Failure>,
 }
@@ -249,7 +249,7 @@ impl Poller {
         let (api, targets) = (Arc::clone(&self.api), Arc::clone(&self.targets));
         let (clock, deadline) = (self.clock.clone(), self.settings.timeout + TIMEOUT_GRACE);
         self.calls.spawn(async move {
-            let asked = clock.now();
+            let requested_at = clock.now();
             let request = Request {
                 operation: job.operation,
                 pool: &targets.pool(job.target).id,
@@ -258,11 +258,11 @@ impl Poller {
             };
             let reply = tokio::time::timeout(deadline, api.call(request)).await;
             let reply = reply.unwrap_or(Err(Failure::Timeout));
-            let took = clock.now().mono.since(asked.mono);
+            let took = clock.now().mono.since(requested_at.mono);
             CallResult {
                 ticket,
                 job,
-                asked,
+                requested_at,
                 took,
                 reply,
             }
@@ -273,7 +273,7 @@ impl Poller {
         let CallResult {
             ticket: id,
             job,
-            asked,
+            requested_at,
             took,
             reply,
         } = result;
@@ -283,7 +283,10 @@ impl Poller {
         observer.called(job.operation, took, failure);
         // Without a ticket, the target is no longer polled.
         let Some(ticket) = ticket else { return };
-        let asked = ticket.paging.as_ref().map_or(asked, |paging| paging.asked);
+        let requested_at = ticket
+            .paging
+            .as_ref()
+            .map_or(requested_at, |paging| paging.requested_at);
         let now = self.clock.now().mono;
         let (after, result) = match reply {
             Ok(Reply::More(continuation)) => {
@@ -291,7 +294,7 @@ impl Poller {
                 (
                     AfterCall::NextPage(Paging {
                         continuation,
-                        asked,
+                        requested_at,
                     }),
                     None,
                 )
@@ -331,7 +334,7 @@ impl Poller {
             let took = now.since(poll_began);
             observer.polled(&Observation {
                 job,
-                asked,
+                requested_at,
                 took,
                 calls,
                 result,

@@ -284,7 +284,7 @@ async fn an_answer_in_pages_is_one_poll_of_several_calls() {
             (3, Ok(Answer::Identity(usage)))
         );
         assert_eq!(
-            poll.asked.mono,
+            poll.requested_at.mono,
             seen.called_at[3 * index],
             "as old as its first page"
         );

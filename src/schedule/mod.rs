@@ -85,7 +85,7 @@ pub struct Ticket {
 pub struct Paging {
     pub continuation: Arc<Continuation>,
     /// When the first page was requested.
-    pub asked: Timestamp,
+    pub requested_at: Timestamp,
 }
 
 /// How a poll continues after one of its calls.

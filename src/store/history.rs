@@ -18,7 +18,7 @@ const CAPACITY: usize = 4_096;
 pub struct Poll {
     pub job: Job,
     /// When the call was sent that returned the result.
-    pub asked: Timestamp,
+    pub requested_at: Timestamp,
     /// Time from the start of the first call to the result.
     pub took: Duration,
     /// API calls made, at least 1.
@@ -39,7 +39,7 @@ impl History {
         let failure = observation.failure();
         let Observation {
             job,
-            asked,
+            requested_at,
             took,
             calls,
             ..
@@ -54,7 +54,7 @@ impl History {
         }
         polls.push_back(Poll {
             job,
-            asked,
+            requested_at,
             took,
             calls,
             failure,
@@ -84,7 +84,7 @@ impl History {
             .filter(|poll| poll.job.target == target)
             .copied()
             .collect();
-        polls.sort_by_key(|poll| Reverse(poll.asked.mono));
+        polls.sort_by_key(|poll| Reverse(poll.requested_at.mono));
         polls
     }
 }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     fn poll(identity: usize, second: u64, failure: Option<Failure>) -> Observation {
-        let asked = Timestamp {
+        let requested_at = Timestamp {
             mono: Mono::START + Duration::from_secs(second),
             unix: second as f64,
         };
@@ -111,7 +111,7 @@ mod tests {
         };
         let result = failure.map_or(Ok(Answer::Identity(Usage::default())), Err);
         Observation {
-            asked,
+            requested_at,
             took: Duration::ZERO,
             calls: 1,
             job,
@@ -128,7 +128,7 @@ mod tests {
             .for_each(|second| history.record(&poll(7, second, None)));
         let polls = history.about(target(7));
         assert_eq!(polls.len(), CAPACITY + 1);
-        assert!(polls.is_sorted_by(|a, b| a.asked.mono > b.asked.mono));
+        assert!(polls.is_sorted_by(|a, b| a.requested_at.mono > b.requested_at.mono));
         assert_eq!(polls.last().unwrap().failure, Some(Failure::Timeout));
         assert_eq!(history.about(Target::Pool { pool: PoolIndex(0) }), []);
     }
@@ -141,7 +141,7 @@ mod tests {
             .for_each(|second| history.record(&poll(0, second, Some(Failure::Throttled))));
         let seconds: Vec<_> = history
             .failures()
-            .map(|poll| poll.asked.unix as usize)
+            .map(|poll| poll.requested_at.unix as usize)
             .collect();
         assert_eq!(
             (seconds[0], seconds[CAPACITY - 1], seconds.len()),

@@ -174,11 +174,18 @@ impl Store {
             } = &mut contents.pools[pool.0];
             let record = records.get_mut(identity);
             let (before, health_before) = (record.failure(), *health);
-            if record.apply(result, observation.asked) {
+            if record.apply(result, observation.requested_at) {
                 match &observation.result {
                     Ok(Answer::Datasets(list)) => {
-                        let (value, asked) = (Arc::from(&list[..]), observation.asked);
-                        datasets.set(identity, Some(AsOf { value, asked }));
+                        let (value, requested_at) =
+                            (Arc::from(&list[..]), observation.requested_at);
+                        datasets.set(
+                            identity,
+                            Some(AsOf {
+                                value,
+                                requested_at,
+                            }),
+                        );
                     }
                     Err(Failure::NotFound) => datasets.set(identity, None),
                     Ok(_) | Err(_) => {}
@@ -214,7 +221,7 @@ impl Store {
                 Ok(value) => {
                     *usage = Some(AsOf {
                         value,
-                        asked: observation.asked,
+                        requested_at: observation.requested_at,
                     });
                 }
                 // Usage is not exported once access to it is denied.

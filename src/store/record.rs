@@ -61,14 +61,14 @@ impl State {
 pub struct AsOf<T> {
     pub value: T,
     /// When the request was sent. The value is at least as new as this.
-    pub asked: Timestamp,
+    pub requested_at: Timestamp,
 }
 
 impl<T> AsOf<T> {
     /// Whether the value was requested at or after `oldest_shown`.
     #[must_use]
     pub fn is_current(&self, oldest_shown: Mono) -> bool {
-        self.asked.mono >= oldest_shown
+        self.requested_at.mono >= oldest_shown
     }
 }
 
@@ -89,10 +89,10 @@ impl Record {
     /// Applies the result of a poll. A failure keeps the usage. Only a success or "not found"
     /// changes whether the identity is missing. Returns false, and changes nothing, if the poll was
     /// requested before the last success.
-    pub fn apply(&mut self, result: Result<Usage, Failure>, asked: Timestamp) -> bool {
+    pub fn apply(&mut self, result: Result<Usage, Failure>, requested_at: Timestamp) -> bool {
         if self
             .success
-            .is_some_and(|success| asked.mono < success.asked.mono)
+            .is_some_and(|success| requested_at.mono < success.requested_at.mono)
         {
             return false;
         }
@@ -100,7 +100,7 @@ impl Record {
             Ok(usage) => {
                 let success = Some(AsOf {
                     value: usage,
-                    asked,
+                    requested_at,
                 });
                 *self = Self {
                     success,
@@ -110,7 +110,7 @@ impl Record {
             Err(failure) => {
                 self.failure = Some(failure);
                 self.failures = self.failures.saturating_add(1);
-                self.last_failure = asked.unix as u32;
+                self.last_failure = requested_at.unix as u32;
                 self.missing |= failure == Failure::NotFound;
             }
         }
@@ -166,7 +166,7 @@ impl Record {
     /// When the last successful poll was requested, in seconds since 1970.
     #[must_use]
     pub fn last_success(&self) -> Option<f64> {
-        self.success.map(|success| success.asked.unix)
+        self.success.map(|success| success.requested_at.unix)
     }
 }
 

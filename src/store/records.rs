@@ -74,16 +74,16 @@ mod tests {
     fn a_snapshot_is_immutable_and_shares_unchanged_chunks() {
         let mut records = Records::new(3 * CHUNK - 1);
         let snapshot = records.clone();
-        let asked = Timestamp {
+        let requested_at = Timestamp {
             mono: Mono::START,
             unix: 0.0,
         };
         records
             .get_mut(IdentityIndex(CHUNK))
-            .apply(Err(Failure::Timeout), asked);
+            .apply(Err(Failure::Timeout), requested_at);
         records
             .get_mut(IdentityIndex(CHUNK + 1))
-            .apply(Err(Failure::Timeout), asked);
+            .apply(Err(Failure::Timeout), requested_at);
         assert_eq!(snapshot[IdentityIndex(CHUNK)], Record::default());
         assert_eq!(
             records[IdentityIndex(CHUNK)].failure(),

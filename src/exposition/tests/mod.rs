@@ -90,11 +90,11 @@ fn store(series: &str) -> Store {
     let store = parsed(&text);
     for (identity, (_, result, seconds)) in IDENTITIES.into_iter().enumerate() {
         if let Some(result) = result {
-            let asked = ago(seconds);
+            let requested_at = ago(seconds);
             store.record(&Observation::of_identity(
                 PoolIndex(0),
                 identity,
-                asked,
+                requested_at,
                 result,
             ));
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::api::{Answer, Usage};
 
-fn page(token: &str, asked: Mono) -> Paging {
+fn page(token: &str, requested_at: Mono) -> Paging {
     let so_far = Answer::Identity(Usage::default());
     let continuation = Arc::new(Continuation {
         token: token.to_owned(),
@@ -11,8 +11,8 @@ fn page(token: &str, asked: Mono) -> Paging {
     });
     Paging {
         continuation,
-        asked: Timestamp {
-            mono: asked,
+        requested_at: Timestamp {
+            mono: requested_at,
             unix: 0.0,
         },
     }
@@ -92,7 +92,7 @@ fn a_page_that_fails_is_requested_again() {
     let ticket = schedule.ticket(third.ticket).unwrap();
     assert_eq!((ticket.attempt, ticket.calls), (2, 3));
     assert_eq!(
-        ticket.paging.as_ref().unwrap().asked.mono,
+        ticket.paging.as_ref().unwrap().requested_at.mono,
         at(0),
         "as old as its first page"
     );

@@ -92,7 +92,7 @@ impl Explained {
                     last: Time(last),
                 });
         let polls = history.about(target).into_iter().map(|poll| Polled {
-            at: Time(poll.asked.unix),
+            at: Time(poll.requested_at.unix),
             took_seconds: poll.took.as_secs_f64(),
             attempts: poll.calls,
             reason: poll.failure.map(Failure::as_str),

@@ -403,7 +403,7 @@ impl Failed {
         let failure = poll.failure?;
         Some(Self {
             who: TargetRef::of(poll.job.target, targets),
-            at: Time(poll.asked.unix),
+            at: Time(poll.requested_at.unix),
             reason: failure.as_str(),
             meaning: failure.meaning(),
             attempts: poll.calls,
