@@ -252,17 +252,13 @@ fn room(file: &str) -> &str {
 
 /// The words that follow `crate::` anywhere, grouped imports included.
 fn imported(code: &str) -> Vec<&str> {
-    words_after(code, "crate::")
-}
-
-fn words_after<'c>(code: &'c str, prefix: &str) -> Vec<&'c str> {
     let word = |text: &str| {
         text.split(|c: char| !c.is_alphanumeric() && c != '_')
             .next()
             .unwrap_or_default()
             .len()
     };
-    code.match_indices(prefix)
+    code.match_indices("crate::")
         .map(|(at, path)| &code[at + path.len()..])
         .map(|rest| &rest[..word(rest)])
         .collect()
@@ -329,40 +325,6 @@ fn crates_stay_in_their_rooms() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-}
-
-/// A circle of files in exporter-web's `use crate::` and `use super::` would be one of the two
-/// that were taken out of it.
-#[test]
-fn no_circle_of_files_in_exporter_web() {
-    let sources = sources_below("crates/exporter-web/src");
-    let importing = |file: &str| -> Vec<String> {
-        let code = &sources[file];
-        let directory = file.rsplit_once('/').map_or("", |(directory, _)| directory);
-        // `super` of a file is its directory, whose mod.rs only declares and re-exports.
-        let from_root = imported(code).into_iter().map(str::to_owned);
-        let from_super = words_after(code, "super::")
-            .into_iter()
-            .map(|name| format!("{directory}/{name}"));
-        from_root
-            .chain(from_super)
-            .filter_map(|module| {
-                [format!("{module}.rs"), format!("{module}/mod.rs")]
-                    .into_iter()
-                    .find(|file| sources.contains_key(file))
-            })
-            .collect()
-    };
-    for start in sources.keys().filter(|file| *file != "lib.rs") {
-        let (mut seen, mut waiting) = (Vec::new(), importing(start));
-        while let Some(file) = waiting.pop() {
-            assert_ne!(&file, start, "{start} is in a circle with {seen:?}");
-            if !seen.contains(&file) {
-                waiting.extend(importing(&file));
-                seen.push(file);
-            }
-        }
-    }
 }
 
 #[test]
