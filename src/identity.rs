@@ -44,7 +44,7 @@ pub enum InvalidId {
     )]
     Region { at: usize, found: char },
     /// A character that is neither hex nor a hyphen.
-    #[error("has {found:?} at character {at}, expected a hex digit or '-' after the colon")]
+    #[error("has {found:?} at character {at}, expected a hex digit or '-' behind the colon")]
     Hex { at: usize, found: char },
 }
 
@@ -111,7 +111,7 @@ impl fmt::Debug for IdentityId<'_> {
     }
 }
 
-/// Converts the hex digits after the colon to lower case. AWS's examples are in upper case, but its
+/// Converts the hex digits behind the colon to lower case. AWS's examples are in upper case, but its
 /// API accepts lower case only.
 #[must_use]
 pub fn canonicalize(text: &str) -> Cow<'_, str> {

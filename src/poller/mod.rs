@@ -2,38 +2,37 @@
 //!
 //! [`Poller`] is the task. [`PollerHandle`] sends it commands.
 
+mod handle;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
+
+pub use handle::{PollerGone, PollerHandle};
 
 use crate::api::{Api, Failure, Operation, Reply, Request};
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
-use crate::job::{Job, Target};
+use crate::job::Job;
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
-    AfterCall, Call, CredentialEvent, EndedCall, NextPoll, Paging, Retry, Schedule, Step,
-    TargetChange, Ticket, TicketId,
+    AfterCall, Call, CredentialEvent, EndedCall, Paging, Retry, Schedule, Step, TargetChange,
+    Ticket, TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
+use handle::{Commands, ExplainRequest, ReplaceTargets};
 
 /// The longest time between two turns of the loop, which is also the resolution of its heartbeat.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
 /// A call that exceeds its own timeout by this much is aborted, so that its slot is freed even if
 /// the API does not enforce the timeout.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
-/// The longest wait for an explanation. The loop turns every second, so a poller that does not
-/// respond in this time has ended or hangs.
-const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// Requests for an explanation that may wait.
-const MAX_QUEUED_EXPLANATIONS: usize = 4;
 /// The most pages of one answer. A service that sends more is assumed to loop.
 const MAX_PAGES: u32 = 100;
 
@@ -41,11 +40,6 @@ const MAX_PAGES: u32 = 100;
 #[derive(Debug, Error)]
 #[error("an API call panicked: {0}")]
 pub struct CallPanicked(#[from] JoinError);
-
-/// The poller has ended.
-#[derive(Debug, Error)]
-#[error("the poller has ended")]
-pub struct PollerGone;
 
 /// Receives the events of the poller. The poller's task calls every method, so each must return
 /// soon.
@@ -60,83 +54,6 @@ pub trait PollObserver: Send + Sync + 'static {
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff);
 }
 
-/// The command to replace the targets.
-struct ReplaceTargets {
-    targets: Arc<Targets>,
-    api: Arc<dyn Api>,
-    settings: config::PollSettings,
-    applied: oneshot::Sender<TargetDiff>,
-}
-
-/// The request for the next polls of some targets.
-struct ExplainRequest {
-    all_targets: Arc<Targets>,
-    targets: Vec<Target>,
-    explained: oneshot::Sender<Vec<Option<NextPoll>>>,
-}
-
-/// Sends commands to a [`Poller`].
-#[derive(Clone)]
-pub struct PollerHandle {
-    new_targets: mpsc::Sender<ReplaceTargets>,
-    explain: mpsc::Sender<ExplainRequest>,
-    progress: Arc<Progress>,
-}
-
-impl PollerHandle {
-    /// Replaces targets, API and settings. Returns how the targets changed.
-    ///
-    /// # Errors
-    /// When the poller has ended.
-    pub async fn apply_targets(
-        &self,
-        targets: Arc<Targets>,
-        api: Arc<dyn Api>,
-        settings: config::PollSettings,
-    ) -> Result<TargetDiff, PollerGone> {
-        let (applied, diff) = oneshot::channel();
-        let new_targets = ReplaceTargets {
-            targets,
-            api,
-            settings,
-            applied,
-        };
-        self.new_targets
-            .send(new_targets)
-            .await
-            .map_err(|_| PollerGone)?;
-        diff.await.map_err(|_| PollerGone)
-    }
-
-    /// The next poll of each of `targets`, which are positions in `all_targets`. `None` where it is
-    /// unknown. All are unknown when the poller does not respond in 2 s or polls other targets now.
-    pub async fn explain(
-        &self,
-        all_targets: &Arc<Targets>,
-        targets: &[Target],
-    ) -> Vec<Option<NextPoll>> {
-        let (explained, explanation) = oneshot::channel();
-        let request = ExplainRequest {
-            all_targets: Arc::clone(all_targets),
-            targets: targets.to_vec(),
-            explained,
-        };
-        let response = async {
-            self.explain.send(request).await.ok()?;
-            explanation.await.ok()
-        };
-        let response = tokio::time::timeout(EXPLAIN_TIMEOUT, response).await;
-        let mut next = response.ok().flatten().unwrap_or_default();
-        next.resize(targets.len(), None);
-        next
-    }
-
-    #[must_use]
-    pub fn progress(&self) -> &Arc<Progress> {
-        &self.progress
-    }
-}
-
 /// The task that polls all targets.
 pub struct Poller {
     api: Arc<dyn Api>,
@@ -147,8 +64,7 @@ pub struct Poller {
     settings: config::PollSettings,
     progress: Arc<Progress>,
     calls: JoinSet<CallResult>,
-    new_targets: mpsc::Receiver<ReplaceTargets>,
-    explain: mpsc::Receiver<ExplainRequest>,
+    commands: Commands,
 }
 
 /// An API call and its result.
@@ -183,20 +99,13 @@ impl Poller {
     ) -> (Self, PollerHandle) {
         let now = clock.now().mono;
         let progress = Arc::new(Progress::new(now, &targets, settings.rate_limit));
-        let (new_targets, receive_targets) = mpsc::channel(1);
-        let (explain, receive_explain) = mpsc::channel(MAX_QUEUED_EXPLANATIONS);
-        let handle = PollerHandle {
-            new_targets,
-            explain,
-            progress: Arc::clone(&progress),
-        };
+        let (handle, commands) = PollerHandle::new(Arc::clone(&progress));
         let poller = Self {
             progress,
             schedule: Schedule::new(&targets, operations, settings.rate_limit, now),
             retry: Retry::new(settings.attempts),
             calls: JoinSet::new(),
-            new_targets: receive_targets,
-            explain: receive_explain,
+            commands,
             api,
             targets,
             clock,
@@ -232,9 +141,9 @@ impl Poller {
                 // Results go before explanations, each of which takes a pass over all jobs.
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                Some(new) = self.new_targets.recv() => self.apply_targets(new, &*observer),
+                Some(new) = self.commands.new_targets.recv() => self.apply_targets(new, &*observer),
                 Some(result) = self.calls.join_next() => self.end_call(result?, &*observer),
-                Some(request) = self.explain.recv() => self.explain(request),
+                Some(request) = self.commands.explain.recv() => self.explain(request),
                 () = self.clock.sleep_until(wake) => {}
             }
         }

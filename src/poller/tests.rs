@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::api::{Answer, Call as ApiCall, Continuation, PoolUsage, Usage};
-use crate::job::PoolIndex;
+use crate::job::{PoolIndex, Target};
 use crate::loading;
 use std::path::Path;
 use std::sync::Mutex;

@@ -14,6 +14,7 @@ mod pacer;
 mod probe;
 mod queue;
 mod retry;
+mod ticket;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,9 +24,10 @@ pub use explain::{NextPoll, NextPollReason};
 pub use pacer::Pacer;
 pub use queue::CredentialEvent;
 pub use retry::Retry;
+pub use ticket::{AfterCall, Call, EndedCall, Paging, Ticket, TicketId};
 
-use crate::api::{Continuation, Failure, FailureClass, Operation};
-use crate::clock::{Mono, Timestamp};
+use crate::api::{Failure, FailureClass, Operation};
+use crate::clock::Mono;
 use crate::job::Job;
 use crate::targets::{Budget, TargetDiff, Targets};
 use jobs::{JobIndex, JobTable};
@@ -43,67 +45,6 @@ pub enum Step {
     Call(Call),
     /// Make no call before this time, unless another call ends.
     Wait(Mono),
-}
-
-/// One API call to be made.
-#[derive(Debug)]
-pub struct Call {
-    /// Identifies the call when it has ended.
-    pub ticket: TicketId,
-    pub job: Job,
-    /// Present for every page of an answer except the first.
-    pub continuation: Option<Arc<Continuation>>,
-}
-
-/// Identifies a call in flight; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TicketId(u64);
-
-/// A call in flight. The schedule drops it when its job is no longer polled.
-#[derive(Debug)]
-pub struct Ticket {
-    pub job: Job,
-    /// Number of the attempt at this page, from 1.
-    pub attempt: u32,
-    /// API calls of the poll, this one included.
-    pub calls: u32,
-    /// When the first call of the poll was sent.
-    pub poll_began: Mono,
-    /// The page that this call continues.
-    pub paging: Option<Paging>,
-    sent_at: Mono,
-    /// When the job was due.
-    due_at: Mono,
-    /// Whether the call tests the budget's credentials; see [`probe`].
-    is_probe: bool,
-    index: JobIndex,
-    budget: usize,
-}
-
-/// The state of an answer in pages.
-#[derive(Clone, Debug)]
-pub struct Paging {
-    pub continuation: Arc<Continuation>,
-    /// When the first page was requested.
-    pub requested_at: Timestamp,
-}
-
-/// How a poll continues after one of its calls.
-#[derive(Debug)]
-pub enum AfterCall {
-    /// The poll is finished; its job waits for its next turn.
-    Finish,
-    /// The call is repeated after this wait.
-    Retry(Duration),
-    /// The next page is due at once.
-    NextPage(Paging),
-}
-
-/// A call that has ended.
-#[derive(Debug)]
-pub struct EndedCall {
-    pub ticket: Ticket,
-    pub event: Option<CredentialEvent>,
 }
 
 /// A change from one set of targets to another.

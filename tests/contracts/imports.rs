@@ -1,12 +1,12 @@
-//! Arrows between the rooms go one way. A room is a module at the top of the crate.
+//! Imports between the modules at the top of the crate go one way.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which rooms a room may import. `app` may import all and stands in nobody's list; so do `cli`,
+/// The modules that a module may import. `app` may import all and stands in no list; so do `cli`,
 /// but for `app`, and `main`.
-const ROOMS: &[(&str, &[&str])] = &[
+const MODULES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("health", &["clock"]),
     ("identity", &[]),
@@ -124,7 +124,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Crates that stay in some rooms: a path's beginning, and where it may stand.
+/// Crates that stay in some modules: a path's beginning, and where it may stand.
 const CRATES: &[(&str, &[&str])] = &[
     ("aws_config", &["aws/"]),
     ("aws_credential_types", &["aws/"]),
@@ -246,7 +246,7 @@ fn sources_below(directory: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn room(file: &str) -> &str {
+fn module(file: &str) -> &str {
     file.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
@@ -265,18 +265,18 @@ fn imported(code: &str) -> Vec<&str> {
 }
 
 #[test]
-fn rooms_import_only_whom_they_may() {
+fn modules_import_only_what_they_may() {
     let sources = sources();
     let mut wrong = Vec::new();
     for (file, code) in &sources {
-        let from = room(file);
+        let from = module(file);
         if ["lib", "main"].contains(&from) {
             continue;
         }
-        let (_, allowed) = ROOMS
+        let (_, allowed) = MODULES
             .iter()
             .find(|(name, _)| *name == from)
-            .unwrap_or_else(|| panic!("{file} is in no room"));
+            .unwrap_or_else(|| panic!("{file} is in no module"));
         for to in imported(code).into_iter().filter(|to| *to != from) {
             if !allowed.contains(&to) {
                 wrong.push(format!("{file} imports {to}"));
@@ -284,10 +284,10 @@ fn rooms_import_only_whom_they_may() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    for (name, _) in ROOMS {
+    for (name, _) in MODULES {
         assert!(
-            sources.keys().any(|file| room(file) == *name),
-            "there is no room {name}"
+            sources.keys().any(|file| module(file) == *name),
+            "there is no module {name}"
         );
     }
 }
@@ -307,7 +307,7 @@ fn paths(code: &str) -> Vec<&str> {
 }
 
 #[test]
-fn crates_stay_in_their_rooms() {
+fn crates_stay_in_their_modules() {
     let mut wrong = Vec::new();
     for (directory, crates) in [("src", CRATES), ("crates/exporter-web/src", WEB_CRATES)] {
         let sources = sources_below(directory);
@@ -328,7 +328,7 @@ fn crates_stay_in_their_rooms() {
 }
 
 #[test]
-fn what_decides_does_not_act() {
+fn pure_files_do_not_act() {
     let sources = sources();
     for pure in PURE {
         let files: Vec<_> = sources
@@ -358,14 +358,22 @@ fn what_decides_does_not_act() {
 
 #[test]
 fn files_stay_short_enough_to_be_read() {
-    let short = |directory: &str, most| {
-        for (file, _) in sources_below(directory) {
-            let lines = super::read(&format!("{directory}/{file}")).lines().count();
-            assert!(lines <= most, "{directory}/{file} has {lines} lines");
+    for file in super::tracked().iter().filter(|file| file.ends_with(".rs")) {
+        let lines = super::read(file).lines().count();
+        assert!(lines <= 400, "{file} has {lines} lines");
+    }
+}
+
+/// Comments keep to the width that rustfmt keeps code to.
+#[test]
+fn comments_have_at_most_100_characters() {
+    for file in super::tracked().iter().filter(|file| file.ends_with(".rs")) {
+        for (number, line) in (1..).zip(super::read(file).lines()) {
+            let is_comment = line.trim_start().starts_with("//");
+            assert!(
+                !is_comment || line.chars().count() <= 100,
+                "{file}:{number}"
+            );
         }
-    };
-    short("src", 560);
-    short("src/exposition/tests", 400);
-    short("crates/deflate/src", 400);
-    short("crates/exporter-web/src", 400);
+    }
 }

@@ -1,10 +1,6 @@
 //! Words that do not come back: archaic ones, and those that make people of machines.
 
 use std::path::Path;
-use std::process::Command;
-
-/// Whether Rust sources are read too.
-const RUST: bool = false;
 
 /// Endings of names of files that are read.
 const KINDS: &[&str] = &[
@@ -49,30 +45,7 @@ fn is_read(path: &str) -> bool {
     path != SELF
         && (KINDS.iter().any(|kind| path.ends_with(kind))
             || SCRIPTS.iter().any(|script| path.starts_with(script))
-            || RUST && path.ends_with(".rs"))
-}
-
-/// The files that git knows, but for those that are deleted and not yet committed.
-fn tracked() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let listed = Command::new("git")
-        .args([
-            // A checkout may be another user's.
-            "-c",
-            "safe.directory=*",
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
-        .current_dir(root)
-        .output()
-        .unwrap();
-    assert!(listed.status.success(), "{listed:?}");
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    let paths = listed.split_terminator('\0').map(str::to_owned);
-    paths.filter(|path| root.join(path).is_file()).collect()
+            || path.ends_with(".rs"))
 }
 
 /// Each word in lower case, and the line that it stands on.
@@ -117,7 +90,7 @@ fn lines_with(words: &[(usize, String)], phrase: &str) -> Vec<usize> {
 fn words_that_do_not_come_back() {
     let mut read = 0;
     let mut found = Vec::new();
-    for path in tracked().into_iter().filter(|path| is_read(path)) {
+    for path in super::tracked().into_iter().filter(|path| is_read(path)) {
         // What is no text has no words.
         let Ok(text) = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path))
         else {

@@ -109,7 +109,7 @@ fn the_readme_shows_the_policy_that_is_printed() {
 }
 
 #[test]
-fn what_is_wrong_is_told_as_ever() {
+fn problems_are_reported_as_ever() {
     let file = written("pools: []");
     for subcommand in ["plan", "iam-policy"] {
         let told = print(file.path(), &[subcommand]);

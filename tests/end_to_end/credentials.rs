@@ -201,7 +201,7 @@ fn no_key_at_all() {
 }
 
 #[test]
-fn a_credentials_provider_that_hangs_is_told_from_a_service_that_does() {
+fn a_credentials_provider_that_hangs_differs_from_a_service_that_does() {
     let (server, directory) = (
         Server::start(still_world(1, 1)),
         tempfile::tempdir().unwrap(),

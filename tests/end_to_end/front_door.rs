@@ -4,14 +4,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
 
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::long::parameter;
 use crate::pki::{Pki, tls};
 use crate::support::{Exporter, PASSWORD, command};
 
@@ -22,7 +19,7 @@ fn hash(password: &str) -> String {
         .to_string()
 }
 
-fn exporter(pki: &Pki, web_config: &str, flags: &[&str]) -> Exporter {
+pub(crate) fn exporter(pki: &Pki, web_config: &str, flags: &[&str]) -> Exporter {
     let file = pki.web_config(web_config);
     let mut command = command();
     command
@@ -33,13 +30,13 @@ fn exporter(pki: &Pki, web_config: &str, flags: &[&str]) -> Exporter {
 }
 
 /// An answer: its head in lower case, and its body.
-struct Answer {
+pub(crate) struct Answer {
     head: String,
     body: String,
 }
 
 impl Answer {
-    fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         self.head.split(' ').nth(1).unwrap().parse().unwrap()
     }
 }
@@ -78,7 +75,7 @@ fn plain(exporter: &Exporter, path: &str, login: Option<&str>) -> Answer {
     .unwrap()
 }
 
-fn trusting(pki: &Pki) -> Arc<ClientConfig> {
+pub(crate) fn trusting(pki: &Pki) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(pki.path("ca.crt")).unwrap())
@@ -91,7 +88,7 @@ fn trusting(pki: &Pki) -> Arc<ClientConfig> {
 }
 
 /// An answer over TLS, and the server's certificate.
-fn encrypted(
+pub(crate) fn encrypted(
     config: &Arc<ClientConfig>,
     address: &str,
     path: &str,
@@ -360,60 +357,4 @@ fn what_is_broken_or_asks_for_less_changes_nothing() {
     assert_eq!(value(&metrics().body, "last_reload_successful"), 0.0);
     pki.write("web.yaml", &good);
     assert_eq!(value(&metrics().body, "last_reload_successful"), 1.0);
-}
-
-#[test]
-fn certificates_rotate_under_load_and_nobody_notices() {
-    let rotations = parameter("ROTATIONS", 200) as usize;
-    let pki = Pki::new();
-    let exporter = exporter(&pki, &tls(""), &[]);
-    let (client, done, served) = (trusting(&pki), AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    let (answer, _) =
-                        encrypted(&client, &exporter.address, "/-/healthy", None).unwrap();
-                    assert_eq!(answer.status(), 200);
-                    served.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        for rotation in 0..rotations {
-            let (certificate, key) = pki.server();
-            if rotation % 2 == 0 {
-                // Half of the one, then half of the other: both are seen.
-                for (name, text) in [("server.crt", &certificate), ("server.key", &key)] {
-                    pki.write(name, &text[..text.len() / 2]);
-                    let before = served.load(Ordering::Relaxed);
-                    crate::support::eventually("a handshake", || {
-                        (served.load(Ordering::Relaxed) > before + 3).then_some(())
-                    });
-                    pki.write(name, text);
-                }
-            } else {
-                pki.replace("server.crt", &certificate);
-                pki.replace("server.key", &key);
-            }
-            let (_, seen) = encrypted(&client, &exporter.address, "/-/healthy", None).unwrap();
-            let written = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
-            assert_eq!(seen, written.to_vec(), "rotation {rotation}");
-        }
-        done.store(true, Ordering::Relaxed);
-    });
-    let failures = format!(
-        "{:?}",
-        exporter
-            .log()
-            .iter()
-            .filter(|line| line.contains("the old one stays in force"))
-            .count()
-    );
-    assert!(
-        failures.parse::<usize>().unwrap() >= rotations / 2,
-        "{failures} were seen half-written"
-    );
-    let served = served.load(Ordering::Relaxed);
-    assert!(served > rotations);
-    println!("{rotations} rotations, {failures} seen half-written, {served} requests served");
 }

@@ -84,7 +84,7 @@ fn a_hangup_takes_over_what_changed_and_keeps_the_rest() {
 }
 
 #[test]
-fn a_wrong_file_changes_nothing_and_is_told() {
+fn a_wrong_file_changes_nothing_and_is_reported() {
     let (server, directory) = (
         Server::start(still_world(1, 5)),
         tempfile::tempdir().unwrap(),

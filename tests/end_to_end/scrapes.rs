@@ -131,9 +131,9 @@ fn formats_and_codings() {
     }
 }
 
-/// HTTP/1.0 knows no chunks, so it is told the length; a connection that it wants kept stays.
+/// HTTP/1.0 has no chunks, so its answers carry a length. A connection that it wants kept stays.
 #[test]
-fn http_1_0_is_told_the_length() {
+fn http_1_0_gets_a_length() {
     let server = Server::start(still_world(1, 400));
     let exporter = Exporter::start(&configuration(
         "interval: 1s, rate_limit: 10000",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::{Exporter, Server, command, configuration, eventually, output, still_world};
 
-/// Hears what is told, line by line.
+/// Receives notifications, line by line.
 struct Manager {
     socket: UnixDatagram,
     directory: tempfile::TempDir,

@@ -162,7 +162,7 @@ fn a_socket_that_somebody_serves_is_taken() {
     assert!(socket.exists(), "somebody else's socket stays");
 }
 
-/// Newcomers take the place of whoever has been idle for longest.
+/// A new connection takes the place of the one that has been idle for longest.
 #[test]
 fn no_more_connections_than_allowed() {
     let server = Server::start(still_world(1, 1));

@@ -1,5 +1,5 @@
 //! OpenSSL and curl as clients over TLS, and a real Prometheus beside the exporter: its web server
-//! is the exporter-toolkit's, so whoever gets in there has to get in here.
+//! is the exporter-toolkit's, so a client that gets in there has to get in here.
 
 use std::process::{Child, Command, Stdio};
 

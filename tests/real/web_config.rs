@@ -156,7 +156,7 @@ const FILES: &[(&str, &str)] = &[
         "bcrypt hashes must start with '$', but hashedSecret started with 'x'",
     ),
     ("basic_auth_users: [alice]\n", "yaml"),
-    // The order of checks: whichever comes first is told.
+    // The order of checks: the first one that fails is reported.
     (
         "http_server_config: {headers: {X-Mine: 1}}\nbasic_auth_users: {alice: short}\n",
         r#"HTTP header "X-Mine""#,

@@ -12,18 +12,20 @@
     reason = "tests may, and clippy does not see that this is one"
 )]
 
+mod server;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use cognitosync_exporter::api::Usage;
-use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::simulator::{Life, Simulator, World, endpoint_url};
-use tokio_util::sync::CancellationToken;
+use cognitosync_exporter::simulator::{Life, World};
+
+pub use server::Server;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_cognitosync_exporter");
 pub const ACCESS_KEY: &str = "AKIDCANARYENVIRONMENT";
@@ -42,10 +44,10 @@ pub fn assert_no_secret(text: &str) {
     assert_eq!(
         text.matches(IDENTITIES).count(),
         labels,
-        "an identity's id is told: {text}"
+        "an identity's id leaks: {text}"
     );
     for secret in [ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, PASSWORD] {
-        assert!(!text.contains(secret), "a secret is told: {text}");
+        assert!(!text.contains(secret), "a secret leaks: {text}");
     }
 }
 
@@ -72,63 +74,6 @@ pub fn patiently<T>(times: u32, what: &str, mut look: impl FnMut() -> Option<T>)
         thread::sleep(LOOK_EVERY);
     }
     panic!("never happened: {what}");
-}
-
-/// A simulator that runs until dropped.
-pub struct Server {
-    pub simulator: Simulator,
-    pub url: String,
-    stop: CancellationToken,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Server {
-    pub fn start(world: World) -> Self {
-        Self::start_at(world, 0)
-    }
-
-    /// On a port of one's choice; 0 is any.
-    pub fn start_at(world: World, port: u16) -> Self {
-        let stop = CancellationToken::new();
-        let (ready, is_ready) = mpsc::channel();
-        let stopped = stop.clone();
-        let thread = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let (simulator, listener) = Simulator::bind_at(world, Clock::system(), port)
-                    .await
-                    .unwrap();
-                simulator.keep_call_log();
-                ready
-                    .send((simulator.clone(), endpoint_url(&listener).unwrap()))
-                    .unwrap();
-                simulator.run(listener, stopped).await;
-            });
-        });
-        let (simulator, url) = is_ready.recv().unwrap();
-        Self {
-            simulator,
-            url,
-            stop,
-            thread: Some(thread),
-        }
-    }
-
-    pub fn port(&self) -> u16 {
-        self.url.rsplit(':').next().unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
 }
 
 /// Ids of a made-up pool and its identities.

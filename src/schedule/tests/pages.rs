@@ -1,7 +1,8 @@
 //! Answers that come in pages.
 
 use super::*;
-use crate::api::{Answer, Usage};
+use crate::api::{Answer, Continuation, Usage};
+use crate::clock::Timestamp;
 
 fn page(token: &str, requested_at: Mono) -> Paging {
     let so_far = Answer::Identity(Usage::default());

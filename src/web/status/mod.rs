@@ -5,6 +5,7 @@ mod humanize;
 mod identity;
 mod model;
 mod page;
+mod pool;
 
 use std::sync::Arc;
 

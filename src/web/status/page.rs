@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
 use super::humanize::{Time, bytes, humanize_duration, humanize_key, percent};
-use super::model::{Counts, Status, TargetRef};
+use super::model::{Status, TargetRef};
+use super::pool::Counts;
 
 const STYLE: &str = include_str!("style.css");
 
