@@ -3,8 +3,8 @@
 //! A million ids with six values each make six million lines, each like the one before:
 //!
 //! ```text
-//! cognitosync_identity_datasets{identity_pool_id="us-east-1:7b6b…",identity_id="us-east-1:2a1f…"} 3
-//! |------------------------- prefix -----------------------------------------||-- id --||- tail --|
+//! cognitosync_identity_datasets{identity_pool_id="us-east-1:7b6b…",identity_id="us-east-1:2a1f"} 3
+//! |------------------------- prefix -----------------------------------------||-- id -||- tail --|
 //! ```
 //!
 //! A general compressor needs the text, and hashes each byte of it to find the repetitions. The
