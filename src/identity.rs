@@ -111,8 +111,8 @@ impl fmt::Debug for IdentityId<'_> {
     }
 }
 
-/// Converts the hex digits behind the colon to lower case. AWS's examples are in upper case, but its
-/// API accepts lower case only.
+/// Converts the hex digits behind the colon to lower case. AWS's examples are in upper case, but
+/// its API accepts lower case only.
 #[must_use]
 pub fn canonicalize(text: &str) -> Cow<'_, str> {
     match text.split_once(':') {

@@ -364,7 +364,7 @@ fn files_stay_short_enough_to_be_read() {
     }
 }
 
-/// Comments keep to the width that rustfmt keeps code to, but for rows of tables.
+/// Comments keep to the width that rustfmt keeps code to.
 #[test]
 fn comments_have_at_most_100_characters() {
     for file in super::tracked().iter().filter(|file| file.ends_with(".rs")) {

@@ -27,8 +27,8 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | `address`, `systemd`, `listener` | where to listen: TCP, unix sockets, sockets that systemd passes on |
-//! | `accept`, `slots` | the accept loop; how many connections may be open, and which one makes way |
+//! | `address`, `systemd`, `listener` | where to listen: TCP, unix sockets, systemd's sockets |
+//! | `accept`, `slots` | the accept loop; the limit of connections, and which one makes way |
 //! | `handshake` | TLS, with the certificate that is in force at the ClientHello |
 //! | `connection`, `stream` | HTTP/1.1 and HTTP/2 on one connection |
 //! | `deadline` | what a connection is doing, and until when |
