@@ -39,7 +39,7 @@ pub(super) struct ExplainRequest {
     pub(super) explained: oneshot::Sender<Vec<Option<NextPoll>>>,
 }
 
-/// Sends commands to a [`Poller`].
+/// Sends commands to a [`Poller`](super::Poller).
 #[derive(Clone)]
 pub struct PollerHandle {
     new_targets: mpsc::Sender<ReplaceTargets>,
