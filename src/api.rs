@@ -188,6 +188,8 @@ pub enum FailureClass {
     /// AWS accepted the credentials and answered; the same call will fail until the configuration,
     /// the policy or the target changes.
     Permanent,
+    /// AWS accepted the credentials, but the rate quota is used up. A later call may succeed.
+    Throttled,
     /// AWS accepted the credentials and answered; a later call may succeed.
     Transient,
     /// No usable answer was received, which implies nothing about credentials or quota. A later
@@ -251,7 +253,8 @@ impl Failure {
     pub fn class(self) -> FailureClass {
         match self {
             Self::AccessDenied | Self::NotFound | Self::InvalidParameter => FailureClass::Permanent,
-            Self::Throttled | Self::ServiceError => FailureClass::Transient,
+            Self::Throttled => FailureClass::Throttled,
+            Self::ServiceError => FailureClass::Transient,
             Self::Timeout | Self::Unreachable | Self::Malformed => FailureClass::NoAnswer,
             Self::Credentials => FailureClass::Credentials,
         }

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::api::Service;
 use crate::config::{Config, Series, show_duration};
 use crate::targets::Targets;
 
@@ -33,7 +34,7 @@ impl Display for CheckReport<'_> {
                 pool.identities.len(),
                 show_duration(settings.interval),
                 show_duration(settings.stale_after),
-                targets.budgets[pool.budget].label,
+                targets.budgets[pool.budget(Service::CognitoSync)].label,
             )?;
             if let Some(endpoint_url) = &settings.endpoint_url {
                 write!(f, " at {endpoint_url}")?;

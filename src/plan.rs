@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use crate::api::{PoolUsage, Usage};
+use crate::api::{Operation, PoolUsage, Usage};
 use crate::clock::{Mono, Timestamp};
 use crate::config::{Config, show_duration};
 use crate::exposition::{Blocks, Coding, Exposition, Format, too_many_samples};
@@ -178,18 +178,9 @@ impl Plan<'_> {
             config, targets, ..
         } = self;
         let limit = config.poll.rate_limit;
-        let pools: Vec<_> = targets
-            .pools
-            .iter()
-            .filter(|pool| pool.budget == index)
-            .collect();
-        let (needed, jobs) = (
-            targets.calls_per_second(index),
-            pools
-                .iter()
-                .map(|pool| pool.identities.len() + 1)
-                .sum::<usize>(),
-        );
+        let draws = |pool: &&Pool| pool.budget(Operation::DescribeIdentityUsage.service()) == index;
+        let pools: Vec<_> = targets.pools.iter().filter(draws).collect();
+        let (needed, jobs) = (targets.calls_per_second(index), targets.jobs(index));
         writeln!(
             f,
             "budget       {}: {} of {} calls a second; one sweep takes {} at the ceiling",

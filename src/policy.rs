@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::api::{Operation, Scope};
+use crate::api::{Operation, Scope, Service};
 use crate::targets::{Pool, Targets};
 
 /// The account part of an ARN when the account is unknown.
@@ -95,10 +95,11 @@ fn grant(
         .iter()
         .filter(is_polled_by_principal)
         .collect();
-    let arns = |suffix: &str| {
+    let arns = |operation: Operation| {
+        let (service, suffix) = (operation.service(), resource_suffix(operation));
         pools
             .iter()
-            .map(|pool| format!("{}{suffix}", pool_arn(pool, account)))
+            .map(|pool| format!("{}{suffix}", pool_arn(pool, service, account)))
             .collect()
     };
     let assumed = targets
@@ -110,7 +111,7 @@ fn grant(
     // A policy without `DescribeIdentityPoolUsage` only loses the pools' own gauges.
     let calls = operations.iter().map(|operation| {
         let action = format!("{}:{}", operation.service().as_str(), operation.as_str());
-        Statement::allow(sid(*operation), action, arns(resource_suffix(*operation)))
+        Statement::allow(sid(*operation), action, arns(*operation))
     });
     let assume = Statement::allow(
         "AssumeRoles",
@@ -157,7 +158,7 @@ fn role(pool: &Pool) -> Option<&str> {
 }
 
 /// Source: the service authorization reference of Cognito Sync.
-fn pool_arn(pool: &Pool, account: Option<&str>) -> String {
+fn pool_arn(pool: &Pool, service: Service, account: Option<&str>) -> String {
     let region = pool.id.region();
     let partition = match region {
         china if china.starts_with("cn-") => "aws-cn",
@@ -168,7 +169,8 @@ fn pool_arn(pool: &Pool, account: Option<&str>) -> String {
     let account_of_role = role(pool).and_then(|role| role.split(':').nth(4));
     let account = account_of_role.or(account).unwrap_or(ANY_ACCOUNT);
     format!(
-        "arn:{partition}:cognito-sync:{region}:{account}:identitypool/{}",
+        "arn:{partition}:{}:{region}:{account}:identitypool/{}",
+        service.as_str(),
         pool.id
     )
 }

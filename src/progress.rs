@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::api::Operation;
 use crate::clock::Mono;
 use crate::health::Heartbeat;
-use crate::targets::{Budget, Targets};
+use crate::targets::{Budget, Pool, Targets};
 
 /// The poller's present state. Only the poller writes it.
 #[derive(Debug)]
@@ -95,7 +96,8 @@ impl Progress {
 
 fn budgets(targets: &Targets, rate_limit: f64) -> Vec<BudgetProgress> {
     let budget = |(index, budget): (usize, &Budget)| {
-        let of_budget = targets.pools.iter().filter(|pool| pool.budget == index);
+        let draws = |pool: &&Pool| pool.budget(Operation::DescribeIdentityUsage.service()) == index;
+        let of_budget = targets.pools.iter().filter(draws);
         BudgetProgress {
             label: budget.label.clone(),
             identities: of_budget.map(|pool| pool.identities.len()).sum(),

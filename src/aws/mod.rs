@@ -35,6 +35,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 /// Idle connections are closed before AWS closes them (after about 20 s), so that no call finds a
 /// half-closed one.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Datasets in one page, as AWS's Android client has it. A dataset takes some 450 bytes of an
+/// answer at most, so a page stays far below the longest answer that is read.
+const MAX_DATASETS_OF_PAGE: i32 = 64;
 
 /// Creates clients over one HTTP client: one for each region, account, endpoint and timeout.
 pub struct Connector {
@@ -149,6 +152,7 @@ impl AwsApi {
             .list_datasets()
             .identity_pool_id(pool.as_str())
             .identity_id(identity.as_str())
+            .max_results(MAX_DATASETS_OF_PAGE)
             .set_next_token(page.map(|page| page.token.clone()));
         let output = call
             .send()

@@ -21,7 +21,8 @@ use thiserror::Error;
 
 use crate::config::is_loopback;
 
-/// The longest answer that is read, in bytes. One of `DescribeIdentityUsage` has about 250.
+/// The longest answer that is read, in bytes. One of `DescribeIdentityUsage` has about 250,
+/// a page of `ListDatasets` at most some 30,000.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// A signed request was about to leave the machine without TLS.

@@ -119,11 +119,11 @@ families! {
     API_DURATION: Histogram "cognitosync_exporter_api_request_duration_seconds" ["operation"]
         "Duration of API calls, failed ones included.";
     API_RATE_LIMIT: Gauge "cognitosync_exporter_api_rate_limit" ["budget"]
-        "Configured ceiling of API calls per second, for each account and region.";
+        "Configured ceiling of API calls per second, for each budget.";
     API_RATE: Gauge "cognitosync_exporter_api_rate" ["budget"]
-        "Present limit of API calls per second, for each account and region.";
+        "Present limit of API calls per second, for each budget.";
     API_CREDENTIALS_GOOD: Gauge "cognitosync_exporter_api_credentials_good" ["budget"]
-        "Whether AWS accepts the credentials, as far as is known, for each account and region. While 0, only a probe calls the API.";
+        "Whether AWS accepts the credentials, as far as is known, for each budget. While 0, only a probe calls the API.";
     POLLS: Counter "cognitosync_exporter_polls_total" []
         "Finished polls of identities, failed ones included.";
     POLL_FAILURES: Counter "cognitosync_exporter_poll_failures_total" ["reason"]
@@ -131,7 +131,7 @@ families! {
     POLL_LAG: Gauge "cognitosync_exporter_poll_lag_seconds" []
         "Delay of the most overdue poll.";
     SWEEP: Gauge "cognitosync_exporter_sweep_seconds" []
-        "Duration of polling every identity once at the present rate, in the slowest account and region.";
+        "Duration of polling every identity once at the present rate, in the slowest budget.";
     RELOAD_SUCCESSFUL: Gauge "cognitosync_exporter_config_last_reload_successful" []
         "Whether the last read of the configuration succeeded.";
     RELOAD_SUCCESS_TIME: Gauge "cognitosync_exporter_config_last_reload_success_timestamp_seconds" []

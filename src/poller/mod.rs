@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 pub use handle::{PollerGone, PollerHandle};
 
-use crate::api::{Api, Failure, Operation, Reply, Request};
+use crate::api::{Api, Failure, FailureClass, Operation, Reply, Request};
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
@@ -192,37 +192,43 @@ impl Poller {
         observer.called(job.operation, took, failure);
         // Without a ticket, the target is no longer polled.
         let Some(ticket) = ticket else { return };
-        let requested_at = ticket
-            .paging
-            .as_ref()
-            .map_or(requested_at, |paging| paging.requested_at);
+        let (pages, requested_at) = match &ticket.paging {
+            Some(paging) => (paging.pages, paging.requested_at),
+            None => (0, requested_at),
+        };
         let now = self.clock.now().mono;
         let (after, result) = match reply {
             Ok(Reply::More(continuation)) => {
                 let continuation = Arc::new(continuation);
-                (
-                    AfterCall::NextPage(Paging {
-                        continuation,
-                        requested_at,
-                    }),
-                    None,
-                )
+                let pages = pages + 1;
+                let paging = Paging {
+                    continuation,
+                    pages,
+                    requested_at,
+                };
+                (AfterCall::NextPage(paging), None)
             }
             Ok(Reply::Done(answer)) => (AfterCall::Finish, Some(Ok(answer))),
-            Err(failure) => match self
-                .retry
-                .wait(ticket.attempt, failure, self.jitter(ticket))
-            {
-                Some(wait) => (AfterCall::Retry(wait), None),
-                None => (AfterCall::Finish, Some(Err(failure))),
-            },
+            Err(failure) => {
+                // AWS accepted the target for the page before: its token has expired.
+                let expired = pages > 0 && failure.class() == FailureClass::Permanent;
+                let failure = if expired { Failure::Malformed } else { failure };
+                match self
+                    .retry
+                    .wait(ticket.attempt, failure, self.jitter(ticket))
+                {
+                    Some(wait) if expired => (AfterCall::Restart(wait), None),
+                    Some(wait) => (AfterCall::Retry(wait), None),
+                    None => (AfterCall::Finish, Some(Err(failure))),
+                }
+            }
         };
         let Some(EndedCall { ticket, event }) = self.schedule.end_call(id, failure, after, now)
         else {
             return;
         };
         if let Some(event) = event {
-            let budget = &self.targets.budgets[self.targets.pool(ticket.job.target).budget].label;
+            let budget = &self.targets.budgets[ticket.budget()].label;
             match event {
                 CredentialEvent::Refused => {
                     warn!(
@@ -306,7 +312,8 @@ fn check_reply(
     operation: Operation,
     ticket: Option<&Ticket>,
 ) -> Result<Reply, Failure> {
-    let pages = ticket.map_or(1, |ticket| ticket.calls);
+    let paging = ticket.and_then(|ticket| ticket.paging.as_ref());
+    let pages = paging.map_or(0, |paging| paging.pages) + 1;
     match &reply {
         Reply::Done(answer) if answer.is_to(operation) => Ok(reply),
         Reply::More(page) if page.so_far.is_to(operation) && pages < MAX_PAGES => Ok(reply),

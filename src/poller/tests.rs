@@ -358,3 +358,22 @@ async fn the_handle_explains_and_applies_targets_until_the_poller_ends() {
     assert_eq!(handle.explain(&new, &about).await, [None]);
     assert!(handle.apply_targets(old, source, settings).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_aws_rejects_restarts_the_list() {
+    // A first page, a rejected token, then a list of one page.
+    let expired = |number: usize| match number {
+        1 => three_pages(1),
+        2 => Err(Failure::InvalidParameter),
+        _ => success(number),
+    };
+    let source = Fake::new(Duration::ZERO, expired, Clock::anchored(0.0));
+    let (source, heard, _) = run("interval: 300s, rate_limit: 1000", 1, source, 300).await;
+    let polls = heard.polls.lock().unwrap();
+    assert!(
+        polls.iter().all(|poll| poll.failure().is_none()),
+        "{polls:?}"
+    );
+    let tokens = &source.seen.lock().unwrap().tokens;
+    assert_eq!(tokens[..3], [None, Some("1".to_owned()), None]);
+}

@@ -26,8 +26,6 @@ pub enum NextPollReason {
     Slowed(u32),
     /// This many attempts have failed; the next one waits.
     Retry(u32),
-    /// The answer comes in pages; the next page is due.
-    NextPage,
     /// The turn has passed, but this many other jobs of the budget have waited longer. The budget
     /// makes this many calls per second.
     Overdue(usize, f64),
@@ -100,8 +98,7 @@ impl Schedule {
     /// What determines the due time of a waiting job.
     fn due_reason(&self, index: super::JobIndex) -> NextPollReason {
         match (self.unfinished.get(&index), self.slowed.get(&index)) {
-            (Some(poll), _) if poll.attempts > 0 => NextPollReason::Retry(poll.attempts),
-            (Some(_), _) => NextPollReason::NextPage,
+            (Some(poll), _) => NextPollReason::Retry(poll.attempts),
             (None, Some(slowdown @ 2..)) => NextPollReason::Slowed(*slowdown),
             (None, _) => NextPollReason::Turn,
         }

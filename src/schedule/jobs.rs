@@ -48,7 +48,7 @@ impl JobTable {
                     operation: *operation,
                     pool: PoolIndex(index),
                     cadence: pool.settings.interval,
-                    budget: pool.budget,
+                    budget: pool.budget(operation.service()),
                 });
                 match operation.scope() {
                     Scope::Identity => {

@@ -126,7 +126,16 @@ impl Schedule {
         }
         let unfinished = std::mem::take(&mut self.unfinished).into_iter();
         let unfinished = unfinished
-            .filter_map(|(index, poll)| Some((moved(index)?, poll)))
+            .filter_map(|(index, poll)| {
+                // A token may mean nothing to another account or endpoint.
+                Some((
+                    moved(index)?,
+                    UnfinishedPoll {
+                        paging: None,
+                        ..poll
+                    },
+                ))
+            })
             .collect();
         let slowed = std::mem::take(&mut self.slowed).into_iter();
         let slowed = slowed
@@ -136,6 +145,7 @@ impl Schedule {
         let mut lost_probes = HashSet::new();
         let moved_ticket = |(id, mut ticket): (TicketId, Ticket)| {
             let old_budget = &old_budgets[ticket.budget];
+            ticket.targets_changed = true;
             let index = moved(ticket.index);
             if let Some(index) = index {
                 ticket.job = jobs.job(index);
@@ -210,6 +220,7 @@ impl Schedule {
             sent_at: now,
             due_at,
             is_probe,
+            targets_changed: false,
             index,
             budget,
         };
@@ -266,8 +277,21 @@ impl Schedule {
                 );
                 now + wait
             }
+            AfterCall::Restart(wait) => {
+                let paging = None;
+                self.unfinished.insert(
+                    index,
+                    UnfinishedPoll {
+                        attempts: attempt,
+                        calls,
+                        began,
+                        paging,
+                    },
+                );
+                now + wait
+            }
             AfterCall::NextPage(paging) => {
-                let paging = Some(paging);
+                let paging = Some(paging).filter(|_| !ticket.targets_changed);
                 self.unfinished.insert(
                     index,
                     UnfinishedPoll {
@@ -277,8 +301,9 @@ impl Schedule {
                         paging,
                     },
                 );
-                // The old due time puts the page first: its token expires soon.
-                ticket.due_at
+                // The old due time puts the page first, since its token expires soon. A probe is
+                // sent before it is due, its next page is not delayed until then.
+                ticket.due_at.min(now)
             }
             AfterCall::Finish => {
                 let delay = self.slowdown_delay(index, failure);
@@ -313,7 +338,12 @@ impl Schedule {
                 let slowdown = self.slowed.entry(index).or_insert(1);
                 *slowdown = (*slowdown * 2).min(max_slowdown);
             }
-            Some(FailureClass::Transient | FailureClass::NoAnswer | FailureClass::Credentials) => {}
+            Some(
+                FailureClass::Throttled
+                | FailureClass::Transient
+                | FailureClass::NoAnswer
+                | FailureClass::Credentials,
+            ) => {}
         }
         cadence * (self.slowed.get(&index).copied().unwrap_or(1) - 1)
     }

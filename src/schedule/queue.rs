@@ -146,18 +146,21 @@ impl BudgetQueue {
             is_probe,
             failure,
         } = end;
+        let class = failure.map(Failure::class);
         // Only an answer by AWS shows that it accepts the credentials and has quota left.
-        let answered = match failure.map(Failure::class) {
-            None | Some(FailureClass::Permanent | FailureClass::Transient) => true,
+        let answered = match class {
+            None | Some(FailureClass::Permanent | FailureClass::Transient) => {
+                self.pacer.on_answered();
+                true
+            }
+            Some(FailureClass::Throttled) => {
+                self.pacer.on_throttled(sent_at, now);
+                true
+            }
             Some(FailureClass::NoAnswer | FailureClass::Credentials) => false,
         };
-        match failure {
-            Some(Failure::Throttled) => self.pacer.on_throttled(sent_at, now),
-            _ if answered => self.pacer.on_answered(),
-            _ => {}
-        }
         match &mut self.probe {
-            None if failure == Some(Failure::Credentials) => {
+            None if class == Some(FailureClass::Credentials) => {
                 self.probe = Some(Probe::new(now));
                 Some(CredentialEvent::Refused)
             }

@@ -29,7 +29,7 @@ impl Retry {
     #[must_use]
     pub fn wait(&self, attempt: u32, failure: Failure, jitter: f64) -> Option<Duration> {
         let is_retryable = match failure.class() {
-            FailureClass::Transient | FailureClass::NoAnswer => true,
+            FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer => true,
             FailureClass::Permanent | FailureClass::Credentials => false,
         };
         if attempt >= self.max_attempts || !is_retryable {
@@ -78,7 +78,7 @@ mod tests {
             let again = Retry::new(3).wait(2, failure, 0.5).is_some();
             let is_retryable = matches!(
                 failure.class(),
-                FailureClass::Transient | FailureClass::NoAnswer
+                FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer
             );
             assert_eq!(again, is_retryable, "{failure:?}");
             assert_eq!(Retry::new(3).wait(3, failure, 0.5), None, "{failure:?}");

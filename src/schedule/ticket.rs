@@ -40,14 +40,27 @@ pub struct Ticket {
     pub(super) due_at: Mono,
     /// Whether the call tests the budget's credentials; see `probe`.
     pub(super) is_probe: bool,
+    /// Whether the targets changed after it was sent, so that its page cannot be continued.
+    pub(super) targets_changed: bool,
     pub(super) index: JobIndex,
     pub(super) budget: usize,
+}
+
+impl Ticket {
+    /// The position in [`Targets::budgets`](crate::targets::Targets::budgets) of the budget that
+    /// the call draws on.
+    #[must_use]
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
 }
 
 /// The state of an answer in pages.
 #[derive(Clone, Debug)]
 pub struct Paging {
     pub continuation: Arc<Continuation>,
+    /// The pages that have been received.
+    pub pages: u32,
     /// When the first page was requested.
     pub requested_at: Timestamp,
 }
@@ -59,6 +72,8 @@ pub enum AfterCall {
     Finish,
     /// The call is repeated after this wait.
     Retry(Duration),
+    /// The poll begins again with the first page, after this wait.
+    Restart(Duration),
     /// The next page is due at once.
     NextPage(Paging),
 }

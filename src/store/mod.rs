@@ -226,7 +226,8 @@ impl Store {
                 }
                 // Usage is not exported once access to it is denied.
                 Err(FailureClass::Permanent | FailureClass::Credentials) => *usage = None,
-                Err(FailureClass::Transient | FailureClass::NoAnswer) => {}
+                Err(FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer) => {
+                }
             }
             (targets, (before, *health))
         };

@@ -36,10 +36,24 @@ pub struct Pool {
     pub id: PoolId,
     /// Its settings.
     pub settings: PoolSettings,
-    /// The position in [`Targets::budgets`] of the budget for its calls.
-    pub budget: usize,
+    /// For each service of an operation, the position in [`Targets::budgets`].
+    budgets: Vec<(Service, usize)>,
     /// Its identities.
     pub identities: Identities,
+}
+
+impl Pool {
+    /// The position in [`Targets::budgets`] of the budget of this pool's calls to a service.
+    ///
+    /// # Panics
+    /// When no operation is of that service.
+    #[must_use]
+    pub fn budget(&self, service: Service) -> usize {
+        let budget = self.budgets.iter().find(|(known, _)| *known == service);
+        budget
+            .expect("a pool has a budget for each service of an operation")
+            .1
+    }
 }
 
 impl Index<PoolIndex> for Targets {
@@ -89,33 +103,54 @@ impl Targets {
     }
 
     fn add(&mut self, id: PoolId, settings: PoolSettings, identities: Identities) {
-        let own = Budget::new(&id, &settings, Service::CognitoSync);
-        let known = self.budgets.iter().position(|budget| *budget == own);
-        let budget = known.unwrap_or_else(|| {
-            self.budgets.push(own);
-            self.budgets.len() - 1
-        });
+        let mut budgets: Vec<(Service, usize)> = Vec::new();
+        for service in Operation::ALL.map(Operation::service) {
+            if budgets.iter().all(|(known, _)| *known != service) {
+                budgets.push((service, self.budget(Budget::new(&id, &settings, service))));
+            }
+        }
         self.pools.push(Pool {
             id,
             settings,
-            budget,
+            budgets,
             identities,
         });
     }
 
-    /// The calls per second that keep all intervals of a budget: one call of each operation about
-    /// each of its subjects in an interval.
-    #[must_use]
-    pub fn calls_per_second(&self, budget: usize) -> f64 {
-        let of_pool = |pool: &Pool| {
-            let subjects = Operation::POLLED.map(|operation| match operation.scope() {
+    /// The position of a budget, which is added if it is new.
+    fn budget(&mut self, budget: Budget) -> usize {
+        let known = self.budgets.iter().position(|known| *known == budget);
+        known.unwrap_or_else(|| {
+            self.budgets.push(budget);
+            self.budgets.len() - 1
+        })
+    }
+
+    /// The polled jobs of a budget, and the seconds between two polls of each: one job of each
+    /// operation about each of its subjects.
+    fn jobs_and_intervals(&self, budget: usize) -> impl Iterator<Item = (usize, f64)> {
+        self.pools.iter().map(move |pool| {
+            let jobs = Operation::POLLED.map(|operation| match operation.scope() {
+                _ if pool.budget(operation.service()) != budget => 0,
                 Scope::Identity => pool.identities.len(),
                 Scope::Pool => 1,
             });
-            subjects.iter().sum::<usize>() as f64 / pool.settings.interval.as_secs_f64()
-        };
-        let pools = self.pools.iter().filter(|pool| pool.budget == budget);
-        pools.map(of_pool).sum()
+            (jobs.iter().sum(), pool.settings.interval.as_secs_f64())
+        })
+    }
+
+    /// The number of polled jobs that draw on a budget.
+    #[must_use]
+    pub fn jobs(&self, budget: usize) -> usize {
+        self.jobs_and_intervals(budget).map(|(jobs, _)| jobs).sum()
+    }
+
+    /// The calls per second that keep all intervals of a budget, one call for each job.
+    #[must_use]
+    pub fn calls_per_second(&self, budget: usize) -> f64 {
+        self.jobs_and_intervals(budget)
+            .map(|(jobs, interval)| jobs as f64 / interval)
+            .sum()
     }
 
     /// The number of identities in all pools.

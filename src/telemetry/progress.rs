@@ -14,7 +14,9 @@ use crate::progress::{BudgetProgress, Progress};
 
 /// The families of the poller and its budgets, as of `now`.
 pub(super) fn families(progress: &Progress, now: Mono) -> [MetricFamily; 5] {
-    let budgets = progress.budgets();
+    let mut budgets = progress.budgets();
+    // As the prometheus crate orders samples, whatever the order of the pools.
+    budgets.sort_unstable_by(|a, b| a.label.cmp(&b.label));
     let of_budgets = |family: &Family, value: fn(&BudgetProgress) -> f64| {
         let metric = |budget: &BudgetProgress| gauge(family, &[&budget.label], value(budget));
         gauges(family, budgets.iter().map(metric).collect())
@@ -53,4 +55,22 @@ fn gauge(family: &Family, labels: &[&str], value: f64) -> Metric {
     gauge.set_value(value);
     metric.set_gauge(gauge);
     metric
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::targets::Targets;
+
+    #[test]
+    fn budgets_are_in_the_order_of_their_labels() {
+        let targets = Targets::for_tests(&[("us-east-1:0", 1), ("ap-east-1:0", 1)]);
+        let progress = Progress::new(Mono::START, &targets, 10.0);
+        let [rate_limit, ..] = families(&progress, Mono::START);
+        let labels = rate_limit
+            .get_metric()
+            .iter()
+            .map(|metric| metric.get_label()[0].value());
+        assert_eq!(labels.collect::<Vec<_>>(), ["ap-east-1", "us-east-1"]);
+    }
 }

@@ -36,10 +36,19 @@ fn code(path: &Path) -> String {
         .collect()
 }
 
-/// Every path that begins with `crate::`, `super::` or `self::`, grouped imports taken apart, as
-/// seen from the root.
-fn paths(module: &[String], code: &str) -> Vec<Vec<String>> {
+/// Every path that begins with `crate::`, `super::`, `self::` or one of the module's own
+/// submodules, grouped imports taken apart, as seen from the root.
+fn paths(module: &[String], code: &str, children: &[String]) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
+    for child in children {
+        for (at, _) in code.match_indices(&format!("use {child}::")) {
+            expand(
+                &code[at + "use ".len()..],
+                &mut vec!["self".to_owned()],
+                &mut paths,
+            );
+        }
+    }
     for keyword in ["crate::", "super::", "self::"] {
         for (at, _) in code.match_indices(keyword) {
             let before = code[..at].chars().next_back();
@@ -95,14 +104,38 @@ fn absolute(module: &[String], path: &[String]) -> Option<Vec<String>> {
 
 /// What each file needs of others, but for a module and those that it stands in.
 fn needs(modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
+    let children = |module: &[String]| -> Vec<String> {
+        let inside =
+            |other: &&Vec<String>| other.len() == module.len() + 1 && other.starts_with(module);
+        modules
+            .keys()
+            .filter(inside)
+            .filter_map(|child| child.last().cloned())
+            .collect()
+    };
+    // What a module imports from its submodules, by name: others take it from the module.
+    let mut passed_on = BTreeMap::new();
+    for (module, code) in modules {
+        for path in paths(module, code, &children(module)) {
+            if let Some((name, from)) = path.split_last()
+                && from.starts_with(module)
+                && modules.contains_key(from)
+            {
+                passed_on.insert([module, std::slice::from_ref(name)].concat(), from.to_vec());
+            }
+        }
+    }
     let file = |path: &[String]| {
+        if let Some(file) = passed_on.get(path) {
+            return Some(file.clone());
+        }
         (0..=path.len())
             .rev()
             .map(|len| path[..len].to_vec())
             .find(|at| modules.contains_key(at))
     };
     let needs = modules.iter().map(|(module, code)| {
-        let needed = paths(module, code)
+        let needed = paths(module, code, &children(module))
             .into_iter()
             .filter_map(|path| file(&path));
         // The root only lists modules.
@@ -177,6 +210,21 @@ fn a_circle_is_found_by_every_form_of_path() {
         let found = circle(&needs(&modules.into())).unwrap();
         assert_eq!(found, ["x::a", "x::b"], "{a} {b}");
     }
+    // By way of a module that passes a name on, or that only imports from its submodule.
+    let through = [
+        ("x", "pub use a::Thing;"),
+        ("x::a", "use super::b::Other;"),
+        ("x::b", "use super::Thing;"),
+    ];
+    let through = through.map(|(name, code)| (module(name), code.to_owned()));
+    assert_eq!(circle(&needs(&through.into())).unwrap(), ["x::a", "x::b"]);
+    let outside = [
+        ("x", "use a::Thing;"),
+        ("x::a", "use crate::y::Other;"),
+        ("y", "use crate::x;"),
+    ];
+    let outside = outside.map(|(name, code)| (module(name), code.to_owned()));
+    assert_eq!(circle(&needs(&outside.into())).unwrap(), ["x", "x::a", "y"]);
     let child = [
         ("x", "pub use self::a::Thing;"),
         ("x::a", "use super::Other;"),

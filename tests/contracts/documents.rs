@@ -1,6 +1,7 @@
 //! README and CHANGELOG tell what the code does.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use clap::CommandFactory;
 use cognitosync_exporter::cli::Cli;
@@ -80,26 +81,36 @@ fn the_changelog_begins_with_this_version() {
     );
 }
 
+/// The names in backticks that stand in the first column of the tables of a part of a document.
+fn first_column(part: &str) -> BTreeSet<String> {
+    let rows = part.lines().filter_map(|line| line.strip_prefix("| "));
+    let names = rows.flat_map(|row| row.split(" |").next().unwrap_or_default().split('`'));
+    names
+        .filter(|name| name.ends_with('/') || name.ends_with(".rs"))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn entries(directory: &str, prefix: &str) -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(root.join(directory)).unwrap();
+    let name = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        let end = if entry.path().is_dir() { "/" } else { "" };
+        format!("{prefix}{name}{end}")
+    };
+    entries.map(|entry| name(entry.unwrap())).collect()
+}
+
 #[test]
-fn architecture_names_every_module() {
+fn architecture_has_a_row_for_each_module_and_member() {
     let architecture = super::read("ARCHITECTURE.md");
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let name = if name.ends_with(".rs") {
-            name
-        } else {
-            format!("{name}/")
-        };
-        assert!(
-            architecture.contains(&name),
-            "ARCHITECTURE.md does not name src/{name}"
-        );
-    }
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/crates")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(
-            architecture.contains(&format!("`crates/{name}/`")),
-            "ARCHITECTURE.md does not name crates/{name}"
-        );
-    }
+    let (_, modules) = architecture.split_once("\n## Modules\n").unwrap();
+    let (modules, members) = modules.split_once("\nMembers of the workspace").unwrap();
+    let (members, _) = members.split_once("\n## ").unwrap();
+    // The directory beside a file holds its unit tests.
+    let mut in_src = entries("src", "");
+    in_src.remove("reload/");
+    assert_eq!(first_column(modules), in_src);
+    assert_eq!(first_column(members), entries("crates", "crates/"));
 }

@@ -12,6 +12,7 @@ mod dashboards;
 mod documents;
 mod example;
 mod imports;
+mod lengths;
 mod steps;
 mod words;
 

@@ -183,7 +183,10 @@ impl World {
 
     fn call(&mut self, call: Call) {
         let target = call.job.target;
-        let budget = self.targets.pool(target).budget;
+        let budget = self
+            .targets
+            .pool(target)
+            .budget(call.job.operation.service());
         self.outcome.calls += 1;
         assert!(
             self.asked_about.insert(target),

@@ -11,6 +11,7 @@ fn page(token: &str, requested_at: Mono) -> Paging {
         so_far,
     });
     Paging {
+        pages: 1,
         continuation,
         requested_at: Timestamp {
             mono: requested_at,
@@ -118,4 +119,61 @@ fn a_page_that_fails_is_requested_again() {
         None,
         "the next poll begins with the first page"
     );
+}
+
+#[test]
+fn the_next_page_of_a_probe_does_not_wait_for_the_jobs_turn() {
+    let targets = targets(&[0]);
+    let mut schedule = schedule(&targets, 10.0);
+    let call = |schedule: &mut Schedule, mut now: Mono| loop {
+        match schedule.next(now, UNLIMITED) {
+            Step::Call(call) => return (now, call),
+            Step::Wait(wake) => now = wake,
+        }
+    };
+    let (now, refused) = call(&mut schedule, Mono::START);
+    finish(&mut schedule, &refused, Some(Failure::Credentials), now);
+    let (now, probe) = call(&mut schedule, now);
+    assert!(schedule.ticket(probe.ticket).unwrap().is_probe);
+    let page = AfterCall::NextPage(page("a", now));
+    schedule.end_call(probe.ticket, None, page, now);
+    let (next, second) = call(&mut schedule, now);
+    assert_eq!(token(&second), Some("a"));
+    assert!(next.since(now) < Duration::from_secs(1), "{next:?}");
+}
+
+#[test]
+fn pages_end_when_the_targets_change() {
+    let targets = targets(&[0]);
+    let mut schedule = schedule(&targets, 1.0);
+    let at = |second: u32| seconds(100.0 + f64::from(second));
+    let call = |schedule: &mut Schedule, second| match schedule.next(at(second), UNLIMITED) {
+        Step::Call(call) => call,
+        Step::Wait(_) => panic!("it is overdue"),
+    };
+    let diff = &TargetDiff::new(&targets, &targets);
+    let change = TargetChange {
+        old: &targets,
+        new: &targets,
+        diff,
+    };
+    // Once with the next page waiting, once with the first page in flight.
+    let first = call(&mut schedule, 0);
+    schedule.end_call(
+        first.ticket,
+        None,
+        AfterCall::NextPage(page("a", at(0))),
+        at(0),
+    );
+    schedule.apply_targets(change, 1.0, at(0));
+    let second = call(&mut schedule, 1);
+    assert_eq!(token(&second), None);
+    schedule.apply_targets(change, 1.0, at(1));
+    schedule.end_call(
+        second.ticket,
+        None,
+        AfterCall::NextPage(page("b", at(1))),
+        at(1),
+    );
+    assert_eq!(token(&call(&mut schedule, 2)), None);
 }

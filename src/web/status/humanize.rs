@@ -5,6 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytesize::ByteSize;
 use serde::{Serialize, Serializer};
 
+use crate::api::Service;
 use crate::clock::{Mono, Timestamp};
 use crate::config::show_duration;
 use crate::job::Target;
@@ -104,9 +105,8 @@ impl NextCall {
             Some(NextPollReason::Overdue(ahead, rate)) => format!(
                 "it is overdue: {ahead} others have waited for longer, and the budget gives {rate:.1} calls per second"
             ),
-            Some(NextPollReason::NextPage) => "the next page of its answer is due".to_owned(),
             Some(NextPollReason::Credentials) => {
-                let budget = &targets.budgets[pool.budget].label;
+                let budget = &targets.budgets[pool.budget(Service::CognitoSync)].label;
                 format!(
                     "the credentials of budget {budget} are no good; only a probe asks until they are"
                 )
