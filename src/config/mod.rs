@@ -38,7 +38,8 @@ pub struct Config {
 pub struct PollSettings {
     /// Time limit of one API call, from connecting to the last byte.
     pub timeout: Duration,
-    /// API calls in one poll before the poll counts as failed, at least 1.
+    /// API calls for one answer, or for one page of it, before the poll counts as failed; at least
+    /// 1.
     pub attempts: u32,
     /// API calls per second: the ceiling of each budget.
     pub rate_limit: f64,

@@ -192,7 +192,7 @@ impl Page {
             .and_then(|size| size.parse().ok());
         Some(Self {
             first,
-            size: size.unwrap_or(max_size).clamp(1, max_size),
+            size: size.unwrap_or(max_size).clamp(1, max_size.max(1)),
         })
     }
 

@@ -118,6 +118,8 @@ pub mod service;
 pub use self::address::{Address, ParseAddressError};
 pub use self::connection_limit::connection_limit;
 pub use self::listener::{BindError, Listener};
+// For the fuzz target of the `Authorization` header only.
+#[doc(hidden)]
 pub use self::login::Credentials;
 pub use self::metrics::Metrics;
 pub use self::server::{Server, ServerBuilder};

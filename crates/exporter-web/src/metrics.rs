@@ -14,7 +14,8 @@ pub trait Metrics: Send + Sync + 'static {
     /// A request was rejected with 401 because it had no valid login.
     fn login_rejected(&self) {}
 
-    /// The web configuration was read: at start, and each time that its files changed. `valid` is
+    /// The web configuration was read: when the server is built, also without a file, and each time
+    /// that its files changed. `valid` is
     /// false when it could not be used, so that the previous one stays in force.
     fn web_config_read(&self, valid: bool) {
         let _ = valid;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::accept_connections;
@@ -90,14 +91,15 @@ impl ServerBuilder {
 
     /// Maximum open client connections across all listeners. When it is reached, an idle
     /// connection is closed: one that never sent a request, or else the longest idle. See
-    /// [`connection_limit`](crate::connection_limit) for what the process may have.
+    /// [`connection_limit`](crate::connection_limit) for what the process may have. At least 1.
     #[must_use]
     pub fn max_connections(mut self, max: usize) -> Self {
-        self.max_connections = max;
+        self.max_connections = max.clamp(1, Semaphore::MAX_PERMITS);
         self
     }
 
-    /// Paths that need no login, such as `/-/healthy`. The rate limit applies to them.
+    /// Paths that need no login, such as `/-/healthy`; a request's path must match exactly. The
+    /// rate limit applies to them.
     #[must_use]
     pub fn paths_without_login<P: Into<String>>(
         mut self,
