@@ -1,5 +1,6 @@
 //! Flags and subcommands, with names as in Prometheus.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
@@ -110,6 +111,15 @@ pub struct Web {
     #[arg(long = "web.max-connections", value_name = "NUMBER", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub max_connections: u32,
+
+    /// Maximum scrapes in progress, over all clients; 0 is no limit. Beyond it, scrapes get a 503.
+    #[arg(
+        long = "web.max-requests",
+        value_name = "NUMBER",
+        default_value_t = 40,
+        global = true
+    )]
+    pub max_requests: u32,
 }
 
 /// Options of the log.
@@ -128,12 +138,10 @@ impl Cli {
     /// Parses the arguments of the process. Exits with code 2 if they are wrong.
     #[must_use]
     pub fn parse_or_exit() -> Self {
-        let cli = Self::parse();
+        let cli = Self::try_parse().unwrap_or_else(|error| exit(&error));
         if let (Some(Command::Demo(_)), Some(_)) = (&cli.command, &cli.config_file) {
             let message = "demo uses a built-in configuration and takes no --config.file";
-            Self::command()
-                .error(ErrorKind::ArgumentConflict, message)
-                .exit();
+            exit(&Self::command().error(ErrorKind::ArgumentConflict, message));
         }
         cli
     }
@@ -143,6 +151,17 @@ impl Cli {
         self.config_file
             .as_deref()
             .unwrap_or(Path::new("config.yaml"))
+    }
+}
+
+/// Prints help, the version or an error, and exits: with 1 if there is no space for what was asked
+/// for. A reader that has gone had what it wanted.
+fn exit(error: &clap::Error) -> ! {
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    let is_lost = |error: io::Error| error.kind() != io::ErrorKind::BrokenPipe;
+    match error.exit_code() {
+        0 if printed.is_err_and(is_lost) => std::process::exit(1),
+        code => std::process::exit(code),
     }
 }
 

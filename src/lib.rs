@@ -10,6 +10,7 @@
     missing_docs,
     reason = "not a published library; names that explain themselves need none"
 )]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod app;
 pub mod cli;
@@ -43,5 +44,6 @@ pub mod health;
 pub mod identity;
 pub mod job;
 pub mod observation;
+pub mod panics;
 
 pub mod simulator;

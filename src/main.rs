@@ -1,6 +1,9 @@
 //! Flags, logging, build, run, exit code; nothing else.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::error::Error;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use cognitosync_exporter::check::CheckReport;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::loading::Loaded;
+use cognitosync_exporter::panics;
 use cognitosync_exporter::plan::Plan;
 use cognitosync_exporter::policy;
 use cognitosync_exporter::telemetry::logging;
@@ -42,23 +46,24 @@ enum Prepared {
 }
 
 fn main() -> ExitCode {
+    panics::report();
     let cli = Cli::parse_or_exit();
     let env_filter = std::env::var("RUST_LOG")
         .ok()
         .filter(|filter| !filter.is_empty());
-    if let Err(error) = logging::init(
-        cli.log.level,
-        cli.log.format,
-        env_filter.as_deref(),
-        std::io::stderr,
-    ) {
-        eprintln!("cannot log: {error}");
+    if let Err(error) = logging::init(cli.log.level, cli.log.format, env_filter.as_deref()) {
+        print_errors(&[format!("cannot log: {error}")]);
         return ExitCode::FAILURE;
     }
-    let (mode, web) = match prepare(cli) {
-        Prepared::Run(mode, web) => (mode, web),
-        Prepared::Done(code) => return code,
+    let code = match prepare(cli) {
+        Prepared::Run(mode, web) => run_to_end(mode, web),
+        Prepared::Done(code) => code,
     };
+    logging::flush();
+    code
+}
+
+fn run_to_end(mode: Mode, web: WebOptions) -> ExitCode {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let ended = runtime
         .enable_all()
@@ -82,6 +87,7 @@ fn main() -> ExitCode {
 /// Reads all configuration, before there are threads, and prints what was asked for instead of
 /// running.
 fn prepare(cli: Cli) -> Prepared {
+    let for_people = prints_instead_of_running(&cli) || io::stderr().is_terminal();
     let web_config = cli.web.config_file.as_deref().map(WebConfigFile::load);
     let mode = match cli.command {
         Some(Command::Demo(demo)) => Ok(Mode::Demo(demo)),
@@ -90,11 +96,14 @@ fn prepare(cli: Cli) -> Prepared {
     let (mode, web_config) = match (mode, web_config.transpose()) {
         (Ok(mode), Ok(web_config)) => (mode, web_config),
         (mode, web_config) => {
-            for problem in mode.err().into_iter().flatten() {
-                eprintln!("{problem}");
-            }
-            if let Err(error) = web_config {
-                eprintln!("{error}");
+            let problems = mode.err().into_iter().flatten();
+            let problems = problems.map(|problem| problem.to_string());
+            let web = web_config.err().map(|error| error.to_string());
+            let problems: Vec<_> = problems.chain(web).collect();
+            if for_people {
+                print_errors(&problems);
+            } else {
+                problems.iter().for_each(|problem| error!("{problem}"));
             }
             return Prepared::Done(INVALID_CONFIGURATION.into());
         }
@@ -103,11 +112,12 @@ fn prepare(cli: Cli) -> Prepared {
     if let Mode::Daemon(loaded) = &mode
         && let Some(report) = report(&cli, loaded, web_config.as_ref())
     {
-        for warning in warnings {
-            eprintln!("warning: {warning}");
-        }
-        print!("{report}");
-        return Prepared::Done(ExitCode::SUCCESS);
+        let warnings: Vec<_> = warnings
+            .iter()
+            .map(|warning| format!("warning: {warning}"))
+            .collect();
+        print_errors(&warnings);
+        return Prepared::Done(print(&report));
     }
     for warning in warnings {
         warn!("{warning}");
@@ -130,6 +140,35 @@ fn prepare(cli: Cli) -> Prepared {
             error!(%error, "cannot listen");
             Prepared::Done(ExitCode::FAILURE)
         }
+    }
+}
+
+/// Whether the flags ask for something on standard output, and for no daemon.
+fn prints_instead_of_running(cli: &Cli) -> bool {
+    cli.config_check || matches!(cli.command, Some(Command::Plan | Command::IamPolicy(_)))
+}
+
+/// Prints to standard output. A reader that has gone, such as `head`, had what it wanted.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            print_errors(&[format!("cannot write to standard output: {error}")]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints lines to standard error. The exit code tells the outcome if they cannot be written.
+fn print_errors(lines: &[String]) {
+    let mut stderr = io::stderr().lock();
+    for line in lines {
+        let _ = writeln!(stderr, "{line}");
     }
 }
 

@@ -147,6 +147,14 @@ PANELS = [
         (rate("web_auth_failures_total"), f"refused logins per second {INSTANCE}"),
     ),
     chart(
+        "Rejected, dropped, panicked",
+        "Per second: requests beyond the limits, log lines that were not written, and panics, each "
+        "of which is a bug.",
+        (rate("web_requests_rejected_total"), f"rejected: {{{{reason}}}} {INSTANCE}"),
+        (rate("log_lines_dropped_total"), f"log lines dropped {INSTANCE}"),
+        (rate("panics_total"), f"panics {INSTANCE}"),
+    ),
+    chart(
         "Memory",
         "Resident, of the exporter's process.",
         (with_build_info('process_resident_memory_bytes{job=~"$job"}'), INSTANCE),

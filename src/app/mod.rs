@@ -320,6 +320,7 @@ fn web_options(
         telemetry_path: flags.telemetry_path,
         web_config,
         max_connections: connection_limit(flags.max_connections, max_in_flight),
+        max_requests: flags.max_requests as usize,
         health_without_login: flags.health_without_login,
     }
 }

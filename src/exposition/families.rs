@@ -144,10 +144,16 @@ families! {
         "Open client connections.";
     WEB_AUTH_FAILURES: Counter "cognitosync_exporter_web_auth_failures_total" []
         "Requests rejected with 401.";
+    WEB_REQUESTS_REJECTED: Counter "cognitosync_exporter_web_requests_rejected_total" ["reason"]
+        "Requests rejected because too many scrapes were in progress (busy), and connections closed because too many were open (connections).";
     WEB_CONFIG_SUCCESSFUL: Gauge "cognitosync_exporter_web_config_last_reload_successful" []
         "Whether the last read of the web configuration succeeded; 1 without one.";
     WEB_CONFIG_FAILURES: Counter "cognitosync_exporter_web_config_reload_failures_total" []
         "Failed reads of the web configuration, after each of which the previous one stays in force.";
+    LOG_LINES_DROPPED: Counter "cognitosync_exporter_log_lines_dropped_total" []
+        "Log lines that were not written, because the log was not read fast enough or could not be written.";
+    PANICS: Counter "cognitosync_exporter_panics_total" []
+        "Panics, each of which is a bug that ended one call, request or reload, and is logged.";
 }
 
 /// The README's table of metrics, in Markdown.

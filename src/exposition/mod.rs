@@ -18,6 +18,7 @@ mod scrape;
 mod section;
 mod sections;
 mod selection;
+mod shared_snapshots;
 mod source;
 mod summary;
 mod text;
@@ -31,7 +32,7 @@ pub use source::{Families, Source};
 pub use summary::{GaugeHistogram, Summary, Utilization, nearest_limits};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
-use crate::clock::Timestamp;
+use crate::clock::{Mono, Timestamp};
 use crate::config::Series;
 use crate::job::IdentityIndex;
 use crate::store::{Snapshot, Store};
@@ -39,6 +40,7 @@ use crate::targets::{Pool, Targets};
 use encoded_ids::EncodedIds;
 use identity_family::IdentityFamily;
 use selection::Selection;
+use shared_snapshots::SharedSnapshots;
 
 /// More samples in one scrape cause a warning: Prometheus needs about 4 KB of memory for each
 /// series.
@@ -47,6 +49,7 @@ const MAX_USUAL_SAMPLES: usize = 1_000_000;
 /// Makes scrapes of a store.
 pub struct Exposition {
     store: Arc<Store>,
+    snapshots: Mutex<SharedSnapshots>,
     /// Those of the targets of the latest scrape.
     encoded_ids: Mutex<Option<Arc<EncodedIds>>>,
     last: Mutex<Option<Last>>,
@@ -65,6 +68,7 @@ impl Exposition {
     pub fn new(store: Arc<Store>) -> Self {
         Self {
             store,
+            snapshots: Mutex::default(),
             encoded_ids: Mutex::default(),
             last: Mutex::default(),
         }
@@ -75,7 +79,7 @@ impl Exposition {
     pub fn scrape(&self, now: Timestamp, format: Format, own: &impl Source) -> Scrape {
         let mut own_text = Vec::new();
         own.write(now, &mut Families::new(format, &mut own_text));
-        let (snapshot, encoded_ids) = self.snapshot();
+        let (snapshot, encoded_ids) = self.snapshot(now.mono);
         let had_series = self.had_series(&snapshot);
         let pools = snapshot.pools().zip(&had_series);
         let summaries: Arc<[_]> = pools
@@ -102,9 +106,9 @@ impl Exposition {
 
     /// A snapshot and the encoded ids of its targets. The snapshot is taken under the lock of the
     /// ids, so that ids of new targets are never replaced by those of old ones.
-    fn snapshot(&self) -> (Snapshot, Arc<EncodedIds>) {
+    fn snapshot(&self, now: Mono) -> (Arc<Snapshot>, Arc<EncodedIds>) {
         let mut kept = lock(&self.encoded_ids);
-        let snapshot = self.store.snapshot();
+        let snapshot = lock(&self.snapshots).get(now, self.store.snapshot());
         let encoded_ids = kept
             .take()
             .filter(|ids| ids.belong_to(&snapshot.targets))

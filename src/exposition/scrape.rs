@@ -14,7 +14,8 @@ use crate::store::{PoolView, Record, Snapshot};
 /// One scrape: everything as it was at one moment, and the format it is written in.
 #[derive(Clone, Debug)]
 pub struct Scrape {
-    pub(super) snapshot: Snapshot,
+    /// It may be shared with scrapes before, so it may be older than `now`.
+    pub(super) snapshot: Arc<Snapshot>,
     pub(super) now: Timestamp,
     pub(super) format: Format,
     /// One for each pool.

@@ -36,6 +36,10 @@ const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
 /// The most pages of one answer. A service that sends more is assumed to loop.
 const MAX_PAGES: u32 = 100;
 
+/// For this many times as long as an explanation took, no other is made: clients who ask for many
+/// take a twentieth of the loop's time.
+const EXPLAIN_PAUSE: u32 = 20;
+
 /// The task of a call panicked. That is a bug, and it ends the poller.
 #[derive(Debug, Error)]
 #[error("an API call panicked: {0}")]
@@ -65,6 +69,8 @@ pub struct Poller {
     progress: Arc<Progress>,
     calls: JoinSet<CallResult>,
     commands: Commands,
+    /// When the next explanation may be made.
+    explain_from: Mono,
 }
 
 /// An API call and its result.
@@ -106,6 +112,7 @@ impl Poller {
             retry: Retry::new(settings.attempts),
             calls: JoinSet::new(),
             commands,
+            explain_from: now,
             api,
             targets,
             clock,
@@ -126,6 +133,10 @@ impl Poller {
         loop {
             let now = self.clock.now().mono;
             let mut wake = now + MAX_SLEEP;
+            let may_explain = now >= self.explain_from;
+            if !may_explain {
+                wake = wake.min(self.explain_from);
+            }
             while self.calls.len() < self.settings.max_in_flight {
                 match self.schedule.next(now, self.settings.max_in_flight) {
                     Step::Call(call) => self.spawn_call(call),
@@ -143,7 +154,9 @@ impl Poller {
                 () = stop.cancelled() => return Ok(()),
                 Some(new) = self.commands.new_targets.recv() => self.apply_targets(new, &*observer),
                 Some(result) = self.calls.join_next() => self.end_call(result?, &*observer),
-                Some(request) = self.commands.explain.recv() => self.explain(request),
+                Some(request) = self.commands.explain.recv(), if may_explain => {
+                    self.explain(request);
+                }
                 () = self.clock.sleep_until(wake) => {}
             }
         }
@@ -281,7 +294,7 @@ impl Poller {
         let _ = applied.send(diff);
     }
 
-    fn explain(&self, request: ExplainRequest) {
+    fn explain(&mut self, request: ExplainRequest) {
         let ExplainRequest {
             all_targets,
             targets,
@@ -292,6 +305,8 @@ impl Poller {
         let targets = if is_current { &targets[..] } else { &[] };
         // The caller may have stopped waiting.
         let _ = explained.send(self.schedule.explain(targets, now));
+        let end = self.clock.now().mono;
+        self.explain_from = end + end.since(now) * EXPLAIN_PAUSE;
     }
 
     /// A number in 0..1 for the wait before a retry. It differs between targets, attempts and

@@ -1,10 +1,26 @@
 //! Logs: one line for each event, on standard error.
 
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
+use std::time::Duration;
+
 use clap::ValueEnum;
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use super::log_queue::LogQueue;
+
+/// The longest wait for the last lines when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The queue of the installed logger.
+static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,32 +56,114 @@ impl Level {
     }
 }
 
-/// Installs the logger, which writes to `writer`. `env_filter`, the value of `RUST_LOG`, overrides
-/// `level`.
+/// Installs the logger, which writes to standard error without ever blocking. `env_filter`, the
+/// value of `RUST_LOG`, overrides `level`.
 ///
 /// # Errors
 /// If `env_filter` is not a valid filter, or a logger is already installed.
-pub fn init<W>(
+pub fn init(
     level: Level,
     format: Format,
     env_filter: Option<&str>,
-    writer: W,
-) -> Result<(), Box<dyn std::error::Error>>
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
+) -> Result<(), Box<dyn std::error::Error>> {
     let filter = match env_filter {
         Some(env_filter) => EnvFilter::try_new(env_filter)?,
         None => EnvFilter::try_new(level.directives())?,
     };
+    let queue = LogQueue::new(io::stderr())?;
+    let lines = Lines {
+        queue: queue.clone(),
+        with_priority: stderr_is_the_journal(),
+    };
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         Format::Logfmt => registry
-            .with(tracing_logfmt::builder().layer().with_writer(writer))
+            .with(tracing_logfmt::builder().layer().with_writer(lines))
             .try_init()?,
         Format::Json => registry
-            .with(fmt::layer().json().flatten_event(true).with_writer(writer))
+            .with(fmt::layer().json().flatten_event(true).with_writer(lines))
             .try_init()?,
     }
+    // `try_init` succeeds once.
+    let _ = QUEUE.set(queue);
     Ok(())
+}
+
+/// Waits for the last lines, if the log is read.
+pub fn flush() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush(FLUSH_TIMEOUT);
+    }
+}
+
+/// The lines that were not written, because the log was not read or could not be written.
+#[must_use]
+pub fn lines_dropped() -> u64 {
+    QUEUE.get().map_or(0, LogQueue::dropped)
+}
+
+/// Whether systemd's journal reads standard error, by systemd.exec(5).
+fn stderr_is_the_journal() -> bool {
+    let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    let stderr = io::stderr().as_fd().try_clone_to_owned().map(File::from);
+    let Ok(stderr) = stderr.and_then(|stderr| stderr.metadata()) else {
+        return false;
+    };
+    named == format!("{}:{}", stderr.dev(), stderr.ino())
+}
+
+/// Makes writers of single lines.
+struct Lines {
+    queue: LogQueue,
+    /// Whether each line begins with its priority, as sd-daemon(3) has it.
+    with_priority: bool,
+}
+
+impl<'w> MakeWriter<'w> for Lines {
+    type Writer = Line<'w>;
+
+    fn make_writer(&'w self) -> Line<'w> {
+        Line {
+            queue: &self.queue,
+            prefix: "",
+        }
+    }
+
+    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Line<'w> {
+        Line {
+            queue: &self.queue,
+            prefix: if self.with_priority {
+                priority(*event.level())
+            } else {
+                ""
+            },
+        }
+    }
+}
+
+/// The priority of a line in syslog's terms.
+fn priority(level: tracing::Level) -> &'static str {
+    match level {
+        tracing::Level::ERROR => "<3>",
+        tracing::Level::WARN => "<4>",
+        tracing::Level::INFO => "<6>",
+        _ => "<7>",
+    }
+}
+
+/// Passes a line on to the queue. The formatter writes each line at once.
+struct Line<'w> {
+    queue: &'w LogQueue,
+    prefix: &'static str,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.queue.push([self.prefix.as_bytes(), line].concat());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,6 +1,8 @@
 //! The exporter's own metrics, in a registry of the prometheus crate, and its logs.
 
+mod by_hand;
 mod encode;
+mod log_queue;
 pub mod logging;
 mod progress;
 
@@ -18,13 +20,15 @@ use prometheus::{
 use crate::api::{Failure, Operation};
 use crate::clock::Timestamp;
 use crate::exposition::families::{
-    API_DURATION, API_FAILURES, API_REQUESTS, BUILD_INFO, Family, POLL_FAILURES, POLLS,
-    RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES, WEB_AUTH_FAILURES,
-    WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL, WEB_CONNECTIONS,
+    API_DURATION, API_FAILURES, API_REQUESTS, BUILD_INFO, Family, LOG_LINES_DROPPED, PANICS,
+    POLL_FAILURES, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES,
+    WEB_AUTH_FAILURES, WEB_CONFIG_FAILURES, WEB_CONFIG_SUCCESSFUL, WEB_CONNECTIONS,
+    WEB_REQUESTS_REJECTED,
 };
 use crate::exposition::{Families, Source};
 use crate::job::Target;
 use crate::observation::Observation;
+use crate::panics;
 use crate::progress::Progress;
 
 /// From an answer over loopback to one just before the timeout, in seconds.
@@ -33,6 +37,11 @@ const CALL_BUCKETS: [f64; 12] = [
 ];
 /// From a handful of identities to a million, in seconds.
 const RENDER_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Too many scrapes were in progress.
+const BUSY: &str = "busy";
+/// Too many connections were open.
+const CONNECTIONS: &str = "connections";
 
 /// The exporter's own metrics.
 pub struct Telemetry {
@@ -47,6 +56,7 @@ pub struct Telemetry {
     scrape_render: Histogram,
     web_connections: IntGauge,
     web_auth_failures: IntCounter,
+    web_requests_rejected: IntCounterVec,
     web_config_successful: IntGauge,
     web_config_failures: IntCounter,
     reload_successful: IntGauge,
@@ -72,6 +82,7 @@ impl Telemetry {
             scrape_render: metrics.histogram(&SCRAPE_RENDER, &RENDER_BUCKETS)?,
             web_connections: metrics.int_gauge(&WEB_CONNECTIONS)?,
             web_auth_failures: metrics.counter(&WEB_AUTH_FAILURES)?,
+            web_requests_rejected: metrics.counters(&WEB_REQUESTS_REJECTED)?,
             web_config_successful: metrics.int_gauge(&WEB_CONFIG_SUCCESSFUL)?,
             web_config_failures: metrics.counter(&WEB_CONFIG_FAILURES)?,
             reload_successful: metrics.int_gauge(&RELOAD_SUCCESSFUL)?,
@@ -84,6 +95,9 @@ impl Telemetry {
             .set(1);
         metrics.0.register(Box::new(ProcessCollector::for_self()))?;
         telemetry.reloaded(Some(config_read));
+        for reason in [BUSY, CONNECTIONS] {
+            telemetry.web_requests_rejected.with_label_values(&[reason]);
+        }
         for operation in Operation::ALL.map(Operation::as_str) {
             telemetry.api_requests.with_label_values(&[operation]);
             telemetry.api_duration.with_label_values(&[operation]);
@@ -154,12 +168,21 @@ impl Telemetry {
         self.scrapes.inc();
         self.scrape_render.observe(took.as_secs_f64());
     }
+
+    /// Counts a request that was answered with 503 because as many scrapes as are allowed were in
+    /// progress.
+    pub fn rejected_as_busy(&self) {
+        self.web_requests_rejected.with_label_values(&[BUSY]).inc();
+    }
 }
 
 impl Source for Telemetry {
     fn write(&self, now: Timestamp, families: &mut Families<'_>) {
         let mut gathered = self.registry.gather();
         gathered.extend(progress::families(&self.progress, now.mono));
+        gathered.push(by_hand::counter(&PANICS, panics::count()));
+        let dropped = logging::lines_dropped();
+        gathered.push(by_hand::counter(&LOG_LINES_DROPPED, dropped));
         // The order of the registry.
         gathered.sort_by(|a, b| a.name().cmp(b.name()));
         encode::encode(&gathered, families);

@@ -4,8 +4,9 @@
 //! Nothing is kept between scrapes, so a budget that a reload removes leaves no metric behind, and
 //! scrapes at the same time do not wait for each other.
 
-use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::MetricFamily;
 
+use super::by_hand::{gauge, gauges};
 use crate::clock::Mono;
 use crate::exposition::families::{
     API_CREDENTIALS_GOOD, API_RATE, API_RATE_LIMIT, Family, POLL_LAG, SWEEP,
@@ -31,30 +32,6 @@ pub(super) fn families(progress: &Progress, now: Mono) -> [MetricFamily; 5] {
         single(&POLL_LAG, progress.lag(now).as_secs_f64()),
         single(&SWEEP, progress.sweep_seconds()),
     ]
-}
-
-fn gauges(family: &Family, metrics: Vec<Metric>) -> MetricFamily {
-    let mut gauges = MetricFamily::default();
-    gauges.set_name(family.name.to_owned());
-    gauges.set_help(family.help.to_owned());
-    gauges.set_field_type(MetricType::GAUGE);
-    gauges.set_metric(metrics);
-    gauges
-}
-
-fn gauge(family: &Family, labels: &[&str], value: f64) -> Metric {
-    debug_assert_eq!(labels.len(), family.labels.len(), "{}", family.name);
-    let pair = |(name, value): (&&str, &&str)| {
-        let mut pair = LabelPair::default();
-        pair.set_name((*name).to_owned());
-        pair.set_value((*value).to_owned());
-        pair
-    };
-    let mut metric = Metric::from_label(family.labels.iter().zip(labels).map(pair).collect());
-    let mut gauge = Gauge::default();
-    gauge.set_value(value);
-    metric.set_gauge(gauge);
-    metric
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod management;
 pub mod negotiation;
+mod places;
 mod response;
 mod routes;
 mod scrape;

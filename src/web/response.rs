@@ -1,8 +1,8 @@
 //! Responses made of a status, a content type and a body.
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
-use warp::Reply;
 use warp::reply::Response;
 
 pub(super) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -16,9 +16,9 @@ pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {
 pub(super) fn response(
     status: StatusCode,
     content_type: HeaderValue,
-    body: impl Reply,
+    body: impl Into<Bytes>,
 ) -> Response {
-    let mut response = body.into_response();
+    let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     response

@@ -39,7 +39,7 @@ const ROUTES: [Route; 7] = [
     Route {
         pattern: Pattern::TelemetryPath,
         methods: READ,
-        handler: |state, head, _| Box::pin(ready(scrape::metrics(state, head))),
+        handler: |state, head, _| Box::pin(scrape::metrics(state, head)),
     },
     Route {
         pattern: Pattern::Exact("/"),

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use exporter_web::service::{Incoming, Service, TowerToHyperService, service_fn};
-use exporter_web::{Listener, WebConfigFile};
+use exporter_web::{Listener, Peer, WebConfigFile};
 use http::{HeaderMap, Method, Request, Version};
 use tokio::sync::mpsc;
 use warp::Filter;
 use warp::path::FullPath;
 use warp::reply::Response;
 
+use super::places::Places;
 use super::routes::respond;
-use super::state::{AppState, RequestHead};
+use super::state::{AppState, RequestHead, long_work};
 use super::status::cache::StatusCache;
 use crate::clock::Clock;
 use crate::exposition::Exposition;
@@ -55,6 +56,8 @@ pub struct Options {
     pub web_config: Option<WebConfigFile>,
     /// Maximum open client connections across all listeners.
     pub max_connections: usize,
+    /// Maximum scrapes in progress; 0 is no limit.
+    pub max_requests: usize,
     /// Whether health and readiness need no login.
     pub health_without_login: bool,
 }
@@ -65,6 +68,7 @@ impl Default for Options {
             telemetry_path: "/metrics".to_owned(),
             web_config: None,
             max_connections: 512,
+            max_requests: 40,
             health_without_login: false,
         }
     }
@@ -105,6 +109,8 @@ impl Server {
         let state = AppState {
             telemetry_path: options.telemetry_path,
             exposition: Exposition::new(Arc::clone(&store)),
+            places: Places::new(options.max_requests),
+            long_work: long_work(),
             store,
             telemetry,
             progress,
@@ -153,15 +159,17 @@ fn routes(
     let request = warp::method()
         .and(warp::path::full())
         .and(warp::header::headers_cloned())
+        .and(warp::ext::get())
         .and(warp::ext::get());
     let routes = request.then(
-        move |method: Method, path: FullPath, headers: HeaderMap, version: Version| {
+        move |method: Method, path: FullPath, headers: HeaderMap, version: Version, peer: Peer| {
             let state = Arc::clone(&state);
             let head = RequestHead {
                 method,
                 path: path.as_str().to_owned(),
                 headers,
                 version,
+                peer,
             };
             async move { respond(&state, &head).await }
         },

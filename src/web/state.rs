@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use exporter_web::Peer;
 use http::{HeaderMap, Method, Version};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
+use super::places::Places;
 use super::status::cache::StatusCache;
 use crate::clock::Clock;
-use crate::exposition::Exposition;
+use crate::exposition::{Blocks, Exposition};
 use crate::health::Watchdog;
 use crate::poller::PollerHandle;
 use crate::progress::Progress;
@@ -21,6 +23,11 @@ pub(super) struct AppState {
     pub(super) telemetry_path: String,
     pub(super) store: Arc<Store>,
     pub(super) exposition: Exposition,
+    pub(super) places: Places<Blocks>,
+    /// The turns of work that takes long: passes over all identities, and writing scrapes. Half of
+    /// the processors may be busy with it at a time, so that polls and other requests need not
+    /// wait.
+    pub(super) long_work: Arc<Semaphore>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) progress: Arc<Progress>,
     pub(super) poller: PollerHandle,
@@ -37,4 +44,18 @@ pub(super) struct RequestHead {
     pub(super) path: String,
     pub(super) headers: HeaderMap,
     pub(super) version: Version,
+    pub(super) peer: Peer,
+}
+
+impl RequestHead {
+    /// Whether the response has no body.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+}
+
+/// Turns of long work for half of the processors.
+pub(super) fn long_work() -> Arc<Semaphore> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Arc::new(Semaphore::new((processors / 2).max(1)))
 }

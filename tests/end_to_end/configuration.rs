@@ -77,9 +77,13 @@ fn a_wrong_configuration_keeps_the_daemon_from_starting() {
             .current_dir(fixture("wrong")),
     );
     assert_eq!(output.status.code(), Some(78));
-    assert_eq!(
-        stderr(&output),
-        "attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10\n"
+    let log = stderr(&output);
+    let problem =
+        r#"message="attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10""#;
+    assert_eq!(log.lines().count(), 1, "{log}");
+    assert!(
+        log.contains(" level=error ") && log.contains(problem),
+        "{log}"
     );
 }
 

@@ -14,6 +14,7 @@ mod pki;
 mod support;
 
 mod before_running;
+mod bounds;
 mod certificates;
 mod cognito;
 mod configuration;

@@ -122,6 +122,7 @@ pub use self::listener::{BindError, Listener};
 #[doc(hidden)]
 pub use self::login::Credentials;
 pub use self::metrics::Metrics;
+pub use self::peer::Peer;
 pub use self::server::{Server, ServerBuilder};
 pub use self::systemd::InheritedSocket;
 pub use self::web_config::{WebConfigError, WebConfigFile, WebConfigWarning};

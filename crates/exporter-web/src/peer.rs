@@ -3,18 +3,20 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The client that a request comes from. Clients on the same host are equal; all clients of unix
-/// sockets are one.
+/// sockets are one. Each request that a [`Server`](crate::Server) passes to its service has it
+/// among its extensions.
 ///
 /// IPv6 addresses are equal when their first 64 bits are, since one host may use all the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Peer(Option<IpAddr>);
+pub struct Peer(Option<IpAddr>);
 
 impl Peer {
     /// The client of a unix socket.
-    pub(crate) const LOCAL: Self = Self(None);
+    pub const LOCAL: Self = Self(None);
 
     /// The client at an address.
-    pub(crate) fn at(address: IpAddr) -> Self {
+    #[must_use]
+    pub fn at(address: IpAddr) -> Self {
         Self(Some(match address.to_canonical() {
             IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
             v4 => v4,

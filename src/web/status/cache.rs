@@ -1,9 +1,10 @@
 //! The status that was made last.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::model::Status;
@@ -15,7 +16,15 @@ const CACHE_TTL: Duration = Duration::from_secs(1);
 
 /// The status that was made last, and when.
 #[derive(Default)]
-pub(in crate::web) struct StatusCache(Mutex<Option<(Mono, Arc<Status>)>>);
+pub(in crate::web) struct StatusCache(Mutex<Option<(Mono, Arc<Made>)>>);
+
+/// A status with its two forms, each made once and shared by all clients, so that many clients that
+/// do not read take no more memory than one.
+pub(super) struct Made {
+    pub(super) status: Status,
+    pub(super) page: OnceLock<Bytes>,
+    pub(super) json: OnceLock<Bytes>,
+}
 
 impl StatusCache {
     /// The cached status if it is not older than [`CACHE_TTL`], or a new one. Requests that come
@@ -24,15 +33,19 @@ impl StatusCache {
         &self,
         clock: &Clock,
         make: impl Future<Output = Status>,
-    ) -> Arc<Status> {
+    ) -> Arc<Made> {
         let mut cache = self.0.lock().await;
-        if let Some((at, status)) = &*cache
+        if let Some((at, made)) = &*cache
             && clock.now().mono.since(*at) < CACHE_TTL
         {
-            return Arc::clone(status);
+            return Arc::clone(made);
         }
-        let status = Arc::new(make.await);
-        *cache = Some((clock.now().mono, Arc::clone(&status)));
-        status
+        let made = Arc::new(Made {
+            status: make.await,
+            page: OnceLock::new(),
+            json: OnceLock::new(),
+        });
+        *cache = Some((clock.now().mono, Arc::clone(&made)));
+        made
     }
 }

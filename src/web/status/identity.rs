@@ -13,6 +13,9 @@ use crate::schedule::NextPoll;
 use crate::store::{History, Snapshot};
 use crate::targets::Targets;
 
+/// The most polls that are shown, so that one response does not grow with the history.
+const MAX_POLLS: usize = 100;
+
 /// One identity in one pool.
 #[derive(Debug, Serialize)]
 pub(super) struct Explained {
@@ -29,7 +32,7 @@ pub(super) struct Explained {
     /// Absent when the last poll succeeded.
     failing: Option<Failing>,
     next: NextCall,
-    /// The polls in the history, the latest first.
+    /// The latest polls in the history, the last one first.
     last_polls: Vec<Polled>,
 }
 
@@ -91,7 +94,8 @@ impl Explained {
                     polls_in_a_row,
                     last: Time(last),
                 });
-        let polls = history.about(target).into_iter().map(|poll| Polled {
+        let polls = history.about(target).into_iter().take(MAX_POLLS);
+        let polls = polls.map(|poll| Polled {
             at: Time(poll.requested_at.unix),
             took_seconds: poll.took.as_secs_f64(),
             attempts: poll.calls,

@@ -17,17 +17,20 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use warp::reply::Response;
 
+use self::cache::Made;
 use self::identity::Explained;
 use self::model::{Sources, Status};
-use super::response::{HTML, JSON, response, text};
+use super::response::{HTML, JSON, response};
 use super::state::AppState;
 use crate::identity::{IdentityId, canonicalize};
 
 /// `/`
 pub(super) async fn page(state: &AppState) -> Response {
-    let status = status(state).await;
-    let page = page::render(&status, &state.telemetry_path);
-    let mut response = response(StatusCode::OK, HTML, page);
+    let made = status(state).await;
+    let page = made
+        .page
+        .get_or_init(|| page::render(&made.status, &state.telemetry_path).into());
+    let mut response = response(StatusCode::OK, HTML, page.clone());
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY.clone());
@@ -36,7 +39,9 @@ pub(super) async fn page(state: &AppState) -> Response {
 
 /// `/api/v1/status`
 pub(super) async fn json(state: &AppState) -> Response {
-    as_json(StatusCode::OK, &*status(state).await)
+    let made = status(state).await;
+    let json = made.json.get_or_init(|| to_json(&made.status).into());
+    with_page_headers(response(StatusCode::OK, JSON, json.clone()))
 }
 
 /// `/api/v1/identities/<id>`, with the id as it stands in the path.
@@ -76,7 +81,7 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
 }
 
 /// The present status, from the cache or new.
-async fn status(state: &AppState) -> Arc<Status> {
+async fn status(state: &AppState) -> Arc<Made> {
     state
         .status
         .get_or_make(&state.clock, make_status(state))
@@ -89,6 +94,7 @@ async fn make_status(state: &AppState) -> Status {
     drop(history);
     let about: Vec<_> = failures.iter().map(|poll| poll.job.target).collect();
     let next = state.poller.explain(&snapshot.targets, &about).await;
+    let _turn = state.long_work.acquire().await;
     let now = state.clock.now();
     let stalled = state.watchdog.stalled(now.mono);
     let progress = &state.progress;
@@ -114,10 +120,12 @@ fn refusal(status: StatusCode, error: &str) -> Response {
 }
 
 fn as_json(status: StatusCode, value: &impl Serialize) -> Response {
-    with_page_headers(match serde_json::to_string_pretty(value) {
-        Ok(json) => response(status, JSON, json + "\n"),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
-    })
+    with_page_headers(response(status, JSON, to_json(value)))
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    let json = serde_json::to_string_pretty(value);
+    json.expect("keys are strings, and no value fails to be written") + "\n"
 }
 
 /// Identities are personal: nothing may store a page or pass on its address.

@@ -1,0 +1,44 @@
+//! Families as the prometheus crate gathers them, made of values that no registry holds.
+
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
+
+use crate::exposition::families::Family;
+
+/// A family of gauges.
+pub(super) fn gauges(family: &Family, metrics: Vec<Metric>) -> MetricFamily {
+    of_type(MetricType::GAUGE, family, metrics)
+}
+
+/// One gauge of a family, with the values of its labels.
+pub(super) fn gauge(family: &Family, labels: &[&str], value: f64) -> Metric {
+    debug_assert_eq!(labels.len(), family.labels.len(), "{}", family.name);
+    let pair = |(name, value): (&&str, &&str)| {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).to_owned());
+        pair.set_value((*value).to_owned());
+        pair
+    };
+    let mut metric = Metric::from_label(family.labels.iter().zip(labels).map(pair).collect());
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    metric.set_gauge(gauge);
+    metric
+}
+
+/// A counter without labels.
+pub(super) fn counter(family: &Family, value: u64) -> MetricFamily {
+    let mut counter = Counter::default();
+    counter.set_value(value as f64);
+    let mut metric = Metric::default();
+    metric.set_counter(counter);
+    of_type(MetricType::COUNTER, family, vec![metric])
+}
+
+fn of_type(kind: MetricType, family: &Family, metrics: Vec<Metric>) -> MetricFamily {
+    let mut made = MetricFamily::default();
+    made.set_name(family.name.to_owned());
+    made.set_help(family.help.to_owned());
+    made.set_field_type(kind);
+    made.set_metric(metrics);
+    made
+}
