@@ -2,6 +2,7 @@
 
 mod encode;
 pub mod logging;
+mod process;
 mod progress;
 
 use std::sync::Arc;
@@ -9,7 +10,6 @@ use std::time::Duration;
 
 pub use prometheus::Error as RegisterError;
 use prometheus::core::Collector;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry,
@@ -38,6 +38,8 @@ const RENDER_BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1
 pub struct Telemetry {
     registry: Registry,
     progress: Arc<Progress>,
+    /// When the process started, in seconds since 1970, as far as it is known.
+    started: Option<f64>,
     api_requests: IntCounterVec,
     api_failures: IntCounterVec,
     api_duration: HistogramVec,
@@ -55,14 +57,16 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Registers all metrics. Counters start at 0 for each operation and failure reason.
-    /// `config_read` is the time when the configuration was read, in seconds since 1970.
+    /// `now` is the present time, in seconds since 1970, and counts as the time when the
+    /// configuration was read.
     ///
     /// # Errors
     /// If the prometheus crate rejects a family of the table, which is a bug.
-    pub fn new(progress: Arc<Progress>, config_read: f64) -> Result<Self, prometheus::Error> {
+    pub fn new(progress: Arc<Progress>, now: f64) -> Result<Self, prometheus::Error> {
         let metrics = Metrics(Registry::new());
         let telemetry = Self {
             progress,
+            started: process::started(now),
             api_requests: metrics.counters(&API_REQUESTS)?,
             api_failures: metrics.counters(&API_FAILURES)?,
             api_duration: metrics.histograms(&API_DURATION, &CALL_BUCKETS)?,
@@ -82,8 +86,7 @@ impl Telemetry {
             .int_gauges(&BUILD_INFO)?
             .with_label_values(&[VERSION, REVISION, RUSTC])
             .set(1);
-        metrics.0.register(Box::new(ProcessCollector::for_self()))?;
-        telemetry.reloaded(Some(config_read));
+        telemetry.reloaded(Some(now));
         for operation in Operation::ALL.map(Operation::as_str) {
             telemetry.api_requests.with_label_values(&[operation]);
             telemetry.api_duration.with_label_values(&[operation]);
@@ -159,6 +162,7 @@ impl Telemetry {
 impl Source for Telemetry {
     fn write(&self, now: Timestamp, families: &mut Families<'_>) {
         let mut gathered = self.registry.gather();
+        gathered.extend(process::families(self.started));
         gathered.extend(progress::families(&self.progress, now.mono));
         // The order of the registry.
         gathered.sort_by(|a, b| a.name().cmp(b.name()));
