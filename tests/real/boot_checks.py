@@ -52,6 +52,16 @@ class CognitoSync(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class StandIn(http.server.ThreadingHTTPServer):
+    """Serves CognitoSync on the port that the configuration names."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", STAND_IN), CognitoSync)
+
+    def handle_error(self, *_):
+        """Nothing: an exporter that is killed leaves its calls."""
+
+
 def configuration(identities):
     """Two pools, the second one with the keys of a profile in aws-config."""
     listed = ", ".join(f"'{IDENTITY}{number}'" for number in range(identities))
@@ -70,8 +80,7 @@ class Service:
 
     def __init__(self, machine):
         self.machine, self.run = machine, machine.run
-        stand_in = http.server.ThreadingHTTPServer(("127.0.0.1", STAND_IN), CognitoSync)
-        threading.Thread(target=stand_in.serve_forever, daemon=True).start()
+        threading.Thread(target=StandIn().serve_forever, daemon=True).start()
         keys = "aws_access_key_id={}\naws_secret_access_key=x\n".format
         checkout = machine.inside("/root/checkout")
         (checkout / "config.yaml").write_text(configuration(1))
