@@ -103,7 +103,7 @@ pub trait ReloadObserver: Send {
     fn started(&self, trigger: Trigger);
 
     /// A reload has finished. If it failed, the previous configuration stays in force.
-    fn finished(&self, trigger: Trigger, succeeded: bool);
+    fn finished(&self, trigger: Trigger, outcome: &Outcome);
 }
 
 /// The reload loop.
@@ -176,7 +176,7 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
                 Err(error)
             }
         };
-        self.observer.finished(trigger, outcome.is_ok());
+        self.observer.finished(trigger, &outcome);
         Ok(outcome)
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -43,10 +44,12 @@ fn notify(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Sends the status until `stop`, and watchdog notifications while no loop has stalled.
+/// Sends the status until `stop`, and watchdog notifications while no loop has stalled. The status
+/// includes why the last reload failed, as long as `reload_failure` says so.
 pub async fn report(
     watchdog: Watchdog,
     progress: Arc<Progress>,
+    mut reload_failure: watch::Receiver<Option<String>>,
     clock: Clock,
     stop: CancellationToken,
 ) {
@@ -64,12 +67,19 @@ pub async fn report(
             }
             None => {
                 let (lag, sweep) = (progress.lag(now).as_secs_f64(), progress.sweep_seconds());
-                let status = format!("polling; maximum lag {lag:.1} s, a sweep takes {sweep:.1} s");
+                let mut status =
+                    format!("polling; maximum lag {lag:.1} s, a sweep takes {sweep:.1} s");
+                if let Some(failure) = reload_failure.borrow_and_update().as_deref() {
+                    // A message is lines of its own.
+                    let failure = failure.replace(char::is_control, " ");
+                    status += &format!("; the last reload failed: {failure}");
+                }
                 notify(&[NotifyState::Status(&status), NotifyState::Watchdog]);
             }
         }
         tokio::select! {
             () = stop.cancelled() => return,
+            Ok(()) = reload_failure.changed() => {}
             () = clock.sleep_until(now + interval) => {}
         }
     }

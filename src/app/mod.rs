@@ -13,7 +13,7 @@ use std::time::Duration;
 use exporter_web::{BindError, InheritedSocket, Listener, WebConfigFile, connection_limit};
 use thiserror::Error as ThisError;
 use tokio::signal::unix::Signal;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -156,14 +156,13 @@ impl App {
         hangups: Option<Signal>,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let config_read = clock.now().unix;
         let listeners = listen(&web.flags, web.sockets).await?;
         let mut connector = Connector::new(credentials, clock.clone());
         let api = Arc::new(connector.connect(&targets, &config.poll).await);
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());
         let progress = Arc::clone(poller.progress());
-        let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), config_read)?);
+        let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), clock.now().unix)?);
         let heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
         let watchdog = watchdog(&progress, hangups.is_some().then_some(&heartbeat));
         let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
@@ -182,7 +181,8 @@ impl App {
         );
         let mut app = Self::empty();
         app.add_listeners(listeners, &server);
-        app.add_supervisor(watchdog, progress, clock.clone());
+        let (reload_failed, reload_failure) = watch::channel(None);
+        app.add_supervisor(watchdog, progress, reload_failure, clock.clone());
         let observers = Arc::new(Observers {
             store,
             telemetry: Arc::clone(&telemetry),
@@ -197,6 +197,7 @@ impl App {
                 apply: ApplyToPoller { connector, poller },
                 observer: ReportReloads {
                     telemetry,
+                    failure: reload_failed,
                     clock: clock.clone(),
                 },
                 heartbeat,
@@ -230,9 +231,15 @@ impl App {
         }
     }
 
-    fn add_supervisor(&mut self, watchdog: Watchdog, progress: Arc<Progress>, clock: Clock) {
+    fn add_supervisor(
+        &mut self,
+        watchdog: Watchdog,
+        progress: Arc<Progress>,
+        reload_failure: watch::Receiver<Option<String>>,
+        clock: Clock,
+    ) {
         self.add("supervisor".to_owned(), |stop| async move {
-            systemd::report(watchdog, progress, clock, stop).await;
+            systemd::report(watchdog, progress, reload_failure, clock, stop).await;
             Ok(())
         });
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::aws::Connector;
 use crate::clock::Clock;
 use crate::config::PollSettings;
@@ -9,7 +11,7 @@ use crate::discovery::Discovery;
 use crate::exposition;
 use crate::loading::Loader;
 use crate::poller::{PollerGone, PollerHandle};
-use crate::reload::{ApplyTargets, ReloadObserver, Trigger};
+use crate::reload::{ApplyTargets, Outcome, ReloadError, ReloadObserver, Trigger};
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
 use crate::telemetry::Telemetry;
@@ -46,6 +48,8 @@ impl ApplyTargets for ApplyToPoller {
 /// not reloads of the configuration.
 pub(super) struct ReportReloads {
     pub(super) telemetry: Arc<Telemetry>,
+    /// Why the last reload failed, if it did.
+    pub(super) failure: watch::Sender<Option<String>>,
     pub(super) clock: Clock,
 }
 
@@ -56,11 +60,24 @@ impl ReloadObserver for ReportReloads {
         }
     }
 
-    fn finished(&self, trigger: Trigger, succeeded: bool) {
+    fn finished(&self, trigger: Trigger, outcome: &Outcome) {
         if trigger != Trigger::Provider {
-            let success = succeeded.then(|| self.clock.now().unix);
+            let success = outcome.is_ok().then(|| self.clock.now().unix);
             self.telemetry.reloaded(success);
+            self.failure.send_replace(outcome.as_ref().err().map(short));
             systemd::ready();
         }
+    }
+}
+
+/// The first problem, and how many there are beside it.
+fn short(error: &ReloadError) -> String {
+    match error {
+        ReloadError::Invalid(problems) => match problems.as_slice() {
+            [problem] => problem.to_string(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+            [] => error.to_string(),
+        },
+        ReloadError::Panicked => error.to_string(),
     }
 }

@@ -87,7 +87,8 @@ impl ReloadObserver for Phases {
         self.0.lock().unwrap().push((trigger, None));
     }
 
-    fn finished(&self, trigger: Trigger, succeeded: bool) {
+    fn finished(&self, trigger: Trigger, outcome: &Outcome) {
+        let succeeded = outcome.is_ok();
         self.0.lock().unwrap().push((trigger, Some(succeeded)));
     }
 }

@@ -2,7 +2,21 @@
 
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-use crate::exposition::families::Family;
+use crate::exposition::families::{Family, Kind};
+
+/// A counter or gauge without labels.
+pub(super) fn single(family: &Family, value: f64) -> MetricFamily {
+    match family.kind {
+        Kind::Counter => {
+            let mut counter = Counter::default();
+            counter.set_value(value);
+            let mut metric = Metric::default();
+            metric.set_counter(counter);
+            of_type(MetricType::COUNTER, family, vec![metric])
+        }
+        _ => gauges(family, vec![gauge(family, &[], value)]),
+    }
+}
 
 /// A family of gauges.
 pub(super) fn gauges(family: &Family, metrics: Vec<Metric>) -> MetricFamily {
@@ -23,15 +37,6 @@ pub(super) fn gauge(family: &Family, labels: &[&str], value: f64) -> Metric {
     gauge.set_value(value);
     metric.set_gauge(gauge);
     metric
-}
-
-/// A counter without labels.
-pub(super) fn counter(family: &Family, value: u64) -> MetricFamily {
-    let mut counter = Counter::default();
-    counter.set_value(value as f64);
-    let mut metric = Metric::default();
-    metric.set_counter(counter);
-    of_type(MetricType::COUNTER, family, vec![metric])
 }
 
 fn of_type(kind: MetricType, family: &Family, metrics: Vec<Metric>) -> MetricFamily {

@@ -4,6 +4,7 @@ mod by_hand;
 mod encode;
 mod log_queue;
 pub mod logging;
+mod process;
 mod progress;
 
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use std::time::Duration;
 
 pub use prometheus::Error as RegisterError;
 use prometheus::core::Collector;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry,
@@ -47,6 +47,8 @@ const CONNECTIONS: &str = "connections";
 pub struct Telemetry {
     registry: Registry,
     progress: Arc<Progress>,
+    /// When the process started, in seconds since 1970, as far as it is known.
+    started: Option<f64>,
     api_requests: IntCounterVec,
     api_failures: IntCounterVec,
     api_duration: HistogramVec,
@@ -65,14 +67,16 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// Registers all metrics. Counters start at 0 for each operation and failure reason.
-    /// `config_read` is the time when the configuration was read, in seconds since 1970.
+    /// `now` is the present time, in seconds since 1970, and counts as the time when the
+    /// configuration was read.
     ///
     /// # Errors
     /// If the prometheus crate rejects a family of the table, which is a bug.
-    pub fn new(progress: Arc<Progress>, config_read: f64) -> Result<Self, prometheus::Error> {
+    pub fn new(progress: Arc<Progress>, now: f64) -> Result<Self, prometheus::Error> {
         let metrics = Metrics(Registry::new());
         let telemetry = Self {
             progress,
+            started: process::started(now),
             api_requests: metrics.counters(&API_REQUESTS)?,
             api_failures: metrics.counters(&API_FAILURES)?,
             api_duration: metrics.histograms(&API_DURATION, &CALL_BUCKETS)?,
@@ -93,8 +97,7 @@ impl Telemetry {
             .int_gauges(&BUILD_INFO)?
             .with_label_values(&[VERSION, REVISION, RUSTC])
             .set(1);
-        metrics.0.register(Box::new(ProcessCollector::for_self()))?;
-        telemetry.reloaded(Some(config_read));
+        telemetry.reloaded(Some(now));
         for reason in [BUSY, CONNECTIONS] {
             telemetry.web_requests_rejected.with_label_values(&[reason]);
         }
@@ -179,10 +182,11 @@ impl Telemetry {
 impl Source for Telemetry {
     fn write(&self, now: Timestamp, families: &mut Families<'_>) {
         let mut gathered = self.registry.gather();
+        gathered.extend(process::families(self.started));
         gathered.extend(progress::families(&self.progress, now.mono));
-        gathered.push(by_hand::counter(&PANICS, panics::count()));
-        let dropped = logging::lines_dropped();
-        gathered.push(by_hand::counter(&LOG_LINES_DROPPED, dropped));
+        gathered.push(by_hand::single(&PANICS, panics::count() as f64));
+        let dropped = logging::lines_dropped() as f64;
+        gathered.push(by_hand::single(&LOG_LINES_DROPPED, dropped));
         // The order of the registry.
         gathered.sort_by(|a, b| a.name().cmp(b.name()));
         encode::encode(&gathered, families);

@@ -6,7 +6,7 @@
 
 use prometheus::proto::MetricFamily;
 
-use super::by_hand::{gauge, gauges};
+use super::by_hand::{gauge, gauges, single};
 use crate::clock::Mono;
 use crate::exposition::families::{
     API_CREDENTIALS_GOOD, API_RATE, API_RATE_LIMIT, Family, POLL_LAG, SWEEP,
@@ -22,7 +22,6 @@ pub(super) fn families(progress: &Progress, now: Mono) -> [MetricFamily; 5] {
         let metric = |budget: &BudgetProgress| gauge(family, &[&budget.label], value(budget));
         gauges(family, budgets.iter().map(metric).collect())
     };
-    let single = |family, value| gauges(family, vec![gauge(family, &[], value)]);
     [
         of_budgets(&API_RATE_LIMIT, |budget| budget.limit),
         of_budgets(&API_RATE, |budget| budget.rate),

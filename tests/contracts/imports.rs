@@ -163,6 +163,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("backoff", &["schedule/retry.rs"]),
     ("glob", &["discovery/files.rs"]),
     ("prometheus", &["telemetry/"]),
+    ("procfs", &["telemetry/process.rs"]),
+    ("rustix", &["telemetry/process.rs"]),
     ("deflate", &["exposition/"]),
     ("clap", &["cli.rs", "main.rs", "telemetry/logging.rs"]),
 ];

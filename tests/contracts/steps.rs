@@ -33,10 +33,11 @@ fn the_workflow_runs_every_step_with_the_minimum_rust_version() {
     assert_eq!(run, steps());
     let minimum = env!("CARGO_PKG_RUST_VERSION");
     assert!(workflow.contains(&format!("rust: [{minimum}, \"1\"]")));
-    for image in workflow
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("container: rust:"))
-    {
+    for image in workflow.lines().filter_map(|line| {
+        let line = line.trim();
+        line.strip_prefix("container: rust:")
+            .or_else(|| line.strip_prefix("image: rust:"))
+    }) {
         let version = image.strip_suffix("-bookworm").unwrap();
         assert!(
             [minimum, "${{ matrix.rust }}"].contains(&version),

@@ -4,7 +4,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::support::{Exporter, Server, command, configuration, eventually, output, still_world};
+use crate::support::{
+    Exporter, Server, command, configuration, eventually, output, repository, still_world,
+};
 
 /// Receives notifications, line by line.
 struct Manager {
@@ -49,6 +51,11 @@ impl Manager {
             self.heard.drain(..=found).next_back()
         })
     }
+
+    /// Waits for a status of which this is true.
+    fn next_status(&mut self, is_it: impl Fn(&str) -> bool) {
+        assert!((0..300).any(|_| is_it(&self.next("STATUS="))));
+    }
 }
 
 #[test]
@@ -83,6 +90,18 @@ fn a_service_manager_hears_how_it_goes() {
         manager.next("MONOTONIC_USEC=");
         manager.next("READY=1");
     }
+    let wrong = "config.yaml:1:1: unknown field `nonsense`";
+    manager.next_status(|status| status.contains(wrong));
+    std::fs::copy(
+        repository().join("tests/fixtures/wrong/five-at-once.yaml"),
+        &file,
+    )
+    .unwrap();
+    exporter.signal("HUP");
+    manager.next_status(|status| !status.contains(wrong) && status.ends_with("(and 4 more)"));
+    std::fs::write(&file, configuration("interval: 3s", &server.url, 1, 10)).unwrap();
+    exporter.signal("HUP");
+    manager.next_status(|status| !status.contains("failed"));
     exporter.signal("TERM");
     manager.next("STOPPING=1");
     assert_eq!(exporter.wait().code(), Some(0));

@@ -1,0 +1,389 @@
+"""What tests/real/boot checks: the service on a booted machine, with a stand-in for Cognito Sync.
+
+Each check returns a remark for the report, or raises AssertionError.
+"""
+
+import contextlib
+import http.client
+import http.server
+import json
+import re
+import socket
+import threading
+import time
+
+from machine import ROOT, eventually
+
+UNIT = "cognitosync_exporter.service"
+SOCKET = "cognitosync_exporter.socket"
+ETC = "/etc/cognitosync_exporter"
+DEFAULTS = "/etc/default/cognitosync_exporter"
+DROP_IN = f"/run/systemd/system/{UNIT}.d"
+PORT, STAND_IN = 10520, 10521
+POOL = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c1"
+IDENTITY = "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e1"
+# The key of each file, which nobody but root can read.
+KEYS = {"aws-credentials": "AKIDOFCREDENTIALS", "aws-config": "AKIDOFCONFIG"}
+# systemd's "Starting ..." of a unit.
+STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
+
+
+class CognitoSync(http.server.BaseHTTPRequestHandler):
+    """Answers the two calls that the exporter makes, and notes by whose key they are signed."""
+
+    protocol_version = "HTTP/1.1"
+    keys = set()
+
+    def do_GET(self):
+        self.keys.update(re.findall(r"Credential=(\w+)/", self.headers["Authorization"] or ""))
+        ids = [part.replace("%3A", ":") for part in self.path.split("/")[2::2]]
+        usage = {"DataStorage": 1000, "LastModifiedDate": 1.7e9, "IdentityPoolId": ids[0]}
+        if len(ids) == 1:
+            body = {"IdentityPoolUsage": usage | {"SyncSessionsCount": 1}}
+        else:
+            body = {"IdentityUsage": usage | {"IdentityId": ids[1], "DatasetCount": 2}}
+        body = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class StandIn(http.server.ThreadingHTTPServer):
+    """Serves CognitoSync on the port that the configuration names."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", STAND_IN), CognitoSync)
+
+    def handle_error(self, *_):
+        """Nothing: an exporter that is killed leaves its calls."""
+
+
+def configuration(identities):
+    """Two pools, the second one with the keys of a profile in aws-config."""
+    listed = ", ".join(f"'{IDENTITY}{number}'" for number in range(identities))
+    pool = f"endpoint_url: http://127.0.0.1:{STAND_IN}, identities: [{listed}]"
+    return (
+        "poll: {interval: 1s, timeout: 3s, attempts: 1, rate_limit: 20}\n"
+        f"pools: [{{id: '{POOL}0', {pool}}}, {{id: '{POOL}1', profile: staging, {pool}}}]\n"
+    )
+
+
+WRONG = "nonsense: true\n"
+
+
+class Service:
+    """The service on a machine, installed by the README's commands."""
+
+    def __init__(self, machine):
+        self.machine, self.run = machine, machine.run
+        threading.Thread(target=StandIn().serve_forever, daemon=True).start()
+        keys = "aws_access_key_id={}\naws_secret_access_key=x\n".format
+        checkout = machine.inside("/root/checkout")
+        (checkout / "config.yaml").write_text(configuration(1))
+        (checkout / "aws-credentials").write_text("[default]\n" + keys(KEYS["aws-credentials"]))
+        (checkout / "aws-config").write_text("[profile staging]\n" + keys(KEYS["aws-config"]))
+        (checkout / "web.yaml").write_text(
+            "http_server_config: {headers: {X-Frame-Options: deny}}\n"
+        )
+        # Says so in plain words when the binary needs a newer glibc than the machine's.
+        self.run("target/release/cognitosync_exporter --version")
+        readme = (ROOT / "README.md").read_text().split("\n## As a service\n")[1]
+        self.run(readme.split("```sh\n")[1].split("```")[0])
+        self.has_usage(2)
+
+    def journal(self, options=""):
+        return self.machine.journal(f"-u {UNIT} -u {SOCKET} {options}")
+
+    def show(self, name, unit=UNIT):
+        return self.machine.show(unit, name)
+
+    def starts(self, since):
+        """The times when it was started, as far as after `since`, by the monotonic clock."""
+        lines = self.machine.journal(f"-o json -u {UNIT} MESSAGE_ID={STARTING}")
+        times = [int(json.loads(line)["__MONOTONIC_TIMESTAMP"]) / 1e6 for line in lines]
+        return [at for at in times if at > since]
+
+    def configure(self, text):
+        self.machine.write(f"{ETC}/config.yaml", text)
+
+    def mend(self):
+        """What the next check finds after one that failed."""
+        self.configure(configuration(2))
+        self.run(f"rm -rf {DEFAULTS} {DROP_IN}; systemctl daemon-reload; systemctl restart {UNIT}")
+
+    def samples(self):
+        """A scrape, by the names of the samples with their labels."""
+        samples = {}
+        for line in scrape().splitlines():
+            if not line.startswith("#"):
+                sample, value = line.rsplit(" ", 1)
+                samples[sample] = float(value)
+        return samples
+
+    def has_usage(self, identities):
+        """Waits until every identity has usage."""
+
+        def probe():
+            found = [name for name in self.samples() if "cognitosync_identity_up{" in name]
+            return len(found) == identities
+
+        eventually(f"usage of {identities} identities", probe)
+
+    def active(self):
+        return self.show("ActiveState") == "active"
+
+
+def answer(path="/metrics", seconds=90):
+    """Asks once, with a connection of its own; the response and its body."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=seconds)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers={"Connection": "close"})
+        response = connection.getresponse()
+        return response, response.read().decode()
+
+
+def scrape():
+    response, body = answer()
+    assert response.status == 200, f"a scrape is answered {response.status}"
+    return body
+
+
+class Clients:
+    """Scrapes without pause, each on a connection of its own, from entering to leaving."""
+
+    def __init__(self, number):
+        self.whole, self.failures, self.done = 0, [], threading.Event()
+        self.threads = [threading.Thread(target=self.ask) for _ in range(number)]
+
+    def ask(self):
+        while not self.done.is_set():
+            try:
+                scrape()
+                self.whole += 1
+            except (AssertionError, OSError, http.client.HTTPException) as error:
+                self.failures.append(error)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.done.set()
+        for thread in self.threads:
+            thread.join()
+
+    def refused(self):
+        return [error for error in self.failures if isinstance(error, ConnectionRefusedError)]
+
+
+def good_start(service):
+    for unit in [UNIT, SOCKET]:
+        assert service.show("ActiveState", unit) == "active"
+        assert service.show("UnitFileState", unit) == "enabled"
+        document = service.show("Documentation", unit).removeprefix("file:")
+        assert service.machine.inside(document).is_file(), document
+    assert service.show("NRestarts") == "0"
+    warnings = service.journal("-p warning")
+    warnings += [line for line in service.journal() if "level=warn" in line]
+    assert not warnings, warnings
+    return "active, enabled, no warning"
+
+
+def sandbox(service):
+    told = service.run(f"systemd-analyze security --no-pager {UNIT}").stdout
+    exposure = re.search(r"Overall exposure level .*: ([\d.]+)", told)[1]
+    promised = re.search(r"`systemd-analyze security` gives ([\d.]+)", README.read_text())[1]
+    assert exposure == promised, f"{exposure} in place of {promised}"
+    pid = service.show("MainPID")
+    status = service.machine.inside(f"/proc/{pid}/status").read_text()
+    for expected in [r"Uid:\t[1-9]", r"CapEff:\t0+\n", r"NoNewPrivs:\t1", r"Seccomp:\t2"]:
+        assert re.search(expected, status), expected
+    mounts = service.machine.inside(f"/proc/{pid}/mountinfo").read_text()
+    options = re.findall(r"^\S+ \S+ \S+ \S+ / (\S+)", mounts, re.M)[-1].split(",")
+    assert {"ro", "noexec"} <= set(options), options
+    # It may run itself and kill, and nothing else.
+    enter = f"nsenter --target {pid} --mount"
+    service.run(f"{enter} /usr/local/bin/cognitosync_exporter --version; {enter} kill -L")
+    refused = service.run(f"{enter} true", check=False)
+    assert "Permission denied" in refused.stderr, refused
+    return f"exposure {exposure}, noexec"
+
+
+def credentials(service):
+    eventually("both keys sign calls", lambda: set(KEYS.values()) == CognitoSync.keys)
+    modes = service.run(f"stat -c '%a %U' {ETC}/aws-c*").stdout.split("\n")
+    assert modes[:2] == ["600 root"] * 2, modes
+    good = {
+        name: value
+        for name, value in service.samples().items()
+        if name.startswith("cognitosync_exporter_api_credentials_good")
+    }
+    assert list(good.values()) == [1, 1], good
+    assert answer()[0].headers["X-Frame-Options"] == "deny", "web.yaml is not in force"
+    return "two keys and web.yaml, of files that are root's"
+
+
+def process_metrics(service):
+    started = float(service.show("ExecMainStartTimestamp").removeprefix("@"))
+    found = service.samples()["process_start_time_seconds"]
+    assert abs(found - started) < 2, f"{found}, started at {started}"
+    eventually(
+        "processor time in hundredths of a second",
+        lambda: service.samples()["process_cpu_seconds_total"] % 1,
+    )
+    return "start and processor time"
+
+
+def reload(service):
+    pid = service.show("MainPID")
+    service.configure(configuration(2))
+    service.run(f"systemctl reload {UNIT}")
+    service.has_usage(4)
+
+    service.configure(WRONG)
+    refused = service.run(f"systemctl reload {UNIT}", check=False)
+    assert refused.returncode, "a wrong configuration was reloaded"
+    assert any("nonsense" in line for line in service.journal()), "the journal has no reason"
+    service.has_usage(4)
+    # As the exporter itself does when it finds the changed file.
+    service.run(f"systemctl kill --kill-whom=main --signal=HUP {UNIT}")
+    eventually("the reason in the status", lambda: "nonsense" in service.show("StatusText"))
+    service.configure(configuration(2))
+    service.run(f"systemctl reload {UNIT}")
+    eventually("no reason in the status", lambda: "nonsense" not in service.show("StatusText"))
+    assert service.show("MainPID") == pid
+    return "the good one in force, the wrong one refused and explained"
+
+
+def flags(service):
+    service.machine.write(DEFAULTS, 'ARGS="--log.level=debug --log.format=json"\n')
+    service.run(f"systemctl restart {UNIT}")
+    pid = service.show("MainPID")
+    command = service.machine.inside(f"/proc/{pid}/cmdline").read_text().split("\0")
+    assert command[-3:-1] == ["--log.level=debug", "--log.format=json"], command
+    service.run(f"rm {DEFAULTS}; systemctl restart {UNIT}")
+    return "of /etc/default"
+
+
+def socket_under_load(service):
+    with Clients(4) as clients:
+        # More often than systemd's default limit of starts.
+        for _ in range(7):
+            service.run(f"systemctl restart {UNIT}")
+        assert not clients.failures, clients.failures
+        service.run(f"systemctl kill --kill-whom=main --signal=KILL {UNIT}")
+        whole = eventually("it was killed", lambda: not service.active() and clients.whole)
+        eventually("it is back", lambda: service.active() and clients.whole > whole)
+    assert not clients.refused(), clients.failures
+    assert service.show("ActiveState", SOCKET) == "active"
+    # Each client may have one answer cut off by SIGKILL.
+    assert len(clients.failures) <= 4, clients.failures
+    return f"{clients.whole} scrapes, 0 refused, {len(clients.failures)} cut off by SIGKILL"
+
+
+def watchdog(service):
+    service.run(f"mkdir {DROP_IN}; printf '[Service]\\nWatchdogSec=10s\\n' >{DROP_IN}/short.conf")
+    service.run(f"systemctl daemon-reload; systemctl restart {UNIT}")
+    restarts = int(service.show("NRestarts"))
+    service.run(f"systemctl kill --kill-whom=main --signal=STOP {UNIT}")
+    # This scrape waits in the queue of the process that does not run.
+    scrape()
+    assert int(service.show("NRestarts")) == restarts + 1
+    assert any("Watchdog timeout" in line for line in service.journal())
+    service.run(f"rm -r {DROP_IN}; systemctl daemon-reload; systemctl restart {UNIT}")
+    return "a stopped process is restarted, a scrape waits"
+
+
+def three_starts(service):
+    """Waits for three starts that fail, which are 5 s apart."""
+    began = time.monotonic()
+    service.run(f"systemctl restart {UNIT}", check=False)
+    eventually("three starts", lambda: len(service.starts(began)) >= 3)
+    starts = service.starts(began)
+    gaps = [later - sooner for sooner, later in zip(starts, starts[1:], strict=False)]
+    assert min(gaps) > 4.5, f"starts are {gaps} s apart"
+    assert service.show("ActiveState", SOCKET) == "active"
+
+
+def failure_with_clients(service):
+    service.configure(WRONG)
+    with Clients(4) as clients:
+        three_starts(service)
+        socket.create_connection(("127.0.0.1", PORT), timeout=5).close()
+        before = clients.whole
+        service.configure(configuration(2))
+        eventually("scrapes are answered again", lambda: clients.whole > before)
+        clients.done.set()
+    assert not clients.failures, clients.failures
+    service.has_usage(4)
+    return "starts 5 s apart, scrapes wait, the mended file heals it"
+
+
+def failure_without_clients(service):
+    service.machine.write(DEFAULTS, "ARGS=--no-such-flag\n")
+    three_starts(service)
+    service.run(f"rm {DEFAULTS}")
+    eventually("it is active again", service.active)
+    service.has_usage(4)
+    return "starts 5 s apart, the mended command line heals it"
+
+
+def stop(service):
+    held = [socket.create_connection(("127.0.0.1", PORT)) for _ in range(40)]
+    service.run(f"systemctl stop {UNIT}")
+    assert service.show("Result") == "success"
+    scrape()
+    assert service.active(), "a connection starts the stopped service"
+    service.run(f"systemctl stop {SOCKET} {UNIT}")
+    assert service.show("Result") == "success"
+    for connection in held:
+        connection.close()
+    try:
+        scrape()
+    except ConnectionRefusedError:
+        service.run(f"systemctl start {SOCKET} {UNIT}")
+        return "among clients that hold on; a connection starts it, with its socket stopped none"
+    raise AssertionError("the port is open without its socket")
+
+
+def reboot(service):
+    service.machine.reboot()
+    eventually("it is active", service.active)
+    service.has_usage(4)
+    return "it comes up"
+
+
+def priorities(service):
+    service.configure(WRONG)
+    service.run(f"systemctl kill --kill-whom=main --signal=HUP {UNIT}")
+    eventually("the reason in the status", lambda: "nonsense" in service.show("StatusText"))
+    service.configure(configuration(2))
+    eventually(
+        "it in journalctl -p warning",
+        lambda: any("reload failed" in line for line in service.journal("-p warning")),
+        10,
+    )
+    return "journalctl -p warning shows the exporter's own"
+
+
+README = ROOT / "README.md"
+CHECKS = [
+    good_start,
+    sandbox,
+    credentials,
+    process_metrics,
+    reload,
+    flags,
+    socket_under_load,
+    watchdog,
+    failure_with_clients,
+    failure_without_clients,
+    stop,
+    reboot,
+    priorities,
+]
