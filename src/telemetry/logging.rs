@@ -6,6 +6,14 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+/// Libraries log warnings only: their debug lines may hold secrets and ids. These modules of the
+/// SDK say at each load of credentials what our own lines say when it changes.
+const SILENCED: [&str; 3] = [
+    "aws_config::meta",
+    "aws_config::default_provider::endpoint_url",
+    "aws_runtime::env_config::source",
+];
+
 /// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
@@ -29,14 +37,17 @@ pub enum Format {
 }
 
 impl Level {
-    /// The filter for this level. Libraries log warnings only: their debug lines may hold secrets.
-    fn directives(self) -> &'static str {
-        match self {
+    /// The filter for this level.
+    fn directives(self) -> String {
+        let own = match self {
             Self::Debug => "warn,cognitosync_exporter=debug,exporter_web=debug",
             Self::Info => "warn,cognitosync_exporter=info,exporter_web=info",
             Self::Warn => "warn",
-            Self::Error => "error",
-        }
+            Self::Error => return "error".to_owned(),
+        };
+        SILENCED.iter().fold(own.to_owned(), |all, library| {
+            all + "," + library + "=error"
+        })
     }
 }
 
