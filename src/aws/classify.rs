@@ -26,8 +26,6 @@ where
             classify_response(response.status().as_u16(), code)
         }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Failure::Timeout,
-        // Ids and regions have been checked, so this is unexpected.
-        SdkError::ConstructionFailure(_) => Failure::InvalidParameter,
         _ if !was_sent => Failure::Configuration,
         _ => classify_no_response(error),
     }

@@ -135,20 +135,25 @@ async fn usable_keys(provider: &impl ProvideCredentials) -> Result<Keys, CallErr
             trimmed(&keys).map_err(|unusable| CallError::new(Failure::Credentials, unusable))
         }
         Err(error) => {
+            let mut cause = error_chain(&error);
             let failure = match error {
                 CredentialsError::InvalidConfiguration(_) => Failure::Configuration,
+                CredentialsError::CredentialsNotLoaded(_) => {
+                    cause.extend(FILE_VARIABLES.into_iter().filter_map(names_no_file));
+                    Failure::Credentials
+                }
                 _ => Failure::Credentials,
             };
-            let mut cause = error_chain(&error);
-            for variable in FILE_VARIABLES {
-                let file = std::env::var_os(variable).filter(|file| !file.is_empty());
-                if file.is_some_and(|file| !Path::new(&file).is_file()) {
-                    cause += &format!("; {variable} names no file");
-                }
-            }
             Err(CallError::new(failure, cause))
         }
     }
+}
+
+/// What to say of a variable that names a file where there is none.
+fn names_no_file(variable: &str) -> Option<String> {
+    let file = std::env::var_os(variable).filter(|file| !file.is_empty())?;
+    let is_missing = !Path::new(&file).is_file();
+    is_missing.then(|| format!("; {variable} names no file"))
 }
 
 /// The keys without white space at their ends, which base64 of secrets often has.

@@ -332,3 +332,22 @@ where
     };
     CallError::new(failure, cause)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_between_waits_is_caught() {
+        let whole = async {
+            tokio::task::yield_now().await;
+            7
+        };
+        assert_eq!(caught(whole).await, Some(7));
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("on purpose");
+        };
+        assert_eq!(caught(panics).await, None::<()>);
+    }
+}

@@ -1,19 +1,22 @@
 //! Texts that libraries make, as the log may hold them.
 
 use std::error::Error;
+use std::ops::RangeInclusive;
 
 /// The longest text of others in a log line, in characters.
 const MAX_CHARS: usize = 1_000;
 /// The longest error code in a log line, in characters. AWS's longest has some 40.
 const MAX_CODE_CHARS: usize = 100;
-/// The fewest hexadecimal digits in a run of them and hyphens that are taken for an id.
-const MIN_ID_DIGITS: usize = 24;
+/// As many hexadecimal digits, in a run of them and hyphens, are taken for an id, which has 32.
+/// Digests have more.
+const ID_DIGITS: RangeInclusive<usize> = 24..=36;
 /// What separates the parts of an id, plain or percent-encoded, once or twice.
 const COLONS: [&str; 5] = [":", "%3A", "%3a", "%253A", "%253a"];
 
 /// The causes of an error, outermost first, as [`redacted`] text.
 pub(super) fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let causes: Vec<_> = causes(error).map(ToString::to_string).collect();
+    let mut causes: Vec<_> = causes(error).map(ToString::to_string).collect();
+    causes.dedup();
     redacted(&causes.join(": "))
 }
 
@@ -99,7 +102,7 @@ fn without_long_hex(text: &str) -> String {
         let (before, run) = rest.split_at(start);
         let (run, behind) = run.split_at(run.find(|c| !is_hex(c)).unwrap_or(run.len()));
         let digits = run.chars().filter(char::is_ascii_hexdigit).count();
-        let is_id = digits >= MIN_ID_DIGITS;
+        let is_id = ID_DIGITS.contains(&digits);
         out.extend([before, if is_id { "<id>" } else { run }]);
         rest = behind;
     }
@@ -138,6 +141,10 @@ mod tests {
             (
                 "http://127.0.0.1:4566: refused".to_owned(),
                 "http://127.0.0.1:4566: refused",
+            ),
+            (
+                "read cache/f9bd89c67fef27fcb5df8d2e4b64eabe5bae45a4.json".to_owned(),
+                "read cache/f9bd89c67fef27fcb5df8d2e4b64eabe5bae45a4.json",
             ),
             ("status 403, 1-2-3".to_owned(), "status 403, 1-2-3"),
             (

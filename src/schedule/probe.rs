@@ -60,3 +60,44 @@ impl Probe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(seconds: u64) -> Mono {
+        Mono::START + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn another_refusal_is_a_change_and_no_answer_is_none() {
+        let mut probe = Probe::new(Failure::Credentials, after(0));
+        let mut fails = |refusal| probe.on_failed(refusal, after(0));
+        assert!(!fails(Some(Failure::Credentials)));
+        assert!(!fails(None));
+        assert!(fails(Some(Failure::Configuration)));
+        assert!(!fails(None));
+        assert!(!fails(Some(Failure::Configuration)));
+        assert!(fails(Some(Failure::Credentials)));
+    }
+
+    #[test]
+    fn new_targets_make_a_waiting_probe_due_and_leave_one_in_flight() {
+        let mut probe = Probe::new(Failure::Credentials, after(0));
+        for _ in 0..10 {
+            probe.on_failed(None, after(0));
+        }
+        assert_eq!(probe.ready_at(), after(300));
+        probe.on_targets_applied(after(20));
+        assert_eq!(probe.ready_at(), after(20));
+        probe.on_sent();
+        probe.on_targets_applied(after(21));
+        assert_eq!(probe.ready_at(), Mono::MAX);
+        probe.on_failed(None, after(22));
+        assert_eq!(
+            probe.ready_at(),
+            after(322),
+            "the wait is as long as before"
+        );
+    }
+}

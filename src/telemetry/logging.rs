@@ -6,13 +6,13 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Libraries log warnings only: their debug lines may hold secrets and ids. These modules of the
-/// SDK say at each load of credentials what our own lines say when it changes.
-const SILENCED: [&str; 3] = [
-    "aws_config::meta",
-    "aws_config::default_provider::endpoint_url",
-    "aws_runtime::env_config::source",
-];
+/// Libraries log warnings only: their debug lines may hold secrets and ids. At each load of
+/// credentials the SDK repeats what our own lines say when it changes, with all that the other side
+/// sent. Of its warnings only those on settings that it passes over, and on files that it cannot
+/// parse, are kept.
+const LIBRARIES: &str = "warn,aws_config=error,aws_config::default_provider=warn,\
+    aws_config::default_provider::endpoint_url=error,aws_config::provider_config=warn,\
+    aws_runtime=error";
 
 /// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,15 +39,12 @@ pub enum Format {
 impl Level {
     /// The filter for this level.
     fn directives(self) -> String {
-        let own = match self {
-            Self::Debug => "warn,cognitosync_exporter=debug,exporter_web=debug",
-            Self::Info => "warn,cognitosync_exporter=info,exporter_web=info",
-            Self::Warn => "warn",
-            Self::Error => return "error".to_owned(),
-        };
-        SILENCED.iter().fold(own.to_owned(), |all, library| {
-            all + "," + library + "=error"
-        })
+        match self {
+            Self::Debug => format!("{LIBRARIES},cognitosync_exporter=debug,exporter_web=debug"),
+            Self::Info => format!("{LIBRARIES},cognitosync_exporter=info,exporter_web=info"),
+            Self::Warn => LIBRARIES.to_owned(),
+            Self::Error => "error".to_owned(),
+        }
     }
 }
 

@@ -126,7 +126,7 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// Crates that stay in some modules: a path's beginning, and where it may stand.
 const CRATES: &[(&str, &[&str])] = &[
-    // The logger names modules of it in a filter.
+    // The logger's filter names modules of it.
     ("aws_config", &["aws/", "telemetry/logging.rs"]),
     ("aws_credential_types", &["aws/"]),
     ("aws_lc_rs", &["web/status/page.rs"]),

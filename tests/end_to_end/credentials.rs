@@ -309,3 +309,34 @@ fn an_endpoint_from_the_environment_is_held_to_https_too() {
         "{log}"
     );
 }
+
+#[test]
+fn a_session_of_aws_login() {
+    let (server, directory) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+    );
+    let profile = "[profile dev]\nlogin_session = arn:aws:iam::123456789012:user/u\n";
+    let file = directory.path().join("config");
+    std::fs::write(&file, profile).unwrap();
+    let session = "{\"accessToken\": {\"accessKeyId\": \"AKIDLOGIN\", \"secretAccessKey\": \
+        \"canary-login-secret\", \"sessionToken\": \"t\", \"accountId\": \"123456789012\", \
+        \"expiresAt\": \"2100-01-01T00:00:00Z\"}, \"tokenType\": \"aws_sigv4\", \"refreshToken\": \
+        \"r\", \"clientId\": \"arn:aws:signin:::devtools/same-device\", \"dpopKey\": \"k\"}";
+    // The SHA-256 of the session's name.
+    let name = "88929adfce05bf7ccf2ae7272cfbb0b23141302ba0339a173f53232e95660515.json";
+    std::fs::write(directory.path().join(name), session).unwrap();
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_SESSION_TOKEN", ""),
+        ("AWS_PROFILE", "dev"),
+        ("AWS_CONFIG_FILE", file.to_str().unwrap()),
+        (
+            "AWS_LOGIN_CACHE_DIRECTORY",
+            directory.path().to_str().unwrap(),
+        ),
+    ];
+    let _exporter = start(&server, directory.path(), "", &environment);
+    assert_eq!(signed_with(&server), "AKIDLOGIN");
+}
