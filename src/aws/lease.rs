@@ -18,6 +18,9 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 const RENEWAL_MARGIN: f64 = 300.0;
 /// A value that does not expire is loaded anew after this time, in seconds.
 const RENEWAL_INTERVAL: f64 = 900.0;
+/// The shortest time that a value is used, in seconds, whatever its expiry says. Where the clock of
+/// this machine or of a provider is wrong, the provider is not asked before each call.
+const MIN_USE: f64 = 5.0;
 /// The time between two loads while the value at hand is still good, in seconds.
 const RENEWAL_RETRY: f64 = 30.0;
 
@@ -108,8 +111,14 @@ impl<T: Clone + Send + 'static> Lease<T> {
             state.held = None;
         }
         if let Some(ended) = state.loads.try_join_next() {
-            // An error is remembered, and another load follows below if one is due.
-            let _ = self.end_load(&mut state, ended);
+            let known = self.last_error().clone();
+            if let Err(error) = self.end_load(&mut state, ended)
+                && known.as_ref() != Some(&error)
+            {
+                // Nobody waited for this load, so no call reports its error.
+                let (reason, cause) = (error.failure.as_str(), error.cause);
+                warn!(reason, cause, "loading credentials failed");
+            }
         }
         let now = self.clock.now().unix;
         let is_due = state.held.as_ref().is_none_or(|held| held.renew_at <= now);
@@ -152,11 +161,6 @@ impl<T: Clone + Send + 'static> Lease<T> {
             }
             Err(error) => {
                 if let Some(held) = state.held.as_mut().filter(|held| held.is_good(now)) {
-                    let (reason, cause) = (error.failure.as_str(), &error.cause);
-                    warn!(
-                        reason,
-                        cause, "credentials not renewed; those in use are still good"
-                    );
                     held.renew_at = now + RENEWAL_RETRY;
                 }
                 Err(error)
@@ -171,9 +175,10 @@ impl<T: Clone + Send + 'static> Lease<T> {
 }
 
 impl<T> Held<T> {
-    fn new(loaded: Loaded<T>, now: f64) -> Self {
+    fn new(mut loaded: Loaded<T>, now: f64) -> Self {
+        loaded.expires_at = loaded.expires_at.map(|at| at.max(now + MIN_USE));
         let renew_at = match loaded.expires_at {
-            Some(expires_at) => expires_at - RENEWAL_MARGIN.min((expires_at - now).max(0.0) / 2.0),
+            Some(expires_at) => expires_at - RENEWAL_MARGIN.min((expires_at - now) / 2.0),
             None => now + RENEWAL_INTERVAL,
         };
         Self { loaded, renew_at }
@@ -303,6 +308,17 @@ mod tests {
         assert_eq!(lease.get().await, Ok(1));
         pass(2).await;
         assert!(lease.get().await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_wrong_does_not_flood_the_provider() {
+        let (loads, lease) = lease(|number| (0, good(number, Some(-3_600.0))));
+        for _ in 0..600 {
+            assert!(lease.get().await.is_ok());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let loads = *loads.lock().unwrap();
+        assert!((12..=30).contains(&loads), "{loads} loads in a minute");
     }
 
     #[tokio::test(start_paused = true)]

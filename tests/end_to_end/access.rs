@@ -120,7 +120,7 @@ fn container(answer: &Arc<Mutex<String>>) -> String {
     url
 }
 
-/// Keys that have expired already, so that the provider is asked before each call.
+/// Keys that have expired already, so that the provider is asked every few seconds.
 fn keys(key: &str) -> String {
     format!(
         "{{\"AccessKeyId\":\"{key}\",\"SecretAccessKey\":\"s\",\"Token\":\"t\",\
