@@ -198,8 +198,8 @@ pub enum FailureClass {
     /// No usable answer was received, which implies nothing about credentials or quota. A later
     /// call may succeed.
     NoAnswer,
-    /// The credentials or the settings for AWS do not work, for any target of the budget.
-    Access,
+    /// It concerns the whole budget: its credentials or settings do not work, for any target.
+    Budget,
 }
 
 impl Failure {
@@ -262,7 +262,7 @@ impl Failure {
             Self::Throttled => FailureClass::Throttled,
             Self::ServiceError => FailureClass::Transient,
             Self::Timeout | Self::Unreachable | Self::Malformed => FailureClass::NoAnswer,
-            Self::Credentials | Self::Configuration => FailureClass::Access,
+            Self::Credentials | Self::Configuration => FailureClass::Budget,
         }
     }
 }

@@ -260,7 +260,7 @@ impl AwsApi {
             ))
         });
         if let Err(error) = &reply
-            && error.failure.class() == FailureClass::Access
+            && error.failure.class() == FailureClass::Budget
         {
             client.refuse();
         }

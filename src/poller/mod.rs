@@ -22,7 +22,7 @@ use crate::job::Job;
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
-    AccessEvent, AfterCall, Call, EndedCall, Paging, Retry, Schedule, Step, TargetChange, Ticket,
+    AfterCall, BudgetEvent, Call, EndedCall, Paging, Retry, Schedule, Step, TargetChange, Ticket,
     TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
@@ -239,19 +239,19 @@ impl Poller {
             let budget = &self.targets.budgets[ticket.budget()].label;
             let reason = failure.map(Failure::as_str);
             match event {
-                AccessEvent::Refused if failure == Some(Failure::Configuration) => {
+                BudgetEvent::Refused if failure == Some(Failure::Configuration) => {
                     warn!(
                         budget,
                         reason, cause, "the settings for AWS cannot work; only probes are sent"
                     );
                 }
-                AccessEvent::Refused => {
+                BudgetEvent::Refused => {
                     warn!(
                         budget,
                         reason, cause, "credentials unavailable or rejected; only probes are sent"
                     );
                 }
-                AccessEvent::Accepted => info!(budget, "credentials accepted again"),
+                BudgetEvent::Accepted => info!(budget, "credentials accepted again"),
             }
         }
         if let Some(result) = result {

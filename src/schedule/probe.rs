@@ -19,7 +19,7 @@ pub(super) struct Probe {
 
 impl Probe {
     /// Starts after a call failed with a failure of
-    /// [`FailureClass::Access`](crate::api::FailureClass::Access). The first probe is due in 5 s.
+    /// [`FailureClass::Budget`](crate::api::FailureClass::Budget). The first probe is due in 5 s.
     pub(super) fn new(refusal: Failure, now: Mono) -> Self {
         Self {
             refusal,

@@ -11,7 +11,7 @@ use crate::clock::Mono;
 
 /// A change in whether a budget's calls can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessEvent {
+pub enum BudgetEvent {
     /// The credentials or the settings do not work. From now on only probes are sent. It happens
     /// again when the failure becomes another one.
     Refused,
@@ -142,7 +142,7 @@ impl BudgetQueue {
     }
 
     /// Updates the rate and the state of the credentials after a call.
-    pub(super) fn on_call_end(&mut self, end: CallEnd, now: Mono) -> Option<AccessEvent> {
+    pub(super) fn on_call_end(&mut self, end: CallEnd, now: Mono) -> Option<BudgetEvent> {
         self.in_flight -= 1;
         let CallEnd {
             sent_at,
@@ -160,21 +160,21 @@ impl BudgetQueue {
                 self.pacer.on_throttled(sent_at, now);
                 true
             }
-            Some(FailureClass::NoAnswer | FailureClass::Access) => false,
+            Some(FailureClass::NoAnswer | FailureClass::Budget) => false,
         };
-        let refusal = failure.filter(|failure| failure.class() == FailureClass::Access);
+        let refusal = failure.filter(|failure| failure.class() == FailureClass::Budget);
         match &mut self.probe {
             None => refusal.map(|refusal| {
                 self.probe = Some(Probe::new(refusal, now));
-                AccessEvent::Refused
+                BudgetEvent::Refused
             }),
             Some(_) if is_probe && answered => {
                 self.probe = None;
-                Some(AccessEvent::Accepted)
+                Some(BudgetEvent::Accepted)
             }
             Some(probe) if is_probe => {
                 let changed = probe.on_failed(refusal, now);
-                changed.then_some(AccessEvent::Refused)
+                changed.then_some(BudgetEvent::Refused)
             }
             // Calls that were in flight when the credentials stopped working change nothing.
             _ => None,

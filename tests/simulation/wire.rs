@@ -75,7 +75,7 @@ impl Source {
                     Failure::ALL
                         .get(drawn)
                         .copied()
-                        .filter(|fate| fate.class() != FailureClass::Access)
+                        .filter(|fate| fate.class() != FailureClass::Budget)
                 }
             };
             let told = fate.map_or("ok", Failure::as_str);
