@@ -217,6 +217,32 @@ fn slow_credentials_arrive_though_each_call_gives_up() {
     assert!(told[0].contains("poll.timeout"), "{told:?}");
 }
 
+#[test]
+fn a_panic_inside_the_sdk_is_a_failed_call() {
+    let (server, directory) = server(1);
+    // The SDK's signer panics on DEL in the key id of the profile that a role begins with.
+    let role = "[default]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = s\n";
+    let source = "[profile s]\naws_access_key_id = A\u{7f}\naws_secret_access_key = s\n";
+    let file = directory.path().join("role");
+    std::fs::write(&file, format!("{role}{source}")).unwrap();
+    let mut environment = NO_KEYS.to_vec();
+    environment.push(("AWS_CONFIG_FILE", file.to_str().unwrap()));
+    environment.push(("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9"));
+    let exporter = start(&server, directory.path(), "", &environment);
+    until_failed(&exporter, "credentials");
+    let told = lines(&exporter, REFUSED);
+    assert!(
+        told[0].contains("a panic while credentials were loaded"),
+        "{told:?}"
+    );
+    std::fs::write(
+        &file,
+        "[default]\naws_access_key_id = AKIDGOOD\naws_secret_access_key = s\n",
+    )
+    .unwrap();
+    until_signed_with(&server, "AKIDGOOD");
+}
+
 /// Runs the exporter on a pool without an endpoint of its own.
 fn without_endpoint(directory: &Path, environment: &[(&str, &str)]) -> Exporter {
     let text = configuration("interval: 1s, timeout: 2s", "", 1, 1);
