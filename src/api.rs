@@ -179,6 +179,9 @@ pub enum Failure {
     Malformed,
     /// Credentials are unavailable, or AWS rejects them.
     Credentials,
+    /// The settings for AWS (profile, endpoint) cannot work. Nothing was sent, and waiting does not
+    /// help.
+    Configuration,
 }
 
 /// What a failure implies about AWS, the target and the credentials. Decisions match on the class,
@@ -195,13 +198,13 @@ pub enum FailureClass {
     /// No usable answer was received, which implies nothing about credentials or quota. A later
     /// call may succeed.
     NoAnswer,
-    /// The credentials do not work, for any target of the budget.
-    Credentials,
+    /// It concerns the whole budget: its credentials or settings do not work, for any target.
+    Budget,
 }
 
 impl Failure {
     /// Every failure, in the order of the metric labels.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Throttled,
         Self::AccessDenied,
         Self::NotFound,
@@ -211,6 +214,7 @@ impl Failure {
         Self::Unreachable,
         Self::Malformed,
         Self::Credentials,
+        Self::Configuration,
     ];
 
     /// The failure's name in metrics, logs and JSON.
@@ -226,6 +230,7 @@ impl Failure {
             Self::Unreachable => "unreachable",
             Self::Malformed => "malformed",
             Self::Credentials => "credentials",
+            Self::Configuration => "configuration",
         }
     }
 
@@ -246,6 +251,7 @@ impl Failure {
             Self::Unreachable => "no connection was made, or it was closed",
             Self::Malformed => "the answer is not from Cognito Sync, or holds an impossible number",
             Self::Credentials => "credentials are unavailable, or AWS rejects them",
+            Self::Configuration => "the settings for AWS cannot work; the log says why",
         }
     }
 
@@ -256,8 +262,31 @@ impl Failure {
             Self::Throttled => FailureClass::Throttled,
             Self::ServiceError => FailureClass::Transient,
             Self::Timeout | Self::Unreachable | Self::Malformed => FailureClass::NoAnswer,
-            Self::Credentials => FailureClass::Credentials,
+            Self::Credentials | Self::Configuration => FailureClass::Budget,
         }
+    }
+}
+
+/// A failed API call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    pub failure: Failure,
+    /// What led to it, in words for the log. It holds no id and no secret.
+    pub cause: Option<String>,
+}
+
+impl CallError {
+    #[must_use]
+    pub fn new(failure: Failure, cause: String) -> Self {
+        let cause = Some(cause);
+        Self { failure, cause }
+    }
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        let cause = None;
+        Self { failure, cause }
     }
 }
 
@@ -301,7 +330,7 @@ impl fmt::Debug for Continuation {
 }
 
 /// The future of a call.
-pub type Call<'a> = Pin<Box<dyn Future<Output = Result<Reply, Failure>> + Send + 'a>>;
+pub type Call<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + 'a>>;
 
 /// The APIs, implemented by AWS's SDK or by a test.
 pub trait Api: Send + Sync + 'static {

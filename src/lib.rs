@@ -45,5 +45,6 @@ pub mod identity;
 pub mod job;
 pub mod observation;
 pub mod panics;
+pub mod redact;
 
 pub mod simulator;

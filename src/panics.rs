@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::error;
 
-/// The most characters of a panic's message that are logged.
-const MAX_MESSAGE: usize = 200;
+use crate::redact::redacted;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
@@ -31,7 +30,7 @@ pub fn count() -> u64 {
 
 fn log(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
-    let message: String = message(panic.payload()).chars().take(MAX_MESSAGE).collect();
+    let message = redacted(message(panic.payload()));
     error!(location, message, "a panic, which is a bug");
 }
 

@@ -92,6 +92,7 @@ pub trait ApplyTargets: Send {
     /// Replaces the targets in force, and returns the difference.
     fn apply(
         &mut self,
+        trigger: Trigger,
         targets: Arc<Targets>,
         settings: &PollSettings,
     ) -> impl Future<Output = Result<TargetDiff, Self::Error>> + Send;
@@ -199,7 +200,7 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
             warnings,
         } = loaded;
         warnings.iter().for_each(|warning| warn!("{warning}"));
-        let diff = self.apply.apply(targets, &config.poll).await?;
+        let diff = self.apply.apply(trigger, targets, &config.poll).await?;
         self.config = Arc::new(config);
         let (added, removed, kept) = (diff.added, diff.removed, diff.kept);
         info!(why = %trigger, added, removed, kept, "configuration in force");

@@ -158,7 +158,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let listeners = listen(&web.flags, web.sockets).await?;
         let mut connector = Connector::new(credentials, clock.clone());
-        let api = Arc::new(connector.connect(&targets, &config.poll).await);
+        let api = Arc::new(connector.connect(&targets, &config.poll));
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());
         let progress = Arc::clone(poller.progress());
@@ -188,7 +188,8 @@ impl App {
             telemetry: Arc::clone(&telemetry),
         });
         app.add("poller".to_owned(), |stop| async move {
-            Ok(polls.run(observers, stop).await?)
+            polls.run(observers, stop).await;
+            Ok(())
         });
         if let Some(hangups) = hangups {
             let reloader = Reloader {

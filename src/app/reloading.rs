@@ -34,10 +34,15 @@ impl ApplyTargets for ApplyToPoller {
 
     async fn apply(
         &mut self,
+        trigger: Trigger,
         targets: Arc<Targets>,
         settings: &PollSettings,
     ) -> Result<TargetDiff, PollerGone> {
-        let api = Arc::new(self.connector.connect(&targets, settings).await);
+        // Who asks for a reload may have replaced keys.
+        if matches!(trigger, Trigger::Signal | Trigger::Request) {
+            self.connector.forget_clients();
+        }
+        let api = Arc::new(self.connector.connect(&targets, settings));
         self.poller
             .apply_targets(targets, api, settings.clone())
             .await

@@ -2,14 +2,16 @@
 
 use std::error::Error;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use http_body_util::LengthLimitError;
 
+use super::wire::PlainHttp;
 use crate::api::Failure;
+use crate::redact::causes;
 
-pub(super) fn classify<E>(error: &SdkError<E, Response>) -> Failure
+/// The failure of a call, of which something `was_sent` or nothing.
+pub(super) fn classify<E>(error: &SdkError<E, Response>, was_sent: bool) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -24,16 +26,9 @@ where
             classify_response(response.status().as_u16(), code)
         }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Failure::Timeout,
-        // Ids and regions have been checked, so this is unexpected.
-        SdkError::ConstructionFailure(_) => Failure::InvalidParameter,
+        _ if !was_sent => Failure::Configuration,
         _ => classify_no_response(error),
     }
-}
-
-/// The causes of an error, outermost first.
-pub(super) fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let causes: Vec<_> = causes(error).map(ToString::to_string).collect();
-    causes.join(": ")
 }
 
 /// A response with an error, or with a body that could not be parsed, by AWS or a proxy.
@@ -58,11 +53,8 @@ fn classify_response(status: u16, code: Option<&str>) -> Failure {
 /// No complete response was received.
 fn classify_no_response(error: &(dyn Error + 'static)) -> Failure {
     for cause in causes(error) {
-        // The error type of the identity cache's timeout is not public.
-        if cause.is::<CredentialsError>()
-            || cause.to_string().starts_with("identity resolver timed out")
-        {
-            return Failure::Credentials;
+        if cause.is::<PlainHttp>() {
+            return Failure::Configuration;
         }
         if cause.is::<LengthLimitError>()
             || cause.downcast_ref().is_some_and(hyper::Error::is_parse)
@@ -71,10 +63,6 @@ fn classify_no_response(error: &(dyn Error + 'static)) -> Failure {
         }
     }
     Failure::Unreachable
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source())
 }
 
 /// The code in `NAMESPACE#CODE:URL`, as some front ends write it.

@@ -1,20 +1,31 @@
 //! The credentials that sign the calls: the SDK's default chain, a profile, or a role assumed with
 //! either.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::identity::IdentityCache;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{self, ProfileFileCredentialsProvider};
 use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::Credentials as Keys;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
+use crate::api::{CallError, Failure};
 use crate::config::Account;
+use crate::redact::{error_chain, redacted};
 
 /// Appears in CloudTrail as the session of an assumed role, and in the user agent.
 const APP_NAME: &str = "cognitosync_exporter";
+/// The simulator accepts any.
+const SIMULATOR_KEY: &str = "AKIDSIMULATOR";
+
+/// The variables that name the shared AWS configuration.
+const FILE_VARIABLES: [&str; 2] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 
 /// Where credentials come from.
 #[derive(Clone, Debug)]
@@ -26,54 +37,208 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// The SDK configuration of one account in one region. The first call fetches the credentials.
-    /// Fetching times out before `timeout`, so that a provider that hangs is distinguished from a
-    /// service that hangs.
-    pub(super) async fn sdk_config(
+    /// The SDK configuration of one account in one region, with keys, and when they expire, in
+    /// seconds since 1970. Environment and files are read anew each time, since other programs
+    /// replace keys in them. Retries of the environment and of profiles are left out: the SDK
+    /// panics on wrong ones, and the schedule makes the retries.
+    ///
+    /// # Errors
+    /// When there are no keys, or none that can sign a request.
+    pub(super) async fn load(
         &self,
         region: &str,
         account: &Account,
-        timeout: Duration,
         http: &SharedHttpClient,
-    ) -> SdkConfig {
+    ) -> Result<(SdkConfig, Option<f64>), CallError> {
         let region = Region::new(region.to_owned());
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region.clone())
             .http_client(http.clone())
+            .retry_config(RetryConfig::standard())
             .app_name(AppName::new(APP_NAME).expect("letters and an underscore make an app name"))
-            .identity_cache(
-                IdentityCache::lazy()
-                    .load_timeout(timeout.mul_f64(0.8))
-                    .build(),
-            );
-        if let Some(profile) = &account.profile {
-            // An explicit profile overrides the environment, as with `aws --profile`.
-            let provider = ProviderConfig::default()
-                .with_region(Some(region.clone()))
-                .with_http_client(http.clone())
-                .with_behavior_version(Some(BehaviorVersion::v2026_01_12()));
-            let provider = ProfileFileCredentialsProvider::builder()
-                .configure(&provider)
-                .profile_name(profile)
-                .build();
-            loader = loader.profile_name(profile).credentials_provider(provider);
-        }
+            .identity_cache(IdentityCache::no_cache());
         if let Self::Simulator = self {
-            let key =
-                aws_credential_types::Credentials::from_keys("AKIDSIMULATOR", "simulator", None);
-            loader = loader.credentials_provider(key);
+            loader = loader.credentials_provider(Keys::from_keys(SIMULATOR_KEY, "simulator", None));
+        } else {
+            check_profile(account.profile.as_deref()).await?;
+            if let Some(profile) = &account.profile {
+                // An explicit profile overrides the environment, as with `aws --profile`.
+                let provider = ProviderConfig::default()
+                    .with_region(Some(region))
+                    .with_http_client(http.clone())
+                    .with_behavior_version(Some(BehaviorVersion::v2026_01_12()));
+                let provider = ProfileFileCredentialsProvider::builder()
+                    .configure(&provider)
+                    .profile_name(profile)
+                    .build();
+                loader = loader.profile_name(profile).credentials_provider(provider);
+            }
         }
         let sdk = loader.load().await;
-        let Some(role_arn) = &account.role_arn else {
-            return sdk;
-        };
-        let mut role = AssumeRoleProvider::builder(role_arn)
-            .session_name(APP_NAME)
-            .configure(&sdk);
-        if let Some(external_id) = &account.external_id {
-            role = role.external_id(external_id);
+        let provider = sdk.credentials_provider();
+        let provider = provider.expect("the loader always sets a provider here");
+        let mut keys = usable_keys(&provider).await?;
+        if let Some(role_arn) = &account.role_arn {
+            let mut role = AssumeRoleProvider::builder(role_arn)
+                .session_name(APP_NAME)
+                .configure(&sdk);
+            if let Some(external_id) = &account.external_id {
+                role = role.external_id(external_id);
+            }
+            keys = usable_keys(&role.build_from_provider(keys).await).await?;
         }
-        let role = SharedCredentialsProvider::new(role.build().await);
-        sdk.into_builder().credentials_provider(role).build()
+        let since_1970 = |expiry: SystemTime| expiry.duration_since(UNIX_EPOCH);
+        let expires_at = keys
+            .expiry()
+            .map(|expiry| since_1970(expiry).unwrap_or_default().as_secs_f64());
+        let keys = SharedCredentialsProvider::new(keys);
+        let sdk = sdk.into_builder().credentials_provider(keys).build();
+        Ok((sdk, expires_at))
+    }
+}
+
+/// Finds a profile that is asked for, by the pool or by `AWS_PROFILE`, and that no file defines.
+/// The SDK's chain would pass over it and take any other credentials that it finds.
+async fn check_profile(of_pool: Option<&str>) -> Result<(), CallError> {
+    let of_environment = || {
+        // Keys in the environment go before its profile.
+        let has_keys = std::env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
+        let profile = std::env::var("AWS_PROFILE").ok();
+        profile.filter(|profile| !has_keys && !profile.is_empty() && profile != "default")
+    };
+    let Some(wanted) = of_pool.map(str::to_owned).or_else(of_environment) else {
+        return Ok(());
+    };
+    let nothing_else = (
+        &Default::default(),
+        &Default::default(),
+        &Default::default(),
+    );
+    let (files, environment, paths) = nothing_else;
+    match profile::load(files, environment, paths, None).await {
+        Ok(profiles) if profiles.get_profile(&wanted).is_none() => {
+            let cause = format!(
+                "no file defines the profile `{wanted}` (AWS_CONFIG_FILE and \
+                 AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and ~/.aws/credentials)"
+            );
+            Err(CallError::new(Failure::Configuration, redacted(&cause)))
+        }
+        // The provider reports a file that cannot be parsed.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The keys of a provider, of which each can stand in a header.
+async fn usable_keys(provider: &impl ProvideCredentials) -> Result<Keys, CallError> {
+    match provider.provide_credentials().await {
+        Ok(keys) => {
+            trimmed(&keys).map_err(|unusable| CallError::new(Failure::Credentials, unusable))
+        }
+        Err(error) => {
+            let mut cause = error_chain(&error);
+            let failure = match error {
+                CredentialsError::InvalidConfiguration(_) => Failure::Configuration,
+                CredentialsError::CredentialsNotLoaded(_) => {
+                    cause.extend(FILE_VARIABLES.into_iter().filter_map(names_no_file));
+                    Failure::Credentials
+                }
+                _ => Failure::Credentials,
+            };
+            Err(CallError::new(failure, cause))
+        }
+    }
+}
+
+/// What to say of a variable that names a file where there is none.
+fn names_no_file(variable: &str) -> Option<String> {
+    let file = std::env::var_os(variable).filter(|file| !file.is_empty())?;
+    let is_missing = !Path::new(&file).is_file();
+    is_missing.then(|| format!("; {variable} names no file"))
+}
+
+/// The keys without white space at their ends, which base64 of secrets often has.
+///
+/// # Errors
+/// When one holds a character that no header can have, on which the SDK's signer panics. The text
+/// does not hold the key.
+fn trimmed(keys: &Keys) -> Result<Keys, String> {
+    let trimmed = |name: &str, key: &str| {
+        let key = key.trim();
+        if key.is_empty() {
+            return Err(format!("the {name} is empty"));
+        }
+        match key.chars().position(|c| !matches!(c, ' '..='~')) {
+            Some(position) => Err(format!(
+                "character {} of the {name} is one that no header can have",
+                position + 1
+            )),
+            None => Ok(key.to_owned()),
+        }
+    };
+    let token = keys
+        .session_token()
+        .filter(|token| !token.trim().is_empty());
+    let token = token
+        .map(|token| trimmed("session token", token))
+        .transpose()?;
+    let mut builder = Keys::builder()
+        .access_key_id(trimmed("access key id", keys.access_key_id())?)
+        .secret_access_key(trimmed("secret access key", keys.secret_access_key())?)
+        .provider_name("cognitosync_exporter");
+    builder.set_session_token(token);
+    builder.set_expiry(keys.expiry());
+    builder.set_account_id(keys.account_id().cloned());
+    Ok(builder.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(id: &str, secret: &str, token: Option<&str>) -> Result<Keys, String> {
+        let token = token.map(str::to_owned);
+        trimmed(&Keys::new(id, secret, token, None, "test"))
+    }
+
+    #[test]
+    fn white_space_at_the_ends_is_cut_off() {
+        let keys = keys(" AKID\r\n", "\tse/cr+et=\n", Some("\u{a0}token \n")).unwrap();
+        assert_eq!(keys.access_key_id(), "AKID");
+        assert_eq!(keys.secret_access_key(), "se/cr+et=");
+        assert_eq!(keys.session_token(), Some("token"));
+        let blank = trimmed(&Keys::new(
+            "AKID",
+            "s",
+            Some(" \n".to_owned()),
+            None,
+            "test",
+        ));
+        assert_eq!(blank.unwrap().session_token(), None);
+    }
+
+    #[test]
+    fn what_no_header_can_have_is_found_and_not_repeated() {
+        for bad in [
+            "A\nB",
+            "A\0",
+            "\u{7f}A",
+            "schlüssel",
+            "A\tB",
+            "A\u{2028}B",
+            "A\u{1b}[1m",
+        ] {
+            for (id, secret, token, name) in [
+                (bad, "s", "t", "access key id"),
+                ("A", bad, "t", "secret access key"),
+                ("A", "s", bad, "session token"),
+            ] {
+                let error = keys(id, secret, Some(token)).unwrap_err();
+                assert!(error.contains(name) && !error.contains(bad), "{error}");
+            }
+        }
+        assert_eq!(
+            keys(" \n", "s", None).unwrap_err(),
+            "the access key id is empty"
+        );
     }
 }

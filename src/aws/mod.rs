@@ -6,12 +6,19 @@
 mod answer;
 mod classify;
 mod credentials;
+mod lease;
 mod wire;
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_cognitosync::Client;
 use aws_sdk_cognitosync::config::StalledStreamProtectionConfig;
 use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
@@ -24,11 +31,15 @@ use tracing::debug;
 
 pub use credentials::Credentials;
 
-use crate::api::{Answer, Api, Call, Continuation, Failure, Operation, Reply, Request};
+use crate::api::{
+    Answer, Api, Call, CallError, Continuation, Failure, FailureClass, Operation, Reply, Request,
+};
 use crate::clock::Clock;
 use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
+use crate::redact;
 use crate::targets::Targets;
+use lease::{Lease, Load, Loaded};
 
 /// The SDK's default, which covers the longest round trips.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
@@ -39,13 +50,20 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// answer at most, so a page stays far below the longest answer that is read.
 const MAX_DATASETS_OF_PAGE: i32 = 64;
 
+/// The part of `poll.timeout` that a call waits for credentials, so that a provider that hangs is
+/// distinguished from a service that hangs.
+const CREDENTIALS_WAIT: f64 = 0.8;
+
 /// Creates clients over one HTTP client: one for each region, account, endpoint and timeout.
 pub struct Connector {
     http: SharedHttpClient,
     credentials: Credentials,
     clock: Clock,
-    clients: HashMap<ClientKey, Client>,
+    clients: HashMap<ClientKey, ClientLease>,
 }
+
+/// A client with credentials. It is made anew when they expire and when AWS refuses them.
+type ClientLease = Arc<Lease<Client>>;
 
 /// The properties that pools must have in common to share a client.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -58,7 +76,7 @@ struct ClientKey {
 
 /// The APIs of AWS, called through its SDK.
 pub struct AwsApi {
-    clients: HashMap<PoolId, Client>,
+    clients: HashMap<PoolId, ClientLease>,
     clock: Clock,
 }
 
@@ -78,9 +96,14 @@ impl Connector {
         }
     }
 
-    /// The clients of all pools. A client with an unchanged key is reused with its connections and
-    /// credentials. Credentials are not fetched here.
-    pub async fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
+    /// Forgets all clients, so that the next [`Connector::connect`] reads credentials anew.
+    pub fn forget_clients(&mut self) {
+        self.clients.clear();
+    }
+
+    /// The clients of all pools. A client with an unchanged key is reused with its credentials.
+    /// Credentials are fetched by the first call, not here.
+    pub fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
         let mut clients = HashMap::new();
         let mut pool_clients = HashMap::new();
         for pool in &targets.pools {
@@ -91,10 +114,10 @@ impl Connector {
                 timeout: poll.timeout,
             };
             let client = match clients.get(&key).or_else(|| self.clients.get(&key)) {
-                Some(client) => client.clone(),
-                None => create_client(&key, &self.credentials, &self.http).await,
+                Some(client) => Arc::clone(client),
+                None => Arc::new(self.lease(&key)),
             };
-            pool_clients.insert(pool.id.clone(), client.clone());
+            pool_clients.insert(pool.id.clone(), Arc::clone(&client));
             clients.insert(key, client);
         }
         // Drops the clients that no pool uses.
@@ -104,113 +127,183 @@ impl Connector {
             clock: self.clock.clone(),
         }
     }
+
+    fn lease(&self, key: &ClientKey) -> Lease<Client> {
+        let wait = key.timeout.mul_f64(CREDENTIALS_WAIT);
+        let (key, credentials, http) = (key.clone(), self.credentials.clone(), self.http.clone());
+        let load = move || -> Load<Client> {
+            let (key, credentials, http) = (key.clone(), credentials.clone(), http.clone());
+            Box::pin(async move {
+                let sdk = credentials.load(&key.region, &key.account, &http).await;
+                let (sdk, expires_at) = sdk?;
+                let value = create_client(&key, &sdk);
+                Ok(Loaded { value, expires_at })
+            })
+        };
+        Lease::new(load, wait, self.clock.clone())
+    }
 }
 
 impl AwsApi {
     async fn describe_identity_usage(
         &self,
+        client: &Client,
         pool: &PoolId,
         identity: IdentityId<'_>,
-    ) -> Result<Reply, Failure> {
+        sent: wire::Sent,
+    ) -> Result<Reply, CallError> {
         let dataset_count = wire::DatasetCountPresence::default();
-        let call = self
-            .client(pool)
+        let call = client
             .describe_identity_usage()
             .identity_pool_id(pool.as_str())
             .identity_id(identity.as_str())
             .customize()
+            .interceptor(sent.clone())
             .interceptor(dataset_count.clone());
-        let output = call
-            .send()
-            .await
-            .map_err(|error| classify_and_log(Operation::DescribeIdentityUsage, pool, &error))?;
+        let output = call.send().await.map_err(|error| failed(&error, &sent))?;
         let now = self.clock.now().unix;
         let usage = answer::identity(output, pool, identity, dataset_count.is_given(), now)?;
         Ok(Reply::Done(Answer::Identity(usage)))
     }
 
-    async fn describe_identity_pool_usage(&self, pool: &PoolId) -> Result<Reply, Failure> {
-        let call = self
-            .client(pool)
+    async fn describe_identity_pool_usage(
+        &self,
+        client: &Client,
+        pool: &PoolId,
+        sent: wire::Sent,
+    ) -> Result<Reply, CallError> {
+        let call = client
             .describe_identity_pool_usage()
-            .identity_pool_id(pool.as_str());
-        let output = call.send().await.map_err(|error| {
-            classify_and_log(Operation::DescribeIdentityPoolUsage, pool, &error)
-        })?;
+            .identity_pool_id(pool.as_str())
+            .customize()
+            .interceptor(sent.clone());
+        let output = call.send().await.map_err(|error| failed(&error, &sent))?;
         let usage = answer::pool(output, pool, self.clock.now().unix)?;
         Ok(Reply::Done(Answer::Pool(usage)))
     }
 
     async fn list_datasets(
         &self,
+        client: &Client,
         pool: &PoolId,
         identity: IdentityId<'_>,
         page: Option<&Continuation>,
-    ) -> Result<Reply, Failure> {
-        let call = self
-            .client(pool)
+        sent: wire::Sent,
+    ) -> Result<Reply, CallError> {
+        let call = client
             .list_datasets()
             .identity_pool_id(pool.as_str())
             .identity_id(identity.as_str())
             .max_results(MAX_DATASETS_OF_PAGE)
-            .set_next_token(page.map(|page| page.token.clone()));
-        let output = call
-            .send()
-            .await
-            .map_err(|error| classify_and_log(Operation::ListDatasets, pool, &error))?;
-        answer::datasets(output, identity, page, self.clock.now().unix)
+            .set_next_token(page.map(|page| page.token.clone()))
+            .customize()
+            .interceptor(sent.clone());
+        let output = call.send().await.map_err(|error| failed(&error, &sent))?;
+        Ok(answer::datasets(
+            output,
+            identity,
+            page,
+            self.clock.now().unix,
+        )?)
     }
 
-    fn client(&self, pool: &PoolId) -> &Client {
-        self.clients
-            .get(pool)
-            .expect("connect() makes a client for each pool, and only those are polled")
+    async fn request(
+        &self,
+        client: &Client,
+        request: Request<'_>,
+        sent: wire::Sent,
+    ) -> Result<Reply, CallError> {
+        let Request {
+            operation,
+            pool,
+            identity,
+            continuation,
+        } = request;
+        match (operation, identity) {
+            (Operation::DescribeIdentityUsage, Some(identity)) => {
+                self.describe_identity_usage(client, pool, identity, sent)
+                    .await
+            }
+            (Operation::DescribeIdentityPoolUsage, None) => {
+                self.describe_identity_pool_usage(client, pool, sent).await
+            }
+            (Operation::ListDatasets, Some(identity)) => {
+                self.list_datasets(client, pool, identity, continuation, sent)
+                    .await
+            }
+            // The caller gives an identity exactly if the operation's scope is one.
+            (Operation::DescribeIdentityUsage | Operation::ListDatasets, None)
+            | (Operation::DescribeIdentityPoolUsage, Some(_)) => {
+                Err(Failure::InvalidParameter.into())
+            }
+        }
+    }
+
+    /// Makes a call with a client. A panic inside the SDK is a failure.
+    async fn request_with(
+        &self,
+        client: &Lease<Client>,
+        request: Request<'_>,
+    ) -> Result<Reply, CallError> {
+        let with_credentials = client.get().await?;
+        let sent = wire::Sent::default();
+        let reply = caught(self.request(&with_credentials, request, sent.clone())).await;
+        let reply = reply.unwrap_or_else(|| {
+            let failure = if sent.any() {
+                Failure::Malformed
+            } else {
+                Failure::Configuration
+            };
+            Err(CallError::new(
+                failure,
+                "a panic inside the AWS SDK".to_owned(),
+            ))
+        });
+        if let Err(error) = &reply
+            && error.failure.class() == FailureClass::Budget
+        {
+            client.refuse();
+        }
+        reply
     }
 }
 
 impl Api for AwsApi {
     fn call<'a>(&'a self, request: Request<'a>) -> Call<'a> {
         Box::pin(async move {
-            let Request {
-                operation,
-                pool,
-                identity,
-                ..
-            } = request;
-            match (operation, identity) {
-                (Operation::DescribeIdentityUsage, Some(identity)) => {
-                    self.describe_identity_usage(pool, identity).await
-                }
-                (Operation::DescribeIdentityPoolUsage, None) => {
-                    self.describe_identity_pool_usage(pool).await
-                }
-                (Operation::ListDatasets, Some(identity)) => {
-                    self.list_datasets(pool, identity, request.continuation)
-                        .await
-                }
-                // The caller gives an identity exactly if the operation's scope is one.
-                (Operation::DescribeIdentityUsage | Operation::ListDatasets, None)
-                | (Operation::DescribeIdentityPoolUsage, Some(_)) => Err(Failure::InvalidParameter),
+            let pool = request.pool;
+            let client = self.clients.get(pool);
+            let client =
+                client.expect("connect() makes a client for each pool, and only those are polled");
+            let reply = self.request_with(client, request).await;
+            if let Err(CallError { failure, cause }) = &reply {
+                let (operation, reason) = (request.operation.as_str(), failure.as_str());
+                debug!(%pool, operation, reason, cause, "call failed");
             }
+            reply
         })
     }
 }
 
-async fn create_client(
-    key: &ClientKey,
-    credentials: &Credentials,
-    http: &SharedHttpClient,
-) -> Client {
-    let sdk = credentials
-        .sdk_config(&key.region, &key.account, key.timeout, http)
-        .await;
+/// The result of a future, or `None` if it panics.
+async fn caught<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        // After a panic the future is dropped, and nothing else sees what it left.
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
+    })
+    .await
+}
+
+fn create_client(key: &ClientKey, sdk: &SdkConfig) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT.min(key.timeout))
         .read_timeout(key.timeout)
         .operation_attempt_timeout(key.timeout)
         .operation_timeout(key.timeout)
         .build();
-    let mut config = aws_sdk_cognitosync::config::Builder::from(&sdk)
+    let mut config = aws_sdk_cognitosync::config::Builder::from(sdk)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         // The timeouts above include the body.
@@ -222,24 +315,39 @@ async fn create_client(
     Client::from_conf(config.build())
 }
 
-/// Classifies and logs an error. AWS's message is not logged: for a wrong signature it repeats the
-/// signed headers, including the session token.
-fn classify_and_log<E>(
-    operation: Operation,
-    pool: &PoolId,
-    error: &SdkError<E, Response>,
-) -> Failure
+/// Why a call failed. AWS's message is left out: for a wrong signature it repeats the signed
+/// headers, including the session token.
+fn failed<E>(error: &SdkError<E, Response>, sent: &wire::Sent) -> CallError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let failure = classify::classify(error);
-    let (operation, reason) = (operation.as_str(), failure.as_str());
-    match error {
+    let failure = classify::classify(error, sent.any());
+    let cause = match error {
         SdkError::ServiceError(context) => {
-            let (status, code) = (context.raw().status().as_u16(), context.err().code());
-            debug!(%pool, operation, reason, status, code, "call failed");
+            let code = context.err().code().map(redact::code);
+            let code = code.unwrap_or_else(|| "no error code".to_owned());
+            format!("{code} with status {}", context.raw().status().as_u16())
         }
-        _ => debug!(%pool, operation, reason, error = classify::error_chain(error), "call failed"),
+        _ => redact::error_chain(error),
+    };
+    CallError::new(failure, cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_between_waits_is_caught() {
+        let whole = async {
+            tokio::task::yield_now().await;
+            7
+        };
+        assert_eq!(caught(whole).await, Some(7));
+        let panics = async {
+            tokio::task::yield_now().await;
+            panic!("on purpose");
+        };
+        assert_eq!(caught(panics).await, None::<()>);
     }
-    failure
 }

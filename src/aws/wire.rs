@@ -65,6 +65,33 @@ impl Intercept for EgressGuard {
     }
 }
 
+/// Records whether a request was handed to the HTTP client. One for each call.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sent(Arc<AtomicBool>);
+
+impl Sent {
+    pub(super) fn any(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Sent {
+    fn name(&self) -> &'static str {
+        "Sent"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
 /// Records whether an answer holds `DatasetCount`: the SDK turns an absent or null one into 0. One
 /// for each call.
 #[derive(Clone, Debug, Default)]

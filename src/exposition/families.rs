@@ -123,7 +123,7 @@ families! {
     API_RATE: Gauge "cognitosync_exporter_api_rate" ["budget"]
         "Present limit of API calls per second, for each budget.";
     API_CREDENTIALS_GOOD: Gauge "cognitosync_exporter_api_credentials_good" ["budget"]
-        "Whether AWS accepts the credentials, as far as is known, for each budget. While 0, only a probe calls the API.";
+        "Whether credentials and settings for AWS work, as far as is known, for each budget. While 0, only a probe calls the API.";
     POLLS: Counter "cognitosync_exporter_polls_total" []
         "Finished polls of identities, failed ones included.";
     POLL_FAILURES: Counter "cognitosync_exporter_poll_failures_total" ["reason"]

@@ -4,17 +4,17 @@
 
 mod handle;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thiserror::Error;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 pub use handle::{PollerGone, PollerHandle};
 
-use crate::api::{Api, Failure, FailureClass, Operation, Reply, Request};
+use crate::api::{Api, CallError, Failure, FailureClass, Operation, Reply, Request};
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
@@ -22,8 +22,8 @@ use crate::job::Job;
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
-    AfterCall, Call, CredentialEvent, EndedCall, Paging, Retry, Schedule, Step, TargetChange,
-    Ticket, TicketId,
+    AfterCall, BudgetEvent, Call, EndedCall, Paging, Retry, Schedule, Step, TargetChange, Ticket,
+    TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
 use handle::{Commands, ExplainRequest, ReplaceTargets};
@@ -35,15 +35,9 @@ const MAX_SLEEP: Duration = Duration::from_secs(1);
 const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
 /// The most pages of one answer. A service that sends more is assumed to loop.
 const MAX_PAGES: u32 = 100;
-
 /// For this many times as long as an explanation took, no other is made: clients who ask for many
 /// take a twentieth of the loop's time.
 const EXPLAIN_PAUSE: u32 = 20;
-
-/// The task of a call panicked. That is a bug, and it ends the poller.
-#[derive(Debug, Error)]
-#[error("an API call panicked: {0}")]
-pub struct CallPanicked(#[from] JoinError);
 
 /// Receives the events of the poller. The poller's task calls every method, so each must return
 /// soon.
@@ -68,19 +62,22 @@ pub struct Poller {
     settings: config::PollSettings,
     progress: Arc<Progress>,
     calls: JoinSet<CallResult>,
+    /// The calls of these tasks.
+    sent: HashMap<Id, SentCall>,
     commands: Commands,
     /// When the next explanation may be made.
     explain_from: Mono,
 }
 
-/// An API call and its result.
-struct CallResult {
+/// A call in flight.
+struct SentCall {
     ticket: TicketId,
     job: Job,
     requested_at: Timestamp,
-    took: Duration,
-    reply: Result<Reply, Failure>,
 }
+
+/// How long a call took, and its result.
+type CallResult = (Duration, Result<Reply, CallError>);
 
 impl Poller {
     /// A poller of [`Operation::POLLED`] and its handle. The first cadence begins now.
@@ -111,6 +108,7 @@ impl Poller {
             schedule: Schedule::new(&targets, operations, settings.rate_limit, now),
             retry: Retry::new(settings.attempts),
             calls: JoinSet::new(),
+            sent: HashMap::new(),
             commands,
             explain_from: now,
             api,
@@ -121,15 +119,9 @@ impl Poller {
         (poller, handle)
     }
 
-    /// Polls until `stop`, and notifies `observer`. On stop, calls in flight are dropped.
-    ///
-    /// # Errors
-    /// When a call panics.
-    pub async fn run(
-        mut self,
-        observer: Arc<impl PollObserver>,
-        stop: CancellationToken,
-    ) -> Result<(), CallPanicked> {
+    /// Polls until `stop`, and notifies `observer`. On stop, calls in flight are dropped. A call
+    /// that panics is a failed one.
+    pub async fn run(mut self, observer: Arc<impl PollObserver>, stop: CancellationToken) {
         loop {
             let now = self.clock.now().mono;
             let mut wake = now + MAX_SLEEP;
@@ -151,9 +143,9 @@ impl Poller {
             tokio::select! {
                 // Results go before explanations, each of which takes a pass over all jobs.
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return,
                 Some(new) = self.commands.new_targets.recv() => self.apply_targets(new, &*observer),
-                Some(result) = self.calls.join_next() => self.end_call(result?, &*observer),
+                Some(ended) = self.calls.join_next_with_id() => self.end_call(ended, &*observer),
                 Some(request) = self.commands.explain.recv(), if may_explain => {
                     self.explain(request);
                 }
@@ -170,8 +162,8 @@ impl Poller {
         } = call;
         let (api, targets) = (Arc::clone(&self.api), Arc::clone(&self.targets));
         let (clock, deadline) = (self.clock.clone(), self.settings.timeout + TIMEOUT_GRACE);
-        self.calls.spawn(async move {
-            let requested_at = clock.now();
+        let requested_at = self.clock.now();
+        let task = self.calls.spawn(async move {
             let request = Request {
                 operation: job.operation,
                 pool: &targets.pool(job.target).id,
@@ -179,28 +171,43 @@ impl Poller {
                 continuation: continuation.as_deref(),
             };
             let reply = tokio::time::timeout(deadline, api.call(request)).await;
-            let reply = reply.unwrap_or(Err(Failure::Timeout));
-            let took = clock.now().mono.since(requested_at.mono);
-            CallResult {
-                ticket,
-                job,
-                requested_at,
-                took,
-                reply,
-            }
+            let reply = reply.unwrap_or_else(|_| Err(Failure::Timeout.into()));
+            (clock.now().mono.since(requested_at.mono), reply)
         });
+        let sent = SentCall {
+            ticket,
+            job,
+            requested_at,
+        };
+        self.sent.insert(task.id(), sent);
     }
 
-    fn end_call(&mut self, result: CallResult, observer: &impl PollObserver) {
-        let CallResult {
+    fn end_call(
+        &mut self,
+        ended: Result<(Id, CallResult), JoinError>,
+        observer: &impl PollObserver,
+    ) {
+        let (task, result) = match ended {
+            Ok((task, result)) => (task, Some(result)),
+            Err(panicked) => (panicked.id(), None),
+        };
+        let SentCall {
             ticket: id,
             job,
             requested_at,
-            took,
-            reply,
-        } = result;
+        } = self.sent.remove(&task).expect("each task has a call");
+        let (took, reply) = result.unwrap_or_else(|| {
+            let cause = "a panic while the call was made".to_owned();
+            let panicked = CallError::new(Failure::Malformed, cause);
+            let took = self.clock.now().mono.since(requested_at.mono);
+            (took, Err(panicked))
+        });
         let ticket = self.schedule.ticket(id);
-        let reply = reply.and_then(|reply| check_reply(reply, job.operation, ticket));
+        let reply = reply.and_then(|reply| Ok(check_reply(reply, job.operation, ticket)?));
+        let (reply, cause) = match reply {
+            Ok(reply) => (Ok(reply), None),
+            Err(CallError { failure, cause }) => (Err(failure), cause),
+        };
         let failure = reply.as_ref().err().copied();
         observer.called(job.operation, took, failure);
         // Without a ticket, the target is no longer polled.
@@ -242,14 +249,21 @@ impl Poller {
         };
         if let Some(event) = event {
             let budget = &self.targets.budgets[ticket.budget()].label;
+            let reason = failure.map(Failure::as_str);
             match event {
-                CredentialEvent::Refused => {
+                BudgetEvent::Refused if failure == Some(Failure::Configuration) => {
                     warn!(
                         budget,
-                        "credentials unavailable or rejected; only probes are sent"
+                        reason, cause, "the settings for AWS cannot work; only probes are sent"
                     );
                 }
-                CredentialEvent::Accepted => info!(budget, "credentials accepted again"),
+                BudgetEvent::Refused => {
+                    warn!(
+                        budget,
+                        reason, cause, "credentials unavailable or rejected; only probes are sent"
+                    );
+                }
+                BudgetEvent::Accepted => info!(budget, "credentials accepted again"),
             }
         }
         if let Some(result) = result {

@@ -64,6 +64,7 @@ impl ApplyTargets for Applied {
 
     async fn apply(
         &mut self,
+        _: Trigger,
         targets: Arc<Targets>,
         _: &PollSettings,
     ) -> Result<TargetDiff, Infallible> {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use explain::{NextPoll, NextPollReason};
 pub use pacer::Pacer;
-pub use queue::CredentialEvent;
+pub use queue::BudgetEvent;
 pub use retry::Retry;
 pub use ticket::{AfterCall, Call, EndedCall, Paging, Ticket, TicketId};
 
@@ -342,7 +342,7 @@ impl Schedule {
                 FailureClass::Throttled
                 | FailureClass::Transient
                 | FailureClass::NoAnswer
-                | FailureClass::Credentials,
+                | FailureClass::Budget,
             ) => {}
         }
         cadence * (self.slowed.get(&index).copied().unwrap_or(1) - 1)

@@ -9,10 +9,11 @@ use super::probe::Probe;
 use crate::api::{Failure, FailureClass};
 use crate::clock::Mono;
 
-/// A change of the state of a budget's credentials.
+/// A change in whether a budget's calls can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialEvent {
-    /// AWS rejects the credentials, or there are none. From now on only probes are sent.
+pub enum BudgetEvent {
+    /// The credentials or the settings do not work. From now on only probes are sent. It happens
+    /// again when the failure becomes another one.
     Refused,
     /// AWS accepts the credentials again.
     Accepted,
@@ -58,7 +59,7 @@ impl BudgetQueue {
     }
 
     /// Replaces the jobs, and resets the number of calls in flight to 0. If `probe_lost`, another
-    /// probe is scheduled.
+    /// probe is scheduled; one that is waiting becomes due.
     pub(super) fn with_jobs(
         mut self,
         waiting: Vec<(Mono, JobIndex)>,
@@ -69,8 +70,10 @@ impl BudgetQueue {
         self.waiting = waiting.into_iter().map(Reverse).collect();
         self.in_flight = 0;
         self.pacer.set_ceiling(rate_limit);
-        if let Some(probe) = self.probe.as_mut().filter(|_| probe_lost) {
-            probe.on_lost(now);
+        match &mut self.probe {
+            Some(probe) if probe_lost => probe.on_lost(now),
+            Some(probe) => probe.on_targets_applied(now),
+            None => {}
         }
         self
     }
@@ -139,7 +142,7 @@ impl BudgetQueue {
     }
 
     /// Updates the rate and the state of the credentials after a call.
-    pub(super) fn on_call_end(&mut self, end: CallEnd, now: Mono) -> Option<CredentialEvent> {
+    pub(super) fn on_call_end(&mut self, end: CallEnd, now: Mono) -> Option<BudgetEvent> {
         self.in_flight -= 1;
         let CallEnd {
             sent_at,
@@ -157,20 +160,21 @@ impl BudgetQueue {
                 self.pacer.on_throttled(sent_at, now);
                 true
             }
-            Some(FailureClass::NoAnswer | FailureClass::Credentials) => false,
+            Some(FailureClass::NoAnswer | FailureClass::Budget) => false,
         };
+        let refusal = failure.filter(|failure| failure.class() == FailureClass::Budget);
         match &mut self.probe {
-            None if class == Some(FailureClass::Credentials) => {
-                self.probe = Some(Probe::new(now));
-                Some(CredentialEvent::Refused)
-            }
+            None => refusal.map(|refusal| {
+                self.probe = Some(Probe::new(refusal, now));
+                BudgetEvent::Refused
+            }),
             Some(_) if is_probe && answered => {
                 self.probe = None;
-                Some(CredentialEvent::Accepted)
+                Some(BudgetEvent::Accepted)
             }
             Some(probe) if is_probe => {
-                probe.on_failed(now);
-                None
+                let changed = probe.on_failed(refusal, now);
+                changed.then_some(BudgetEvent::Refused)
             }
             // Calls that were in flight when the credentials stopped working change nothing.
             _ => None,

@@ -30,7 +30,7 @@ impl Retry {
     pub fn wait(&self, attempt: u32, failure: Failure, jitter: f64) -> Option<Duration> {
         let is_retryable = match failure.class() {
             FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer => true,
-            FailureClass::Permanent | FailureClass::Credentials => false,
+            FailureClass::Permanent | FailureClass::Budget => false,
         };
         if attempt >= self.max_attempts || !is_retryable {
             return None;

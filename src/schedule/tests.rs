@@ -36,7 +36,7 @@ fn finish(
     call: &Call,
     failure: Option<Failure>,
     now: Mono,
-) -> Option<CredentialEvent> {
+) -> Option<BudgetEvent> {
     schedule
         .end_call(call.ticket, failure, AfterCall::Finish, now)
         .unwrap()
@@ -214,7 +214,7 @@ fn call_until(
     schedule: &mut Schedule,
     until: Mono,
     failure_at: impl Fn(Mono) -> Option<Failure>,
-) -> Vec<(Mono, Option<CredentialEvent>)> {
+) -> Vec<(Mono, Option<BudgetEvent>)> {
     let mut now = Mono::START;
     let mut calls = Vec::new();
     while now <= until {
@@ -232,7 +232,7 @@ fn call_until(
 fn a_job_that_fails_permanently_is_polled_less_often_until_it_succeeds() {
     for failure in Failure::ALL
         .into_iter()
-        .filter(|failure| *failure != Failure::Credentials)
+        .filter(|failure| failure.class() != FailureClass::Budget)
     {
         let targets = targets(&[0]);
         let mut schedule = schedule(&targets, 1_000.0);
@@ -289,7 +289,7 @@ fn without_working_credentials_only_probes_are_sent() {
     let kinds: Vec<_> = changes.iter().map(|(_, change)| *change).collect();
     assert_eq!(
         kinds,
-        [CredentialEvent::Refused, CredentialEvent::Accepted],
+        [BudgetEvent::Refused, BudgetEvent::Accepted],
         "each reported once"
     );
     assert!(
@@ -318,7 +318,7 @@ fn calls_in_flight_when_credentials_fail_change_nothing() {
     }
     let refused = Some(Failure::Credentials);
     let event = finish(&mut schedule, &calls[0], refused, now);
-    assert_eq!(event, Some(CredentialEvent::Refused));
+    assert_eq!(event, Some(BudgetEvent::Refused));
     assert_eq!(finish(&mut schedule, &calls[1], refused, now), None);
     let event = finish(&mut schedule, &calls[2], None, now);
     assert_eq!(event, None, "its signature was good when it was sent");
@@ -334,7 +334,7 @@ fn calls_in_flight_when_credentials_fail_change_nothing() {
     );
     assert_eq!(
         finish(&mut schedule, &probe, Some(Failure::Throttled), wake),
-        Some(CredentialEvent::Accepted)
+        Some(BudgetEvent::Accepted)
     );
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::jobs::JobIndex;
-use super::queue::CredentialEvent;
+use super::queue::BudgetEvent;
 use crate::api::Continuation;
 use crate::clock::{Mono, Timestamp};
 use crate::job::Job;
@@ -82,5 +82,5 @@ pub enum AfterCall {
 #[derive(Debug)]
 pub struct EndedCall {
     pub ticket: Ticket,
-    pub event: Option<CredentialEvent>,
+    pub event: Option<BudgetEvent>,
 }

@@ -225,7 +225,7 @@ impl Store {
                     });
                 }
                 // Usage is not exported once access to it is denied.
-                Err(FailureClass::Permanent | FailureClass::Credentials) => *usage = None,
+                Err(FailureClass::Permanent | FailureClass::Budget) => *usage = None,
                 Err(FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer) => {
                 }
             }

@@ -22,6 +22,14 @@ const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// The queue of the installed logger.
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
+/// Libraries log warnings only: their debug lines may hold secrets and ids. At each load of
+/// credentials the SDK repeats what our own lines say when it changes, with all that the other side
+/// sent. Of its warnings only those on settings that it passes over, and on files that it cannot
+/// parse, are kept.
+const LIBRARIES: &str = "warn,aws_config=error,aws_config::default_provider=warn,\
+    aws_config::default_provider::endpoint_url=error,aws_config::provider_config=warn,\
+    aws_runtime=error";
+
 /// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
@@ -45,13 +53,13 @@ pub enum Format {
 }
 
 impl Level {
-    /// The filter for this level. Libraries log warnings only: their debug lines may hold secrets.
-    fn directives(self) -> &'static str {
+    /// The filter for this level.
+    fn directives(self) -> String {
         match self {
-            Self::Debug => "warn,cognitosync_exporter=debug,exporter_web=debug",
-            Self::Info => "warn,cognitosync_exporter=info,exporter_web=info",
-            Self::Warn => "warn",
-            Self::Error => "error",
+            Self::Debug => format!("{LIBRARIES},cognitosync_exporter=debug,exporter_web=debug"),
+            Self::Info => format!("{LIBRARIES},cognitosync_exporter=info,exporter_web=info"),
+            Self::Warn => LIBRARIES.to_owned(),
+            Self::Error => "error".to_owned(),
         }
     }
 }

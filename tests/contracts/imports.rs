@@ -10,7 +10,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("health", &["clock"]),
     ("identity", &[]),
-    ("panics", &[]),
+    ("redact", &[]),
+    ("panics", &["redact"]),
     ("api", &["identity"]),
     ("job", &["api"]),
     ("observation", &["api", "clock", "job"]),
@@ -39,7 +40,10 @@ const MODULES: &[(&str, &[&str])] = &[
             "targets",
         ],
     ),
-    ("aws", &["api", "clock", "config", "identity", "targets"]),
+    (
+        "aws",
+        &["api", "clock", "config", "identity", "redact", "targets"],
+    ),
     ("store", &["api", "clock", "job", "observation", "targets"]),
     (
         "exposition",
@@ -128,7 +132,8 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// Crates that stay in some modules: a path's beginning, and where it may stand.
 const CRATES: &[(&str, &[&str])] = &[
-    ("aws_config", &["aws/"]),
+    // The logger's filter names modules of it.
+    ("aws_config", &["aws/", "telemetry/logging.rs"]),
     ("aws_credential_types", &["aws/"]),
     ("aws_lc_rs", &["web/status/page.rs"]),
     ("askama", &["web/status/page.rs"]),

@@ -18,7 +18,6 @@ pub(crate) async fn source(url: &str, timeout: &str) -> AwsApi {
     let loaded = loading::parse(Path::new("test"), &text).unwrap();
     Connector::new(Credentials::Simulator, Clock::system())
         .connect(&loaded.targets, &loaded.config.poll)
-        .await
 }
 
 pub(crate) async fn ask(source: &AwsApi) -> Result<Usage, Failure> {
@@ -29,7 +28,7 @@ pub(crate) async fn ask(source: &AwsApi) -> Result<Usage, Failure> {
         identity: Some(IdentityId::parse(&identity).unwrap()),
         continuation: None,
     };
-    match source.call(request).await? {
+    match source.call(request).await.map_err(|error| error.failure)? {
         Reply::Done(Answer::Identity(usage)) => Ok(usage),
         other => panic!("{other:?}"),
     }
@@ -42,7 +41,7 @@ async fn ask_pool(source: &AwsApi) -> Result<PoolUsage, Failure> {
         identity: None,
         continuation: None,
     };
-    match source.call(request).await? {
+    match source.call(request).await.map_err(|error| error.failure)? {
         Reply::Done(Answer::Pool(usage)) => Ok(usage),
         other => panic!("{other:?}"),
     }
@@ -59,7 +58,7 @@ pub(crate) async fn ask_datasets(
         identity: Some(IdentityId::parse(&identity).unwrap()),
         continuation: page,
     };
-    source.call(request).await
+    source.call(request).await.map_err(|error| error.failure)
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::Duration;
 
 use crate::support::{
     ACCESS_KEY, Exporter, Server, command, configuration, eventually, identity_id, pool_id,
@@ -14,7 +15,12 @@ use cognitosync_exporter::simulator::Fault;
 
 /// Runs the exporter with this line added to its only pool, in a directory with AWS configuration
 /// files.
-fn start(server: &Server, directory: &Path, line: &str, environment: &[(&str, &str)]) -> Exporter {
+pub(crate) fn start(
+    server: &Server,
+    directory: &Path,
+    line: &str,
+    environment: &[(&str, &str)],
+) -> Exporter {
     let text = configuration("interval: 1s, timeout: 2s, attempts: 1", &server.url, 1, 1);
     std::fs::write(
         directory.join("config.yaml"),
@@ -55,12 +61,12 @@ fn signed_with(server: &Server) -> String {
     })
 }
 
-fn failures(exporter: &Exporter, reason: &str) -> f64 {
+pub(crate) fn failures(exporter: &Exporter, reason: &str) -> f64 {
     exporter.samples()[&format!("cognitosync_exporter_poll_failures_total{{reason=\"{reason}\"}}")]
 }
 
 /// The sample of a budget; its label ends in the endpoint, which is not AWS's own.
-fn budget(metric: &str, account: &str, server: &Server) -> String {
+pub(crate) fn budget(metric: &str, account: &str, server: &Server) -> String {
     let endpoint = server.url.trim_start_matches("http://");
     format!("cognitosync_exporter_{metric}{{budget=\"{account} {endpoint}\"}}")
 }
@@ -240,16 +246,20 @@ fn a_key_that_aws_refuses_costs_a_probe_and_no_more() {
     eventually("a failed poll", || {
         (failures(&exporter, "credentials") >= 1.0).then_some(())
     });
-    let out_already = server.simulator.take_call_log();
+    // Calls that were sent before the first answer arrive at once, the probe after 5 s.
+    let mut calls = server.simulator.take_call_log();
+    let probes = eventually("a probe", || {
+        calls.extend(server.simulator.take_call_log());
+        let early = calls.first()?.at + Duration::from_secs(3);
+        let late = calls.iter().filter(|call| call.at > early).count();
+        (late > 0).then_some(late)
+    });
+    assert_eq!(probes, 1, "of 200 that are due");
     assert!(
-        out_already
+        calls
             .iter()
             .all(|call| call.fault.as_ref() == Some(&expired))
     );
-    let probes = eventually("a probe", || {
-        Some(server.simulator.take_call_log()).filter(|calls| !calls.is_empty())
-    });
-    assert_eq!(probes.len(), 1, "of 200 that are due");
     all.for_each(|id| server.simulator.set_fault(&id, None));
     eventually("all fresh", || {
         (exporter.in_state(0, "fresh") + exporter.in_state(1, "fresh") == 200.0).then_some(())
@@ -291,11 +301,42 @@ fn an_endpoint_from_the_environment_is_held_to_https_too() {
     command.env("AWS_ENDPOINT_URL", "http://192.0.2.1");
     let exporter = Exporter::run(command);
     eventually("a failed poll", || {
-        (failures(&exporter, "unreachable") >= 1.0).then_some(())
+        (failures(&exporter, "configuration") >= 1.0).then_some(())
     });
     let log = exporter.log().join("\n");
     assert!(
         log.contains("the endpoint is plain http to another machine"),
         "{log}"
     );
+}
+
+#[test]
+fn a_session_of_aws_login() {
+    let (server, directory) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+    );
+    let profile = "[profile dev]\nlogin_session = arn:aws:iam::123456789012:user/u\n";
+    let file = directory.path().join("config");
+    std::fs::write(&file, profile).unwrap();
+    let session = "{\"accessToken\": {\"accessKeyId\": \"AKIDLOGIN\", \"secretAccessKey\": \
+        \"canary-login-secret\", \"sessionToken\": \"t\", \"accountId\": \"123456789012\", \
+        \"expiresAt\": \"2100-01-01T00:00:00Z\"}, \"tokenType\": \"aws_sigv4\", \"refreshToken\": \
+        \"r\", \"clientId\": \"arn:aws:signin:::devtools/same-device\", \"dpopKey\": \"k\"}";
+    // The SHA-256 of the session's name.
+    let name = "88929adfce05bf7ccf2ae7272cfbb0b23141302ba0339a173f53232e95660515.json";
+    std::fs::write(directory.path().join(name), session).unwrap();
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_SESSION_TOKEN", ""),
+        ("AWS_PROFILE", "dev"),
+        ("AWS_CONFIG_FILE", file.to_str().unwrap()),
+        (
+            "AWS_LOGIN_CACHE_DIRECTORY",
+            directory.path().to_str().unwrap(),
+        ),
+    ];
+    let _exporter = start(&server, directory.path(), "", &environment);
+    assert_eq!(signed_with(&server), "AKIDLOGIN");
 }

@@ -13,6 +13,7 @@ mod pki;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod before_running;
 mod bounds;
 mod certificates;

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cognitosync_exporter::api::{Answer, Api, Call, Failure, Operation, Reply, Request};
+use cognitosync_exporter::api::{
+    Answer, Api, Call, Failure, FailureClass, Operation, Reply, Request,
+};
 use cognitosync_exporter::clock::{Clock, Mono};
 use cognitosync_exporter::config::Config;
 use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format};
@@ -60,7 +62,12 @@ impl Source {
             let number = log.lines().count();
             let fate = match now.as_secs() {
                 second if OUTAGE.contains(&second) && subject.starts_with("us-east-1") => {
-                    Some(Failure::Credentials)
+                    let begins = second < OUTAGE.start + 10;
+                    Some(if begins {
+                        Failure::Credentials
+                    } else {
+                        Failure::Configuration
+                    })
                 }
                 second if FLOOD.contains(&second) => Some(Failure::Throttled),
                 _ => {
@@ -68,7 +75,7 @@ impl Source {
                     Failure::ALL
                         .get(drawn)
                         .copied()
-                        .filter(|fate| *fate != Failure::Credentials)
+                        .filter(|fate| fate.class() != FailureClass::Budget)
                 }
             };
             let told = fate.map_or("ok", Failure::as_str);
@@ -105,9 +112,8 @@ impl Api for Source {
                     .datasets(pool, subject, age, BEGAN)
                     .map(Answer::Datasets),
             };
-            self.answer(operation, subject, answer)
-                .await
-                .map(Reply::Done)
+            let answer = self.answer(operation, subject, answer).await?;
+            Ok(Reply::Done(answer))
         })
     }
 }
@@ -218,8 +224,7 @@ async fn run() -> String {
         stop.cancel();
         scrapes
     };
-    let (polled, scrapes) = tokio::join!(polling, scrapes);
-    polled.unwrap();
+    let ((), scrapes) = tokio::join!(polling, scrapes);
     let log = source.log.lock().unwrap().clone();
     log + "\n" + &scrapes
 }

@@ -98,7 +98,7 @@ struct Nobody;
 
 impl Api for Nobody {
     fn call<'a>(&'a self, _: Request<'a>) -> Call<'a> {
-        Box::pin(std::future::ready(Err(Failure::Unreachable)))
+        Box::pin(std::future::ready(Err(Failure::Unreachable.into())))
     }
 }
 

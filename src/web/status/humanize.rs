@@ -108,7 +108,7 @@ impl NextCall {
             Some(NextPollReason::Credentials) => {
                 let budget = &targets.budgets[pool.budget(Service::CognitoSync)].label;
                 format!(
-                    "the credentials of budget {budget} are no good; only a probe asks until they are"
+                    "credentials or settings of budget {budget} do not work; only probes are sent until they do"
                 )
             }
         };

@@ -204,7 +204,7 @@ impl Status {
         {
             if !credentials_good {
                 say(format!(
-                    "The credentials of budget {budget} are no good; nothing but a probe asks."
+                    "Credentials or settings of budget {budget} do not work; only probes are sent."
                 ));
             }
         }
