@@ -43,6 +43,7 @@ pub mod clock;
 pub mod health;
 pub mod identity;
 pub mod job;
+pub mod memory;
 pub mod observation;
 pub mod panics;
 pub mod redact;

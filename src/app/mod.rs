@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::Problem;
 use crate::health::{Heartbeat, Watchdog};
 use crate::loading::Loaded;
+use crate::memory;
 use crate::observation::Observation;
 use crate::poller::{PollObserver, Poller};
 use crate::progress::Progress;
@@ -183,6 +184,7 @@ impl App {
         app.add_listeners(listeners, &server);
         let (reload_failed, reload_failure) = watch::channel(None);
         app.add_supervisor(watchdog, progress, reload_failure, clock.clone());
+        app.add_memory_trim(clock.clone());
         let observers = Arc::new(Observers {
             store,
             telemetry: Arc::clone(&telemetry),
@@ -241,6 +243,15 @@ impl App {
     ) {
         self.add("supervisor".to_owned(), |stop| async move {
             systemd::report(watchdog, progress, reload_failure, clock, stop).await;
+            Ok(())
+        });
+    }
+
+    fn add_memory_trim(&mut self, clock: Clock) {
+        self.add("memory".to_owned(), |stop| async move {
+            memory::trim_after_growth(clock, stop.clone()).await;
+            // Without a /proc file system there is nothing to do.
+            stop.cancelled().await;
             Ok(())
         });
     }

@@ -27,6 +27,7 @@ mod logs;
 mod polling;
 mod reload;
 mod scrapes;
+mod slow_readers;
 mod sockets;
 mod status;
 mod systemd;
