@@ -159,9 +159,7 @@ impl Store {
         result: Result<Usage, Failure>,
         observation: &Observation,
     ) {
-        if matches!(result, Ok(_) | Err(Failure::NotFound)) {
-            self.any_answer.store(true, Ordering::Relaxed);
-        }
+        self.note_answer(matches!(result, Ok(_) | Err(Failure::NotFound)));
         let (targets, before, after, healths) = {
             let mut contents = self.contents();
             contents.history.record(observation);
@@ -210,6 +208,7 @@ impl Store {
         result: Result<PoolUsage, Failure>,
         observation: &Observation,
     ) {
+        self.note_answer(result.is_ok());
         let (targets, healths) = {
             let mut contents = self.contents();
             contents.history.record(observation);
@@ -234,10 +233,17 @@ impl Store {
         log_change(&targets[pool], healths, result.err());
     }
 
-    /// Whether any poll of an identity has returned usage or "not found".
+    fn note_answer(&self, is_answer: bool) {
+        if is_answer {
+            self.any_answer.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is anything to show: any poll has returned usage or "not found", or there is
+    /// no identity to poll.
     #[must_use]
-    pub fn any_answer(&self) -> bool {
-        self.any_answer.load(Ordering::Relaxed)
+    pub fn is_ready(&self) -> bool {
+        self.any_answer.load(Ordering::Relaxed) || self.contents().targets.identities() == 0
     }
 
     /// A copy of the present contents. It blocks no writer while it is read; [`Records`] describes
