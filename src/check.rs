@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::api::Service;
 use crate::config::{Config, Series, show_duration};
+use crate::printable::Printable;
 use crate::targets::Targets;
 
 /// The summary of a configuration without problems. It shows no identity id.
@@ -18,7 +19,7 @@ impl Display for CheckReport<'_> {
         writeln!(
             f,
             "{} is good: {} identities in {} pools",
-            config.file.display(),
+            Printable(config.file.display()),
             targets.identities(),
             targets.pools.len()
         )?;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
+use std::ops::Range;
 use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
@@ -142,6 +143,35 @@ pub(crate) fn hash(texts: &[&str]) -> u64 {
     hasher.finish()
 }
 
+/// Whether an id's part behind the colon is a GUID (8-4-4-4-12 hex digits), as all ids are that
+/// Cognito gives out.
+#[must_use]
+pub fn has_guid(id: &str) -> bool {
+    let Some((_, guid)) = id.split_once(':') else {
+        return false;
+    };
+    let groups = guid.split('-').map(|group| {
+        let is_hex = group.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hex.then_some(group.len())
+    });
+    groups.eq([8, 4, 4, 4, 12].map(Some))
+}
+
+/// Where ids stand in a text, also between quotes, commas or other words, and with upper-case hex.
+pub fn ids_in(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_region = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let is_hex = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let around = move |colon: usize| {
+        let (before, after) = (&text[..colon], &text[colon + 1..]);
+        let hex = after.len() - after.trim_start_matches(is_hex).len();
+        let start = before.trim_end_matches(is_region).len();
+        let is_cut = after[hex..].starts_with(is_region);
+        (start < colon && hex > 0 && !is_cut).then_some(start..colon + 1 + hex)
+    };
+    text.match_indices(':')
+        .filter_map(move |(colon, _)| around(colon))
+}
+
 fn region(id: &str) -> &str {
     id.split_once(':').map_or("", |(region, _)| region)
 }
@@ -214,6 +244,42 @@ mod tests {
         );
         assert!(matches!(canonicalize("us-east-1:23ec"), Cow::Borrowed(_)));
         assert_eq!(canonicalize("US-EAST"), "US-EAST");
+    }
+
+    #[test]
+    fn guids() {
+        for (id, expected) in [
+            ("r:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10", true),
+            ("r:2A1F8A52-9c6b-4a7e-8f6d-3f8f1f0a9e10", true),
+            ("r:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e1", false),
+            ("r:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e100", false),
+            ("r:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10-", false),
+            ("r:2a1f8a529c6b4a7e8f6d3f8f1f0a9e10", false),
+            ("r:2a", false),
+            ("r", false),
+        ] {
+            assert_eq!(has_guid(id), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_are_found_whatever_is_around_them() {
+        let found = |text: &'static str| -> Vec<_> { ids_in(text).map(|at| &text[at]).collect() };
+        for (text, expected) in [
+            ("r:2a", &["r:2a"] as &[&str]),
+            ("\"us-east-1:2A-b\",", &["us-east-1:2A-b"]),
+            ("a,r:1,r:2;r:3", &["r:1", "r:2", "r:3"]),
+            ("arn:x:id/r:1", &["r:1"]),
+            ("r:1r:2", &["1r:2"]),
+            ("\u{e9}r:1\u{e9}", &["r:1"]),
+            ("id:r:1", &["r:1"]),
+            ("note:beta", &[]),
+            (":1", &[]),
+            ("r:", &[]),
+            ("arn:aws:iam::123456789012:role/x", &[]),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
+        }
     }
 
     #[test]

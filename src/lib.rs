@@ -18,10 +18,13 @@ pub mod cli;
 pub mod check;
 pub mod config;
 pub mod discovery;
+pub mod file;
 pub mod loading;
 pub mod plan;
 pub mod policy;
+pub mod printable;
 pub mod reload;
+pub mod sources;
 pub mod targets;
 
 pub mod poller;

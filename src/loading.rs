@@ -1,16 +1,15 @@
 //! Loads targets: reads the configuration, gets identity lists from the providers, assembles
 //! targets.
 
-use std::fs;
-use std::hash::Hasher;
 use std::path::Path;
 use std::sync::Arc;
 
-use siphasher::sip::SipHasher13;
 use tokio::sync::watch;
 
 use crate::config::{self, Checked, Config, Problem};
-use crate::discovery::{self, Discovery};
+use crate::discovery::Discovery;
+use crate::file::{self, ReadError};
+use crate::sources::{Configuration, MAX_CONFIGURATION, Sources};
 use crate::targets::Targets;
 
 /// A configuration without problems, and its targets.
@@ -19,6 +18,8 @@ pub struct Loaded {
     pub config: Config,
     /// The pools and identities to poll.
     pub targets: Arc<Targets>,
+    /// The files that both were read from.
+    pub sources: Sources,
     /// Probable mistakes that do not prevent loading.
     pub warnings: Vec<Problem>,
 }
@@ -43,12 +44,44 @@ impl Loader {
         }
     }
 
-    /// Reads a configuration file and loads its targets. May block.
+    /// Reads a configuration for the first time and loads its targets. May block, also on a pipe
+    /// that nothing is written to.
     ///
     /// # Errors
     /// All problems of the configuration and of the identity lists.
     pub fn load(&self, file: &Path) -> Result<Loaded, Vec<Problem>> {
-        self.load_targets(config::read(file).map_err(|problem| vec![problem])?)
+        let (content, is_regular) = readable(file, file::read_any(file, MAX_CONFIGURATION))?;
+        let configuration = if is_regular {
+            Configuration::file(&content)
+        } else {
+            Configuration::ReadOnce
+        };
+        self.load_content(file, content, configuration)
+    }
+
+    /// Loads again what was loaded before: the configuration, unless it can be read only once, and
+    /// all lists. May block.
+    ///
+    /// # Errors
+    /// All problems of the configuration and of the identity lists.
+    pub fn reload(&self, config: &Config, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
+        let file = &config.file;
+        match sources.configuration {
+            Configuration::ReadOnce => self.reload_lists(config, sources),
+            Configuration::File { .. } => {
+                let content = readable(file, file::read(file, MAX_CONFIGURATION))?;
+                let configuration = Configuration::file(&content);
+                self.load_content(file, content, configuration)
+            }
+        }
+    }
+
+    /// Loads all lists again for the same configuration. May block.
+    ///
+    /// # Errors
+    /// All problems of the identity lists.
+    pub fn reload_lists(&self, config: &Config, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
+        self.assemble(Checked::good(config.clone()), sources.configuration)
     }
 
     /// Loads the targets of a configuration. May block.
@@ -56,16 +89,39 @@ impl Loader {
     /// # Errors
     /// All problems of the configuration and of the identity lists.
     pub fn load_targets(&self, config: Checked<Config>) -> Result<Loaded, Vec<Problem>> {
+        self.assemble(config, Configuration::ReadOnce)
+    }
+
+    fn load_content(
+        &self,
+        file: &Path,
+        content: Vec<u8>,
+        configuration: Configuration,
+    ) -> Result<Loaded, Vec<Problem>> {
+        let text = readable(file, file::text(content))?;
+        let config = config::parse(file, &text).map_err(|problem| vec![problem])?;
+        self.assemble(config, configuration)
+    }
+
+    fn assemble(
+        &self,
+        config: Checked<Config>,
+        configuration: Configuration,
+    ) -> Result<Loaded, Vec<Problem>> {
         let loaded = config.and_then(|config| {
             let lists = self.discovery.lists(&config);
-            let targets = lists.and_then(|lists| Targets::assemble(&config, &lists));
-            self.reviewed(targets, &config.file)
-                .map(|targets| (config, Arc::new(targets)))
+            lists.and_then(|lists| {
+                let sources = Sources::new(configuration, &config, &lists);
+                let targets = Targets::assemble(&config, &lists);
+                self.reviewed(targets, &config.file)
+                    .map(|targets| (config, Arc::new(targets), sources))
+            })
         });
-        let ((config, targets), warnings) = loaded.accept()?;
+        let ((config, targets, sources), warnings) = loaded.accept()?;
         Ok(Loaded {
             config,
             targets,
+            sources,
             warnings,
         })
     }
@@ -85,6 +141,10 @@ impl Loader {
     }
 }
 
+fn readable<T>(file: &Path, read: Result<T, ReadError>) -> Result<T, Vec<Problem>> {
+    read.map_err(|error| vec![Problem::whole(file, format!("cannot be read: {error}"))])
+}
+
 /// Loads a configuration from its text, with the default providers. `file` is its name in problems.
 /// May block.
 ///
@@ -92,22 +152,4 @@ impl Loader {
 /// All problems of the configuration and of the identity lists.
 pub fn parse(file: &Path, text: &str) -> Result<Loaded, Vec<Problem>> {
     Loader::default().load_targets(config::parse(file, text).map_err(|problem| vec![problem])?)
-}
-
-/// A hash of the names and contents of the configuration file and its identity files. Unreadable is
-/// one possible content. May block.
-#[must_use]
-pub fn fingerprint(config: &Config) -> u64 {
-    let mut hasher = SipHasher13::new();
-    for path in std::iter::once(config.file.clone()).chain(discovery::paths(config)) {
-        hasher.write(path.as_os_str().as_encoded_bytes());
-        match fs::read(&path) {
-            Ok(content) => {
-                hasher.write_usize(content.len());
-                hasher.write(&content);
-            }
-            Err(_) => hasher.write_u8(0xff),
-        }
-    }
-    hasher.finish()
 }

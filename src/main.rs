@@ -7,15 +7,16 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cognitosync_exporter::app::{self, App, WebOptions, demo};
+use cognitosync_exporter::app::{self, App, Reloading, WebOptions, demo};
 use cognitosync_exporter::aws::Credentials;
 use cognitosync_exporter::check::CheckReport;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
-use cognitosync_exporter::loading::Loaded;
+use cognitosync_exporter::loading::{Loaded, Loader};
 use cognitosync_exporter::panics;
 use cognitosync_exporter::plan::Plan;
 use cognitosync_exporter::policy;
+use cognitosync_exporter::printable::Printable;
 use cognitosync_exporter::telemetry::logging;
 use exporter_web::{InheritedSocket, WebConfigFile};
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,8 +31,12 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 const BLOCKING_THREADS: usize = 96;
 
 /// What to run.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is taken apart at once"
+)]
 enum Mode {
-    Daemon(Loaded),
+    Daemon(Loader, Loaded),
     Demo(cli::Demo),
 }
 
@@ -91,14 +96,18 @@ fn prepare(cli: Cli) -> Prepared {
     let web_config = cli.web.config_file.as_deref().map(WebConfigFile::load);
     let mode = match cli.command {
         Some(Command::Demo(demo)) => Ok(Mode::Demo(demo)),
-        _ => app::loader().load(cli.config_file()).map(Mode::Daemon),
+        _ => {
+            let loader = app::loader();
+            let loaded = loader.load(cli.config_file());
+            loaded.map(|loaded| Mode::Daemon(loader, loaded))
+        }
     };
     let (mode, web_config) = match (mode, web_config.transpose()) {
         (Ok(mode), Ok(web_config)) => (mode, web_config),
         (mode, web_config) => {
             let problems = mode.err().into_iter().flatten();
             let problems = problems.map(|problem| problem.to_string());
-            let web = web_config.err().map(|error| error.to_string());
+            let web = web_config.err().map(|error| Printable(error).to_string());
             let problems: Vec<_> = problems.chain(web).collect();
             if for_people {
                 print_errors(&problems);
@@ -109,7 +118,7 @@ fn prepare(cli: Cli) -> Prepared {
         }
     };
     let warnings = warnings(&mode, web_config.as_ref());
-    if let Mode::Daemon(loaded) = &mode
+    if let Mode::Daemon(_, loaded) = &mode
         && let Some(report) = report(&cli, loaded, web_config.as_ref())
     {
         let warnings: Vec<_> = warnings
@@ -175,11 +184,15 @@ fn print_errors(lines: &[String]) {
 /// The warnings about the configuration, then those about the web configuration.
 fn warnings(mode: &Mode, web_config: Option<&WebConfigFile>) -> Vec<String> {
     let mut warnings = Vec::new();
-    if let Mode::Daemon(loaded) = mode {
+    if let Mode::Daemon(_, loaded) = mode {
         warnings.extend(loaded.warnings.iter().map(ToString::to_string));
     }
     if let Some(web_config) = web_config {
-        warnings.extend(web_config.warnings().map(|warning| warning.to_string()));
+        warnings.extend(
+            web_config
+                .warnings()
+                .map(|warning| Printable(warning).to_string()),
+        );
     }
     warnings
 }
@@ -198,7 +211,8 @@ fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&WebConfigFile>) -> Opt
             }
             .to_string();
             if let Some(web) = web_config {
-                report += &format!("{} is good: {}\n", web.path().display(), web.summary());
+                let path = Printable(web.path().display());
+                report += &format!("{path} is good: {}\n", web.summary());
             }
             Some(report)
         }
@@ -213,9 +227,10 @@ async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
     );
     let clock = Clock::system();
     let app = match mode {
-        Mode::Daemon(loaded) => {
+        Mode::Daemon(loader, loaded) => {
             let hangups = signal(SignalKind::hangup())?;
-            App::build(loaded, web, Credentials::Aws, Some(hangups), clock).await?
+            let reloading = Reloading { loader, hangups };
+            App::build(loaded, web, Credentials::Aws, Some(reloading), clock).await?
         }
         Mode::Demo(demo) => demo::build(&demo, web, clock).await?,
     };

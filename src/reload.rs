@@ -1,5 +1,8 @@
 //! Reloads while the daemon runs: on SIGHUP, on request, when the content of a file changed, and
 //! when a provider changed its identity list. A reload replaces all targets or none.
+//!
+//! Files are not always written at once. So the content of a changed file counts when two checks in
+//! a row find the same, and what looks half-written counts only by signal or request.
 
 use std::fmt::{self, Display, Formatter};
 use std::future::Future;
@@ -14,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::config::{Checked, Config, PollSettings, Problem};
+use crate::config::{Config, PollSettings, Problem};
 use crate::health::Heartbeat;
-use crate::loading::{Loaded, Loader, fingerprint};
+use crate::loading::{Loaded, Loader};
+use crate::sources::{Configuration, Fingerprint, Sources};
 use crate::targets::{TargetDiff, Targets};
 
-/// Time between two checks whether the content of a file changed.
+/// Time between two checks whether the content of a file changed. A change counts at the second
+/// check that finds it.
 pub const RELOAD_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The cause of a reload. Its text is a log field.
@@ -52,6 +57,8 @@ pub struct Reloaded {
     pub added: usize,
     pub removed: usize,
     pub kept: usize,
+    /// Whether the configuration could be read only once, so that only lists were read again.
+    pub is_read_once: bool,
 }
 
 impl Display for Reloaded {
@@ -60,11 +67,16 @@ impl Display for Reloaded {
             added,
             removed,
             kept,
+            is_read_once,
         } = self;
         write!(
             f,
             "reloaded: {added} identities added, {removed} removed, {kept} kept"
-        )
+        )?;
+        if *is_read_once {
+            f.write_str("; of the configuration itself there is nothing to read again")?;
+        }
+        Ok(())
     }
 }
 
@@ -74,6 +86,17 @@ pub enum ReloadError {
     /// The configuration or an identity list is wrong.
     #[error("the configuration has problems ({}); the previous one stays in force", .0.len())]
     Invalid(Vec<Problem>),
+    /// Found by a check of the files: one is probably half-written.
+    #[error(
+        "{0}, so it may be half-written; the previous configuration stays in force; if it is \
+         meant so, reload by SIGHUP or request"
+    )]
+    HalfWritten(Problem),
+    /// Files changed since they were last looked at.
+    #[error(
+        "a file changes while it is read; the previous configuration stays in force until then"
+    )]
+    Changing,
     /// Loading panicked, which is a bug.
     #[error("loading the configuration panicked; the previous one stays in force")]
     Panicked,
@@ -111,12 +134,38 @@ pub trait ReloadObserver: Send {
 pub struct Reloader<A, O> {
     /// The configuration in force.
     pub config: Arc<Config>,
+    /// The files that it and its lists were read from.
+    pub sources: Arc<Sources>,
     pub loader: Arc<Loader>,
     pub apply: A,
     pub observer: O,
     /// Beats in each turn of the loop.
     pub heartbeat: Arc<Heartbeat>,
     pub clock: Clock,
+}
+
+/// Finds changes of files that have settled.
+struct Watch {
+    /// The content that a reload was last tried with.
+    tried: Fingerprint,
+    /// Another content that the last check found.
+    changed: Option<Fingerprint>,
+}
+
+impl Watch {
+    /// What a check has found. Returns whether it is a change that was found by the check before
+    /// too.
+    fn has_settled(&mut self, found: Fingerprint) -> bool {
+        let before = self.changed.replace(found);
+        if found == self.tried {
+            self.changed = None;
+        }
+        self.changed.is_some() && self.changed == before
+    }
+
+    fn tried(&mut self, content: Fingerprint) {
+        (self.tried, self.changed) = (content, None);
+    }
 }
 
 impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
@@ -130,8 +179,16 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         mut requests: mpsc::Receiver<Request>,
         stop: CancellationToken,
     ) -> Result<(), A::Error> {
+        if self.sources.configuration == Configuration::ReadOnce {
+            info!("the configuration is not a regular file, so it is not read again");
+        }
         let mut changes = self.loader.changes();
-        let mut seen = self.fingerprint().await;
+        let mut watch = Watch {
+            tried: self.sources.fingerprint(),
+            changed: None,
+        };
+        // A provider's list that is not in force yet.
+        let mut is_list_waiting = false;
         let mut next_check = self.clock.now().mono + RELOAD_CHECK_INTERVAL;
         loop {
             self.heartbeat.beat(self.clock.now().mono);
@@ -143,20 +200,26 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
                 () = self.clock.sleep_until(next_check) => (Trigger::File, None),
             };
             if trigger == Trigger::Provider {
-                self.reload(trigger).await?.ok();
+                is_list_waiting = self.reload(trigger, watch.tried).await?.is_err();
                 continue;
             }
-            // Computed before loading, so that a change during loading is found by the next check.
-            let found = self.fingerprint().await;
+            // Found before loading, so that a change meanwhile is found by the next check.
+            let found = self.present_fingerprint().await;
             next_check = self.clock.now().mono + RELOAD_CHECK_INTERVAL;
-            if trigger == Trigger::File && found == seen {
+            if trigger == Trigger::File && !watch.has_settled(found) {
+                if is_list_waiting && found == self.sources.fingerprint() {
+                    is_list_waiting = self.reload(Trigger::Provider, found).await?.is_err();
+                }
                 continue;
             }
-            seen = found;
-            let outcome = self.reload(trigger).await?;
-            if outcome.is_ok() {
-                // The new configuration may name other files.
-                seen = self.fingerprint().await;
+            let outcome = self.reload(trigger, found).await?;
+            match &outcome {
+                Ok(_) => {
+                    watch.tried(self.sources.fingerprint());
+                    is_list_waiting = false;
+                }
+                Err(ReloadError::Changing) => {}
+                Err(_) => watch.tried(found),
             }
             if let Some(request) = request {
                 // The sender of the request may be gone.
@@ -165,9 +228,11 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         }
     }
 
-    async fn reload(&mut self, trigger: Trigger) -> Result<Outcome, A::Error> {
+    /// Reloads at a check that found this content.
+    async fn reload(&mut self, trigger: Trigger, found: Fingerprint) -> Result<Outcome, A::Error> {
         self.observer.started(trigger);
-        let outcome = match self.load(trigger).await {
+        let loaded = self.load(trigger).await;
+        let outcome = match loaded.and_then(|loaded| self.accept(trigger, found, loaded)) {
             Ok(loaded) => Ok(self.apply(trigger, loaded).await?),
             Err(error) => {
                 warn!(why = %trigger, %error, "reload failed");
@@ -183,9 +248,10 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
 
     async fn load(&self, trigger: Trigger) -> Result<Loaded, ReloadError> {
         let (loader, config) = (Arc::clone(&self.loader), Arc::clone(&self.config));
+        let sources = Arc::clone(&self.sources);
         let load = move || match trigger {
-            Trigger::Provider => loader.load_targets(Checked::good(config.as_ref().clone())),
-            _ => loader.load(&config.file),
+            Trigger::Provider => loader.reload_lists(&config, &sources),
+            _ => loader.reload(&config, &sources),
         };
         match spawn_blocking(load).await {
             Ok(loaded) => loaded.map_err(ReloadError::Invalid),
@@ -193,31 +259,64 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         }
     }
 
+    /// Whether what was loaded may be put in force: always, if people ask for it.
+    fn accept(
+        &self,
+        trigger: Trigger,
+        found: Fingerprint,
+        loaded: Loaded,
+    ) -> Result<Loaded, ReloadError> {
+        let read = loaded.sources.fingerprint();
+        match trigger {
+            Trigger::Signal | Trigger::Request => Ok(loaded),
+            Trigger::Provider if read == self.sources.fingerprint() => Ok(loaded),
+            Trigger::Provider => Err(ReloadError::Changing),
+            Trigger::File => {
+                // A new configuration may name other files than those that were found.
+                let is_new = read.configuration != self.sources.fingerprint().configuration;
+                if read.configuration != found.configuration || (!is_new && read != found) {
+                    return Err(ReloadError::Changing);
+                }
+                let file = &self.config.file;
+                match loaded.sources.half_written(&self.sources, file) {
+                    Some(problem) => Err(ReloadError::HalfWritten(problem)),
+                    None => Ok(loaded),
+                }
+            }
+        }
+    }
+
     async fn apply(&mut self, trigger: Trigger, loaded: Loaded) -> Result<Reloaded, A::Error> {
         let Loaded {
             config,
             targets,
+            sources,
             warnings,
         } = loaded;
         warnings.iter().for_each(|warning| warn!("{warning}"));
         let diff = self.apply.apply(trigger, targets, &config.poll).await?;
-        self.config = Arc::new(config);
+        let is_read_once = sources.configuration == Configuration::ReadOnce;
+        (self.config, self.sources) = (Arc::new(config), Arc::new(sources));
         let (added, removed, kept) = (diff.added, diff.removed, diff.kept);
+        if is_read_once && trigger != Trigger::Provider {
+            info!(why = %trigger, "of the configuration itself there is nothing to read again");
+        }
         info!(why = %trigger, added, removed, kept, "configuration in force");
         Ok(Reloaded {
             added,
             removed,
             kept,
+            is_read_once,
         })
     }
 
-    /// The hash of all files, computed in a blocking task because of its reads. After a panic it is
-    /// 0, which triggers a reload that reports the panic.
-    async fn fingerprint(&self) -> u64 {
-        let config = Arc::clone(&self.config);
-        spawn_blocking(move || fingerprint(&config))
+    /// The fingerprint of all files as they are now, made in a blocking task because of its reads.
+    /// After a panic it is that of the files in force, so that nothing is reloaded.
+    async fn present_fingerprint(&self) -> Fingerprint {
+        let (config, sources) = (Arc::clone(&self.config), Arc::clone(&self.sources));
+        spawn_blocking(move || sources.present_fingerprint(&config))
             .await
-            .unwrap_or_default()
+            .unwrap_or_else(|_| self.sources.fingerprint())
     }
 }
 

@@ -24,7 +24,7 @@ use crate::cli;
 use crate::clock::Clock;
 use crate::config::Problem;
 use crate::health::{Heartbeat, Watchdog};
-use crate::loading::Loaded;
+use crate::loading::{Loaded, Loader};
 use crate::memory;
 use crate::observation::Observation;
 use crate::poller::{PollObserver, Poller};
@@ -105,6 +105,14 @@ pub struct WebOptions {
     pub sockets: Vec<InheritedSocket>,
 }
 
+/// How the configuration is read again.
+pub struct Reloading {
+    /// What it was first read by.
+    pub loader: Loader,
+    /// Signals to do so.
+    pub hangups: Signal,
+}
+
 /// Listens on the sockets that were passed on, or else on addresses.
 async fn listen(
     flags: &cli::Web,
@@ -144,17 +152,20 @@ impl PollObserver for Observers {
 
 impl App {
     /// Builds everything and begins to listen, so that a port in use is found before the first call
-    /// to AWS. `hangups` reload the configuration; without them it is never read again.
+    /// to AWS. Without `reloading`, the configuration is never read again.
     ///
     /// # Errors
     /// When an address cannot be listened on.
     pub async fn build(
         Loaded {
-            config, targets, ..
+            config,
+            targets,
+            sources,
+            ..
         }: Loaded,
         web: WebOptions,
         credentials: Credentials,
-        hangups: Option<Signal>,
+        reloading: Option<Reloading>,
         clock: Clock,
     ) -> Result<Self, StartError> {
         let listeners = listen(&web.flags, web.sockets).await?;
@@ -165,7 +176,7 @@ impl App {
         let progress = Arc::clone(poller.progress());
         let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), clock.now().unix)?);
         let heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
-        let watchdog = watchdog(&progress, hangups.is_some().then_some(&heartbeat));
+        let watchdog = watchdog(&progress, reloading.is_some().then_some(&heartbeat));
         let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
         let server = web::Server::new(
             web::Dependencies {
@@ -175,7 +186,7 @@ impl App {
                 poller: poller.clone(),
                 watchdog: watchdog.clone(),
                 reload: web.flags.enable_lifecycle.then_some(reload),
-                config_file: hangups.is_some().then(|| config.file.clone()),
+                config_file: reloading.is_some().then(|| config.file.clone()),
                 clock: clock.clone(),
             },
             web_options(web.flags, web.config, config.poll.max_in_flight),
@@ -193,10 +204,11 @@ impl App {
             polls.run(observers, stop).await;
             Ok(())
         });
-        if let Some(hangups) = hangups {
+        if let Some(Reloading { loader, hangups }) = reloading {
             let reloader = Reloader {
                 config: Arc::new(config),
-                loader: Arc::new(loader()),
+                sources: Arc::new(sources),
+                loader: Arc::new(loader),
                 apply: ApplyToPoller { connector, poller },
                 observer: ReportReloads {
                     telemetry,
@@ -249,9 +261,7 @@ impl App {
 
     fn add_memory_trim(&mut self, clock: Clock) {
         self.add("memory".to_owned(), |stop| async move {
-            memory::trim_after_growth(clock, stop.clone()).await;
-            // Without a /proc file system there is nothing to do.
-            stop.cancelled().await;
+            memory::trim_regularly(clock, stop).await;
             Ok(())
         });
     }

@@ -83,6 +83,8 @@ fn short(error: &ReloadError) -> String {
             [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
             [] => error.to_string(),
         },
-        ReloadError::Panicked => error.to_string(),
+        ReloadError::HalfWritten(_) | ReloadError::Changing | ReloadError::Panicked => {
+            error.to_string()
+        }
     }
 }

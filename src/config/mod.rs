@@ -6,11 +6,11 @@
 
 mod endpoint;
 mod problem;
+mod regions;
 mod schema;
 mod units;
 mod validate;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -171,18 +171,8 @@ pub struct ListedIdentity {
     pub name: Option<String>,
 }
 
-/// Reads a configuration file. Problems of meaning come with what could be made of the rest, so
-/// that the identity files can be searched for problems too.
-///
-/// # Errors
-/// When the file cannot be read, or does not have the right shape.
-pub fn read(file: &Path) -> Result<Checked<Config>, Problem> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| Problem::whole(file, format!("cannot be read: {error}")))?;
-    parse(file, &text)
-}
-
-/// Parses a configuration as [`read`] does; `file` is its name in problems.
+/// Parses a configuration; `file` is its name in problems. Problems of meaning come with what could
+/// be made of the rest, so that the identity files can be searched for problems too.
 ///
 /// # Errors
 /// When the text does not have the right shape.

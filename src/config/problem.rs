@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::printable::{Printable, without_ids};
+
 /// A value, with all that was found wrong or doubtful while it was made.
 #[derive(Debug)]
 #[must_use]
@@ -136,41 +138,50 @@ impl Problem {
         Self {
             file: file.into(),
             location,
-            message: without_ids(&message),
+            message: in_our_words(&message),
         }
     }
 }
 
 impl std::error::Error for Problem {}
 
+/// One line, whatever the file and its keys are called.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
+        write!(f, "{}:", Printable(self.file.display()))?;
         match &self.location {
             Location::Whole => {}
             Location::Line(line, None) => write!(f, "{line}:")?,
             Location::Line(line, Some(column)) => write!(f, "{line}:{column}:")?,
             Location::Key(key) => write!(f, " {key}:")?,
         }
-        write!(f, " {}", self.message)
+        write!(f, " {}", Printable(&self.message))
     }
 }
 
-/// Serde's messages quote what they did not expect. A string, or a key with a colon, may be an
+/// Serde's messages quote what they did not expect: a string, or a key with a colon, may be an
 /// identity id, and ids are kept out of logs.
-fn without_ids(message: &str) -> String {
+fn in_our_words(message: &str) -> String {
     if let Some((before, rest)) = message.split_once("string \"") {
         let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
-        return format!("{before}a string{after}");
+        return format!("{}a string{after}", without_ids(before));
     }
-    match message
+    let unknown = message
         .split_once("unknown field `")
-        .and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
-    {
+        .and_then(|(before, rest)| Some((before, rest.split_once("`, expected")?)));
+    match unknown {
+        Some((before, ("<<", _))) => format!(
+            "{before}merge keys (`<<`) are not supported, expected each key by itself; its value \
+             may be an alias, such as `limits: *limits`"
+        ),
         Some((before, (key, after))) if key.contains(':') => {
-            format!("{before}unknown field{after}")
+            format!(
+                "{}unknown field, expected{}",
+                without_ids(before),
+                without_ids(after)
+            )
         }
-        _ => message.to_owned(),
+        _ => without_ids(message),
     }
 }
 
@@ -194,9 +205,24 @@ mod tests {
                 "unknown field `regoin`, expected one of `id`",
             ),
             ("missing field `id`", "missing field `id`"),
+            (
+                "duplicate entry with key \"us-east-1:2a1f8a52-9c6b\"",
+                "duplicate entry with key \"…\"",
+            ),
+            (
+                "pools[0]: unknown field `<<`, expected `id`",
+                "pools[0]: merge keys (`<<`) are not supported, expected each key by itself; its \
+                 value may be an alias, such as `limits: *limits`",
+            ),
         ] {
-            assert_eq!(without_ids(message), expected);
+            assert_eq!(in_our_words(message), expected);
         }
+    }
+
+    #[test]
+    fn a_problem_is_one_line_that_steers_no_terminal() {
+        let problem = Problem::key(Path::new("a\nb"), "pools", "unknown `\u{1b}[2J`\n");
+        assert_eq!(problem.to_string(), "a\\nb: pools: unknown `\\u{1b}[2J`\\n");
     }
 
     #[test]

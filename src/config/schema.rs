@@ -71,8 +71,48 @@ pub(super) struct Identity {
 #[derive(Debug)]
 pub(super) struct Scalar(pub(super) String);
 
+/// The one document of a text. Empty ones before and behind it do not count, and neither does a
+/// byte order mark.
 pub(super) fn parse(text: &str) -> Result<File, serde_yaml::Error> {
-    Ok(serde_yaml::from_str::<Option<File>>(text)?.unwrap_or_default())
+    let mut file = None;
+    for document in serde_yaml::Deserializer::from_str(text.trim_start_matches('\u{feff}')) {
+        match file {
+            None => file = Option::<File>::deserialize(document)?,
+            Some(_) => NoDocument::deserialize(document).map(|NoDocument| ())?,
+        }
+    }
+    Ok(file.unwrap_or_default())
+}
+
+/// Nothing where a second document would be.
+struct NoDocument;
+
+impl<'de> Deserialize<'de> for NoDocument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Option::<NotOneMore>::deserialize(deserializer)? {
+            None => Ok(Self),
+            Some(more) => match more {},
+        }
+    }
+}
+
+/// The content of a second document, which is none.
+enum NotOneMore {}
+
+impl<'de> Deserialize<'de> for NotOneMore {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyVisitor;
+
+        impl Visitor<'_> for AnyVisitor {
+            type Value = NotOneMore;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the end of the file: a configuration is one document")
+            }
+        }
+
+        deserializer.deserialize_any(AnyVisitor)
+    }
 }
 
 impl<'de> Deserialize<'de> for Identity {
@@ -139,5 +179,35 @@ impl<'de> Deserialize<'de> for Scalar {
         }
 
         deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_editors_and_templates_put_around_a_document_does_not_count() {
+        let text = "pools: [{id: a}]\n";
+        for text in [
+            format!("\u{feff}{text}"),
+            format!("---\n{text}---\n"),
+            format!("{text}...\n"),
+            format!("{text}---\n# nothing\n...\n---\n"),
+            format!("\u{feff}---\n---\n{text}"),
+        ] {
+            let file = parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(file.pools.map(|pools| pools.len()), Some(1), "{text}");
+        }
+        assert!(parse("---\n---\n").unwrap().pools.is_none());
+    }
+
+    #[test]
+    fn a_second_document_is_refused_with_its_line() {
+        for second in ["pools: []", "- a", "a", "1", "~x", "!tag {}"] {
+            let error = parse(&format!("pools: []\n---\n# more\n{second}\n")).unwrap_err();
+            assert!(error.to_string().contains("is one document"), "{error}");
+            assert_eq!(error.location().map(|at| at.line()), Some(4), "{second}");
+        }
     }
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use thiserror::Error;
 
+use crate::printable::Quoted;
+
 /// A text that is no duration or no size.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(super) enum InvalidUnit {
-    #[error("`{0}` is not a duration such as 90s, 5m or 1h30m")]
+    #[error("{} is not a duration such as 90s, 5m or 1h30m", Quoted(.0))]
     Duration(String),
-    #[error("`{0}` is not a size such as 512KiB, 20MiB or 1MB")]
+    #[error("{} is not a size such as 512KiB, 20MiB or 1MB", Quoted(.0))]
     Size(String),
 }
 

@@ -6,13 +6,14 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use super::endpoint;
 use super::schema::{self, Scalar};
 use super::{
     Account, Checked, Config, Limits, ListedIdentity, PollSettings, PoolConfig, PoolSettings,
     Problem, STALE_AFTER_INTERVALS, Series, units,
 };
-use crate::identity::{PoolId, canonicalize};
+use super::{endpoint, regions};
+use crate::identity::{PoolId, canonicalize, has_guid};
+use crate::printable::Quoted;
 
 const INTERVAL_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
@@ -152,7 +153,7 @@ impl Check<'_> {
             stale_after,
             limits: self.limits(&format!("{key}.limits"), pool.limits, defaults.limits),
             account: Account {
-                profile: self.non_empty(&format!("{key}.profile"), pool.profile),
+                profile: self.profile(&format!("{key}.profile"), pool.profile),
                 external_id: self.external_id(&key, pool.external_id, pool.role_arn.is_some()),
                 role_arn: self.role_arn(&format!("{key}.role_arn"), pool.role_arn),
             },
@@ -186,9 +187,23 @@ impl Check<'_> {
                 "has upper-case hex, which Cognito Sync does not take; lowered",
             );
         }
-        PoolId::parse(&canonical)
+        let id = PoolId::parse(&canonical)
             .map_err(|error| self.problem(key, error.to_string()))
-            .ok()
+            .ok()?;
+        if !has_guid(id.as_str()) {
+            self.warning(
+                key,
+                "has no GUID (8-4-4-4-12 hex digits) behind the colon, as if cut off",
+            );
+        }
+        if !regions::is_known(id.region()) {
+            let message = format!(
+                "is of region {}, which the AWS SDK does not know",
+                id.region()
+            );
+            self.warning(key, message);
+        }
+        Some(id)
     }
 
     fn duration(
@@ -205,7 +220,10 @@ impl Check<'_> {
                 let (least, most) = (units::show(least), units::show(most));
                 self.problem(
                     key,
-                    format!("`{text}` is out of range, expected {least} to {most}"),
+                    format!(
+                        "{} is out of range, expected {least} to {most}",
+                        Quoted(&text)
+                    ),
                 );
             }
             Err(error) => self.problem(key, error.to_string()),
@@ -223,7 +241,8 @@ impl Check<'_> {
             _ => self.problem(
                 key,
                 format!(
-                    "`{text}` is not a number from {} to {}",
+                    "{} is not a number from {} to {}",
+                    Quoted(&text),
                     range.start(),
                     range.end()
                 ),
@@ -240,7 +259,7 @@ impl Check<'_> {
             Ok(_) => {
                 self.problem(
                     &storage_key,
-                    format!("`{text}` is out of range, expected 1 byte to 8PiB"),
+                    format!("{} is out of range, expected 1 byte to 8PiB", Quoted(&text)),
                 );
                 None
             }
@@ -257,6 +276,16 @@ impl Check<'_> {
         }
     }
 
+    fn profile(&mut self, key: &str, text: Option<String>) -> Option<String> {
+        if let Some(text) = &text
+            && let Some(found) = text.chars().find(|c| c.is_control())
+        {
+            let expected = "expected letters, digits, punctuation and spaces";
+            self.problem(key, format!("has {found:?} in it, {expected}"));
+        }
+        self.non_empty(key, text)
+    }
+
     fn non_empty(&mut self, key: &str, text: Option<String>) -> Option<String> {
         if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
             self.problem(key, "is empty; leave the key out instead");
@@ -268,7 +297,8 @@ impl Check<'_> {
     fn role_arn(&mut self, key: &str, arn: Option<String>) -> Option<String> {
         let is_role = |arn: &str| {
             let parts: Vec<_> = arn.splitn(6, ':').collect();
-            matches!(parts[..], ["arn", partition, "iam", "", account, role]
+            !arn.contains(char::is_control)
+                && matches!(parts[..], ["arn", partition, "iam", "", account, role]
                 if partition.starts_with("aws")
                     && account.len() == 12
                     && account.bytes().all(|byte| byte.is_ascii_digit())
@@ -321,7 +351,7 @@ impl Check<'_> {
             Some(other) => {
                 self.problem(
                     &format!("{pool}.series"),
-                    format!("`{other}` is not one of each, top, none"),
+                    format!("{} is not one of each, top, none", Quoted(other)),
                 );
                 return Series::Top(top);
             }

@@ -1,10 +1,11 @@
 //! The identities of one pool, as one provider lists them.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::identity::{IdentityId, InvalidId, canonicalize};
+use crate::identity::{IdentityId, InvalidId, canonicalize, has_guid, ids_in};
 
 /// Valid ids of one pool, in any order and possibly repeated, some with display names. All ids live
 /// in one text, so that each costs its characters and four bytes.
@@ -18,8 +19,38 @@ pub struct IdentityList {
     ends: Vec<u32>,
     /// The display names, by position.
     names: HashMap<u32, Box<str>>,
-    canonicalized: usize,
-    first_canonicalized: Option<String>,
+    canonicalized: Oddities,
+    without_guid: Oddities,
+    files: Vec<ListFile>,
+}
+
+/// Entries that are probably a mistake.
+#[derive(Clone, Debug, Default)]
+pub struct Oddities {
+    pub count: usize,
+    /// Where the first of them is.
+    pub first: Option<String>,
+}
+
+impl Oddities {
+    fn add(&mut self, location: impl FnOnce() -> String) {
+        self.count += 1;
+        self.first.get_or_insert_with(location);
+    }
+}
+
+/// A file that a list was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListFile {
+    /// The position of its path or glob in `identity_files`.
+    pub pattern: usize,
+    pub path: PathBuf,
+    /// The hash of its content.
+    pub hash: u64,
+    /// The number of entries in it.
+    pub identities: usize,
+    /// Whether its writer seems to have not finished: its last line has no line feed.
+    pub is_cut_off: bool,
 }
 
 /// Why an entry is not an identity of its pool. No message repeats the id.
@@ -36,6 +67,12 @@ pub enum InvalidIdentity {
         /// The region of the pool.
         expected: String,
     },
+    /// The name holds an id, so that it is probably not a name.
+    #[error("has an id in its name, expected ids only, or one id and then its name")]
+    IdInName,
+    /// The name holds a tab, a line break or another control character.
+    #[error("has {0:?} in its name, expected letters, digits, punctuation and spaces")]
+    ControlInName(char),
     /// The text of all ids would exceed 4 GiB.
     #[error("is one identity too many: a pool takes at most 78 million")]
     TooMany,
@@ -52,15 +89,16 @@ impl IdentityList {
         }
     }
 
-    /// Adds an identity. `location` says where the entry is, for a warning about upper-case hex.
+    /// Adds an identity. `location` says where the entry is, for a warning about its id.
     ///
     /// # Errors
-    /// When the text is not an id of the pool's region, or the list is full.
+    /// When the text is not an id of the pool's region, the name is not a name, or the list is
+    /// full.
     pub fn add(
         &mut self,
         text: &str,
         name: Option<&str>,
-        location: impl FnOnce() -> String,
+        location: impl Fn() -> String,
     ) -> Result<(), InvalidIdentity> {
         let canonical = canonicalize(text);
         let id = IdentityId::parse(&canonical)?;
@@ -72,11 +110,16 @@ impl IdentityList {
                 expected: region.to_string(),
             });
         }
+        if let Some(name) = name {
+            check_name(name, id.region())?;
+        }
         let end = u32::try_from(self.text.len() + id.as_str().len())
             .map_err(|_| InvalidIdentity::TooMany)?;
         if canonical != text {
-            self.canonicalized += 1;
-            self.first_canonicalized.get_or_insert_with(location);
+            self.canonicalized.add(&location);
+        }
+        if !has_guid(id.as_str()) {
+            self.without_guid.add(&location);
         }
         if let Some(name) = name {
             self.names.insert(self.ends.len() as u32, name.into());
@@ -118,10 +161,39 @@ impl IdentityList {
             .map(AsRef::as_ref)
     }
 
-    /// How many entries had upper-case hex, and where the first of them is.
+    /// The entries that had upper-case hex.
     #[must_use]
-    pub fn canonicalized(&self) -> (usize, Option<&str>) {
-        (self.canonicalized, self.first_canonicalized.as_deref())
+    pub fn canonicalized(&self) -> &Oddities {
+        &self.canonicalized
+    }
+
+    /// The entries whose id has no GUID behind the colon.
+    #[must_use]
+    pub fn without_guid(&self) -> &Oddities {
+        &self.without_guid
+    }
+
+    /// Notes a file that entries were read from.
+    pub(super) fn add_file(&mut self, file: ListFile) {
+        self.files.push(file);
+    }
+
+    /// The files that the list was read from.
+    #[must_use]
+    pub fn files(&self) -> &[ListFile] {
+        &self.files
+    }
+}
+
+/// A name is for people. One that holds an id, whole or mistyped, is a list that was misread.
+fn check_name(name: &str, region: &str) -> Result<(), InvalidIdentity> {
+    let is_control = |c: &char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if ids_in(name).next().is_some() || name.contains(&format!("{region}:")) {
+        return Err(InvalidIdentity::IdInName);
+    }
+    match name.chars().find(is_control) {
+        Some(c) => Err(InvalidIdentity::ControlInName(c)),
+        None => Ok(()),
     }
 }
 
@@ -140,7 +212,36 @@ mod tests {
             .collect();
         assert_eq!(ids, ["r:b", "r:a"]);
         assert_eq!((list.name(0), list.name(1)), (None, Some("late")));
-        assert_eq!(list.canonicalized(), (1, Some("somewhere")));
+        let Oddities { count, first } = list.canonicalized();
+        assert_eq!((*count, first.as_deref()), (1, Some("somewhere")));
+        assert_eq!(list.without_guid().count, 2);
+    }
+
+    #[test]
+    fn a_name_holds_no_id_and_no_control_character() {
+        for (name, expected) in [
+            ("checkout canary #7, \u{a0}\u{e9}: b", Ok(())),
+            ("at 10am: fine", Ok(())),
+            ("r:b", Err(InvalidIdentity::IdInName)),
+            ("a q:B", Err(InvalidIdentity::IdInName)),
+            ("canary,r:b;", Err(InvalidIdentity::IdInName)),
+            ("r:mistyped", Err(InvalidIdentity::IdInName)),
+            ("a\tb", Err(InvalidIdentity::ControlInName('\t'))),
+            ("a\nb", Err(InvalidIdentity::ControlInName('\n'))),
+            (
+                "a\u{2028}b",
+                Err(InvalidIdentity::ControlInName('\u{2028}')),
+            ),
+            ("a\u{1b}[2J", Err(InvalidIdentity::ControlInName('\u{1b}'))),
+        ] {
+            let mut list = IdentityList::new(Some("r"));
+            assert_eq!(
+                list.add("r:a", Some(name), String::new),
+                expected,
+                "{name:?}"
+            );
+            assert_eq!(list.len(), usize::from(expected.is_ok()));
+        }
     }
 
     #[test]

@@ -7,7 +7,9 @@
 //! makes targets of the lists.
 
 mod files;
+mod globs;
 mod inline;
+mod lines;
 mod list;
 
 use std::path::Path;
@@ -15,9 +17,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use files::{Files, paths};
+pub use files::{Files, hash, present_hash};
 pub use inline::Inline;
-pub use list::{IdentityList, InvalidIdentity};
+pub use list::{IdentityList, InvalidIdentity, ListFile, Oddities};
 
 use crate::config::{Checked, Config, PoolConfig};
 
@@ -36,6 +38,17 @@ pub enum Listing {
     /// Not yet: the provider has never seen the whole list. The pool is polled without it. A
     /// provider that has had a complete list returns that one until the next is complete.
     Pending,
+}
+
+impl Listing {
+    /// The list, if it is complete.
+    #[must_use]
+    pub fn complete(&self) -> Option<&IdentityList> {
+        match self {
+            Self::Complete(list) => Some(list),
+            Self::Pending => None,
+        }
+    }
 }
 
 /// All providers. If two give different names to an identity, the name of the earlier one counts.

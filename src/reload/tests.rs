@@ -1,4 +1,4 @@
-//! The reload loop with a provider that changes its list.
+//! The reload loop with a provider that changes its list, and with files that change.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::config::PoolConfig;
+use crate::config::{Checked, PoolConfig};
 use crate::discovery::{ChangeNotifier, Discovery, IdentityList, Listing, Provider};
 
 const FILE: &str = "pools: [{id: 'r:0', identities: ['r:a']}]";
@@ -102,15 +102,22 @@ struct Running {
     phases: Phases,
     stop: CancellationToken,
     tasks: JoinSet<()>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Running {
     /// Starts with a provider whose list is not complete yet.
     fn start() -> Self {
+        Self::with_files(&[("config.yaml", FILE)])
+    }
+
+    /// The same with these files, which list one identity.
+    fn with_files(files: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.yaml");
-        std::fs::write(&file, FILE).unwrap();
+        for (name, content) in files {
+            std::fs::write(directory.path().join(name), content).unwrap();
+        }
         let mut discovery = Discovery::default();
         let provider = Fake {
             state: Arc::new(Mutex::new(State::Partial)),
@@ -125,6 +132,7 @@ impl Running {
         let (phases, clock) = (Phases::default(), Clock::anchored(0.0));
         let reloader = Reloader {
             config: Arc::new(loaded.config),
+            sources: Arc::new(loaded.sources),
             loader: Arc::new(loader),
             apply: Applied {
                 targets: loaded.targets,
@@ -144,8 +152,23 @@ impl Running {
             phases,
             stop,
             tasks,
-            _directory: directory,
+            directory,
         }
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.directory.path().join(name), content).unwrap();
+    }
+
+    /// Waits for so many checks of the files.
+    async fn checks(&self, number: u32) {
+        tokio::time::sleep(RELOAD_CHECK_INTERVAL * number).await;
+    }
+
+    /// Whether the reloads so far succeeded.
+    fn outcomes(&self) -> Vec<bool> {
+        let phases = self.phases.0.lock().unwrap();
+        phases.iter().filter_map(|(_, ended)| *ended).collect()
     }
 
     async fn request(&self) -> Outcome {
@@ -212,5 +235,165 @@ async fn a_panic_while_loading_is_reported_and_the_old_configuration_stays_in_fo
     assert_eq!(
         running.stop().await,
         [None, Some(false), None, Some(true)].map(once)
+    );
+}
+
+const LISTED: &str = "pools: [{id: 'r:0', identity_files: ['*.txt']}]\n";
+
+fn listed(ids: &str) -> Running {
+    Running::with_files(&[("config.yaml", LISTED), ("a.txt", ids)])
+}
+
+#[test]
+fn a_change_settles_when_two_checks_in_a_row_find_it() {
+    let content = |number: usize| {
+        let config = Config {
+            file: "config".into(),
+            poll: PollSettings::default(),
+            pools: Vec::new(),
+        };
+        let configuration = Configuration::file(&[number as u8]);
+        Sources::new(configuration, &config, &[]).fingerprint()
+    };
+    let mut watch = Watch {
+        tried: content(0),
+        changed: None,
+    };
+    let found = [0, 1, 2, 2, 2, 0, 1, 0, 1, 1].map(|number| watch.has_settled(content(number)));
+    let expected = [
+        false, false, false, true, true, false, false, false, false, true,
+    ];
+    assert_eq!(found, expected);
+    watch.tried(content(1));
+    assert_eq!(
+        [1, 1, 0, 0].map(|number| watch.has_settled(content(number))),
+        [false, false, false, true]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_still_written_is_not_taken() {
+    let mut running = listed("r:a\n");
+    running.checks(1).await;
+    for length in 1..5 {
+        running.write("a.txt", &"r:a\nr:b\nr:c\nr:d\n"[..length * 4]);
+        running.checks(1).await;
+    }
+    assert_eq!(running.outcomes(), [] as [bool; 0]);
+    assert_eq!(
+        running.applied.recv().await.unwrap(),
+        ["r:a", "r:b", "r:c", "r:d"]
+    );
+    assert_eq!(running.outcomes(), [true]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_written_list_is_refused_once_and_taken_on_request() {
+    for half in ["", "r:b\nr:"] {
+        let mut running = listed("r:a\n");
+        running.write("a.txt", half);
+        running.checks(9).await;
+        assert_eq!(running.outcomes(), [false], "{half:?}");
+        running.write("a.txt", "r:a\n");
+        running.checks(3).await;
+        assert_eq!(running.outcomes(), [false, true], "the old content is good");
+        assert_eq!(running.applied.recv().await.unwrap(), ["r:a"]);
+        running.write("a.txt", half.trim_end_matches("r:"));
+        running.checks(0).await;
+        running.request().await.unwrap();
+        let taken: Vec<_> = half.lines().filter(|line| *line == "r:b").collect();
+        assert_eq!(running.applied.recv().await.unwrap(), taken);
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_vanishes_from_a_glob_is_half_written_too() {
+    let mut running = listed("r:a\n");
+    running.write("b.txt", "r:b\n");
+    assert_eq!(running.applied.recv().await.unwrap(), ["r:a", "r:b"]);
+    std::fs::remove_file(running.directory.path().join("b.txt")).unwrap();
+    running.checks(9).await;
+    assert_eq!(running.outcomes(), [true, false]);
+    running.request().await.unwrap();
+    assert_eq!(running.applied.recv().await.unwrap(), ["r:a"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_between_the_first_loading_and_the_loop_is_not_missed() {
+    let mut running = listed("r:a\n");
+    // The loop's task has not run yet.
+    running.write("a.txt", "r:b\n");
+    assert_eq!(running.applied.recv().await.unwrap(), ["r:b"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_providers_list_takes_no_changed_file_along_and_waits_for_it() {
+    let mut running = listed("r:a\n");
+    running.write("a.txt", "r:");
+    running.provider.change(State::Complete(vec!["r:c"]));
+    running.checks(9).await;
+    assert!(running.applied.try_recv().is_err());
+    running.write("a.txt", "r:a\n");
+    // Once by the check that finds the files as they were, before the content has settled.
+    assert_eq!(running.applied.recv().await.unwrap(), ["r:a", "r:c"]);
+    running.checks(9).await;
+    assert_eq!(running.applied.recv().await.unwrap(), ["r:a", "r:c"]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_was_read_once_is_never_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("ids");
+    std::fs::write(&list, "r:a\n").unwrap();
+    let pipe = directory.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let text = format!(
+        "pools: [{{id: 'r:0', identity_files: ['{}']}}]",
+        list.display()
+    );
+    let (writer, written_to) = (text.clone(), pipe.clone());
+    let writing = std::thread::spawn(move || std::fs::write(written_to, writer).unwrap());
+    let loader = Loader::default();
+    let loaded = loader.load(&pipe).unwrap();
+    writing.join().unwrap();
+    std::fs::write(&list, "r:a\nr:b\n").unwrap();
+    // None of these opens the pipe, which would wait for a writer.
+    assert_ne!(
+        loaded.sources.present_fingerprint(&loaded.config),
+        loaded.sources.fingerprint()
+    );
+    let again = loader.reload(&loaded.config, &loaded.sources).unwrap();
+    assert_eq!(again.targets.identities(), 2);
+    assert_eq!(
+        again.sources.present_fingerprint(&again.config),
+        again.sources.fingerprint()
+    );
+    let reloaded = Reloaded {
+        added: 1,
+        removed: 0,
+        kept: 1,
+        is_read_once: true,
+    };
+    assert_eq!(
+        reloaded.to_string(),
+        "reloaded: 1 identities added, 0 removed, 1 kept; of the configuration itself there is \
+         nothing to read again"
+    );
+    // A regular file that has become a pipe is a problem.
+    std::fs::write(directory.path().join("file"), &text).unwrap();
+    let file = directory.path().join("file");
+    let loaded = loader.load(&file).unwrap();
+    std::fs::rename(&pipe, &file).unwrap();
+    let problems = loader.reload(&loaded.config, &loaded.sources).unwrap_err();
+    assert!(
+        problems[0]
+            .to_string()
+            .ends_with("it is a pipe, expected a regular file")
     );
 }

@@ -1,6 +1,8 @@
 //! The latest results for all identities and pools. [`Store::record`] writes, snapshots read.
 
+mod departed;
 mod history;
+mod pool_health;
 mod record;
 mod records;
 mod side_table;
@@ -8,9 +10,11 @@ mod side_table;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tracing::{debug, info, warn};
+use tracing::debug;
 
+use departed::Departed;
 pub use history::{History, Poll};
+use pool_health::{PoolHealth, log_change, reason};
 pub use record::{AsOf, Record, State};
 pub use records::{CHUNK, Records};
 pub use side_table::SideTable;
@@ -33,7 +37,17 @@ struct Contents {
     targets: Arc<Targets>,
     /// In the order of `targets`.
     pools: Vec<Pool>,
+    departed: Departed,
     history: History,
+    /// When the latest poll was requested.
+    latest: Mono,
+}
+
+impl Contents {
+    fn note(&mut self, observation: &Observation) {
+        self.history.record(observation);
+        self.latest = self.latest.max(observation.requested_at.mono);
+    }
 }
 
 #[derive(Debug)]
@@ -53,31 +67,25 @@ impl Pool {
             usage: None,
         }
     }
+
+    /// Sets what is known of an identity of which nothing is.
+    fn put(
+        &mut self,
+        identity: IdentityIndex,
+        record: Record,
+        datasets: Option<AsOf<Arc<[Dataset]>>>,
+    ) {
+        *self.records.get_mut(identity) = record;
+        self.datasets.set(identity, datasets);
+        self.health.count(record.failure(), |count| count + 1);
+    }
 }
 
 /// The latest list of datasets of each identity for which one was requested.
 pub type Datasets = SideTable<AsOf<Arc<[Dataset]>>>;
 
-/// The state of a pool whose changes are logged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct PoolHealth {
-    /// Number of identities whose last poll failed, except missing ones.
-    failing: usize,
-    /// Number of identities that AWS reports as not found.
-    missing: usize,
-    /// Why the last poll of the pool's own usage failed.
-    pool_failure: Option<Failure>,
-}
-
-impl PoolHealth {
-    fn count(&mut self, failure: Option<Failure>, change: fn(usize) -> usize) {
-        match failure {
-            Some(Failure::NotFound) => self.missing = change(self.missing),
-            Some(_) => self.failing = change(self.failing),
-            None => {}
-        }
-    }
-}
+/// Identities that may be kept without a target, however few were polled before.
+const MIN_DEPARTED: usize = 10_000;
 
 impl Store {
     /// A store of these targets without results.
@@ -88,42 +96,51 @@ impl Store {
             contents: Mutex::new(Contents {
                 targets,
                 pools,
+                departed: Departed::default(),
                 history: History::default(),
+                latest: Mono::START,
             }),
             any_answer: AtomicBool::new(false),
         }
     }
 
-    /// Replaces the targets, and keeps the results of those that stay.
+    /// Replaces the targets, and keeps the results of those that stay, and of identities that come
+    /// back before they are stale.
     pub fn apply_targets(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
         let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
         let mut contents = self.contents();
-        for (old_index, old) in contents.pools.iter().enumerate() {
+        let Contents {
+            targets: old_targets,
+            pools: old_pools,
+            departed,
+            history,
+            latest,
+        } = &mut *contents;
+        for (old_index, old) in old_pools.iter().enumerate() {
             let old_index = PoolIndex(old_index);
-            let Some(index) = diff.pool(old_index) else {
-                continue;
-            };
-            let pool = &mut pools[index.0];
-            pool.usage.clone_from(&old.usage);
-            pool.health.pool_failure = old.health.pool_failure;
+            if let Some(index) = diff.pool(old_index) {
+                let pool = &mut pools[index.0];
+                pool.usage.clone_from(&old.usage);
+                pool.health.pool_failure = old.health.pool_failure;
+            }
             for (old_identity, record) in old.records.chunks().flatten().enumerate() {
                 let old_target = Target::identity(old_index, old_identity);
-                if let Some(Target::Identity { identity, .. }) = diff.target(old_target) {
-                    let old_identity = IdentityIndex(old_identity);
-                    *pool.records.get_mut(identity) = *record;
-                    let datasets = old.datasets.get(old_identity);
-                    pool.datasets.set(identity, datasets.cloned());
-                    pool.health.count(record.failure(), |count| count + 1);
+                let old_identity = IdentityIndex(old_identity);
+                match diff.target(old_target) {
+                    Some(Target::Identity { pool, identity }) => {
+                        let datasets = old.datasets.get(old_identity);
+                        pools[pool.0].put(identity, *record, datasets.cloned());
+                    }
+                    _ => departed.keep(&old_targets[old_index], old, old_identity),
                 }
             }
         }
-        let mut history = std::mem::take(&mut contents.history);
+        for (target, pool) in targets.pools.iter().zip(&mut pools) {
+            departed.restore(target, pool);
+        }
+        departed.forget(*latest, old_targets.identities().max(MIN_DEPARTED));
         history.apply_targets(diff);
-        *contents = Contents {
-            targets: Arc::clone(targets),
-            pools,
-            history,
-        };
+        (*old_targets, *old_pools) = (Arc::clone(targets), pools);
     }
 
     /// Records the result of a poll.
@@ -159,12 +176,10 @@ impl Store {
         result: Result<Usage, Failure>,
         observation: &Observation,
     ) {
-        if matches!(result, Ok(_) | Err(Failure::NotFound)) {
-            self.any_answer.store(true, Ordering::Relaxed);
-        }
+        self.note_answer(matches!(result, Ok(_) | Err(Failure::NotFound)));
         let (targets, before, after, healths) = {
             let mut contents = self.contents();
-            contents.history.record(observation);
+            contents.note(observation);
             let targets = Arc::clone(&contents.targets);
             let Pool {
                 records,
@@ -210,9 +225,10 @@ impl Store {
         result: Result<PoolUsage, Failure>,
         observation: &Observation,
     ) {
+        self.note_answer(result.is_ok());
         let (targets, healths) = {
             let mut contents = self.contents();
-            contents.history.record(observation);
+            contents.note(observation);
             let targets = Arc::clone(&contents.targets);
             let Pool { health, usage, .. } = &mut contents.pools[pool.0];
             let before = *health;
@@ -234,10 +250,17 @@ impl Store {
         log_change(&targets[pool], healths, result.err());
     }
 
-    /// Whether any poll of an identity has returned usage or "not found".
+    fn note_answer(&self, is_answer: bool) {
+        if is_answer {
+            self.any_answer.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is anything to show: any poll has returned usage or "not found", or there is
+    /// no identity to poll.
     #[must_use]
-    pub fn any_answer(&self) -> bool {
-        self.any_answer.load(Ordering::Relaxed)
+    pub fn is_ready(&self) -> bool {
+        self.any_answer.load(Ordering::Relaxed) || self.contents().targets.identities() == 0
     }
 
     /// A copy of the present contents. It blocks no writer while it is read; [`Records`] describes
@@ -269,39 +292,6 @@ impl Store {
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Logs a line when polls of a pool's identities start to fail, when all fail, and when none fails
-/// any more. Missing identities and the pool's own usage are logged in the same way.
-fn log_change(
-    pool: &targets::Pool,
-    (before, after): (PoolHealth, PoolHealth),
-    failure: Option<Failure>,
-) {
-    let (id, identities, reason) = (&pool.id, pool.identities.len(), reason(failure));
-    match (before.failing, after.failing) {
-        (before, after) if before == after => {}
-        (_, 0) => info!(pool = %id, identities, "polls succeeding again"),
-        (0, _) if identities > 1 => warn!(pool = %id, identities, reason, "polls failing"),
-        (_, failing) if failing == identities => {
-            warn!(pool = %id, identities, reason, "all polls failing");
-        }
-        _ => {}
-    }
-    match (before.missing, after.missing) {
-        (0, 1..) => warn!(pool = %id, identities, "identities missing"),
-        (1.., 0) => info!(pool = %id, identities, "no identities missing"),
-        _ => {}
-    }
-    match (before.pool_failure, after.pool_failure) {
-        (None, Some(_)) => warn!(pool = %id, reason, "pool usage unavailable"),
-        (Some(_), None) => info!(pool = %id, "pool usage available again"),
-        _ => {}
-    }
-}
-
-fn reason(failure: Option<Failure>) -> &'static str {
-    failure.map_or("none", Failure::as_str)
 }
 
 /// The contents of the store at one time.
@@ -366,3 +356,6 @@ impl PoolView<'_> {
             .map(|usage| &usage.value)
     }
 }
+
+#[cfg(test)]
+mod tests;

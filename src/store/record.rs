@@ -163,6 +163,11 @@ impl Record {
             .map(|_| (self.failures, f64::from(self.last_failure)))
     }
 
+    /// When the last successful poll was requested, by the monotonic clock.
+    pub(super) fn success_requested_at(&self) -> Option<Mono> {
+        self.success.map(|success| success.requested_at.mono)
+    }
+
     /// When the last successful poll was requested, in seconds since 1970.
     #[must_use]
     pub fn last_success(&self) -> Option<f64> {

@@ -16,7 +16,7 @@ use std::ops::Index;
 
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Checked, Config, PoolConfig, PoolSettings, Problem};
-use crate::discovery::{IdentityList, Listing};
+use crate::discovery::Listing;
 use crate::identity::{IdentityId, PoolId};
 use crate::job::{PoolIndex, Target};
 
@@ -183,7 +183,7 @@ fn identities(
     listings: &[Listing],
 ) -> Checked<Identities> {
     let found = |message: String| Problem::key(&config.file, &pool.key, message);
-    let lists: Vec<_> = listings.iter().filter_map(complete).collect();
+    let lists: Vec<_> = listings.iter().filter_map(Listing::complete).collect();
     let is_complete = lists.len() == listings.len();
     let identities = match Identities::merge(id.region(), &lists) {
         Ok(identities) => identities,
@@ -194,13 +194,24 @@ fn identities(
         }
     };
     let mut checked = Checked::good(identities);
-    let canonicalized = lists.iter().map(|list| list.canonicalized());
-    let count: usize = canonicalized.clone().map(|(count, _)| count).sum();
-    if let Some(first) = canonicalized.filter_map(|(_, first)| first).next() {
-        checked.warnings.push(found(format!(
-            "{count} of its identities have upper-case hex, which Cognito Sync does not take, \
-             and were lowered, the first at {first}"
-        )));
+    for (oddities, message) in [
+        (
+            lists
+                .iter()
+                .map(|list| list.canonicalized())
+                .collect::<Vec<_>>(),
+            "have upper-case hex, which Cognito Sync does not take, and were lowered",
+        ),
+        (
+            lists.iter().map(|list| list.without_guid()).collect(),
+            "have no GUID (8-4-4-4-12 hex digits) behind the colon, as if cut off",
+        ),
+    ] {
+        let count: usize = oddities.iter().map(|oddities| oddities.count).sum();
+        if let Some(first) = oddities.iter().find_map(|oddities| oddities.first.as_ref()) {
+            let message = format!("{count} of its identities {message}, the first at {first}");
+            checked.warnings.push(found(message));
+        }
     }
     let entries: usize = lists.iter().map(|list| list.len()).sum();
     let repeated = entries - checked.value.len();
@@ -217,17 +228,11 @@ fn identities(
     checked
 }
 
-fn complete(listing: &Listing) -> Option<&IdentityList> {
-    match listing {
-        Listing::Complete(list) => Some(list),
-        Listing::Pending => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config;
+    use crate::discovery::IdentityList;
     use std::path::Path;
     use std::sync::Arc;
 
@@ -238,7 +243,10 @@ mod tests {
              - {{id: 'r:1', identities: ['r:1']}}"
         );
         let loaded = crate::loading::parse(Path::new("file"), &text).unwrap();
-        loaded.warnings.iter().map(ToString::to_string).collect()
+        let warnings = loaded.warnings.iter().map(ToString::to_string);
+        warnings
+            .filter(|warning| warning.contains("poll."))
+            .collect()
     }
 
     #[test]
@@ -254,13 +262,15 @@ mod tests {
         );
     }
 
-    /// What is made of these lists of one pool: the number of identities, and the warnings.
+    /// What is made of these lists of one pool: the number of identities, and the warnings but for
+    /// that about GUIDs, which the ids here do not have.
     fn assembled(lists: Vec<Listing>) -> (usize, Vec<String>) {
         let config = config::parse(Path::new("file"), "pools: [{id: 'r:0'}]").unwrap();
         let targets = Targets::assemble(&config.value, &[lists]);
         let (targets, warnings) = targets.accept().unwrap();
-        let warnings = warnings.iter().map(ToString::to_string).collect();
-        (targets.identities(), warnings)
+        let warnings = warnings.iter().map(ToString::to_string);
+        let warnings = warnings.filter(|warning| !warning.contains("GUID"));
+        (targets.identities(), warnings.collect())
     }
 
     fn listing(ids: &[&str], file: &str) -> Listing {
@@ -287,6 +297,23 @@ mod tests {
                  not take, and were lowered, the first at two",
                 "file: pools[0]: 2 of its identities are listed once more than needed; each is \
                  polled once",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_id_that_is_cut_off_is_reported() {
+        let config = config::parse(Path::new("file"), "pools: [{id: 'r:0'}]").unwrap();
+        let whole = "r:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
+        let lists = vec![listing(&[whole], "one"), listing(&[&whole[..20]], "two")];
+        let (targets, warnings) = Targets::assemble(&config.value, &[lists]).accept().unwrap();
+        assert_eq!(targets.identities(), 2);
+        let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "file: pools[0]: 1 of its identities have no GUID (8-4-4-4-12 hex digits) behind \
+                 the colon, as if cut off, the first at two"
             ]
         );
     }

@@ -27,13 +27,10 @@ pub(super) fn healthy(state: &AppState) -> Response {
 
 /// `/-/ready`: whether there is anything to show.
 pub(super) fn ready(state: &AppState) -> Response {
-    if state.store.any_answer() {
+    if state.store.is_ready() {
         return text(StatusCode::OK, "ready\n");
     }
-    let mut response = text(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "no answer about any identity yet\n",
-    );
+    let mut response = text(StatusCode::SERVICE_UNAVAILABLE, "no answer yet\n");
     response
         .headers_mut()
         .insert(RETRY_AFTER, NOT_READY_RETRY_SECONDS);

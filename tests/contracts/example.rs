@@ -77,7 +77,7 @@ fn its_comments_are_good_too() {
     std::fs::create_dir(directory.path().join("identities")).unwrap();
     std::fs::write(
         directory.path().join("identities/one.txt"),
-        "us-east-1:aa # a comment\n",
+        "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10 # a comment\n",
     )
     .unwrap();
     let mut uncommented = 0;

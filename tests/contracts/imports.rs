@@ -1,8 +1,6 @@
 //! Imports between the modules at the top of the crate go one way.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use super::code::{imported, paths, sources, sources_below};
 
 /// The modules that each module may import: only such as stand before it, so that there is no
 /// circle. No module may import `app` or `main`, and only `app` may import `cli`.
@@ -16,14 +14,20 @@ const MODULES: &[(&str, &[&str])] = &[
     ("api", &["identity"]),
     ("job", &["api"]),
     ("observation", &["api", "clock", "job"]),
-    ("config", &["identity"]),
-    ("discovery", &["config", "identity"]),
+    ("printable", &["identity"]),
+    ("file", &[]),
+    ("config", &["identity", "printable"]),
+    ("discovery", &["config", "file", "identity", "printable"]),
     (
         "targets",
         &["api", "config", "discovery", "identity", "job"],
     ),
-    ("loading", &["config", "discovery", "targets"]),
-    ("check", &["api", "config", "targets"]),
+    ("sources", &["config", "discovery", "file", "identity"]),
+    (
+        "loading",
+        &["config", "discovery", "file", "sources", "targets"],
+    ),
+    ("check", &["api", "config", "printable", "targets"]),
     ("policy", &["api", "targets"]),
     ("schedule", &["api", "clock", "identity", "job", "targets"]),
     ("progress", &["api", "clock", "health", "targets"]),
@@ -45,7 +49,10 @@ const MODULES: &[(&str, &[&str])] = &[
         "aws",
         &["api", "clock", "config", "identity", "redact", "targets"],
     ),
-    ("store", &["api", "clock", "job", "observation", "targets"]),
+    (
+        "store",
+        &["api", "clock", "identity", "job", "observation", "targets"],
+    ),
     (
         "exposition",
         &[
@@ -82,7 +89,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("systemd", &["clock", "health", "progress"]),
     (
         "reload",
-        &["clock", "config", "health", "loading", "targets"],
+        &["clock", "config", "health", "loading", "sources", "targets"],
     ),
     (
         "web",
@@ -117,6 +124,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "exposition",
             "health",
             "loading",
+            "memory",
             "observation",
             "poller",
             "progress",
@@ -167,9 +175,9 @@ const CRATES: &[(&str, &[&str])] = &[
         ],
     ),
     ("backoff", &["schedule/retry.rs"]),
-    ("glob", &["discovery/files.rs"]),
+    ("glob", &["discovery/globs.rs"]),
     ("prometheus", &["telemetry/"]),
-    ("procfs", &["memory.rs", "telemetry/process.rs"]),
+    ("procfs", &["telemetry/process.rs"]),
     ("rustix", &["telemetry/process.rs"]),
     ("deflate", &["exposition/"]),
     ("clap", &["cli.rs", "main.rs", "telemetry/logging.rs"]),
@@ -206,6 +214,7 @@ const PURE: &[&str] = &[
     "store/record.rs",
     "targets/",
     "discovery/inline.rs",
+    "discovery/lines.rs",
     "discovery/list.rs",
     "exposition/",
     "simulator/world.rs",
@@ -222,67 +231,8 @@ const IMPURE: &[&str] = &[
     "SystemTime",
 ];
 
-/// All source files by path below src/, without their unit tests and comments.
-fn sources() -> BTreeMap<String, String> {
-    sources_below("src")
-}
-
-/// All source files of a directory, without their unit tests and comments.
-fn sources_below(directory: &str) -> BTreeMap<String, String> {
-    fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.ends_with("tests") {
-                continue;
-            }
-            if path.is_dir() {
-                collect(&path, files);
-            } else {
-                files.push(path);
-            }
-        }
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
-    let mut files = Vec::new();
-    collect(&root, &mut files);
-    let name = |path: &Path| {
-        path.strip_prefix(&root)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned()
-    };
-    let code = |path: &Path| {
-        let text = fs::read_to_string(path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
-        text.lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    files
-        .iter()
-        .filter(|path| !path.ends_with("tests.rs"))
-        .map(|path| (name(path), code(path)))
-        .collect()
-}
-
 fn module(file: &str) -> &str {
     file.split('/').next().unwrap().trim_end_matches(".rs")
-}
-
-/// The words that follow `crate::` anywhere, grouped imports included.
-fn imported(code: &str) -> Vec<&str> {
-    let word = |text: &str| {
-        text.split(|c: char| !c.is_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or_default()
-            .len()
-    };
-    code.match_indices("crate::")
-        .map(|(at, path)| &code[at + path.len()..])
-        .map(|rest| &rest[..word(rest)])
-        .collect()
 }
 
 #[test]
@@ -327,20 +277,6 @@ fn modules_import_only_such_as_stand_before_them() {
         before.push(*module);
     }
     assert_eq!(before.last(), Some(&"app"));
-}
-
-/// The words that stand before `::`.
-fn paths(code: &str) -> Vec<&str> {
-    let word = |before: &'_ str| {
-        before
-            .chars()
-            .rev()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .count()
-    };
-    code.match_indices("::")
-        .map(|(at, _)| &code[at - word(&code[..at])..at])
-        .collect()
 }
 
 #[test]

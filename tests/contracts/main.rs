@@ -8,6 +8,7 @@
 )]
 
 mod circles;
+mod code;
 mod dashboards;
 mod documents;
 mod example;

@@ -23,6 +23,7 @@ mod credentials;
 mod front_door;
 mod lifecycle;
 mod list_datasets;
+mod lists;
 mod logs;
 mod polling;
 mod reload;

@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::support::{
-    Exporter, Server, command, configuration, eventually, identity_id, identity_series, still_world,
+    Exporter, Server, command, configuration, eventually, identity_id, identity_series, patiently,
+    still_world,
 };
 
 const SUCCESSFUL: &str = "cognitosync_exporter_config_last_reload_successful";
@@ -205,7 +206,7 @@ fn a_file_that_changes_is_seen_even_behind_a_link() {
     });
     symlink(path("two"), path("swapped")).unwrap();
     fs::rename(path("swapped"), path("identities")).unwrap();
-    eventually("two fresh", || {
+    patiently(3, "two fresh", || {
         (exporter.in_state(0, "fresh") == 2.0).then_some(())
     });
     assert!(

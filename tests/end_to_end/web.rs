@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use crate::support::{
-    Exporter, Server, configuration, eventually, identity_id, output, still_world,
+    Exporter, Server, configuration, eventually, identity_id, output, pool_id, still_world,
 };
 use cognitosync_exporter::simulator::Fault;
 
@@ -63,11 +63,11 @@ fn routes() {
 }
 
 #[test]
-fn ready_with_the_first_answer_about_an_identity() {
+fn ready_with_the_first_answer() {
     let server = Server::start(still_world(1, 1));
-    server
-        .simulator
-        .set_fault(&identity_id(0), Some(Fault::Status(503)));
+    for id in [identity_id(0), pool_id(0)] {
+        server.simulator.set_fault(&id, Some(Fault::Status(503)));
+    }
     let exporter = Exporter::start(&configuration(
         "interval: 1s, attempts: 1",
         &server.url,
@@ -76,7 +76,7 @@ fn ready_with_the_first_answer_about_an_identity() {
     ));
     let failures = "cognitosync_exporter_poll_failures_total{reason=\"service_error\"}";
     eventually("a failed poll", || {
-        (exporter.samples()[failures] >= 1.0).then_some(())
+        (exporter.samples()[failures] >= 2.0).then_some(())
     });
     let answer = request(&exporter, "GET /-/ready");
     assert!(
@@ -88,7 +88,7 @@ fn ready_with_the_first_answer_about_an_identity() {
         200,
         "AWS being down is no reason not to answer"
     );
-    server.simulator.set_fault(&identity_id(0), None);
+    server.simulator.set_fault(&pool_id(0), None);
     eventually("ready", || {
         (exporter.get("/-/ready").0 == 200).then_some(())
     });

@@ -1,0 +1,287 @@
+//! The files that targets were loaded from: whether they have changed since, and whether what was
+//! read of them is only a part of what their writer is about to write.
+
+use std::path::Path;
+
+use crate::config::{Config, PoolConfig, Problem};
+use crate::discovery::{self, IdentityList, ListFile, Listing};
+use crate::file;
+use crate::identity::PoolId;
+
+/// The largest configuration, in bytes. Longer lists belong into identity files.
+pub const MAX_CONFIGURATION: u64 = 256 << 20;
+
+/// All files of a configuration, as they were read.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    pub configuration: Configuration,
+    pools: Vec<PoolSources>,
+}
+
+/// The configuration itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Configuration {
+    /// A regular file: the hash of its content, and whether its last line has no line feed.
+    File { hash: u64, is_cut_off: bool },
+    /// A pipe, a device or a text: there is nothing to read again.
+    ReadOnce,
+}
+
+impl Configuration {
+    /// The content of a regular file.
+    #[must_use]
+    pub fn file(content: &[u8]) -> Self {
+        Self::File {
+            hash: file::hash(content),
+            is_cut_off: content.last() != Some(&b'\n'),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct PoolSources {
+    key: String,
+    id: Option<PoolId>,
+    /// The number of entries in all of its lists.
+    identities: usize,
+    identity_files: Vec<String>,
+    files: Vec<ListFile>,
+}
+
+/// Differs from another one when the content of a file does, or when there are other files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// `None` if the configuration is read once.
+    pub configuration: Option<u64>,
+    lists: u64,
+}
+
+impl Sources {
+    /// The files of a configuration and of the lists of its pools.
+    #[must_use]
+    pub fn new(configuration: Configuration, config: &Config, lists: &[Vec<Listing>]) -> Self {
+        let pool = |(pool, lists): (&PoolConfig, &Vec<Listing>)| {
+            let lists = || lists.iter().filter_map(Listing::complete);
+            PoolSources {
+                key: pool.key.clone(),
+                id: pool.id.clone(),
+                identities: lists().map(IdentityList::len).sum(),
+                identity_files: pool.identity_files.clone(),
+                files: lists().flat_map(IdentityList::files).cloned().collect(),
+            }
+        };
+        Self {
+            configuration,
+            pools: config.pools.iter().zip(lists).map(pool).collect(),
+        }
+    }
+
+    /// The fingerprint of what was read.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint {
+            configuration: match self.configuration {
+                Configuration::File { hash, .. } => Some(hash),
+                Configuration::ReadOnce => None,
+            },
+            lists: discovery::hash(self.files()),
+        }
+    }
+
+    /// The fingerprint of the same files as they are now; `config` is what was read. May block.
+    #[must_use]
+    pub fn present_fingerprint(&self, config: &Config) -> Fingerprint {
+        let hash = || file::hash_of(&config.file, MAX_CONFIGURATION).unwrap_or_default();
+        Fingerprint {
+            configuration: match self.configuration {
+                Configuration::File { .. } => Some(hash()),
+                Configuration::ReadOnce => None,
+            },
+            lists: discovery::present_hash(config),
+        }
+    }
+
+    /// Why these files look as if one of them was still being written, given those before.
+    #[must_use]
+    pub fn half_written(&self, before: &Self, config: &Path) -> Option<Problem> {
+        let configuration = self.configuration_cut_off(before, config);
+        let lists = || self.pools.iter().find_map(|pool| pool.cut_off(before));
+        let pools = || {
+            let of_pool = |pool: &PoolSources| pool.shorter(before.pool(pool.id.as_ref())?, config);
+            self.pools.iter().find_map(of_pool)
+        };
+        configuration.or_else(lists).or_else(pools)
+    }
+
+    fn configuration_cut_off(&self, before: &Self, config: &Path) -> Option<Problem> {
+        let is_cut_off = |sources: &Self| match sources.configuration {
+            Configuration::File { is_cut_off, .. } => Some(is_cut_off),
+            Configuration::ReadOnce => None,
+        };
+        // Some people's editors never write a last line feed.
+        let is_new = is_cut_off(self) == Some(true) && is_cut_off(before) == Some(false);
+        is_new.then(|| Problem::whole(config, NO_LINE_FEED))
+    }
+
+    fn files(&self) -> impl Iterator<Item = &ListFile> {
+        self.pools.iter().flat_map(|pool| &pool.files)
+    }
+
+    fn pool(&self, id: Option<&PoolId>) -> Option<&PoolSources> {
+        self.pools.iter().find(|pool| pool.id.as_ref() == id)
+    }
+}
+
+const NO_LINE_FEED: &str = "has no line feed behind its last line";
+
+impl PoolSources {
+    /// A file that is new or has changed, and is cut off or empty where it was not.
+    fn cut_off(&self, before: &Sources) -> Option<Problem> {
+        self.files.iter().find_map(|file| {
+            let old = before.files().find(|old| old.path == file.path);
+            if old.is_some_and(|old| old.hash == file.hash) {
+                None
+            } else if file.is_cut_off {
+                Some(Problem::whole(&file.path, NO_LINE_FEED))
+            } else if file.identities == 0 && old.is_some_and(|old| old.identities > 0) {
+                Some(Problem::whole(
+                    &file.path,
+                    "holds no identity, but did before",
+                ))
+            } else {
+                None
+            }
+        })
+    }
+
+    /// A pool that has lost all its identities, or a glob that matches fewer files.
+    fn shorter(&self, before: &Self, config: &Path) -> Option<Problem> {
+        if self.identities == 0 && before.identities > 0 {
+            let message = "has no identity, but had some before";
+            return Some(Problem::key(config, &self.key, message));
+        }
+        let fewer = |(index, pattern): (usize, &String)| {
+            let (now, then) = (self.matches(pattern), before.matches(pattern));
+            let message = || format!("matches {now} files, but did {then} before");
+            let key = || format!("{}.identity_files[{index}]", self.key);
+            (now < then).then(|| Problem::key(config, key(), message()))
+        };
+        self.identity_files.iter().enumerate().find_map(fewer)
+    }
+
+    /// The number of files that a path or glob names.
+    fn matches(&self, pattern: &str) -> usize {
+        let is_named = |file: &&ListFile| self.identity_files[file.pattern] == pattern;
+        self.files.iter().filter(is_named).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::discovery::{Files, Inline, Provider};
+    use std::fs;
+
+    /// The sources of a configuration with these pools and files, in a directory of their own.
+    fn sources(pools: &str, files: &[(&str, &str)]) -> Sources {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(directory.path().join(name), content).unwrap();
+        }
+        let file = directory.path().join("config.yaml");
+        fs::write(&file, pools).unwrap();
+        let config = config::parse(&file, pools).unwrap().value;
+        let lists: Vec<_> = config
+            .pools
+            .iter()
+            .map(|pool| {
+                vec![
+                    Inline.list(&file, pool).value,
+                    Files.list(&file, pool).value,
+                ]
+            })
+            .collect();
+        let sources = Sources::new(Configuration::file(pools.as_bytes()), &config, &lists);
+        assert_eq!(sources.fingerprint(), sources.present_fingerprint(&config));
+        // So that those of two directories can be compared.
+        let mut sources = sources;
+        for file in sources.pools.iter_mut().flat_map(|pool| &mut pool.files) {
+            file.path = file.path.file_name().unwrap().into();
+        }
+        sources
+    }
+
+    fn half_written(before: &Sources, now: &Sources) -> Option<String> {
+        let problem = now.half_written(before, Path::new("config.yaml"))?;
+        Some(problem.to_string())
+    }
+
+    const GLOB: &str = "pools: [{id: 'r:0', identity_files: ['*.txt']}]\n";
+
+    #[test]
+    fn what_a_writer_has_not_finished_is_recognized() {
+        let before = sources(GLOB, &[("a.txt", "r:a\nr:b\n"), ("b.txt", "r:c")]);
+        for (files, expected) in [
+            (&[("a.txt", "r:a\nr:b\n"), ("b.txt", "r:c")] as &[_], None),
+            (&[("a.txt", "r:a\n"), ("b.txt", "r:c")], None),
+            (&[("c.txt", "r:a\n"), ("d.txt", "r:a\n")], None),
+            (&[("a.txt", "r:a\n"), ("b.txt", "r:c"), ("c.txt", "")], None),
+            (
+                &[("a.txt", "r:a\nr:"), ("b.txt", "r:c")],
+                Some("a.txt: has no line feed behind its last line"),
+            ),
+            (
+                &[("a.txt", "r:a\nr:b\n"), ("b.txt", "r:c"), ("c.txt", "r:d")],
+                Some("c.txt: has no line feed behind its last line"),
+            ),
+            (
+                &[("a.txt", ""), ("b.txt", "r:c")],
+                Some("a.txt: holds no identity, but did before"),
+            ),
+            (
+                &[("a.txt", "# all\n"), ("b.txt", "r:c\n")],
+                Some("a.txt: holds no identity, but did before"),
+            ),
+            (
+                &[("a.txt", "r:a\nr:b\n")],
+                Some("config.yaml: pools[0].identity_files[0]: matches 1 files, but did 2 before"),
+            ),
+            (
+                &[("c.txt", ""), ("d.txt", "")],
+                Some("config.yaml: pools[0]: has no identity, but had some before"),
+            ),
+        ] {
+            let now = sources(GLOB, files);
+            assert_eq!(
+                half_written(&before, &now).as_deref(),
+                expected,
+                "{files:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_changed_configuration_may_want_fewer_files_but_not_end_in_a_line() {
+        let files = [("a.txt", "r:a\n"), ("b.txt", "r:b\n")];
+        let before = sources(GLOB, &files);
+        for (pools, expected) in [
+            ("pools: [{id: 'r:0', identity_files: [a.txt]}]\n", None),
+            ("pools: [{id: 'r:1', identity_files: []}]\n", None),
+            (
+                "pools: [{id: 'r:0', identity_files: [a.txt]}]",
+                Some("config.yaml: has no line feed behind its last line"),
+            ),
+            (
+                "pools: [{id: 'r:0', identity_files: []}]\n",
+                Some("config.yaml: pools[0]: has no identity, but had some before"),
+            ),
+        ] {
+            let now = sources(pools, &files);
+            assert_eq!(half_written(&before, &now).as_deref(), expected, "{pools}");
+            assert_ne!(now.fingerprint(), before.fingerprint());
+        }
+        let never = sources(GLOB.trim_end(), &files);
+        assert_eq!(half_written(&never, &never), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! What is logged of a pool: when its polls start and cease to fail.
+
+use tracing::{info, warn};
+
+use crate::api::Failure;
+use crate::targets;
+
+/// The state of a pool whose changes are logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PoolHealth {
+    /// Number of identities whose last poll failed, except missing ones.
+    pub(super) failing: usize,
+    /// Number of identities that AWS reports as not found.
+    pub(super) missing: usize,
+    /// Why the last poll of the pool's own usage failed.
+    pub(super) pool_failure: Option<Failure>,
+}
+
+impl PoolHealth {
+    /// Counts an identity whose last poll ended like this, or stops to count it.
+    pub(super) fn count(&mut self, failure: Option<Failure>, change: fn(usize) -> usize) {
+        match failure {
+            Some(Failure::NotFound) => self.missing = change(self.missing),
+            Some(_) => self.failing = change(self.failing),
+            None => {}
+        }
+    }
+}
+
+/// Logs a line when polls of a pool's identities start to fail, when all fail, and when none fails
+/// any more. Missing identities and the pool's own usage are logged in the same way.
+pub(super) fn log_change(
+    pool: &targets::Pool,
+    (before, after): (PoolHealth, PoolHealth),
+    failure: Option<Failure>,
+) {
+    let (id, identities, reason) = (&pool.id, pool.identities.len(), reason(failure));
+    match (before.failing, after.failing) {
+        (before, after) if before == after => {}
+        (_, 0) => info!(pool = %id, identities, "polls succeeding again"),
+        (0, _) if identities > 1 => warn!(pool = %id, identities, reason, "polls failing"),
+        (_, failing) if failing == identities => {
+            warn!(pool = %id, identities, reason, "all polls failing");
+        }
+        _ => {}
+    }
+    match (before.missing, after.missing) {
+        (0, 1..) => warn!(pool = %id, identities, "identities missing"),
+        (1.., 0) => info!(pool = %id, identities, "no identities missing"),
+        _ => {}
+    }
+    match (before.pool_failure, after.pool_failure) {
+        (None, Some(_)) => warn!(pool = %id, reason, "pool usage unavailable"),
+        (Some(_), None) => info!(pool = %id, "pool usage available again"),
+        _ => {}
+    }
+}
+
+/// The word for a failure in a log line.
+pub(super) fn reason(failure: Option<Failure>) -> &'static str {
+    failure.map_or("none", Failure::as_str)
+}
