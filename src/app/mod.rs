@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::api::{Failure, Operation};
-use crate::aws::{Connector, Credentials};
+use crate::aws::{Connector, Credentials, Network, NetworkError};
 use crate::cli;
 use crate::clock::Clock;
 use crate::config::Problem;
@@ -68,6 +68,9 @@ pub enum StartError {
     /// A metric cannot be registered.
     #[error(transparent)]
     Telemetry(#[from] telemetry::RegisterError),
+    /// The environment or a profile names a proxy or a bundle of certificates that cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The demo's own configuration is not valid.
     #[error(transparent)]
     Configuration(#[from] Problem),
@@ -157,7 +160,12 @@ impl App {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let listeners = listen(&web.flags, web.sockets).await?;
-        let mut connector = Connector::new(credentials, clock.clone());
+        let network = match credentials {
+            Credentials::Aws => Network::from_environment(clock.clone())?,
+            Credentials::Simulator => Network::direct(clock.clone()),
+        };
+        let mut connector = Connector::new(credentials, network, clock.clone());
+        connector.check(&targets).await?;
         let api = Arc::new(connector.connect(&targets, &config.poll));
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());
