@@ -1,6 +1,7 @@
 //! The credentials that sign the calls: the SDK's default chain, a profile, or a role assumed with
 //! either.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,10 +16,10 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
 
-use super::http::Network;
+use super::http::{Network, PlainHttp};
 use crate::api::{CallError, Failure};
 use crate::config::Account;
-use crate::redact::{error_chain, redacted};
+use crate::redact::{causes, error_chain, redacted};
 
 /// Appears in CloudTrail as the session of an assumed role, and in the user agent.
 const APP_NAME: &str = "cognitosync_exporter";
@@ -149,6 +150,7 @@ async fn usable_keys(provider: &impl ProvideCredentials) -> Result<Keys, CallErr
                     cause.extend(FILE_VARIABLES.into_iter().filter_map(names_no_file));
                     Failure::Credentials
                 }
+                _ if causes(&error).any(<dyn Error>::is::<PlainHttp>) => Failure::Configuration,
                 _ => Failure::Credentials,
             };
             Err(CallError::new(failure, cause))

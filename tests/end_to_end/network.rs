@@ -128,6 +128,40 @@ fn aws_is_reached_through_the_proxy_with_tls_from_end_to_end() {
 }
 
 #[test]
+fn a_proxy_that_opens_no_tunnel_is_reported_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let address = in_thread(|listener| async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+            while stream.read_u8().await.is_ok_and(|byte| byte != b'\n') {}
+            let _ = stream.write_all(refusal).await;
+        }
+    });
+    let mut command = one_identity(directory.path(), None);
+    command
+        .env("https_proxy", format!("{LOGIN}@{address}"))
+        .arg("--log.level=info");
+    let exporter = Exporter::run(command);
+    let unreachable = "cognitosync_exporter_poll_failures_total{reason=\"unreachable\"}";
+    eventually("failed polls", || {
+        (exporter.samples()[unreachable] >= 4.0).then_some(())
+    });
+    let log = exporter.log();
+    let reports = log
+        .iter()
+        .filter(|line| line.contains("the proxy does not work"));
+    let reports: Vec<_> = reports.collect();
+    assert_eq!(reports.len(), 1, "{log:#?}");
+    let reason = "proxy authorization required";
+    assert!(reports[0].contains(reason), "{log:#?}");
+    assert!(
+        !log.join("\n").contains("canary-proxy-password"),
+        "{log:#?}"
+    );
+}
+
+#[test]
 fn endpoints_on_loopback_are_reached_without_the_proxy() {
     let server = Server::start(still_world(1, 1));
     let directory = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -29,8 +29,9 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::local::is_safe;
-use super::route::{self, Connect};
+use super::route::{self, Connect, ProxyFailed};
 use super::time::{ServiceTime, Signature};
+use crate::redact;
 
 /// Idle connections are closed before AWS closes them (after about 20 s), so that no call finds a
 /// half-closed one.
@@ -83,8 +84,8 @@ pub(super) struct Client {
     authorities: RootCertStore,
     time: ServiceTime,
     connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
-    /// The hosts whose last certificate was refused.
-    not_trusted: Arc<Mutex<HashSet<String>>>,
+    /// The hosts whose last failure was reported.
+    reported: Arc<Mutex<HashSet<String>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,7 +100,7 @@ struct Connector {
     client: HyperClient<Connect, SdkBody>,
     timeout: Duration,
     time: ServiceTime,
-    not_trusted: Arc<Mutex<HashSet<String>>>,
+    reported: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Client {
@@ -113,7 +114,7 @@ impl Client {
             authorities,
             time,
             connectors: Mutex::default(),
-            not_trusted: Arc::default(),
+            reported: Arc::default(),
         }
     }
 
@@ -128,7 +129,7 @@ impl Client {
             client,
             timeout: timeouts.exchange,
             time: self.time.clone(),
-            not_trusted: Arc::clone(&self.not_trusted),
+            reported: Arc::clone(&self.reported),
         }
     }
 }
@@ -180,7 +181,7 @@ impl Connector {
             Ok(answer) => answer.map_err(|error| self.failure(&host, error))?,
             Err(_) => return Err(ConnectorError::timeout(TooSlow(self.timeout).into())),
         };
-        self.trusted(&host);
+        self.reported().remove(&host);
         let (mut parts, body) = answer.into_parts();
         let signature = signature(is_signed, parts.status, &parts.headers, &body);
         let is_stored = parts.headers.contains_key(AGE);
@@ -202,16 +203,12 @@ impl Connector {
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
 
-    /// The SDK's error for an exchange that failed. Reports a refused certificate once, until
-    /// one of the host is accepted.
+    /// The SDK's error for an exchange that failed. A refused certificate and a proxy that does not
+    /// work are reported once for each host, until an answer of it arrives.
     fn failure(&self, host: &str, error: BoxError) -> ConnectorError {
         if let Some(reason) = refused_certificate(&*error) {
             let host = host.to_owned();
-            let mut not_trusted = self
-                .not_trusted
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if not_trusted.insert(host.clone()) {
+            if self.reported().insert(host.clone()) {
                 warn!(
                     host,
                     reason,
@@ -220,6 +217,12 @@ impl Connector {
                 );
             }
             return ConnectorError::io(NotTrusted { host, reason }.into());
+        }
+        if causes(&*error).any(<dyn Error>::is::<ProxyFailed>)
+            && self.reported().insert(host.to_owned())
+        {
+            let reason = redact::error_chain(&*error);
+            warn!(host, reason, "the proxy does not work");
         }
         let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         if causes(&*error).any(|cause| cause.downcast_ref().is_some_and(is_timeout)) {
@@ -232,12 +235,8 @@ impl Connector {
         ConnectorError::other(error, None)
     }
 
-    fn trusted(&self, host: &str) {
-        let mut not_trusted = self
-            .not_trusted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        not_trusted.remove(host);
+    fn reported(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

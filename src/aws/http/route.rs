@@ -14,6 +14,7 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
@@ -22,6 +23,11 @@ use super::local::is_local;
 /// The time to connect, which all addresses of a name of one family share. The SDK's default, which
 /// covers the longest round trips.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
+
+/// The proxy cannot be reached, or opens no tunnel.
+#[derive(Debug, Error)]
+#[error("no tunnel through the proxy")]
+pub(super) struct ProxyFailed(#[source] BoxError);
 
 /// TLS over a [`Route`], or plain HTTP.
 pub(super) type Connect = HttpsConnector<Route>;
@@ -109,7 +115,10 @@ where
             tunnel = tunnel.with_auth(login.clone());
         }
         let connecting = tunnel.call(to);
-        Box::pin(async move { Ok(connecting.await?) })
+        Box::pin(async move {
+            let connected = connecting.await;
+            connected.map_err(|error| ProxyFailed(error.into()).into())
+        })
     }
 }
 
