@@ -24,7 +24,7 @@ use std::time::Duration;
 use aws_sdk_cognitosync::config::retry::RetryConfig;
 use aws_sdk_cognitosync::config::{BehaviorVersion, Credentials as Keys, Region};
 use cognitosync_exporter::api::{Failure, Operation, Usage};
-use cognitosync_exporter::aws::{Connector, Credentials};
+use cognitosync_exporter::aws::{Connector, Credentials, Network};
 use cognitosync_exporter::clock::{Clock, Mono};
 use cognitosync_exporter::config::Config;
 use cognitosync_exporter::loading;
@@ -277,8 +277,12 @@ async fn polls(url: &str, identities: u64) -> (f64, f64) {
     // Shorter than a configuration may say, so that even a thousand are always due.
     targets.pools[0].settings.interval = Duration::from_millis(10);
     let (targets, clock) = (Arc::new(targets), Clock::system());
-    let source =
-        Connector::new(Credentials::Simulator, clock.clone()).connect(&targets, &config.poll);
+    let source = Connector::new(
+        Credentials::Simulator,
+        Network::direct(clock.clone()),
+        clock.clone(),
+    )
+    .connect(&targets, &config.poll);
     let stop = CancellationToken::new();
     let count = Count {
         store: Store::new(Arc::clone(&targets)),

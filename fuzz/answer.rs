@@ -6,7 +6,7 @@ use std::path::Path;
 use cognitosync_exporter::api::{
     Answer, Api, CallError, Failure, Operation, Reply, Request, Usage,
 };
-use cognitosync_exporter::aws::{Connector, Credentials};
+use cognitosync_exporter::aws::{Connector, Credentials, Network};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::job::IdentityIndex;
 use cognitosync_exporter::loading;
@@ -101,7 +101,11 @@ fn answer() {
     let serving = runtime.spawn(serving.run(listener, stop.clone()));
     let loaded = loading::parse(Path::new("fuzz"), &configuration).unwrap();
     let (pool, now) = (&loaded.targets.pools[0], clock.now().unix);
-    let mut connector = Connector::new(Credentials::Simulator, clock.clone());
+    let mut connector = Connector::new(
+        Credentials::Simulator,
+        Network::direct(clock.clone()),
+        clock.clone(),
+    );
     // It says nothing of panics, and after one it is not used again.
     let api = AssertUnwindSafe(connector.connect(&loaded.targets, &loaded.config.poll));
     // A panic is a failed call too, but one that must not happen.

@@ -10,6 +10,7 @@
 
 mod answer;
 mod configuration;
+mod exchange;
 mod negotiation;
 mod render;
 #[path = "../tests/support/stores.rs"]

@@ -1,6 +1,7 @@
 //! Assembles all other modules: builds them, runs them, drains them.
 
 pub mod demo;
+mod error;
 mod reloading;
 
 use std::collections::HashMap;
@@ -10,8 +11,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_web::{BindError, InheritedSocket, Listener, WebConfigFile, connection_limit};
-use thiserror::Error as ThisError;
+use exporter_web::{InheritedSocket, Listener, WebConfigFile, connection_limit};
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -19,10 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::api::{Failure, Operation};
-use crate::aws::{Connector, Credentials};
+use crate::aws::{Connector, Credentials, Network};
 use crate::cli;
 use crate::clock::Clock;
-use crate::config::Problem;
 use crate::health::{Heartbeat, Watchdog};
 use crate::loading::{Loaded, Loader};
 use crate::memory;
@@ -33,9 +32,10 @@ use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
 use crate::store::Store;
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
-use crate::telemetry::{self, REVISION, Telemetry, VERSION};
+use crate::telemetry::{REVISION, Telemetry, VERSION};
 use crate::web;
 
+pub use error::{RunError, StartError};
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
 
@@ -55,44 +55,6 @@ pub struct App {
     names: HashMap<Id, String>,
     start: CancellationToken,
     stop: CancellationToken,
-}
-
-/// Why the daemon could not be built.
-#[derive(Debug, ThisError)]
-pub enum StartError {
-    /// An address cannot be listened on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// A socket that systemd passed on cannot be used, or the simulator's has no address.
-    #[error(transparent)]
-    Socket(#[from] io::Error),
-    /// A metric cannot be registered.
-    #[error(transparent)]
-    Telemetry(#[from] telemetry::RegisterError),
-    /// The demo's own configuration is not valid.
-    #[error(transparent)]
-    Configuration(#[from] Problem),
-}
-
-/// Why the daemon ended by itself.
-#[derive(Debug, ThisError)]
-pub enum RunError {
-    /// A task returned though no stop was requested.
-    #[error("task {name} ended{}", .error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
-    Ended {
-        /// The task's name.
-        name: String,
-        /// Its error, if it returned one.
-        error: Option<Box<dyn Error + Send + Sync>>,
-    },
-    /// A task panicked.
-    #[error("task {name} died: {error}")]
-    Panicked {
-        /// The task's name.
-        name: String,
-        /// The panic.
-        error: JoinError,
-    },
 }
 
 /// How the web server is reached.
@@ -169,7 +131,12 @@ impl App {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let listeners = listen(&web.flags, web.sockets).await?;
-        let mut connector = Connector::new(credentials, clock.clone());
+        let network = match credentials {
+            Credentials::Aws => Network::from_environment(clock.clone())?,
+            Credentials::Simulator => Network::direct(clock.clone()),
+        };
+        let mut connector = Connector::new(credentials, network, clock.clone());
+        connector.check(&targets).await?;
         let api = Arc::new(connector.connect(&targets, &config.poll));
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());

@@ -11,8 +11,7 @@ use crate::identity::{IdentityId, PoolId};
 
 /// The largest integer up to which a Prometheus sample is exact.
 const MAX_EXACT_INTEGER: i64 = 1 << 53;
-/// The most seconds, a day, by which a date may be ahead of the local clock. Ages are never
-/// negative.
+/// The most seconds, a day, by which a date may be ahead of `now`. Ages are never negative.
 const MAX_CLOCK_SKEW: f64 = 86_400.0;
 
 /// The usage of `identity`. An answer about another identity is malformed. `now` is in seconds

@@ -6,7 +6,7 @@ use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use http_body_util::LengthLimitError;
 
-use super::wire::PlainHttp;
+use super::http::{NotText, PlainHttp};
 use crate::api::Failure;
 use crate::redact::causes;
 
@@ -57,6 +57,7 @@ fn classify_no_response(error: &(dyn Error + 'static)) -> Failure {
             return Failure::Configuration;
         }
         if cause.is::<LengthLimitError>()
+            || cause.is::<NotText>()
             || cause.downcast_ref().is_some_and(hyper::Error::is_parse)
         {
             return Failure::Malformed;

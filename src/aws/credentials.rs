@@ -1,6 +1,7 @@
 //! The credentials that sign the calls: the SDK's default chain, a profile, or a role assumed with
 //! either.
 
+use std::error::Error;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,11 +14,12 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials as Keys;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_async::time::SharedTimeSource;
 
+use super::http::{Network, PlainHttp};
 use crate::api::{CallError, Failure};
 use crate::config::Account;
-use crate::redact::{error_chain, redacted};
+use crate::redact::{causes, error_chain, redacted};
 
 /// Appears in CloudTrail as the session of an assumed role, and in the user agent.
 const APP_NAME: &str = "cognitosync_exporter";
@@ -48,12 +50,17 @@ impl Credentials {
         &self,
         region: &str,
         account: &Account,
-        http: &SharedHttpClient,
+        network: &Network,
     ) -> Result<(SdkConfig, Option<f64>), CallError> {
         let region = Region::new(region.to_owned());
+        let http = network.client(account.profile.as_deref()).await;
+        let http =
+            http.map_err(|error| CallError::new(Failure::Configuration, error.to_string()))?;
+        let time = SharedTimeSource::new(network.time());
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region.clone())
             .http_client(http.clone())
+            .time_source(time.clone())
             .retry_config(RetryConfig::standard())
             .app_name(AppName::new(APP_NAME).expect("letters and an underscore make an app name"))
             .identity_cache(IdentityCache::no_cache());
@@ -65,7 +72,8 @@ impl Credentials {
                 // An explicit profile overrides the environment, as with `aws --profile`.
                 let provider = ProviderConfig::default()
                     .with_region(Some(region))
-                    .with_http_client(http.clone())
+                    .with_http_client(http)
+                    .with_time_source(time)
                     .with_behavior_version(Some(BehaviorVersion::v2026_01_12()));
                 let provider = ProfileFileCredentialsProvider::builder()
                     .configure(&provider)
@@ -142,6 +150,7 @@ async fn usable_keys(provider: &impl ProvideCredentials) -> Result<Keys, CallErr
                     cause.extend(FILE_VARIABLES.into_iter().filter_map(names_no_file));
                     Failure::Credentials
                 }
+                _ if causes(&error).any(<dyn Error>::is::<PlainHttp>) => Failure::Configuration,
                 _ => Failure::Credentials,
             };
             Err(CallError::new(failure, cause))

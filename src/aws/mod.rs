@@ -6,6 +6,8 @@
 mod answer;
 mod classify;
 mod credentials;
+mod http;
+mod json;
 mod lease;
 mod wire;
 
@@ -22,14 +24,13 @@ use aws_config::SdkConfig;
 use aws_sdk_cognitosync::Client;
 use aws_sdk_cognitosync::config::StalledStreamProtectionConfig;
 use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tracing::debug;
 
 pub use credentials::Credentials;
+pub use http::{Network, NetworkError};
 
 use crate::api::{
     Answer, Api, Call, CallError, Continuation, Failure, FailureClass, Operation, Reply, Request,
@@ -41,11 +42,6 @@ use crate::redact;
 use crate::targets::Targets;
 use lease::{Lease, Load, Loaded};
 
-/// The SDK's default, which covers the longest round trips.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
-/// Idle connections are closed before AWS closes them (after about 20 s), so that no call finds a
-/// half-closed one.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Datasets in one page, as AWS's Android client has it. A dataset takes some 450 bytes of an
 /// answer at most, so a page stays far below the longest answer that is read.
 const MAX_DATASETS_OF_PAGE: i32 = 64;
@@ -54,10 +50,10 @@ const MAX_DATASETS_OF_PAGE: i32 = 64;
 /// distinguished from a service that hangs.
 const CREDENTIALS_WAIT: f64 = 0.8;
 
-/// Creates clients over one HTTP client: one for each region, account, endpoint and timeout.
+/// Creates clients over one network: one for each region, account, endpoint and timeout.
 pub struct Connector {
-    http: SharedHttpClient,
     credentials: Credentials,
+    network: Network,
     clock: Clock,
     clients: HashMap<ClientKey, ClientLease>,
 }
@@ -83,14 +79,10 @@ pub struct AwsApi {
 impl Connector {
     /// A connector without clients.
     #[must_use]
-    pub fn new(credentials: Credentials, clock: Clock) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .build_https();
+    pub fn new(credentials: Credentials, network: Network, clock: Clock) -> Self {
         Self {
-            http,
             credentials,
+            network,
             clock,
             clients: HashMap::new(),
         }
@@ -128,13 +120,27 @@ impl Connector {
         }
     }
 
+    /// Finds settings that would keep calls from being made.
+    ///
+    /// # Errors
+    /// When a bundle of certificates cannot be used.
+    pub async fn check(&self, targets: &Targets) -> Result<(), NetworkError> {
+        for pool in &targets.pools {
+            let profile = pool.settings.account.profile.as_deref();
+            self.network.client(profile).await?;
+        }
+        Ok(())
+    }
+
     fn lease(&self, key: &ClientKey) -> Lease<Client> {
         let wait = key.timeout.mul_f64(CREDENTIALS_WAIT);
-        let (key, credentials, http) = (key.clone(), self.credentials.clone(), self.http.clone());
+        let credentials = self.credentials.clone();
+        let (key, network) = (key.clone(), self.network.clone());
         let load = move || -> Load<Client> {
-            let (key, credentials, http) = (key.clone(), credentials.clone(), http.clone());
+            let (key, credentials) = (key.clone(), credentials.clone());
+            let network = network.clone();
             Box::pin(async move {
-                let sdk = credentials.load(&key.region, &key.account, &http).await;
+                let sdk = credentials.load(&key.region, &key.account, &network).await;
                 let (sdk, expires_at) = sdk?;
                 let value = create_client(&key, &sdk);
                 Ok(Loaded { value, expires_at })
@@ -152,17 +158,18 @@ impl AwsApi {
         identity: IdentityId<'_>,
         sent: wire::Sent,
     ) -> Result<Reply, CallError> {
-        let dataset_count = wire::DatasetCountPresence::default();
+        let raw = wire::RawAnswer::default();
         let call = client
             .describe_identity_usage()
             .identity_pool_id(pool.as_str())
             .identity_id(identity.as_str())
             .customize()
             .interceptor(sent.clone())
-            .interceptor(dataset_count.clone());
+            .interceptor(raw.clone());
         let output = call.send().await.map_err(|error| failed(&error, &sent))?;
-        let now = self.clock.now().unix;
-        let usage = answer::identity(output, pool, identity, dataset_count.is_given(), now)?;
+        let seen = raw.seen()?;
+        let (has_count, now) = (seen.has_dataset_count, self.time_of(seen));
+        let usage = answer::identity(output, pool, identity, has_count, now)?;
         Ok(Reply::Done(Answer::Identity(usage)))
     }
 
@@ -172,13 +179,15 @@ impl AwsApi {
         pool: &PoolId,
         sent: wire::Sent,
     ) -> Result<Reply, CallError> {
+        let raw = wire::RawAnswer::default();
         let call = client
             .describe_identity_pool_usage()
             .identity_pool_id(pool.as_str())
             .customize()
-            .interceptor(sent.clone());
+            .interceptor(sent.clone())
+            .interceptor(raw.clone());
         let output = call.send().await.map_err(|error| failed(&error, &sent))?;
-        let usage = answer::pool(output, pool, self.clock.now().unix)?;
+        let usage = answer::pool(output, pool, self.time_of(raw.seen()?))?;
         Ok(Reply::Done(Answer::Pool(usage)))
     }
 
@@ -190,6 +199,7 @@ impl AwsApi {
         page: Option<&Continuation>,
         sent: wire::Sent,
     ) -> Result<Reply, CallError> {
+        let raw = wire::RawAnswer::default();
         let call = client
             .list_datasets()
             .identity_pool_id(pool.as_str())
@@ -197,14 +207,18 @@ impl AwsApi {
             .max_results(MAX_DATASETS_OF_PAGE)
             .set_next_token(page.map(|page| page.token.clone()))
             .customize()
-            .interceptor(sent.clone());
+            .interceptor(sent.clone())
+            .interceptor(raw.clone());
         let output = call.send().await.map_err(|error| failed(&error, &sent))?;
-        Ok(answer::datasets(
-            output,
-            identity,
-            page,
-            self.clock.now().unix,
-        )?)
+        let now = self.time_of(raw.seen()?);
+        Ok(answer::datasets(output, identity, page, now)?)
+    }
+
+    /// The time by which the dates in an answer are judged, in seconds since 1970: its own date, or
+    /// the host's clock if that is ahead.
+    fn time_of(&self, seen: wire::Seen) -> f64 {
+        let now = self.clock.now().unix;
+        seen.date.map_or(now, |date| date.max(now))
     }
 
     async fn request(
@@ -298,7 +312,7 @@ async fn caught<F: Future>(future: F) -> Option<F::Output> {
 
 fn create_client(key: &ClientKey, sdk: &SdkConfig) -> Client {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT.min(key.timeout))
+        .connect_timeout(key.timeout)
         .read_timeout(key.timeout)
         .operation_attempt_timeout(key.timeout)
         .operation_timeout(key.timeout)
@@ -307,8 +321,7 @@ fn create_client(key: &ClientKey, sdk: &SdkConfig) -> Client {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         // The timeouts above include the body.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .interceptor(wire::EgressGuard);
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(endpoint_url) = &key.endpoint_url {
         config = config.endpoint_url(endpoint_url);
     }

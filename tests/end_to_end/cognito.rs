@@ -7,7 +7,7 @@ use crate::support::{Server, configuration, identity_id, pool_id, still_world, u
 use cognitosync_exporter::api::{
     Answer, Api, Continuation, Failure, Operation, PoolUsage, Reply, Request, Usage,
 };
-use cognitosync_exporter::aws::{AwsApi, Connector, Credentials};
+use cognitosync_exporter::aws::{AwsApi, Connector, Credentials, Network};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::identity::{IdentityId, PoolId};
 use cognitosync_exporter::loading;
@@ -16,8 +16,12 @@ use cognitosync_exporter::simulator::{Fault, Life};
 pub(crate) async fn source(url: &str, timeout: &str) -> AwsApi {
     let text = configuration(&format!("timeout: {timeout}"), url, 1, 1);
     let loaded = loading::parse(Path::new("test"), &text).unwrap();
-    Connector::new(Credentials::Simulator, Clock::system())
-        .connect(&loaded.targets, &loaded.config.poll)
+    Connector::new(
+        Credentials::Simulator,
+        Network::direct(Clock::system()),
+        Clock::system(),
+    )
+    .connect(&loaded.targets, &loaded.config.poll)
 }
 
 pub(crate) async fn ask(source: &AwsApi) -> Result<Usage, Failure> {
@@ -251,6 +255,12 @@ async fn a_field_is_right_or_absent_or_the_answer_is_malformed() {
             malformed,
         ),
         ("\"DatasetCount\":4294967296".to_owned(), malformed),
+        ("\"DataStorage\":010".to_owned(), malformed),
+        ("\"DataStorage\":1,\"DataStorage\":2".to_owned(), malformed),
+        (
+            format!("{good},\"Unheard\":[{{\"of\":1,\"of\":1}}]"),
+            malformed,
+        ),
         ("\"DatasetCount\":2.5".to_owned(), malformed),
         ("\"DatasetCount\":\"3\"".to_owned(), malformed),
         ("\"DataStorage\":-1".to_owned(), malformed),
@@ -295,6 +305,8 @@ async fn a_pools_field_too() {
     for (fields, expected) in [
         ("\"DataStorage\":7", stored(7)),
         ("\"DataStorage\":-7", malformed),
+        ("\"DataStorage\":07", malformed),
+        ("\"DataStorage\":7,\"DataStorage\":7", malformed),
         ("\"DataStorage\":7,\"SyncSessionsCount\":-1", malformed),
         (
             "\"DataStorage\":7,\"SyncSessionsCount\":9007199254740993",

@@ -340,3 +340,21 @@ fn a_session_of_aws_login() {
     let _exporter = start(&server, directory.path(), "", &environment);
     assert_eq!(signed_with(&server), "AKIDLOGIN");
 }
+
+#[test]
+fn a_role_is_not_assumed_in_plain_http_on_another_machine() {
+    let (server, directory) = (
+        Server::start(still_world(1, 1)),
+        tempfile::tempdir().unwrap(),
+    );
+    let role = "  role_arn: arn:aws:iam::123456789012:role/reader\n";
+    // Reserved for documentation (RFC 5737).
+    let sts = [("AWS_ENDPOINT_URL_STS", "http://192.0.2.1")];
+    let exporter = start(&server, directory.path(), role, &sts);
+    eventually("a failed poll", || {
+        (failures(&exporter, "configuration") >= 1.0).then_some(())
+    });
+    let log = exporter.log().join("\n");
+    let cause = "the endpoint is plain http to another machine";
+    assert!(log.contains(cause), "{log}");
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cognitosync_exporter::api::{Answer, Dataset, Failure, Operation, Reply, Usage};
-use cognitosync_exporter::aws::{Connector, Credentials};
+use cognitosync_exporter::aws::{Connector, Credentials, Network};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::exposition::{Families, Format, Source};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
@@ -173,7 +173,11 @@ async fn polls_of_lists_keep_to_the_ceiling_page_by_page() {
         config, targets, ..
     } = loading::parse(Path::new("test"), &text).unwrap();
     let clock = Clock::system();
-    let connector = Connector::new(Credentials::Simulator, clock.clone());
+    let connector = Connector::new(
+        Credentials::Simulator,
+        Network::direct(clock.clone()),
+        clock.clone(),
+    );
     let api = { connector }.connect(&targets, &config.poll);
     let (poller, handle) = Poller::of_operations(
         &[Operation::ListDatasets],

@@ -69,8 +69,12 @@ impl Pki {
 
     /// The same, not written yet.
     pub fn server(&self) -> (String, String) {
-        let mut server =
-            CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        self.server_named("localhost")
+    }
+
+    /// A certificate and key for a server of this name.
+    pub fn server_named(&self, name: &str) -> (String, String) {
+        let mut server = CertificateParams::new([name.to_owned(), "127.0.0.1".to_owned()]).unwrap();
         // Its own, or else it would seem to have signed itself.
         server
             .distinguished_name

@@ -1,0 +1,53 @@
+//! Why the daemon could not be built, or ended by itself.
+
+use std::error::Error;
+use std::io;
+
+use exporter_web::BindError;
+use thiserror::Error as ThisError;
+use tokio::task::JoinError;
+
+use crate::aws::NetworkError;
+use crate::config::Problem;
+use crate::telemetry;
+
+/// Why the daemon could not be built.
+#[derive(Debug, ThisError)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A socket that systemd passed on cannot be used, or the simulator's has no address.
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    /// A metric cannot be registered.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::RegisterError),
+    /// The environment or a profile names a proxy or a bundle of certificates that cannot be used.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The demo's own configuration is not valid.
+    #[error(transparent)]
+    Configuration(#[from] Problem),
+}
+
+/// Why the daemon ended by itself.
+#[derive(Debug, ThisError)]
+pub enum RunError {
+    /// A task returned though no stop was requested.
+    #[error("task {name} ended{}", .error.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    Ended {
+        /// The task's name.
+        name: String,
+        /// Its error, if it returned one.
+        error: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// A task panicked.
+    #[error("task {name} died: {error}")]
+    Panicked {
+        /// The task's name.
+        name: String,
+        /// The panic.
+        error: JoinError,
+    },
+}
