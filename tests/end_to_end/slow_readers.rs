@@ -197,12 +197,6 @@ fn they_take_little_memory_and_keep_no_one_out() {
     let after = eventually("memory that comes back", || {
         assert_eq!(scrape(1).0, 200);
         let now = exporter.resident_bytes();
-        println!(
-            "{:.0} MB of {:.0}, most {:.0}, {seen:?}",
-            now / 1e6,
-            before / 1e6,
-            most / 1e6
-        );
         (now < before * 1.3).then_some(now)
     });
     println!(

@@ -21,9 +21,11 @@ def basic(login):
     return b"Authorization: Basic " + base64.b64encode(login.encode()) + b"\r\n"
 
 
-async def connect(host, port, buffer=None):
+async def connect(host, port, buffer=None, own=None):
     client = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     client.setblocking(False)
+    if own:
+        client.bind((own, 0))
     if buffer:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     await asyncio.get_running_loop().sock_connect(client, (host, port))
@@ -51,7 +53,8 @@ async def drip(host, port, lives):
 
 async def read_slowly(host, port, login, lives):
     loop, began = asyncio.get_running_loop(), time.monotonic()
-    client = await connect(host, port, 4_096)
+    # From another address than Prometheus, since they would share its part of the places.
+    client = await connect(host, port, 4_096, "127.0.0.2")
     try:
         await loop.sock_sendall(
             client, b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + basic(login) + b"\r\n"

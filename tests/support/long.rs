@@ -8,6 +8,9 @@
 //! | `RESTARTS` | 50 | restarts under socket activation |
 //! | `STOPS` | 60 | stops among clients of all kinds |
 //! | `CROWD_SECONDS` | 10 | time that a crowd stays |
+//! | `SLOW_READERS_SECONDS` | 20 | time that a crowd asks and does not read |
+//! | `SLOW_READERS_IDENTITIES` | 5,000 | identities whose metrics it does not read |
+//! | `SLOW_READERS_POLLS` | 200 | polls a second meanwhile |
 //! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
 //!
 //! The tests hold with smaller numbers too, except for the simulation's totals.
