@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::{Blocks, Coding, Exposition, Format, too_many_samples};
 use super::{NOW, ago, never_polled, now, parsed, pretty_equal, store, written, written_at};
@@ -30,6 +31,29 @@ fn both_formats_are_golden() {
         }
         pretty_equal(&text, &fs::read_to_string(file).unwrap());
     }
+}
+
+/// Two scrapes that begin within a second read one snapshot; ages count to the time of each.
+#[test]
+fn a_shared_snapshot_is_shown_at_each_scrapes_own_time() {
+    let exposition = Exposition::new(Arc::new(store("each")));
+    let later = Timestamp {
+        mono: now().mono + Duration::from_millis(500),
+        unix: NOW + 0.5,
+    };
+    let first = exposition.scrape(now(), Format::Text, &());
+    let second = exposition.scrape(later, Format::Text, &());
+    assert!(Arc::ptr_eq(&first.snapshot, &second.snapshot));
+    let age = |scrape| {
+        let text: Vec<u8> = Blocks::new(scrape, Coding::Identity).flatten().collect();
+        let text = String::from_utf8(text).unwrap();
+        let family = "cognitosync_identity_last_modified_age_seconds{";
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(family) && line.contains("us-east-1:01"));
+        line.unwrap().rsplit_once(' ').unwrap().1.to_owned()
+    };
+    assert_eq!([age(first), age(second)], ["0.25", "0.75"]);
 }
 
 /// A scrape shows one moment in every coding, however long its reader takes and whatever is polled
