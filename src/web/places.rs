@@ -30,8 +30,15 @@ pub(super) struct Place<T> {
     /// Since when this waits for the client, in nanoseconds of [`Mono`]; [`WANTED`] if the client
     /// waits for this.
     waiting_since: AtomicU64,
-    /// `None` once another has taken the place.
-    content: Mutex<Option<T>>,
+    content: Mutex<Content<T>>,
+}
+
+enum Content<T> {
+    /// The scrape is not made yet.
+    Empty,
+    Filled(T),
+    /// Another has taken the place.
+    Lost,
 }
 
 impl<T> Places<T> {
@@ -43,22 +50,22 @@ impl<T> Places<T> {
         }
     }
 
-    /// A place for a client. When all are taken, it is that of the client that has taken nothing
+    /// A place for a client, empty. When all are taken, it is that of the client that has taken nothing
     /// for longest, if that is at least [`STALLED`]; or else one of the peer with the most places,
     /// if that has more than this one would have. `None` if there is no such place.
-    pub(super) fn take(&self, peer: Peer, now: Mono, content: T) -> Option<Arc<Place<T>>> {
+    pub(super) fn take(&self, peer: Peer, now: Mono) -> Option<Arc<Place<T>>> {
         let mut taken = lock(&self.taken);
         taken.retain(|place| place.strong_count() > 0);
         if taken.len() >= self.max {
             let places: Vec<_> = taken.iter().filter_map(Weak::upgrade).collect();
             let loser = loser(&places, peer, now)?;
-            drop(loser.vacate());
+            loser.vacate();
             taken.retain(|place| !std::ptr::eq(place.as_ptr(), Arc::as_ptr(loser)));
         }
         let place = Arc::new(Place {
             peer,
-            waiting_since: AtomicU64::new(nanos(now)),
-            content: Mutex::new(Some(content)),
+            waiting_since: AtomicU64::new(WANTED),
+            content: Mutex::new(Content::Empty),
         });
         taken.push(Arc::downgrade(&place));
         Some(place)
@@ -84,6 +91,15 @@ fn loser<T>(places: &[Arc<Place<T>>], peer: Peer, now: Mono) -> Option<&Arc<Plac
 }
 
 impl<T> Place<T> {
+    /// Puts something into the place, which then waits for the client, unless another has taken it.
+    pub(super) fn fill(&self, now: Mono, filling: T) {
+        let mut content = lock(&self.content);
+        if let Content::Empty = *content {
+            *content = Content::Filled(filling);
+        }
+        self.waiting_since.store(nanos(now), Ordering::Relaxed);
+    }
+
     /// Notes that the client waits for more.
     pub(super) fn client_waits(&self) {
         self.waiting_since.store(WANTED, Ordering::Relaxed);
@@ -92,13 +108,21 @@ impl<T> Place<T> {
     /// Uses what the place holds, after which it waits for the client; `None` if another has taken
     /// the place.
     pub(super) fn with<R>(&self, now: Mono, use_it: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let used = lock(&self.content).as_mut().map(use_it);
+        let used = match &mut *lock(&self.content) {
+            Content::Filled(filling) => Some(use_it(filling)),
+            Content::Empty | Content::Lost => None,
+        };
         self.waiting_since.store(nanos(now), Ordering::Relaxed);
         used
     }
 
-    fn vacate(&self) -> Option<T> {
-        lock(&self.content).take()
+    /// Whether another has taken the place.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(*lock(&self.content), Content::Lost)
+    }
+
+    fn vacate(&self) {
+        *lock(&self.content) = Content::Lost;
     }
 
     /// How long this has waited for the client; nothing if the client waits for this.
@@ -130,74 +154,84 @@ mod tests {
         Mono::START + Duration::from_secs(seconds)
     }
 
-    fn holds(place: &Place<u32>) -> bool {
-        lock(&place.content).is_some()
+    /// A place that waits for its client.
+    fn take(places: &Places<u32>, host: u8, now: Mono) -> Option<Arc<Place<u32>>> {
+        let place = places.take(peer(host), now)?;
+        place.fill(now, 7);
+        Some(place)
     }
 
     #[test]
     fn beyond_the_limit_there_is_no_place_until_one_is_free() {
         let places = Places::new(2);
-        let first = places.take(peer(1), at(0), 1);
-        let second = places.take(peer(1), at(0), 2);
+        let first = take(&places, 1, at(0));
+        let second = take(&places, 1, at(0));
         assert!(first.is_some() && second.is_some());
-        assert!(places.take(peer(1), at(1), 3).is_none());
+        assert!(take(&places, 1, at(1)).is_none());
         drop(first);
-        assert!(places.take(peer(1), at(1), 3).is_some());
+        assert!(take(&places, 1, at(1)).is_some());
     }
 
     #[test]
     fn zero_is_no_limit() {
         let places = Places::new(0);
         let taken: Vec<_> = (0..1_000)
-            .map(|_| places.take(peer(1), at(0), 0).unwrap())
+            .map(|_| take(&places, 1, at(0)).unwrap())
             .collect();
-        assert!(taken.iter().all(|place| holds(place)));
+        assert!(taken.iter().all(|place| !place.is_lost()));
     }
 
     #[test]
     fn a_client_that_reads_goes_before_one_that_stalls() {
         let places = Places::new(2);
-        let stalls = places.take(peer(1), at(0), 1).unwrap();
-        let reads = places.take(peer(1), at(0), 2).unwrap();
+        let stalls = take(&places, 1, at(0)).unwrap();
+        let reads = take(&places, 1, at(0)).unwrap();
         reads.client_waits();
-        let newcomer = places.take(peer(1), at(2), 3).unwrap();
-        assert!(!holds(&stalls) && holds(&reads) && holds(&newcomer));
+        let newcomer = take(&places, 1, at(2)).unwrap();
+        assert!(stalls.is_lost() && !reads.is_lost() && !newcomer.is_lost());
         assert_eq!(stalls.with(at(2), |content| *content), None);
         // The one that lost its place, and is still there, counts no more.
-        assert!(places.take(peer(1), at(2), 4).is_none());
+        assert!(take(&places, 1, at(2)).is_none());
         // A client that waits for its turn, however long, does not stall.
         newcomer.client_waits();
-        assert!(places.take(peer(1), at(99), 5).is_none());
+        assert!(take(&places, 1, at(99)).is_none());
+    }
+
+    #[test]
+    fn a_scrape_that_is_not_made_yet_does_not_stall_but_may_lose_its_place() {
+        let places = Places::new(2);
+        let [first, second] = [(); 2].map(|()| places.take(peer(1), at(0)).unwrap());
+        assert!(take(&places, 1, at(99)).is_none());
+        let other = take(&places, 2, at(99)).unwrap();
+        first.fill(at(99), 1);
+        second.fill(at(99), 2);
+        assert_eq!(first.is_lost(), !second.is_lost());
+        assert_eq!(other.with(at(99), |content| *content), Some(7));
     }
 
     #[test]
     fn the_peer_with_the_most_places_gives_one_up() {
         let places = Places::new(4);
-        let greedy: Vec<_> = (0..4)
-            .map(|number| places.take(peer(1), at(0), number).unwrap())
-            .collect();
+        let greedy: Vec<_> = (0..4).map(|_| take(&places, 1, at(0)).unwrap()).collect();
         greedy[0].with(at(1), |_| ());
-        let first = places.take(peer(2), at(1), 9).unwrap();
-        let second = places.take(peer(2), at(1), 9).unwrap();
-        assert!(
-            places.take(peer(2), at(1), 9).is_none(),
-            "now both have two"
-        );
-        let kept = greedy.iter().map(|place| holds(place));
-        assert_eq!(kept.collect::<Vec<_>>(), [true, false, false, true]);
-        assert!(holds(&first) && holds(&second));
+        let first = take(&places, 2, at(1)).unwrap();
+        let second = take(&places, 2, at(1)).unwrap();
+        assert!(take(&places, 2, at(1)).is_none(), "now both have two");
+        let lost = greedy.iter().map(|place| place.is_lost());
+        assert_eq!(lost.collect::<Vec<_>>(), [false, true, true, false]);
+        assert!(!first.is_lost() && !second.is_lost());
     }
 
     #[test]
     fn a_panic_in_the_middle_leaves_the_place_usable() {
         let places = Places::new(1);
-        let place = places.take(peer(1), at(0), 1).unwrap();
+        let place = take(&places, 1, at(0)).unwrap();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             place.with(at(0), |_| panic!("on purpose"))
         }));
         assert!(panicked.is_err() && place.content.is_poisoned());
-        assert_eq!(place.with(at(0), |content| *content), Some(1));
+        assert_eq!(place.with(at(0), |content| *content), Some(7));
         drop(place);
-        assert!(places.take(peer(1), at(0), 2).is_some());
+        assert!(take(&places, 1, at(0)).is_some());
     }
 }

@@ -44,16 +44,19 @@ pub(super) async fn metrics(state: &Arc<AppState>, head: &RequestHead) -> Respon
         // The length has to be known, so the body is written twice.
         Coding::Identity
     };
+    let Some(place) = state.places.take(*peer, state.clock.now().mono) else {
+        return busy(state);
+    };
     let turn = state.long_work.acquire().await;
+    if place.is_lost() {
+        return busy(state);
+    }
     let began = state.clock.now();
     let scrape = state.exposition.scrape(began, format, &*state.telemetry);
-    let took = state.clock.now().mono.since(began.mono);
+    let now = state.clock.now().mono;
+    let took = now.since(began.mono);
+    place.fill(now, Blocks::new(scrape.clone(), coding));
     drop(turn);
-    let blocks = Blocks::new(scrape.clone(), coding);
-    let Some(place) = state.places.take(*peer, began.mono, blocks) else {
-        state.telemetry.rejected_as_busy();
-        return busy();
-    };
     // Without chunks and without a length, a client could not tell that a body is cut.
     let length = if has_chunks || head.is_head() {
         None
@@ -82,7 +85,8 @@ pub(super) async fn metrics(state: &Arc<AppState>, head: &RequestHead) -> Respon
     response
 }
 
-fn busy() -> Response {
+fn busy(state: &AppState) -> Response {
+    state.telemetry.rejected_as_busy();
     let mut response = text(
         StatusCode::SERVICE_UNAVAILABLE,
         "as many scrapes as --web.max-requests allows are in progress\n",
