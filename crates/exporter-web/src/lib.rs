@@ -84,8 +84,10 @@
 //! A successful login is remembered as a keyed digest, one for each user, so that nothing is ever
 //! pushed out; failures are not remembered. Login checks take the same time whether or not the user
 //! exists: a failure with a cheap hash is followed by work on placeholder hashes until it has cost
-//! as much as the most expensive one (2^c + ... + 2^(m-1) = 2^m - 2^c). bcrypt has half of the
-//! cores. Each client has a lane of its own in the queue, and lanes take turns.
+//! as much as the most expensive one (2^c + ... + 2^(m-1) = 2^m - 2^c), up to a cost of 14. bcrypt
+//! has half of the cores. Each client has a lane of its own in the queue, and lanes take turns:
+//! first those of clients whose last login did not fail. When all places are taken, the longest
+//! lane gives one up.
 //!
 //! # Dependencies
 //!

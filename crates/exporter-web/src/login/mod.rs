@@ -16,7 +16,7 @@ use aws_lc_rs::rand::SystemRandom;
 
 pub use self::credentials::Credentials;
 use self::queue::Queue;
-pub(crate) use self::users::{HashError, Users};
+pub(crate) use self::users::{HashError, MAX_PADDED_COST, Users};
 use crate::peer::Peer;
 use crate::sync::lock;
 
@@ -37,7 +37,7 @@ pub(crate) struct Logins {
     key: hmac::Key,
     /// The digest of each user's last successful login, by name.
     known: Mutex<HashMap<Vec<u8>, hmac::Tag>>,
-    queue: Arc<Queue>,
+    queue: Queue,
 }
 
 impl Logins {
@@ -47,7 +47,7 @@ impl Logins {
         Self {
             key,
             known: Mutex::default(),
-            queue: Arc::new(Queue::new()),
+            queue: Queue::new(),
         }
     }
 
@@ -81,11 +81,9 @@ impl Logins {
             }
             passes
         });
-        if checked.await.unwrap_or(false) {
-            Verdict::Good
-        } else {
-            Verdict::Bad
-        }
+        let passed = checked.await.unwrap_or(false);
+        self.queue.checked(peer, passed);
+        if passed { Verdict::Good } else { Verdict::Bad }
     }
 
     /// A digest of everything that a verdict depends on. The colon separates: a hash has none.
@@ -103,6 +101,7 @@ mod tests {
     use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
+    use std::time::Duration;
     use tokio::task::JoinSet;
 
     fn credentials(text: &str) -> Credentials {
@@ -137,12 +136,11 @@ mod tests {
             Verdict::Good
         );
         // A remembered login needs no core.
-        let _all = logins
-            .queue
-            .cores
-            .acquire_many(logins.queue.cores.available_permits() as u32)
-            .await
-            .unwrap();
+        let mut all = Vec::new();
+        let at_once = || tokio::time::timeout(Duration::ZERO, logins.queue.turn(peer(3)));
+        while let Ok(Some(turn)) = at_once().await {
+            all.push(turn);
+        }
         assert_eq!(
             logins
                 .check(&users, credentials("alice:secret"), peer(2))
@@ -160,13 +158,9 @@ mod tests {
                 .await
         });
         tokio::task::yield_now().await;
-        assert_eq!(
-            lock(&logins.queue.lanes).waiting,
-            4,
-            "all these have to be checked"
-        );
-        drop(_all);
+        assert_eq!(logins.queue.waiting(), 4, "all these have to be checked");
+        drop(all);
         assert_eq!(others.join_all().await, [Verdict::Bad; 4]);
-        assert!(lock(&logins.queue.lanes).by_peer.is_empty());
+        assert_eq!(logins.queue.waiting(), 0);
     }
 }

@@ -8,6 +8,9 @@ use thiserror::Error;
 
 /// The costs of bcrypt, as powers of two.
 const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
+/// The largest cost that failures with cheaper hashes are padded to: a second or so. Beyond it, one
+/// hash would make every failure, and so every flood of them, far more costly than its own logins.
+pub(crate) const MAX_PADDED_COST: u32 = 14;
 /// Minimum length of a hash with its salt, and all that Go's check asks for.
 const MIN_LENGTH: usize = 59;
 /// A salt and a hash of no user, which unknown users are checked against.
@@ -17,6 +20,7 @@ const PLACEHOLDER: &str = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi
 #[derive(Default)]
 pub(crate) struct Users {
     hashes: BTreeMap<String, Hash>,
+    /// The cost of the most costly hash.
     max_cost: u32,
 }
 
@@ -79,6 +83,11 @@ impl Users {
         self.hashes.len()
     }
 
+    /// Whether a hash costs more than failures are padded to.
+    pub(crate) fn has_very_costly(&self) -> bool {
+        self.max_cost > MAX_PADDED_COST
+    }
+
     /// Prepares the check of a user's password.
     pub(crate) fn check(&self, name: &[u8]) -> Check {
         let user = std::str::from_utf8(name)
@@ -87,16 +96,16 @@ impl Users {
             .cloned();
         Check {
             user,
-            max_cost: self.max_cost,
+            padded_cost: self.max_cost.min(MAX_PADDED_COST),
         }
     }
 }
 
 /// The check of one password. All checks that fail take equally long, whether or not the user
-/// exists.
+/// exists, but for those with a hash of more than [`MAX_PADDED_COST`].
 pub(crate) struct Check {
     user: Option<Hash>,
-    max_cost: u32,
+    padded_cost: u32,
 }
 
 impl Check {
@@ -111,7 +120,7 @@ impl Check {
     }
 
     /// Whether the password is the user's. Blocks: a failure takes as long as the most costly of
-    /// all hashes.
+    /// all hashes up to [`MAX_PADDED_COST`].
     pub(crate) fn passes(&self, password: &[u8]) -> bool {
         let verify = |hash: &str| bcrypt::verify(password, hash).unwrap_or(false);
         let placeholder = |cost: u32| format!("$2y${cost:02}${PLACEHOLDER}");
@@ -119,13 +128,13 @@ impl Check {
             Some(Hash { text, .. }) if verify(text) => true,
             // 2^c and then 2^c + 2^(c+1) + ... + 2^(m-1) make 2^m.
             Some(Hash { cost, .. }) => {
-                for cost in *cost..self.max_cost {
+                for cost in *cost..self.padded_cost {
                     verify(&placeholder(cost));
                 }
                 false
             }
             None => {
-                verify(&placeholder(self.max_cost));
+                verify(&placeholder(self.padded_cost));
                 false
             }
         }
@@ -196,6 +205,18 @@ mod tests {
         let made_from = bcrypt::verify("fakepassword", &format!("$2y$10${PLACEHOLDER}")).unwrap();
         assert!(made_from, "the exporter-toolkit's own");
         assert!(!users.check(b"nobody").passes(b"fakepassword"));
+    }
+
+    #[test]
+    fn one_very_costly_hash_does_not_make_all_failures_so() {
+        let very_costly = format!("$2y$31${PLACEHOLDER}");
+        let cheap = bcrypt::hash_with_salt("secret", 4, [7; 16]).unwrap();
+        let entries = [("a", cheap.to_string()), ("b", very_costly)];
+        let entries = entries.map(|(name, hash)| (name.to_owned(), hash));
+        let users = Users::new(entries.into()).unwrap();
+        assert!(users.has_very_costly());
+        assert_eq!(users.check(b"a").padded_cost, MAX_PADDED_COST);
+        assert_eq!(users.check(b"nobody").padded_cost, MAX_PADDED_COST);
     }
 
     #[test]

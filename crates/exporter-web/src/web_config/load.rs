@@ -99,6 +99,9 @@ fn parse(text: &str, files: &mut FileReader) -> Result<WebConfig, Reason> {
     } else if login {
         config.warnings.push(Warning::PasswordsInClear);
     }
+    if config.users.has_very_costly() {
+        config.warnings.push(Warning::VeryCostlyHash);
+    }
     config.rate_limit = rate_limit(&file.rate_limit.unwrap_or_default());
     if config.rate_limit.is_some_and(|limit| limit.burst == 0) {
         config.warnings.push(Warning::NoBurst);

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::login::MAX_PADDED_COST;
+
 /// Something in a web configuration that is probably a mistake. Displayed as `file: what`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebConfigWarning {
@@ -16,6 +18,11 @@ pub struct WebConfigWarning {
 pub(super) enum Warning {
     #[error("passwords are sent in clear, for there is no tls_server_config")]
     PasswordsInClear,
+    #[error(
+        "a hash of basic_auth_users costs more than {MAX_PADDED_COST}: each login with it takes \
+         seconds, and how long failures take tells that the user exists"
+    )]
+    VeryCostlyHash,
     #[error("rate_limit.burst is 0, so that every request is refused")]
     NoBurst,
     #[error("TLS 1.0 and 1.1 are not served, whatever min_version says")]
