@@ -147,10 +147,14 @@ PANELS = [
         (rate("web_auth_failures_total"), f"refused logins per second {INSTANCE}"),
     ),
     chart(
-        "Rejected, dropped, panicked",
-        "Per second: requests beyond the limits, log lines that were not written, and panics, each "
-        "of which is a bug.",
-        (rate("web_requests_rejected_total"), f"rejected: {{{{reason}}}} {INSTANCE}"),
+        "Rejected requests",
+        "Per second: scrapes and connections beyond the limits.",
+        (rate("web_requests_rejected_total"), f"{{{{reason}}}} {INSTANCE}"),
+        unit="reqps",
+    ),
+    chart(
+        "Dropped log lines and panics",
+        "Per second. A log that nobody reads in time loses lines; a panic is a bug.",
         (rate("log_lines_dropped_total"), f"log lines dropped {INSTANCE}"),
         (rate("panics_total"), f"panics {INSTANCE}"),
     ),

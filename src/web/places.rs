@@ -50,9 +50,9 @@ impl<T> Places<T> {
         }
     }
 
-    /// A place for a client, empty. When all are taken, it is that of the client that has taken nothing
-    /// for longest, if that is at least [`STALLED`]; or else one of the peer with the most places,
-    /// if that has more than this one would have. `None` if there is no such place.
+    /// A place for a client, empty. When all are taken, it is that of the client that has taken
+    /// nothing for longest, if that is at least [`STALLED`]; or else one of the peer with the most
+    /// places, if that has more than this one would have. `None` if there is no such place.
     pub(super) fn take(&self, peer: Peer, now: Mono) -> Option<Arc<Place<T>>> {
         let mut taken = lock(&self.taken);
         taken.retain(|place| place.strong_count() > 0);

@@ -1,7 +1,7 @@
 """Besieges an exporter with as many clients as CROWD says: siege.py ADDRESS LOGIN SECONDS
 
-All ask at once: some drip a request's head by the byte, some read an answer by the byte, some log
-in with wrong passwords. Prints as JSON what became of them.
+All ask at once: some drip a request's head by the byte, some read an answer by the byte unless they
+are turned away, some log in with wrong passwords. Prints as JSON what became of them.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import sys
 import time
 
 TCP_CLOSE = 7
+TURNED_AWAY = b"HTTP/1.1 503"
 CROWD = {"drips": 1_000, "readers": 200, "logins_a_second": 100}
 
 
@@ -51,7 +52,7 @@ async def drip(host, port, lives):
         lives.append(time.monotonic() - began)
 
 
-async def read_slowly(host, port, login, lives):
+async def read_slowly(host, port, login, lives, turned_away):
     loop, began = asyncio.get_running_loop(), time.monotonic()
     # From another address than Prometheus, since they would share its part of the places.
     client = await connect(host, port, 4_096, "127.0.0.2")
@@ -60,14 +61,21 @@ async def read_slowly(host, port, login, lives):
             client, b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + basic(login) + b"\r\n"
         )
         # What has come can still be read after a reset, so that reading does not tell.
+        status = b""
         while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
-            await loop.sock_recv(client, 1)
-            await asyncio.sleep(1)
+            if len(status) < len(TURNED_AWAY):
+                status += await loop.sock_recv(client, 1)
+                if status == TURNED_AWAY:
+                    turned_away.append(client)
+                    client.close()
+                    return
+            else:
+                await loop.sock_recv(client, 1)
+                await asyncio.sleep(1)
     except OSError:
         pass
-    finally:
-        client.close()
-        lives.append(time.monotonic() - began)
+    client.close()
+    lives.append(time.monotonic() - began)
 
 
 async def log_in(host, port, login, statuses):
@@ -89,11 +97,12 @@ async def main():
     host, port = address.rsplit(":", 1)
     host, port = host.strip("[]"), int(port)
     user = login.split(":")[0]
-    drips, readers, statuses, tasks = [], [], collections.Counter(), []
+    drips, readers, turned_away, tasks = [], [], [], []
+    statuses = collections.Counter()
     began = time.monotonic()
     # The readers first: what follows would take their places before they have asked.
     tasks += [
-        asyncio.create_task(read_slowly(host, port, login, readers))
+        asyncio.create_task(read_slowly(host, port, login, readers, turned_away))
         for _ in range(CROWD["readers"])
     ]
     await asyncio.sleep(2)
@@ -105,7 +114,10 @@ async def main():
             tasks.append(asyncio.create_task(log_in(host, port, wrong, statuses)))
             logins += 1
         await asyncio.sleep(0.01)
-    still = {"drips": CROWD["drips"] - len(drips), "readers": CROWD["readers"] - len(readers)}
+    still = {
+        "drips": CROWD["drips"] - len(drips),
+        "readers": CROWD["readers"] - len(readers) - len(turned_away),
+    }
     for task in tasks:
         task.cancel()
     json.dump(
@@ -113,6 +125,7 @@ async def main():
             "still_there": still,
             "longest": {"drips": max(drips), "readers": max(readers)},
             "shortest_reader": min(readers),
+            "turned_away": len(turned_away),
             "logins": logins,
             "statuses": statuses,
         },

@@ -169,7 +169,10 @@ pub fn store(bytes: &[u8]) -> Store {
                 pool.identities.push(ListedIdentity {
                     key: String::new(),
                     id,
-                    name: choices.maybe(Choices::name),
+                    // Line breaks are refused there.
+                    name: choices
+                        .maybe(Choices::name)
+                        .map(|name| name.replace(char::is_control, " ")),
                 });
             }
         }

@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use tokio_rustls::rustls::ServerConfig;
 
 use super::client_auth::ClientAuth;
+use super::protection::Protection;
 use super::warning::Warning;
 use crate::login::Users;
 use crate::rate_limit::RateLimit;
@@ -26,33 +27,6 @@ pub(crate) struct WebConfig {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// What protects a server from strangers. A file that is read half-written may be valid and have
-/// less of it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Protection {
-    pub(super) tls: bool,
-    pub(super) client_auth: ClientAuth,
-    pub(super) allowed_names: bool,
-    pub(super) login: bool,
-}
-
-impl Protection {
-    /// The key of a protection that `other` has less of.
-    pub(super) fn lost_in(&self, other: &Self) -> Option<&'static str> {
-        [
-            (self.tls && !other.tls, "TLS"),
-            (self.client_auth > other.client_auth, "client_auth_type"),
-            (
-                self.allowed_names && !other.allowed_names,
-                "client_allowed_sans",
-            ),
-            (self.login && !other.login, "basic_auth_users"),
-        ]
-        .into_iter()
-        .find_map(|(is_lost, key)| is_lost.then_some(key))
-    }
-}
-
 /// What is asked of clients, in words; no name and no hash.
 impl Display for WebConfig {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -60,7 +34,7 @@ impl Display for WebConfig {
             None => write!(f, "no TLS")?,
             Some(_) => write!(f, "TLS")?,
         }
-        match self.protection.client_auth {
+        match self.protection.client_auth() {
             ClientAuth::No => {}
             mode => write!(f, ", {mode}")?,
         }

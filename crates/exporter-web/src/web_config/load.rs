@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::config::WebConfig;
 use super::error::{Reason, WebConfigError};
 use super::headers::{HeaderError, header};
+use super::protection::Protection;
 use super::read::FileReader;
 use super::schema::{self, TlsServerConfig};
 use super::stamps::FileStamps;
@@ -70,6 +71,7 @@ pub(super) fn read(path: &Path) -> (Result<WebConfig, Reason>, FileStamps) {
 
 fn parse(text: &str, files: &mut FileReader) -> Result<WebConfig, Reason> {
     let file = schema::parse(text)?;
+    let protection = Protection::of(&file);
     let http = file.http_server_config.unwrap_or_default();
     let headers = http.headers.unwrap_or_default().0;
     let headers: Result<_, HeaderError> = headers
@@ -82,19 +84,14 @@ fn parse(text: &str, files: &mut FileReader) -> Result<WebConfig, Reason> {
     let mut config = WebConfig {
         headers,
         users,
+        protection,
         ..WebConfig::default()
     };
-    config.protection.login = login;
     let tls = file.tls_server_config.filter(TlsServerConfig::is_given);
     if let Some(tls) = tls {
         let http2 = http.http2.is_none_or(|http2| http2.0);
         let server = ServerTls::new(&tls, http2, files)?;
         config.warnings.extend(server.warnings);
-        config.protection.tls = true;
-        config.protection.client_auth = server.client_auth;
-        config.protection.allowed_names = tls
-            .client_allowed_sans
-            .is_some_and(|names| !names.is_empty());
         config.tls = Some(Arc::new(server.config));
     } else if login {
         config.warnings.push(Warning::PasswordsInClear);

@@ -14,6 +14,7 @@ mod headers;
 mod key_pair;
 mod load;
 mod p521;
+mod protection;
 mod read;
 mod scalars;
 mod schema;

@@ -18,7 +18,6 @@ use super::warning::Warning;
 #[derive(Debug)]
 pub(super) struct ServerTls {
     pub(super) config: ServerConfig,
-    pub(super) client_auth: ClientAuth,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -106,10 +105,6 @@ impl ServerTls {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Ok(Self {
-            config,
-            client_auth,
-            warnings,
-        })
+        Ok(Self { config, warnings })
     }
 }
