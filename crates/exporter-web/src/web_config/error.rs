@@ -22,6 +22,8 @@ pub struct WebConfigError {
 pub(super) enum Reason {
     #[error(transparent)]
     Read(#[from] ReadError),
+    #[error("yaml: the file is UTF-16, expected UTF-8")]
+    Utf16,
     #[error("yaml: the file is not UTF-8")]
     NotUtf8,
     #[error("yaml: {message}")]

@@ -64,6 +64,9 @@ pub(super) fn read(path: &Path) -> (Result<WebConfig, Reason>, FileStamps) {
         .map_err(Reason::from)
         .and_then(|text| match std::str::from_utf8(&text) {
             Ok(text) => parse(text, &mut files),
+            Err(_) if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) => {
+                Err(Reason::Utf16)
+            }
             Err(_) => Err(Reason::NotUtf8),
         });
     (config, files.into_stamps())

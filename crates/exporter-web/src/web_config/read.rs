@@ -1,7 +1,7 @@
 //! Reads the files that a web configuration is made of.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -9,6 +9,10 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::stamps::{FileStamp, FileStamps};
+
+/// The longest file that is read, in bytes. All of the system's authorities have a quarter of a
+/// MiB.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// Reads files and remembers their stamps and a digest of their contents.
 pub(super) struct FileReader {
@@ -63,7 +67,7 @@ impl FileReader {
 
     pub(super) fn read(&mut self, path: &Path) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         self.stamps.push((path.to_owned(), FileStamp::of(path)));
-        let content = fs::read(path).map(Zeroizing::new);
+        let content = read_regular(path).map(Zeroizing::new);
         // The lengths keep the end of one file apart from the start of the next.
         let length = content
             .as_ref()
@@ -95,6 +99,24 @@ impl FileReader {
     pub(super) fn into_stamps(self) -> FileStamps {
         FileStamps::new(self.stamps, self.digest.finish())
     }
+}
+
+/// The content of a regular file. Pipes and devices are never opened, since that may wait, or never
+/// end.
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = fs::metadata(path)?;
+    // Go's error for directories comes from reading them.
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut content = Vec::new();
+    fs::File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("larger than 16 MiB"));
+    }
+    Ok(content)
 }
 
 /// An error of the system as Go prints it.

@@ -104,14 +104,44 @@ impl<'de> Deserialize<'de> for Entries {
     }
 }
 
-/// Parses a web configuration. An empty file is valid.
+/// Nothing where a second document would be.
+#[derive(Deserialize)]
+#[serde(expecting = "the end of the file: a web configuration is one document")]
+struct End;
+
+/// Parses a web configuration. An empty file is valid. A byte order mark before the document, and
+/// empty documents around it, do not count, as for the exporter-toolkit.
 pub(super) fn parse(text: &str) -> Result<File, serde_yaml::Error> {
-    Ok(serde_yaml::from_str::<Option<File>>(text)?.unwrap_or_default())
+    let mut file = None;
+    for document in serde_yaml::Deserializer::from_str(text.trim_start_matches('\u{feff}')) {
+        match file {
+            None => file = Option::<File>::deserialize(document)?,
+            Some(_) => drop(Option::<End>::deserialize(document)?),
+        }
+    }
+    Ok(file.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_editors_and_templates_put_around_a_document_does_not_count() {
+        for text in [
+            "\u{feff}basic_auth_users: {a: b}\n",
+            "basic_auth_users: {a: b}\n---\n",
+            "---\nbasic_auth_users: {a: b}\n---\n---\n",
+            "---\n---\nbasic_auth_users: {a: b}\n...\n",
+        ] {
+            let users = parse(text).unwrap().basic_auth_users.unwrap();
+            assert_eq!(users.0.len(), 1, "{text}");
+        }
+        let error = parse("basic_auth_users: {a: b}\n---\nrate_limit: {burst: 1}\n").unwrap_err();
+        let expected = "expected the end of the file: a web configuration is one document";
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.location().unwrap().line(), 3, "{error}");
+    }
 
     #[test]
     fn scalars_are_what_go_takes_them_for() {

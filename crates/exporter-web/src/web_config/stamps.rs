@@ -54,9 +54,32 @@ impl FileStamp {
         Self(fs::metadata(path).ok().map(stamp))
     }
 
+    /// By the time that the system sets with each change, whatever time of modification people
+    /// give a file. One that lies far ahead is of another clock, and says nothing.
     fn is_too_recent(&self, now: f64) -> bool {
-        self.0.is_some_and(|[_, _, _, modified, _, changed, _]| {
-            now - SETTLING_SECONDS < modified.max(changed) as f64 + 1.0
+        self.0.is_some_and(|[_, _, _, _, _, changed, _]| {
+            let ago = now - changed as f64;
+            (-SETTLING_SECONDS..SETTLING_SECONDS + 1.0).contains(&ago)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_of_the_last_moments_makes_a_file_too_recent() {
+        let stamp = |modified, changed| FileStamp(Some([1, 2, 3, modified, 0, changed, 0]));
+        for (modified, changed, is_too_recent) in [
+            (100, 100, true),
+            (100, 98, true),
+            (100, 96, false),
+            (5_000, 50, false),
+            (5_000, 5_000, false),
+        ] {
+            let found = stamp(modified, changed).is_too_recent(100.5);
+            assert_eq!(found, is_too_recent, "{modified} {changed}");
+        }
     }
 }

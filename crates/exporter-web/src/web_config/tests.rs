@@ -49,6 +49,49 @@ impl Directory {
 }
 
 #[test]
+fn what_is_no_regular_file_is_refused_and_never_waited_for() {
+    let directory = Directory::new();
+    let path = directory.0.path();
+    let made = std::process::Command::new("mkfifo")
+        .arg(path.join("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    for name in ["pipe", "/dev/zero"] {
+        let text = format!("tls_server_config: {{cert_file: {name}, key_file: a.key}}\n");
+        let error = directory.load(&text).unwrap_err();
+        assert!(
+            error.contains(name) && error.ends_with("not a regular file"),
+            "{error}"
+        );
+        let error = WebConfigFile::load(&path.join(name))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            error.contains(name) && error.ends_with("not a regular file"),
+            "{error}"
+        );
+    }
+    fs::write(path.join("large"), vec![b' '; (16 << 20) + 1]).unwrap();
+    let text = "tls_server_config: {cert_file: large, key_file: a.key}\n";
+    assert!(
+        directory
+            .load(text)
+            .unwrap_err()
+            .ends_with("larger than 16 mib")
+    );
+}
+
+#[test]
+fn utf_16_is_refused_by_name() {
+    let directory = Directory::new();
+    let file = directory.0.path().join("utf16.yaml");
+    fs::write(&file, b"\xff\xfea\0").unwrap();
+    let error = WebConfigFile::load(&file).err().unwrap().to_string();
+    assert!(error.contains("UTF-16"), "{error}");
+}
+
+#[test]
 fn certificates_may_stand_in_the_file_itself() {
     let directory = Directory::new();
     let inline = ["cert", "key"]
