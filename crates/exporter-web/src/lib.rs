@@ -65,9 +65,10 @@
 //! system buffers 128 KiB of a response and no more, or else such a client would seem to have
 //! received megabytes.
 //!
-//! When all connection slots are taken, an idle connection is closed for a new one: first those
-//! that never sent a request, so that a crowd of silent clients does not push out a scraper, then
-//! the longest idle. [`connection_limit`] keeps the slots below the limit of open files.
+//! When all connection slots are taken, an idle connection is closed for a new one: the one with
+//! the fewest responses, so that a crowd of clients that ask once, or never, does not push out a
+//! scraper that comes back; of equal ones the longest idle. [`connection_limit`] keeps the slots
+//! below the limit of open files.
 //!
 //! # The web configuration
 //!
