@@ -11,8 +11,15 @@
 mod answer;
 mod configuration;
 mod exchange;
+#[path = "../tests/support/filled.rs"]
+mod filled;
+mod http1;
+mod http2;
 mod negotiation;
+#[path = "../tests/support/pki.rs"]
+mod pki;
 mod render;
+mod served;
 #[path = "../tests/support/stores.rs"]
 mod stores;
 mod words;

@@ -202,6 +202,12 @@ impl exporter_web::Metrics for Telemetry {
         self.web_connections.dec();
     }
 
+    fn connection_evicted(&self) {
+        self.web_requests_rejected
+            .with_label_values(&[CONNECTIONS])
+            .inc();
+    }
+
     fn login_rejected(&self) {
         self.web_auth_failures.inc();
     }

@@ -43,6 +43,8 @@ fn routes() {
         ("GET /metrics/", 404, "there is no such page"),
         ("POST /metrics", 405, "allow: GET, HEAD"),
         ("DELETE /-/healthy", 405, "allow: GET, HEAD"),
+        ("CONNECT a:80", 400, "the target is not a path"),
+        ("GET a:80", 400, "the target is not a path"),
     ] {
         let answer = request(&exporter, line);
         assert!(
@@ -60,6 +62,8 @@ fn routes() {
             assert!(head.ends_with("\r\n\r\n"), "HEAD has no body: {head}");
         }
     }
+    let panics = exporter.samples()["cognitosync_exporter_panics_total"];
+    assert!(panics == 0.0, "{panics}");
 }
 
 #[test]
@@ -199,6 +203,8 @@ fn no_more_connections_than_allowed() {
         answer.contains("\ncognitosync_exporter_web_connections 2\n"),
         "{answer}"
     );
+    let closed = "\ncognitosync_exporter_web_requests_rejected_total{reason=\"connections\"} 1\n";
+    assert!(answer.contains(closed), "{answer}");
     assert_eq!(second.read(&mut [0]).unwrap(), 0, "the second is closed");
     ask(&mut first);
 }

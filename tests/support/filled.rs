@@ -27,7 +27,7 @@ use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::Targets;
 use cognitosync_exporter::telemetry::Telemetry;
 use cognitosync_exporter::web;
-use exporter_web::Listener;
+use exporter_web::{Listener, WebConfigFile};
 use http::header::{ACCEPT, HeaderValue};
 
 pub(crate) const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
@@ -105,6 +105,15 @@ impl Api for Nobody {
 /// The real web server over a store, on a thread of its own for as long as the process lives; its
 /// address.
 pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
+    serve_with(store, format, None)
+}
+
+/// The same behind a web configuration.
+pub(crate) fn serve_with(
+    store: Arc<Store>,
+    format: Served,
+    web_config: Option<WebConfigFile>,
+) -> String {
     let (ready, is_ready) = mpsc::channel();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -130,6 +139,7 @@ pub(crate) fn serve(store: Arc<Store>, format: Served) -> String {
                     clock,
                 },
                 web::Options {
+                    web_config,
                     max_connections: 1_024,
                     ..web::Options::default()
                 },

@@ -1,14 +1,15 @@
-//! What every request passes before the exporter's own service, in the exporter-toolkit's order:
-//! the rate limit, then the login. All responses carry the headers of the web configuration.
+//! What every request passes before the exporter's own service: its form, and then, in the
+//! exporter-toolkit's order, the rate limit and the login. All responses but those to malformed
+//! requests carry the headers of the web configuration. A panic behind this is a 500.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Body;
 use hyper::service::Service;
@@ -18,10 +19,13 @@ use crate::login::{Credentials, Logins, Verdict};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
 use crate::rate_limit::TokenBucket;
+use crate::request::{self, Malformed};
 use crate::sync::lock;
+use crate::unwind::{Panicked, catch_async};
 use crate::web_config::{WebConfig, WebConfigWatcher};
 
 const BASIC: HeaderValue = HeaderValue::from_static("Basic");
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 /// Seconds until a login is worth another attempt when too many wait.
@@ -83,15 +87,24 @@ where
     fn call(&self, request: Request<R>) -> Self::Future {
         let Self { layer, service } = self.clone();
         Box::pin(async move {
-            let config = layer.0.config.current().await;
-            let mut response = match layer.0.rejection(&config, &request).await {
-                Some(rejection) => rejection.map(Either::Right),
-                None => service.call(request).await?.map(Either::Left),
-            };
-            for (name, value) in &config.headers {
-                response.headers_mut().insert(name, value.clone());
+            if let Err(malformed) = request::check(&request) {
+                return Ok(refusal(malformed, request.version()).map(Either::Right));
             }
-            Ok(response)
+            let answered = catch_async(async move {
+                let config = layer.0.config.current().await;
+                let mut response = match layer.0.rejection(&config, &request).await {
+                    Some(rejection) => rejection.map(Either::Right),
+                    None => service.call(request).await?.map(Either::Left),
+                };
+                for (name, value) in &config.headers {
+                    response.headers_mut().insert(name, value.clone());
+                }
+                Ok(response)
+            });
+            answered.await.unwrap_or_else(|Panicked| {
+                let failed = rejection(StatusCode::INTERNAL_SERVER_ERROR, None);
+                Ok(failed.map(Either::Right))
+            })
         })
     }
 }
@@ -144,11 +157,26 @@ fn rejection(
     header: Option<(http::HeaderName, HeaderValue)>,
 ) -> Response<Full<Bytes>> {
     let text = format!("{}\n", status.canonical_reason().unwrap_or_default());
+    let mut response = plain(status, text);
+    response.headers_mut().extend(header);
+    response
+}
+
+/// The response to a malformed request, after which HTTP/1 is out of step.
+fn refusal(Malformed { status, reason }: Malformed, version: Version) -> Response<Full<Bytes>> {
+    let name = status.canonical_reason().unwrap_or_default();
+    let mut response = plain(status, format!("{} {name}: {reason}\n", status.as_u16()));
+    if version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, CLOSE);
+    }
+    response
+}
+
+fn plain(status: StatusCode, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, TEXT);
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
-    headers.extend(header);
     response
 }

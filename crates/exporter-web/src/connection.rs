@@ -19,6 +19,7 @@ use crate::deadline::{CloseReason, ConnectionState, RequestStart, run_with_deadl
 use crate::peer::Peer;
 use crate::stream::{Hooked, Hooks, Protocol, Stream};
 use crate::sync::lock;
+use crate::unwind::catch;
 
 /// Maximum bytes of a response that wait for the client, and of a request's head.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -141,15 +142,20 @@ struct TrackedBody<B> {
     state: Arc<ConnectionState>,
 }
 
-impl<B: Body + Unpin> Body for TrackedBody<B> {
+impl<B> Body for TrackedBody<B>
+where
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + Unpin,
+{
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        // After an error no frame is asked for, so the body is not polled again.
+        let polled = catch(|| Pin::new(&mut self.body).poll_frame(context))?;
+        polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {

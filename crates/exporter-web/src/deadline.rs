@@ -66,8 +66,8 @@ struct Progress {
     requests: Vec<(RequestStart, bool)>,
     /// When the last response was sent.
     idle_since: Instant,
-    /// Whether any request was answered.
-    has_served: bool,
+    /// Responses that the client has received.
+    responses: u64,
     /// Whether bytes may come that belong to no request, as in HTTP/2.
     is_http2: bool,
     drain_started: Option<Instant>,
@@ -80,7 +80,7 @@ impl ConnectionState {
                 head_started: None,
                 requests: Vec::new(),
                 idle_since: now(),
-                has_served: false,
+                responses: 0,
                 is_http2: false,
                 drain_started: None,
             }),
@@ -107,7 +107,7 @@ impl ConnectionState {
         // In HTTP/2 pings and other frames look like later requests, but not like the first one.
         if progress.requests.is_empty()
             && progress.head_started.is_none()
-            && !(progress.is_http2 && progress.has_served)
+            && !(progress.is_http2 && progress.responses > 0)
         {
             progress.head_started = Some(now());
         }
@@ -140,8 +140,9 @@ impl ConnectionState {
         let mut progress = lock(&self.progress);
         let before = progress.requests.len();
         progress.requests.retain(|(_, body_done)| !body_done);
-        if progress.requests.len() < before {
-            progress.has_served = true;
+        let sent = before - progress.requests.len();
+        if sent > 0 {
+            progress.responses += sent as u64;
             if progress.requests.is_empty() {
                 progress.idle_since = now();
             }
@@ -153,12 +154,12 @@ impl ConnectionState {
         lock(&self.progress).drain_started.get_or_insert(now());
     }
 
-    /// The order in which idle connections are evicted, lowest first: connections that never sent
-    /// a request, then the longest idle. `None` while a request is in progress.
-    pub(crate) fn eviction_order(&self) -> Option<(bool, Instant)> {
+    /// The order in which idle connections are evicted, lowest first: by responses, then the
+    /// longest idle. `None` while a request is in progress.
+    pub(crate) fn eviction_order(&self) -> Option<(u64, Instant)> {
         let progress = lock(&self.progress);
         let is_idle = progress.requests.is_empty();
-        is_idle.then_some((progress.has_served, progress.idle_since))
+        is_idle.then_some((progress.responses, progress.idle_since))
     }
 
     /// The deadline of a phase has passed.

@@ -33,11 +33,20 @@
 //! | `connection`, `stream` | HTTP/1.1 and HTTP/2 on one connection |
 //! | `deadline` | what a connection is doing, and until when |
 //! | `access`, `rate_limit` | the layer before the exporter's service: rate limit, login, headers |
+//! | `request`, `unwind` | malformed requests; panics of the service |
 //! | `login` | basic authentication: credentials, users, the queue for bcrypt |
 //! | `web_config` | the toolkit's configuration file: reading, checking, following it |
 //! | `metrics` | what a server reports to the exporter's own metrics |
 //!
 //! `server` puts them together. `clock` is the one module that reads a clock.
+//!
+//! # Malformed requests and panics
+//!
+//! Malformed requests are refused first, with 400 or 501, as by Go: those without a path
+//! (`CONNECT`, the authority form), with a malformed `Host`, several or, in HTTP/1.1, none, and
+//! with a transfer coding other than one `chunked`. A panic of the service makes a 500 of that
+//! request; a panic of a response's body cuts that response off. Other requests and connections do
+//! not notice: no lock in this package stays poisoned.
 //!
 //! # Connections and deadlines
 //!
@@ -56,9 +65,10 @@
 //! system buffers 128 KiB of a response and no more, or else such a client would seem to have
 //! received megabytes.
 //!
-//! When all connection slots are taken, an idle connection is closed for a new one: first those
-//! that never sent a request, so that a crowd of silent clients does not push out a scraper, then
-//! the longest idle. [`connection_limit`] keeps the slots below the limit of open files.
+//! When all connection slots are taken, an idle connection is closed for a new one: the one with
+//! the fewest responses, so that a crowd of clients that ask once, or never, does not push out a
+//! scraper that comes back; of equal ones the longest idle. [`connection_limit`] keeps the slots
+//! below the limit of open files.
 //!
 //! # The web configuration
 //!
@@ -108,11 +118,13 @@ mod login;
 mod metrics;
 mod peer;
 mod rate_limit;
+mod request;
 mod server;
 mod slots;
 mod stream;
 mod sync;
 mod systemd;
+mod unwind;
 mod web_config;
 
 pub mod service;

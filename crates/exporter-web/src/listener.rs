@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use socket2::SockRef;
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 
 use crate::address::Address;
 use crate::deadline::ConnectionState;
@@ -20,6 +20,8 @@ use crate::systemd::InheritedSocket;
 /// Bytes of a response that the system buffers before the client reads them. By default it is
 /// megabytes, and a client that hardly reads would seem to have received them.
 const UNSENT_BYTES: u32 = 128 << 10;
+/// Connections that wait to be accepted, as tokio has it.
+const BACKLOG: u32 = 1_024;
 
 /// A listening socket.
 #[derive(Debug)]
@@ -69,7 +71,7 @@ impl Listener {
                 bound.map(|listener| Socket::Tcp(listener).into())
             }
             Address::Tcp(None, port) => {
-                let bound = bind_all(*port).await;
+                let bound = bind_all(*port);
                 bound.map(|listener| Socket::Tcp(listener).into())
             }
             Address::Unix(path) => bind_unix(path).await,
@@ -153,14 +155,28 @@ impl Accepted {
     }
 }
 
-async fn bind_all(port: u16) -> io::Result<TcpListener> {
-    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+fn bind_all(port: u16) -> io::Result<TcpListener> {
+    match bind_dual_stack(port) {
         // This machine has no IPv6. A port in use is another matter.
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+            let socket = TcpSocket::new_v4()?;
+            listen(socket, (Ipv4Addr::UNSPECIFIED, port).into())
         }
         bound => bound,
     }
+}
+
+/// For IPv6 and IPv4, whatever `net.ipv6.bindv6only` says.
+fn bind_dual_stack(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v6()?;
+    SockRef::from(&socket).set_only_v6(false)?;
+    listen(socket, (Ipv6Addr::UNSPECIFIED, port).into())
+}
+
+fn listen(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// A process that is killed leaves its socket's file behind.
@@ -177,4 +193,52 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
         socket: Socket::Unix(UnixListener::bind(path)?),
         _file: Some(SocketFile(path.to_owned())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// Set in a network namespace of its own where `bindv6only` is set.
+    const CONFINED: &str = "LISTENER_TEST_CONFINED";
+    const NAME: &str = "listener::tests::a_port_without_a_host_is_for_both_families";
+    const SET_UP: &str = r#"ip link set lo up && echo 1 > /proc/sys/net/ipv6/bindv6only"#;
+
+    fn in_namespace(script: &str) -> Command {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--net", "sh", "-c", script]);
+        command
+    }
+
+    #[tokio::test]
+    async fn a_port_without_a_host_is_for_both_families() {
+        let Ok(listener) = bind_dual_stack(0) else {
+            eprintln!("skipped: no IPv6");
+            return;
+        };
+        assert!(!SockRef::from(&listener).only_v6().unwrap());
+        let port = listener.local_addr().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
+        if std::env::var_os(CONFINED).is_some() {
+            let as_written = TcpListener::bind("[::]:0").await.unwrap();
+            assert!(SockRef::from(&as_written).only_v6().unwrap());
+            return;
+        }
+        let is_possible = in_namespace(SET_UP).status().is_ok_and(|it| it.success());
+        if !is_possible {
+            eprintln!("skipped: no namespaces");
+            return;
+        }
+        let again = in_namespace(&format!("{SET_UP} && exec \"$0\" --exact {NAME}"))
+            .arg(std::env::current_exe().unwrap())
+            .env(CONFINED, "1")
+            .output()
+            .unwrap();
+        let output = String::from_utf8_lossy(&again.stdout);
+        assert!(again.status.success(), "{output}");
+        assert!(output.contains("1 passed"), "{output}");
+    }
 }

@@ -11,6 +11,9 @@ pub trait Metrics: Send + Sync + 'static {
     /// A client connection was closed.
     fn connection_closed(&self) {}
 
+    /// An idle client connection is closed for a new one, because as many as are allowed are open.
+    fn connection_evicted(&self) {}
+
     /// A request was rejected with 401 because it had no valid login.
     fn login_rejected(&self) {}
 

@@ -90,7 +90,7 @@ impl ServerBuilder {
     }
 
     /// Maximum open client connections across all listeners. When it is reached, an idle
-    /// connection is closed: one that never sent a request, or else the longest idle. See
+    /// connection is closed: one that was used least, or else the longest idle. See
     /// [`connection_limit`](crate::connection_limit) for what the process may have. At least 1.
     #[must_use]
     pub fn max_connections(mut self, max: usize) -> Self {

@@ -13,6 +13,8 @@ use crate::sync::lock;
 
 /// How often to look for an idle connection while all slots are taken.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(100);
+/// A connection with more responses is kept by a client that comes back.
+const PASSING_RESPONSES: u64 = 2;
 
 /// The connections that are open, on all listeners of a server together.
 #[derive(Clone)]
@@ -45,10 +47,13 @@ impl ConnectionSlots {
     }
 
     /// A slot for a new connection. When all are taken an idle connection is evicted; when none is
-    /// idle, this waits.
+    /// idle, this waits. Clients that come back are spared at first: of those that do not, many may
+    /// be about to become idle.
     pub(crate) async fn acquire(&self) -> ConnectionSlot {
+        let mut max_responses = PASSING_RESPONSES;
         let permit = loop {
-            self.evict_idle();
+            self.evict_idle(max_responses);
+            max_responses = u64::MAX;
             let free = Arc::clone(&self.0.free).acquire_owned();
             if let Ok(permit) = tokio::time::timeout(EVICTION_INTERVAL, free).await {
                 break permit.expect("the semaphore is never closed");
@@ -66,9 +71,10 @@ impl ConnectionSlots {
         }
     }
 
-    /// Closes an idle connection when all slots are taken: one that never sent a request, so that
-    /// a crowd of silent clients does not push out a scraper, or else the longest idle.
-    fn evict_idle(&self) {
+    /// Closes an idle connection when all slots are taken: the one with the fewest responses, so
+    /// that a crowd of clients that ask once, or never, does not push out a scraper; of equal ones
+    /// the longest idle.
+    fn evict_idle(&self, max_responses: u64) {
         if self.0.free.available_permits() > 0 {
             return;
         }
@@ -76,9 +82,11 @@ impl ConnectionSlots {
         let candidates = open
             .values()
             .filter(|state| !state.evicted.is_cancelled())
-            .filter_map(|state| Some((state.eviction_order()?, state)));
+            .filter_map(|state| Some((state.eviction_order()?, state)))
+            .filter(|((responses, _), _)| *responses <= max_responses);
         if let Some((_, state)) = candidates.min_by_key(|(order, _)| *order) {
             state.evicted.cancel();
+            self.0.metrics.connection_evicted();
         }
     }
 }

@@ -1,0 +1,28 @@
+//! Keeps a panic of the exporter's service to the request that caused it. The panic hook reports
+//! it; here it is only an outcome.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use thiserror::Error;
+
+/// A panic ended the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the service panicked")]
+pub(crate) struct Panicked;
+
+/// Does some work that may panic, and that is given up after a panic.
+pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
+}
+
+/// The same for a future.
+pub(crate) async fn catch_async<F: Future>(work: F) -> Result<F::Output, Panicked> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| match catch(|| work.as_mut().poll(context)) {
+        Ok(polled) => polled.map(Ok),
+        Err(panicked) => Poll::Ready(Err(panicked)),
+    })
+    .await
+}
