@@ -116,7 +116,9 @@ pub(super) fn parse(text: &str) -> Result<File, serde_yaml::Error> {
     for document in serde_yaml::Deserializer::from_str(text.trim_start_matches('\u{feff}')) {
         match file {
             None => file = Option::<File>::deserialize(document)?,
-            Some(_) => drop(Option::<End>::deserialize(document)?),
+            Some(_) => {
+                Option::<End>::deserialize(document)?;
+            }
         }
     }
     Ok(file.unwrap_or_default())
