@@ -65,11 +65,11 @@ const TLS: &[(&str, &str)] = &[
     ),
     (
         "  client_ca_file: ca.crt\n",
-        "Client CA's have been configured without a Client Auth Policy",
+        "lient CA's have been configured without a Client Auth Policy",
     ),
     (
         "  client_auth_type: NoClientCert\n  client_ca_file: ca.crt\n",
-        "Client CA's have been configured without a Client Auth Policy",
+        "lient CA's have been configured without a Client Auth Policy",
     ),
     (
         "  client_auth_type: RequestClientCert\n  client_ca_file: gone.crt\n",

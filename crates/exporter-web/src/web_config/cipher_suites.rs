@@ -11,7 +11,9 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::{
 };
 use tokio_rustls::rustls::crypto::aws_lc_rs::{default_provider, kx_group};
 use tokio_rustls::rustls::crypto::{CryptoProvider, SupportedKxGroup};
-use tokio_rustls::rustls::{SupportedCipherSuite, SupportedProtocolVersion, version};
+use tokio_rustls::rustls::{
+    CipherSuite as CipherSuiteId, SupportedCipherSuite, SupportedProtocolVersion, version,
+};
 
 use super::p521::P521;
 use super::scalars::{CipherSuite, Curve, TlsVersion};
@@ -103,6 +105,20 @@ impl Negotiable {
             versions,
             warnings,
         })
+    }
+}
+
+impl Negotiable {
+    /// Whether a suite is left that HTTP/2 requires of TLS 1.2 (RFC 9113, 9.2.2). With TLS 1.3, all
+    /// clients have one in common.
+    pub(super) fn has_what_http2_requires(&self) -> bool {
+        let required = [
+            CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        ];
+        let suites = &self.provider.cipher_suites;
+        self.versions.contains(&&version::TLS13)
+            || suites.iter().any(|suite| required.contains(&suite.suite()))
     }
 }
 

@@ -117,6 +117,34 @@ fn certificates_may_stand_in_the_file_itself() {
 }
 
 #[test]
+fn http2_needs_a_suite_that_it_requires() {
+    let directory = Directory::new();
+    let suites =
+        "  max_version: TLS12\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n";
+    let error = directory.load_tls(suites).unwrap_err();
+    assert!(error.contains("is missing an HTTP/2-required"), "{error}");
+    let without = format!("{suites}http_server_config: {{http2: false}}\n");
+    assert!(directory.load_tls(&without).is_ok());
+    assert!(
+        directory
+            .load_tls(&suites.replace("256_GCM_SHA384", "128_GCM_SHA256"))
+            .is_ok()
+    );
+    assert!(directory.load_tls(&suites.replace("max", "# max")).is_ok());
+}
+
+#[test]
+fn a_missing_policy_is_found_before_a_file_without_certificates() {
+    let directory = Directory::new();
+    fs::write(directory.0.path().join("none.crt"), "none\n").unwrap();
+    let error = directory
+        .load_tls("  client_ca_file: none.crt\n")
+        .unwrap_err();
+    let expected = "client CA's have been configured without a Client Auth Policy";
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
 fn what_is_never_served_is_warned_of_until_nothing_is_left() {
     let directory = Directory::new();
     for (more, warnings) in [

@@ -36,10 +36,17 @@ pub(super) enum TlsError {
     Authorities(#[from] AuthoritiesError),
     #[error("invalid ClientAuth: {0}")]
     ClientAuth(String),
-    #[error("Client CA's have been configured without a Client Auth Policy")]
+    #[error("client CA's have been configured without a Client Auth Policy")]
     AuthoritiesWithoutPolicy,
     #[error(transparent)]
     NothingToServe(#[from] NothingToServe),
+    /// In the words of Go's server.
+    #[error(
+        "http2: TLSConfig.CipherSuites is missing an HTTP/2-required AES_128_GCM_SHA256 cipher \
+         (need at least one of TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 or \
+         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)"
+    )]
+    Http2Suites,
     #[error("nothing is left to be served")]
     Inconsistent,
     #[error(transparent)]
@@ -62,22 +69,25 @@ impl ServerTls {
         let certificate = files.read_pem("cert_file", certificate)?;
         let key = files.read_pem("key_file", key)?;
         let certified_key = key_pair(&certificate, &key)?;
-        let authorities = match PemSource::of(&tls.client_ca, &tls.client_ca_file) {
-            Some(source) => Some(authorities(&files.read_pem("client_ca_file", source)?)?),
-            None => None,
-        };
+        let authorities = PemSource::of(&tls.client_ca, &tls.client_ca_file)
+            .map(|source| files.read_pem("client_ca_file", source))
+            .transpose()?;
         let word = tls.client_auth_type.as_deref().unwrap_or_default();
         let client_auth =
             ClientAuth::parse(word).ok_or_else(|| TlsError::ClientAuth(word.to_owned()))?;
         if client_auth == ClientAuth::No && authorities.is_some() {
             return Err(TlsError::AuthoritiesWithoutPolicy);
         }
+        let authorities = authorities.map(|pem| self::authorities(&pem)).transpose()?;
         let mut warnings = Vec::new();
         let allowed_names = tls.client_allowed_sans.clone().unwrap_or_default();
         if client_auth == ClientAuth::No && !allowed_names.is_empty() {
             warnings.push(Warning::AllowedNames);
         }
         let negotiable = Negotiable::new(tls)?;
+        if http2 && !negotiable.has_what_http2_requires() {
+            return Err(TlsError::Http2Suites);
+        }
         warnings.extend(negotiable.warnings);
         let config = ServerConfig::builder_with_provider(Arc::clone(&negotiable.provider))
             .with_protocol_versions(&negotiable.versions)
