@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use tokio_rustls::rustls::ServerConfig;
+use zeroize::Zeroizing;
 
 use super::client_auth::ClientAuth;
+use super::error::Reason;
 use super::protection::Protection;
 use super::warning::Warning;
 use crate::login::Users;
@@ -24,7 +26,39 @@ pub(crate) struct WebConfig {
     /// The limit of all requests together.
     pub(crate) rate_limit: Option<RateLimit>,
     pub(super) protection: Protection,
+    pub(super) text: FileText,
     pub(super) warnings: Vec<Warning>,
+}
+
+/// The text of the file without white space at its end. Not shown, since it has hashes.
+#[derive(Default)]
+pub(super) struct FileText(Zeroizing<String>);
+
+impl FileText {
+    pub(super) fn of(text: &str) -> Self {
+        Self(Zeroizing::new(text.trim_end().to_owned()))
+    }
+
+    fn is_cut_off_in(&self, now: &Self) -> bool {
+        self.0.len() > now.0.len() && self.0.starts_with(now.0.as_str())
+    }
+}
+
+impl fmt::Debug for FileText {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "FileText({} bytes)", self.0.len())
+    }
+}
+
+impl WebConfig {
+    /// Why `new`, which its files say now, is probably half-written.
+    pub(super) fn half_written(&self, new: &Self) -> Option<Reason> {
+        if self.text.is_cut_off_in(&new.text) {
+            return Some(Reason::CutOff);
+        }
+        let lost = self.protection.lost_in(&new.protection);
+        lost.map(Reason::LessProtection)
+    }
 }
 
 /// What is asked of clients, in words; no name and no hash.

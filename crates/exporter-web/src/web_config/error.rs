@@ -39,6 +39,11 @@ pub(super) enum Reason {
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(
+        "it is only the beginning of the file before, so it may be half-written; a restart takes it, \
+         or a comment at its end"
+    )]
+    CutOff,
+    #[error(
         "{0} is gone or asks for less; a restart is needed for that, as it may be a file half-written"
     )]
     LessProtection(&'static str),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::config::WebConfig;
+use super::config::{FileText, WebConfig};
 use super::error::{Reason, WebConfigError};
 use super::headers::{HeaderError, header};
 use super::protection::Protection;
@@ -88,6 +88,7 @@ fn parse(text: &str, files: &mut FileReader) -> Result<WebConfig, Reason> {
         headers,
         users,
         protection,
+        text: FileText::of(text),
         ..WebConfig::default()
     };
     let tls = file.tls_server_config.filter(TlsServerConfig::is_given);

@@ -92,6 +92,38 @@ fn utf_16_is_refused_by_name() {
 }
 
 #[test]
+fn every_beginning_of_a_file_is_half_written() {
+    let directory = Directory::new();
+    let hash = "$2y$04$aaaaaaaaaaaaaaaaaaaaaOv8UWZ/qXyU0OlJKuFfKSFmYBXgRLwPe";
+    let full = format!(
+        "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n  client_allowed_sans:\n    \
+         - a.example\n    - b.example\nbasic_auth_users:\n  alice: {hash}\n  bob: {hash}\n\
+         rate_limit:\n  interval: 1s\n  burst: 20\n"
+    );
+    let before = directory.load(&full).unwrap();
+    let mut valid = 0;
+    for end in 0..full.trim_end().len() {
+        if let Ok(now) = directory.load(&full[..end]) {
+            valid += 1;
+            assert!(before.half_written(&now).is_some(), "{}", &full[..end]);
+        }
+    }
+    assert!(valid > 10, "{valid}");
+    let renewed = full.replace("bob", "carol");
+    assert!(
+        before
+            .half_written(&directory.load(&renewed).unwrap())
+            .is_none()
+    );
+    assert!(
+        before
+            .half_written(&directory.load(full.trim_end()).unwrap())
+            .is_none()
+    );
+    assert!(!format!("{before:?}").contains(hash));
+}
+
+#[test]
 fn certificates_may_stand_in_the_file_itself() {
     let directory = Directory::new();
     let inline = ["cert", "key"]

@@ -89,13 +89,10 @@ impl WebConfigWatcher {
             return;
         }
         let file = self.file.as_deref().unwrap_or("".as_ref());
-        let read =
-            read.and_then(
-                |config| match state.config.protection.lost_in(&config.protection) {
-                    None => Ok(config),
-                    Some(key) => Err(Reason::LessProtection(key)),
-                },
-            );
+        let read = read.and_then(|config| match state.config.half_written(&config) {
+            None => Ok(config),
+            Some(reason) => Err(reason),
+        });
         self.metrics.web_config_read(read.is_ok());
         match read {
             Ok(config) => {
