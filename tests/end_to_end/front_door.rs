@@ -213,8 +213,14 @@ fn a_rate_limit_comes_before_the_login() {
     pki.web_config(&users);
     assert_eq!(
         plain(&exporter, "/", Some("alice:x")).status(),
+        429,
+        "without the limit the file may be half-written"
+    );
+    pki.web_config(&format!("{users}rate_limit: {{interval: 2h, burst: 3}}\n"));
+    assert_eq!(
+        plain(&exporter, "/", Some("alice:x")).status(),
         200,
-        "the limit is gone with the file's"
+        "a stricter limit begins anew"
     );
 }
 
