@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// A panic ended the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the service panicked")]
+#[error("a panic, which is a bug")]
 pub(crate) struct Panicked;
 
 /// Does some work that may panic, and that is given up after a panic.

@@ -9,6 +9,7 @@ use super::headers::HeaderError;
 use super::read::ReadError;
 use super::tls::TlsError;
 use crate::login::HashError;
+use crate::unwind::Panicked;
 
 /// A web configuration that cannot be used. Displayed as `file: what` or `file:line:column: what`.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(super) enum Reason {
         "{0} is gone or asks for less; a restart is needed for that, as it may be a file half-written"
     )]
     LessProtection(&'static str),
+    #[error("the check failed: {0}")]
+    Panicked(#[from] Panicked),
 }
 
 impl WebConfigError {

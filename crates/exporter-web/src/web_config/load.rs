@@ -12,8 +12,10 @@ use super::schema::{self, TlsServerConfig};
 use super::stamps::FileStamps;
 use super::tls::ServerTls;
 use super::warning::{Warning, WebConfigWarning};
+use crate::clock::now;
 use crate::login::Users;
 use crate::rate_limit::RateLimit;
+use crate::unwind::catch;
 
 /// A web configuration that was read from a file and is valid.
 pub struct WebConfigFile {
@@ -58,18 +60,32 @@ impl WebConfigFile {
 /// Reads a web configuration. The stamps of its files are returned even when it is not valid, so
 /// that the next change is noticed.
 pub(super) fn read(path: &Path) -> (Result<WebConfig, Reason>, FileStamps) {
+    let start = now();
     let mut files = FileReader::for_config(path);
-    let config = files
-        .read(path)
-        .map_err(Reason::from)
-        .and_then(|text| match std::str::from_utf8(&text) {
-            Ok(text) => parse(text, &mut files),
-            Err(_) if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) => {
-                Err(Reason::Utf16)
-            }
-            Err(_) => Err(Reason::NotUtf8),
-        });
-    (config, files.into_stamps())
+    let config = files.read(path).map_err(Reason::from).and_then(|text| {
+        let text = utf8(&text)?;
+        catch(|| parse(text, &mut files))?
+    });
+    (config, files.into_stamps(start))
+}
+
+/// Reads the files of a web configuration again. `None` when any of them has changed.
+pub(super) fn read_unchanged(earlier: &FileStamps) -> Option<FileStamps> {
+    let start = now();
+    let mut files = FileReader::for_config(Path::new(""));
+    for path in earlier.paths() {
+        // A file that cannot be read has its place in the digest, too.
+        let _ = files.read(path);
+    }
+    files.into_stamps(start).unchanged_since(earlier)
+}
+
+/// UTF-16 without a mark of its order has a zero in its first character.
+fn utf8(bytes: &[u8]) -> Result<&str, Reason> {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Err(Reason::Utf16),
+        _ => std::str::from_utf8(bytes).map_err(|_| Reason::NotUtf8),
+    }
 }
 
 fn parse(text: &str, files: &mut FileReader) -> Result<WebConfig, Reason> {

@@ -2,6 +2,9 @@
 //!
 //! A file that is cut off before some of its keys may be valid, and the default of a key that is
 //! missing may let more clients in. So each key of the file has its part here.
+//!
+//! Such a file may also ask for more than the whole, and then the whole must not be taken for less:
+//! a list may go on where it ended, and a key that is missing may come with any value.
 
 use std::time::Duration;
 
@@ -28,10 +31,12 @@ struct Tls {
     client_auth: ClientAuth,
     allowed_names: bool,
     min_version: TlsVersion,
-    max_version: TlsVersion,
+    /// As configured.
+    max_version: Option<TlsVersion>,
     /// Empty for the default, which has all.
     cipher_suites: Vec<String>,
-    server_chooses: bool,
+    /// As configured.
+    server_chooses: Option<bool>,
     /// Empty for the default, which has all.
     curves: Vec<String>,
 }
@@ -143,9 +148,9 @@ impl Tls {
                 .is_some_and(|names| !names.is_empty()),
             // Earlier ones are never served.
             min_version: min_version.map_or(TlsVersion::Tls12, |min| min.max(TlsVersion::Tls12)),
-            max_version: max_version.unwrap_or(TlsVersion::Tls13),
+            max_version: *max_version,
             cipher_suites: suites.iter().map(|suite| suite.0.clone()).collect(),
-            server_chooses: prefer_server_cipher_suites.is_none_or(|prefer| prefer.0),
+            server_chooses: prefer_server_cipher_suites.map(|prefer| prefer.0),
             curves: curves.iter().map(|curve| format!("{curve:?}")).collect(),
         }
     }
@@ -169,13 +174,16 @@ impl Tls {
                 "client_allowed_sans",
             ),
             (*min_version > other.min_version, "min_version"),
-            (*max_version > other.max_version, "max_version"),
+            (
+                max_version.is_some_and(|max| other.max_version.is_some_and(|now| now < max)),
+                "max_version",
+            ),
             (
                 has_more(cipher_suites, &other.cipher_suites),
                 "cipher_suites",
             ),
             (
-                *server_chooses && !other.server_chooses,
+                *server_chooses == Some(true) && other.server_chooses == Some(false),
                 "prefer_server_cipher_suites",
             ),
             (has_more(curves, &other.curves), "curve_preferences"),
@@ -188,9 +196,13 @@ fn first<const N: usize>(lost: [(bool, &'static str); N]) -> Option<&'static str
         .find_map(|(is_lost, key)| is_lost.then_some(key))
 }
 
-/// Whether a list, of which an empty one means all, has something that the list before had not.
+/// Whether a list, of which an empty one means all, has something that the list before had not. One
+/// that goes on where that ended may be the whole of it.
 fn has_more(before: &[String], now: &[String]) -> bool {
-    !before.is_empty() && (now.is_empty() || now.iter().any(|name| !before.contains(name)))
+    let goes_on = !now.is_empty() && now.starts_with(before);
+    !before.is_empty()
+        && !goes_on
+        && (now.is_empty() || now.iter().any(|name| !before.contains(name)))
 }
 
 /// Whether a header is missing, or its value is cut off.
@@ -199,10 +211,11 @@ fn is_lost((name, value): &(String, String), now: &[(String, String)]) -> bool {
     now.is_none_or(|(_, other)| other != value && value.starts_with(other.as_str()))
 }
 
-/// Whether more requests are allowed now, or none at all, as without the last key of a limit.
+/// Whether more requests are allowed now, or none at all, as without the last key of a limit. A
+/// limit that allows none may have lost that key.
 fn allows_more((interval, burst): (Duration, u32), now: Option<(Duration, u32)>) -> bool {
     now.is_none_or(|(other_interval, other_burst)| {
-        other_interval < interval || other_burst > burst || (other_burst == 0 && burst > 0)
+        other_interval < interval || burst > 0 && (other_burst > burst || other_burst == 0)
     })
 }
 
@@ -219,6 +232,7 @@ tls_server_config:
   client_ca_file: ca.crt
   client_allowed_sans: [prometheus.example]
   min_version: TLS13
+  max_version: TLS13
   cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384]
   prefer_server_cipher_suites: true
   curve_preferences: [X25519, CurveP256]
@@ -276,7 +290,7 @@ rate_limit:
         for (from, to, key) in [
             ("interval: 1s", "interval: 500ms", "rate_limit"),
             ("burst: 20", "burst: 21", "rate_limit"),
-            ("TLS13\n", "TLS13\n  max_version: TLS12\n", "max_version"),
+            ("max_version: TLS13", "max_version: TLS12", "max_version"),
             (
                 "suites: true",
                 "suites: false",
@@ -304,6 +318,44 @@ rate_limit:
         ] {
             assert_eq!(lost_in(&FULL.replace(from, to)), None, "{to}");
         }
+    }
+
+    /// Another file is written over the one in force. What is in force after any beginning of it
+    /// does not keep the whole out.
+    #[test]
+    fn what_is_written_after_a_half_is_taken() {
+        let new = FULL
+            .replace("hash", "other")
+            .replace("X-Frame", "X-XSS-Protection: 0\n    X-Frame");
+        let none = "tls_server_config: {cert_file: a, key_file: a}\n";
+        let without = |keys: &[&str]| {
+            let lines = FULL
+                .lines()
+                .filter(|line| !keys.iter().any(|key| line.contains(key)));
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        };
+        let loose =
+            without(&["_version"]).replace("suites: true", "suites: false\n  max_version: TLS12");
+        let mut taken = 0;
+        for before in [FULL, none, "", &loose] {
+            for after in [&new, FULL, &loose, &without(&["http2"])] {
+                let (old, whole) = (protection(before), protection(after));
+                if old.lost_in(&whole).is_some() {
+                    continue;
+                }
+                for (end, _) in after.match_indices('\n') {
+                    let Ok(half) = parse(&after[..=end]) else {
+                        continue;
+                    };
+                    let half = Protection::of(&half);
+                    if old.lost_in(&half).is_none() {
+                        taken += 1;
+                        assert_eq!(half.lost_in(&whole), None, "{}", &after[..=end]);
+                    }
+                }
+            }
+        }
+        assert!(taken > 50, "{taken}");
     }
 
     /// A file that is read while it is written, at any moment, is not valid or has no less.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use thiserror::Error;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use super::stamps::{FileStamp, FileStamps};
@@ -67,7 +68,7 @@ impl FileReader {
 
     pub(super) fn read(&mut self, path: &Path) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         self.stamps.push((path.to_owned(), FileStamp::of(path)));
-        let content = read_regular(path).map(Zeroizing::new);
+        let content = read_regular(path);
         // The lengths keep the end of one file apart from the start of the next.
         let length = content
             .as_ref()
@@ -95,21 +96,30 @@ impl FileReader {
         }
     }
 
-    /// The stamps of all files that were read.
-    pub(super) fn into_stamps(self) -> FileStamps {
-        FileStamps::new(self.stamps, self.digest.finish())
+    /// The stamps of all files that were read, from a time on.
+    pub(super) fn into_stamps(self, start: Instant) -> FileStamps {
+        FileStamps::new(self.stamps, self.digest.finish(), start)
+    }
+}
+
+impl ReadPemError {
+    /// Whether the exporter-toolkit would read the file.
+    pub(super) fn is_ours(&self) -> bool {
+        self.error.error.raw_os_error().is_none()
     }
 }
 
 /// The content of a regular file. Pipes and devices are never opened, since that may wait, or never
 /// end.
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+fn read_regular(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let metadata = fs::metadata(path)?;
     // Go's error for directories comes from reading them.
     if !metadata.is_file() && !metadata.is_dir() {
         return Err(io::Error::other("not a regular file"));
     }
-    let mut content = Vec::new();
+    // Of the whole length at once, since a buffer that grows leaves copies of keys behind.
+    let length = metadata.len().min(MAX_BYTES) as usize + 1;
+    let mut content = Zeroizing::new(Vec::with_capacity(length));
     fs::File::open(path)?
         .take(MAX_BYTES + 1)
         .read_to_end(&mut content)?;

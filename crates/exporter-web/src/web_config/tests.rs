@@ -86,9 +86,11 @@ fn what_is_no_regular_file_is_refused_and_never_waited_for() {
 fn utf_16_is_refused_by_name() {
     let directory = Directory::new();
     let file = directory.0.path().join("utf16.yaml");
-    fs::write(&file, b"\xff\xfea\0").unwrap();
-    let error = WebConfigFile::load(&file).err().unwrap().to_string();
-    assert!(error.contains("UTF-16"), "{error}");
+    for content in [b"\xff\xfea\0", b"\xfe\xff\0a", b"a\0:\0", b"\0a\0:"] {
+        fs::write(&file, content).unwrap();
+        let error = WebConfigFile::load(&file).err().unwrap().to_string();
+        assert!(error.contains("UTF-16"), "{error}");
+    }
 }
 
 #[test]
@@ -169,11 +171,21 @@ fn http2_needs_a_suite_that_it_requires() {
 fn a_missing_policy_is_found_before_a_file_without_certificates() {
     let directory = Directory::new();
     fs::write(directory.0.path().join("none.crt"), "none\n").unwrap();
-    let error = directory
-        .load_tls("  client_ca_file: none.crt\n")
-        .unwrap_err();
     let expected = "client CA's have been configured without a Client Auth Policy";
-    assert!(error.contains(expected), "{error}");
+    // The device is that of the exporter-toolkit's `noAuth.bad.yml`.
+    for file in ["none.crt", "/dev/null"] {
+        let more = format!("  client_ca_file: {file}\n");
+        let error = directory.load_tls(&more).unwrap_err();
+        assert!(error.ends_with(expected), "{file}: {error}");
+    }
+    for (file, expected) in [
+        ("/dev/null", "invalid ClientAuth: X"),
+        ("gone", "no such file or directory"),
+    ] {
+        let more = format!("  client_ca_file: {file}\n  client_auth_type: X\n");
+        let error = directory.load_tls(&more).unwrap_err();
+        assert!(error.ends_with(expected), "{file}: {error}");
+    }
 }
 
 #[test]

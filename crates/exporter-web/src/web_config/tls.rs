@@ -69,16 +69,22 @@ impl ServerTls {
         let certificate = files.read_pem("cert_file", certificate)?;
         let key = files.read_pem("key_file", key)?;
         let certified_key = key_pair(&certificate, &key)?;
-        let authorities = PemSource::of(&tls.client_ca, &tls.client_ca_file)
-            .map(|source| files.read_pem("client_ca_file", source))
-            .transpose()?;
+        let source = PemSource::of(&tls.client_ca, &tls.client_ca_file);
+        let authorities = match source.map(|source| files.read_pem("client_ca_file", source)) {
+            Some(Err(error)) if !error.is_ours() => return Err(error.into()),
+            read => read,
+        };
         let word = tls.client_auth_type.as_deref().unwrap_or_default();
         let client_auth =
             ClientAuth::parse(word).ok_or_else(|| TlsError::ClientAuth(word.to_owned()))?;
         if client_auth == ClientAuth::No && authorities.is_some() {
             return Err(TlsError::AuthoritiesWithoutPolicy);
         }
-        let authorities = authorities.map(|pem| self::authorities(&pem)).transpose()?;
+        // What only we refuse comes after what the exporter-toolkit refuses.
+        let authorities = match authorities {
+            Some(pem) => Some(self::authorities(&pem?)?),
+            None => None,
+        };
         let mut warnings = Vec::new();
         let allowed_names = tls.client_allowed_sans.clone().unwrap_or_default();
         if client_auth == ClientAuth::No && !allowed_names.is_empty() {

@@ -7,10 +7,9 @@ use tracing::{info, warn};
 
 use super::config::WebConfig;
 use super::error::{Reason, WebConfigError};
-use super::load::{WebConfigFile, read};
+use super::load::{WebConfigFile, read, read_unchanged};
 use super::stamps::FileStamps;
 use super::warning::WebConfigWarning;
-use crate::clock::unix_now;
 use crate::metrics::Metrics;
 use crate::sync::lock;
 
@@ -30,13 +29,13 @@ pub(crate) struct WebConfigWatcher {
 
 struct State {
     config: Arc<WebConfig>,
-    stamps: Option<FileStamps>,
+    stamps: Option<Arc<FileStamps>>,
 }
 
 impl WebConfigWatcher {
     pub(crate) fn new(loaded: Option<WebConfigFile>, metrics: Arc<dyn Metrics>) -> Self {
         let (file, config, stamps) = match loaded {
-            Some(file) => (Some(file.path), file.config, Some(file.stamps)),
+            Some(file) => (Some(file.path), file.config, Some(Arc::new(file.stamps))),
             None => (None, WebConfig::default(), None),
         };
         metrics.web_config_read(true);
@@ -59,8 +58,18 @@ impl WebConfigWatcher {
         let _reading = self.reading.lock().await;
         match (self.unchanged(), self.file.clone()) {
             (None, Some(file)) => {
-                if let Ok((read, stamps)) = tokio::task::spawn_blocking(move || read(&file)).await {
-                    self.update(read, stamps);
+                let known = lock(&self.state).stamps.clone();
+                let reading = tokio::task::spawn_blocking(move || {
+                    match known.and_then(|known| read_unchanged(&known)) {
+                        Some(stamps) => (None, stamps),
+                        None => {
+                            let (config, stamps) = read(&file);
+                            (Some(config), stamps)
+                        }
+                    }
+                });
+                if let Ok((config, stamps)) = reading.await {
+                    self.update(config, stamps);
                 }
                 Arc::clone(&lock(&self.state).config)
             }
@@ -74,20 +83,21 @@ impl WebConfigWatcher {
         let may_have_changed = state
             .stamps
             .as_ref()
-            .is_some_and(|stamps| stamps.may_have_changed(unix_now()));
+            .is_some_and(|stamps| stamps.may_have_changed());
         (!may_have_changed).then(|| Arc::clone(&state.config))
     }
 
-    fn update(&self, read: Result<WebConfig, Reason>, stamps: FileStamps) {
+    /// Takes over what was read; `None` is what was known.
+    fn update(&self, read: Option<Result<WebConfig, Reason>>, stamps: FileStamps) {
         let mut state = lock(&self.state);
         let is_same = state
             .stamps
             .as_ref()
             .is_some_and(|known| known.same_content(&stamps));
-        state.stamps = Some(stamps);
-        if is_same {
+        state.stamps = Some(Arc::new(stamps));
+        let Some(read) = read.filter(|_| !is_same) else {
             return;
-        }
+        };
         let file = self.file.as_deref().unwrap_or("".as_ref());
         let read = read.and_then(|config| match state.config.half_written(&config) {
             None => Ok(config),
