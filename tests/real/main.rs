@@ -62,6 +62,13 @@ fn run(command: &mut Command, input: impl AsRef<[u8]>) -> Output {
     output
 }
 
+/// The input is more than a pipe holds, so that it is never written whole.
+#[test]
+fn a_program_that_does_not_read_is_a_result() {
+    let output = run(Command::new("sh").args(["-c", "exit 3"]), vec![0; 1 << 20]);
+    assert_eq!(output.status.code(), Some(3));
+}
+
 /// Runs one of the Python scripts beside this file; gives what it printed, as JSON.
 fn python(script: &str, arguments: &[&str], input: &str) -> serde_json::Value {
     let script = support::repository().join("tests/real").join(script);

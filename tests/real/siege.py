@@ -52,7 +52,7 @@ async def drip(host, port, lives):
         lives.append(time.monotonic() - began)
 
 
-async def read_slowly(host, port, login, lives, turned_away):
+async def read_slowly(host, port, login, lives, turned_away, answered):
     loop, began = asyncio.get_running_loop(), time.monotonic()
     # From another address than Prometheus, since they would share its part of the places.
     client = await connect(host, port, 4_096, "127.0.0.2")
@@ -65,6 +65,7 @@ async def read_slowly(host, port, login, lives, turned_away):
         while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
             if len(status) < len(TURNED_AWAY):
                 status += await loop.sock_recv(client, 1)
+                answered.set()
                 if status == TURNED_AWAY:
                     turned_away.append(client)
                     client.close()
@@ -74,6 +75,7 @@ async def read_slowly(host, port, login, lives, turned_away):
                 await asyncio.sleep(1)
     except OSError:
         pass
+    answered.set()
     client.close()
     lives.append(time.monotonic() - began)
 
@@ -98,14 +100,17 @@ async def main():
     host, port = host.strip("[]"), int(port)
     user = login.split(":")[0]
     drips, readers, turned_away, tasks = [], [], [], []
+    answered = [asyncio.Event() for _ in range(CROWD["readers"])]
     statuses = collections.Counter()
     began = time.monotonic()
     # The readers first: what follows would take their places before they have asked.
     tasks += [
-        asyncio.create_task(read_slowly(host, port, login, readers, turned_away))
-        for _ in range(CROWD["readers"])
+        asyncio.create_task(read_slowly(host, port, login, readers, turned_away, event))
+        for event in answered
     ]
-    await asyncio.sleep(2)
+    async with asyncio.timeout(60):
+        for event in answered:
+            await event.wait()
     tasks += [asyncio.create_task(drip(host, port, drips)) for _ in range(CROWD["drips"])]
     logins = 0
     while time.monotonic() - began < seconds:

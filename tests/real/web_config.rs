@@ -67,6 +67,11 @@ const TLS: &[(&str, &str)] = &[
         "  client_ca_file: ca.crt\n",
         "lient CA's have been configured without a Client Auth Policy",
     ),
+    // The exporter-toolkit's `noAuth.bad.yml`.
+    (
+        "  client_ca_file: /dev/null\n",
+        "lient CA's have been configured without a Client Auth Policy",
+    ),
     (
         "  client_auth_type: NoClientCert\n  client_ca_file: ca.crt\n",
         "lient CA's have been configured without a Client Auth Policy",

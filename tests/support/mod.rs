@@ -190,7 +190,10 @@ impl Exporter {
             directory: None,
         };
         exporter.address = eventually("listening", || {
-            exporter.logged("address").into_iter().next()
+            let ended = exporter.child.try_wait().unwrap();
+            let address = exporter.logged("address").into_iter().next();
+            assert!(address.is_some() || ended.is_none(), "it ended: {ended:?}");
+            address
         });
         exporter
     }

@@ -75,10 +75,10 @@
 //! The format, the order of checks and the messages are the toolkit's. The file is followed without
 //! a watcher: each request and each handshake compares the stamps (times, size, inode) of all files
 //! that it is made of. The clocks of file systems are coarse, so files are read and compared in any
-//! case until their stamps have stayed the same for three seconds. The toolkit parses for each request and fails when a file
-//! is half-written; here the last valid configuration stays in force. An empty file is valid and
-//! asks for no login, so a file that asks for less protection than the one before is not taken over
-//! while the process runs.
+//! case until their stamps have stayed the same for three seconds. The toolkit parses for each
+//! request and fails when a file is half-written; here the last valid configuration stays in force.
+//! An empty file is valid and asks for no login, so a file that asks for less protection than the
+//! one before is not taken over while the process runs.
 //!
 //! rustls has no CBC suites, no TLS 1.0 and no TLS 1.1. They are accepted in the configuration with
 //! a warning, and never served.
