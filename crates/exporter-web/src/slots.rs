@@ -97,3 +97,47 @@ impl Drop for ConnectionSlot {
         lock(&self.slots.0.open).remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(slot: &ConnectionSlot, requests: usize) {
+        for _ in 0..requests {
+            slot.state.on_read();
+            let request = slot.state.on_request();
+            slot.state.body_done(request);
+            slot.state.on_flush();
+        }
+    }
+
+    /// Which of three connections makes way that have answered so many requests, each a second
+    /// after the one before.
+    async fn evicted(requests: [usize; 3]) -> Option<usize> {
+        let slots = ConnectionSlots::new(3, Arc::new(()));
+        let mut open = Vec::new();
+        for requests in requests {
+            let slot = slots.acquire().await;
+            answer(&slot, requests);
+            open.push(slot);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        // The second look is at connections that come back, too; in these cases a later one loses.
+        let waiting = tokio::time::timeout(EVICTION_INTERVAL * 3 / 2, slots.acquire());
+        assert!(waiting.await.is_err(), "the limit holds");
+        open.iter()
+            .position(|slot| slot.state.evicted.is_cancelled())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_used_least_makes_way_and_then_the_longest_idle() {
+        for (requests, expected) in [
+            ([1, 1, 1], 0),
+            ([2, 1, 1], 1),
+            ([1, 0, 0], 1),
+            ([9, 9, 3], 2),
+        ] {
+            assert_eq!(evicted(requests).await, Some(expected), "{requests:?}");
+        }
+    }
+}
