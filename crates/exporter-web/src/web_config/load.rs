@@ -59,16 +59,18 @@ impl WebConfigFile {
 /// that the next change is noticed.
 pub(super) fn read(path: &Path) -> (Result<WebConfig, Reason>, FileStamps) {
     let mut files = FileReader::for_config(path);
-    let config = files
-        .read(path)
-        .map_err(Reason::from)
-        .and_then(|text| match std::str::from_utf8(&text) {
+    let config = files.read(path).map_err(Reason::from).and_then(|text| {
+        // Text in UTF-16 begins with a byte order mark, or has a zero beside each letter.
+        let is_utf16 = matches!(
+            text[..],
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0xff, ..] | [1..=0xff, 0, ..]
+        );
+        match std::str::from_utf8(&text) {
+            _ if is_utf16 => Err(Reason::Utf16),
             Ok(text) => parse(text, &mut files),
-            Err(_) if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) => {
-                Err(Reason::Utf16)
-            }
             Err(_) => Err(Reason::NotUtf8),
-        });
+        }
+    });
     (config, files.into_stamps())
 }
 

@@ -86,9 +86,11 @@ fn what_is_no_regular_file_is_refused_and_never_waited_for() {
 fn utf_16_is_refused_by_name() {
     let directory = Directory::new();
     let file = directory.0.path().join("utf16.yaml");
-    fs::write(&file, b"\xff\xfea\0").unwrap();
-    let error = WebConfigFile::load(&file).err().unwrap().to_string();
-    assert!(error.contains("UTF-16"), "{error}");
+    for text in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a", b"a\0b\0", b"\0a\0b"] {
+        fs::write(&file, text).unwrap();
+        let error = WebConfigFile::load(&file).err().unwrap().to_string();
+        assert!(error.contains("UTF-16"), "{error}");
+    }
 }
 
 #[test]
