@@ -64,9 +64,11 @@ async def read_slowly(host, port, login, lives, turned_away, answered):
         status = b""
         while client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != TCP_CLOSE:
             if len(status) < len(TURNED_AWAY):
-                status += await loop.sock_recv(client, 1)
+                byte = await loop.sock_recv(client, 1)
+                status += byte
                 answered.set()
-                if status == TURNED_AWAY:
+                # There is no place, or its connection made way before it was answered.
+                if status == TURNED_AWAY or not byte:
                     turned_away.append(client)
                     client.close()
                     return

@@ -43,8 +43,9 @@ fn every_scrape_succeeds_under_siege() {
         );
         println!("{siege}");
         assert_eq!(siege["still_there"], json!({"drips": 0, "readers": 0}));
-        // All but those for whom there is a place.
-        assert_eq!(siege["turned_away"], 200 - 40);
+        // All but those for whom there is a place, and a few whose connections made way.
+        let turned_away = siege["turned_away"].as_u64().unwrap();
+        assert!((160..180).contains(&turned_away), "{turned_away}");
         assert!(
             siege["shortest_reader"].as_f64().unwrap() > 30.0,
             "the readers were there for the most of it"
