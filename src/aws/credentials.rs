@@ -136,6 +136,15 @@ async fn check_profile(of_pool: Option<&str>) -> Result<(), CallError> {
     }
 }
 
+/// The cause of an error without what a helper program wrote to standard error, which the SDK
+/// appends: it may hold secrets.
+fn without_output(cause: String) -> String {
+    match cause.split_once("Stderr: ") {
+        Some((before, _)) => format!("{before}its standard error is not logged"),
+        None => cause,
+    }
+}
+
 /// The keys of a provider, of which each can stand in a header.
 async fn usable_keys(provider: &impl ProvideCredentials) -> Result<Keys, CallError> {
     match provider.provide_credentials().await {
@@ -143,7 +152,7 @@ async fn usable_keys(provider: &impl ProvideCredentials) -> Result<Keys, CallErr
             trimmed(&keys).map_err(|unusable| CallError::new(Failure::Credentials, unusable))
         }
         Err(error) => {
-            let mut cause = error_chain(&error);
+            let mut cause = without_output(error_chain(&error));
             let failure = match error {
                 CredentialsError::InvalidConfiguration(_) => Failure::Configuration,
                 CredentialsError::CredentialsNotLoaded(_) => {
@@ -223,6 +232,17 @@ mod tests {
             "test",
         ));
         assert_eq!(blank.unwrap().session_token(), None);
+    }
+
+    #[test]
+    fn what_a_helper_writes_is_not_logged() {
+        let cause = "Error retrieving credentials: exit status: 1. Stderr: + token s3cret";
+        let shown = without_output(cause.to_owned());
+        assert!(
+            shown.contains("exit status: 1") && !shown.contains("s3cret"),
+            "{shown}"
+        );
+        assert_eq!(without_output("no file".to_owned()), "no file");
     }
 
     #[test]

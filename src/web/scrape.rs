@@ -57,6 +57,9 @@ pub(super) async fn metrics(state: &Arc<AppState>, head: &RequestHead) -> Respon
     let took = now.since(began.mono);
     place.fill(now, Blocks::new(scrape.clone(), coding));
     drop(turn);
+    if !has_chunks {
+        place.client_waits();
+    }
     // Without chunks and without a length, a client could not tell that a body is cut.
     let length = if has_chunks || head.is_head() {
         None
@@ -162,6 +165,7 @@ impl Stream for Body {
         let _turn = ready!(self.turns.poll_acquire(context));
         let began = self.state.clock.now().mono;
         let Some(block) = self.place.with(began, Iterator::next) else {
+            self.state.telemetry.rejected_as_busy();
             return Poll::Ready(Some(Err(LostPlace)));
         };
         let took = self.state.clock.now().mono.since(began);

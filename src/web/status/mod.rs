@@ -53,16 +53,26 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
             "expected an identity id such as us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
         return refusal(StatusCode::BAD_REQUEST, expected);
     };
-    let known = state.store.snapshot_and_history();
-    let targets = &known.0.targets;
-    let found = identity::find(id, targets);
+    let targets = Arc::clone(&state.store.snapshot().targets);
+    let mut found = identity::find(id, &targets);
+    let unknown = || {
+        let error = "no pool of the configuration lists this identity";
+        refusal(StatusCode::NOT_FOUND, error)
+    };
     if found.is_empty() {
-        return refusal(
-            StatusCode::NOT_FOUND,
-            "no pool of the configuration lists this identity",
-        );
+        return unknown();
     }
-    let next = state.poller.explain(targets, &found).await;
+    let mut next = state.poller.explain(&targets, &found).await;
+    // Taken last, so that clients who wait for explanations hold no copies.
+    let _turn = state.long_work.acquire().await;
+    let known = state.store.snapshot_and_history();
+    if !Arc::ptr_eq(&known.0.targets, &targets) {
+        found = identity::find(id, &known.0.targets);
+        next = vec![None; found.len()];
+        if found.is_empty() {
+            return unknown();
+        }
+    }
     let now = state.clock.now();
     let explained = found
         .iter()

@@ -139,7 +139,10 @@ impl State {
             lanes.max_by_key(|(_, lane)| lane.waiting.len())
         };
         let fair = longest(false).filter(|(_, lane)| lane.waiting.len() > own_length + 1);
-        let to_trusted = || longest(true).filter(|_| own_length == 0 && !self.has_failed(peer));
+        let to_trusted = || {
+            let is_trusted = own_length == 0 && !self.has_failed(peer);
+            is_trusted.then(|| longest(true)).flatten()
+        };
         fair.or_else(to_trusted).map(|(position, _)| position)
     }
 
