@@ -100,6 +100,19 @@ fn fresh(exporter: &Exporter) {
     });
 }
 
+/// The log once four polls have failed as unreachable.
+fn log_after_failed_polls(exporter: &Exporter) -> Vec<String> {
+    let unreachable = "cognitosync_exporter_poll_failures_total{reason=\"unreachable\"}";
+    eventually("failed polls", || {
+        (exporter.samples()[unreachable] >= 4.0).then_some(())
+    });
+    exporter.log()
+}
+
+fn lines_with<'l>(log: &'l [String], text: &str) -> Vec<&'l String> {
+    log.iter().filter(|line| line.contains(text)).collect()
+}
+
 #[test]
 fn aws_is_reached_through_the_proxy_with_tls_from_end_to_end() {
     let (server, pki) = (Server::start(still_world(1, 1)), Pki::new());
@@ -143,15 +156,8 @@ fn a_proxy_that_opens_no_tunnel_is_reported_once() {
         .env("https_proxy", format!("{LOGIN}@{address}"))
         .arg("--log.level=info");
     let exporter = Exporter::run(command);
-    let unreachable = "cognitosync_exporter_poll_failures_total{reason=\"unreachable\"}";
-    eventually("failed polls", || {
-        (exporter.samples()[unreachable] >= 4.0).then_some(())
-    });
-    let log = exporter.log();
-    let reports = log
-        .iter()
-        .filter(|line| line.contains("the proxy does not work"));
-    let reports: Vec<_> = reports.collect();
+    let log = log_after_failed_polls(&exporter);
+    let reports = lines_with(&log, "the proxy does not work");
     assert_eq!(reports.len(), 1, "{log:#?}");
     let reason = "proxy authorization required";
     assert!(reports[0].contains(reason), "{log:#?}");
@@ -202,15 +208,8 @@ fn a_certificate_that_is_not_trusted_is_reported_as_such_and_once() {
         .env("AWS_CA_BUNDLE", other.path("ca.crt"))
         .arg("--log.level=info");
     let exporter = Exporter::run(command);
-    let unreachable = "cognitosync_exporter_poll_failures_total{reason=\"unreachable\"}";
-    eventually("failed polls", || {
-        (exporter.samples()[unreachable] >= 4.0).then_some(())
-    });
-    let log = exporter.log();
-    let reports = log
-        .iter()
-        .filter(|line| line.contains("the certificate is not trusted"));
-    let reports: Vec<_> = reports.collect();
+    let log = log_after_failed_polls(&exporter);
+    let reports = lines_with(&log, "the certificate is not trusted");
     assert_eq!(reports.len(), 1, "{log:#?}");
     assert!(
         reports[0].contains("level=warn") && reports[0].contains("AWS_CA_BUNDLE"),
