@@ -1,12 +1,13 @@
 //! Reads files that people name: never waits for what is not a regular file, and never reads
 //! without end.
 
-use std::fs::{self, File, FileType};
+use std::fs::{self, File, FileType, Metadata};
 use std::hash::Hasher;
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
+use rustix::fs::OFlags;
 use siphasher::sip::SipHasher13;
 use thiserror::Error;
 
@@ -105,14 +106,23 @@ pub fn text(content: Vec<u8>) -> Result<String, ReadError> {
     })
 }
 
-/// Opens a regular file. What it is is looked at first, because opening a pipe waits.
+/// Opens a regular file. What it is is looked at before, because opening a device may have effects,
+/// and again afterwards, because it may be another one by then; no pipe is waited for.
 fn open(path: &Path, max: u64) -> Result<File, ReadError> {
-    let metadata = fs::metadata(path)?;
+    check(&fs::metadata(path)?, max)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)?;
+    check(&file.metadata()?, max)?;
+    Ok(file)
+}
+
+fn check(metadata: &Metadata, max: u64) -> Result<(), ReadError> {
     if !metadata.is_file() {
         return Err(ReadError::NotRegular(name(metadata.file_type())));
     }
-    check_size(metadata.len(), max)?;
-    Ok(File::open(path)?)
+    check_size(metadata.len(), max)
 }
 
 fn check_size(size: u64, max: u64) -> Result<(), ReadError> {

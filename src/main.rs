@@ -51,21 +51,23 @@ enum Prepared {
 }
 
 fn main() -> ExitCode {
-    panics::report();
     let cli = Cli::parse_or_exit();
     let env_filter = std::env::var("RUST_LOG")
         .ok()
         .filter(|filter| !filter.is_empty());
-    if let Err(error) = logging::init(cli.log.level, cli.log.format, env_filter.as_deref()) {
-        print_errors(&[format!("cannot log: {error}")]);
-        return ExitCode::FAILURE;
-    }
-    let code = match prepare(cli) {
+    let logger = logging::init(cli.log.level, cli.log.format, env_filter.as_deref());
+    let _last_lines = match logger {
+        Ok(last_lines) => last_lines,
+        Err(error) => {
+            print_errors(&[format!("cannot log: {error}")]);
+            return ExitCode::FAILURE;
+        }
+    };
+    panics::report();
+    match prepare(cli) {
         Prepared::Run(mode, web) => run_to_end(mode, web),
         Prepared::Done(code) => code,
-    };
-    logging::flush();
-    code
+    }
 }
 
 fn run_to_end(mode: Mode, web: WebOptions) -> ExitCode {

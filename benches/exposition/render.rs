@@ -71,7 +71,8 @@ impl Cost {
 /// Measures one way, in this process.
 pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
     let exposition = Exposition::new(filled::store(identities));
-    let text_len = Blocks::total(&scrape(&exposition, Format::Text), Coding::Identity) as usize;
+    let text = Blocks::new(scrape(&exposition, Format::Text), Coding::Identity);
+    let text_len = text.map(|block| block.len()).sum();
     match way {
         "prometheus" | "prometheus + flate2 1" => {
             let registry = prometheus(&exposition);

@@ -162,7 +162,7 @@ impl App {
         app.add_listeners(listeners, &server);
         let (reload_failed, reload_failure) = watch::channel(None);
         app.add_supervisor(watchdog, progress, reload_failure, clock.clone());
-        app.add_memory_trim(clock.clone());
+        app.add_memory(Arc::clone(&store), clock.clone());
         let observers = Arc::new(Observers {
             store,
             telemetry: Arc::clone(&telemetry),
@@ -226,9 +226,9 @@ impl App {
         });
     }
 
-    fn add_memory_trim(&mut self, clock: Clock) {
+    fn add_memory(&mut self, store: Arc<Store>, clock: Clock) {
         self.add("memory".to_owned(), |stop| async move {
-            memory::trim_regularly(clock, stop).await;
+            memory::give_back_regularly(store, clock, stop).await;
             Ok(())
         });
     }

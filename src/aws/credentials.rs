@@ -16,7 +16,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
 
-use super::http::{Network, PlainHttp};
+use super::http::{Network, PlainHttp, ServiceTime};
 use crate::api::{CallError, Failure};
 use crate::config::Account;
 use crate::redact::{causes, error_chain, redacted};
@@ -40,9 +40,9 @@ pub enum Credentials {
 
 impl Credentials {
     /// The SDK configuration of one account in one region, with keys, and when they expire, in
-    /// seconds since 1970. Environment and files are read anew each time, since other programs
-    /// replace keys in them. Retries of the environment and of profiles are left out: the SDK
-    /// panics on wrong ones, and the schedule makes the retries.
+    /// seconds since 1970. Calls are signed by `time`. Environment and files are read anew each
+    /// time, since other programs replace keys in them. Retries of the environment and of profiles
+    /// are left out: the SDK panics on wrong ones, and the schedule makes the retries.
     ///
     /// # Errors
     /// When there are no keys, or none that can sign a request.
@@ -51,12 +51,14 @@ impl Credentials {
         region: &str,
         account: &Account,
         network: &Network,
+        time: ServiceTime,
     ) -> Result<(SdkConfig, Option<f64>), CallError> {
         let region = Region::new(region.to_owned());
-        let http = network.client(account.profile.as_deref()).await;
+        let http = network.client(account.profile.as_deref(), time.clone());
+        let http = http.await;
         let http =
             http.map_err(|error| CallError::new(Failure::Configuration, error.to_string()))?;
-        let time = SharedTimeSource::new(network.time());
+        let time = SharedTimeSource::new(time);
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region.clone())
             .http_client(http.clone())

@@ -1,7 +1,7 @@
 //! A value that expires, and the one task that loads the next one.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::api::{CallError, Failure};
 use crate::clock::Clock;
 
 /// The longest time for one load: helpers that ask a server, a cold STS, SSO.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// A value is loaded anew this long before it expires, in seconds, or at half of its time where it
 /// lives shorter than twice that.
 const RENEWAL_MARGIN: f64 = 300.0;
@@ -35,6 +35,13 @@ pub(super) struct Loaded<T> {
     pub(super) expires_at: Option<f64>,
 }
 
+/// A value and the number of the load that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lent<T> {
+    pub(super) value: T,
+    load: u64,
+}
+
 /// Lends a value, which it loads when there is none, shortly before it expires, and after
 /// [`Lease::refuse`].
 ///
@@ -44,7 +51,10 @@ pub(super) struct Lease<T> {
     load: Box<dyn Fn() -> Load<T> + Send + Sync>,
     wait: Duration,
     clock: Clock,
-    refused: AtomicBool,
+    /// The latest load whose value was refused. The first load is number 1.
+    refused: AtomicU64,
+    /// The loads that have ended.
+    ended: AtomicU64,
     /// Why the last load failed, if it did.
     error: Mutex<Option<CallError>>,
     state: tokio::sync::Mutex<State<T>>,
@@ -57,7 +67,9 @@ struct State<T> {
 }
 
 struct Held<T> {
-    loaded: Loaded<T>,
+    lent: Lent<T>,
+    /// In seconds since 1970.
+    expires_at: Option<f64>,
     renew_at: f64,
 }
 
@@ -72,7 +84,8 @@ impl<T: Clone + Send + 'static> Lease<T> {
             load: Box::new(load),
             wait,
             clock,
-            refused: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             error: Mutex::new(None),
             state: tokio::sync::Mutex::new(State {
                 held: None,
@@ -85,9 +98,9 @@ impl<T: Clone + Send + 'static> Lease<T> {
     ///
     /// # Errors
     /// When loading fails or takes longer than the wait.
-    pub(super) async fn get(&self) -> Result<T, CallError> {
-        let value = tokio::time::timeout(self.wait, self.current()).await;
-        value.unwrap_or_else(|_| {
+    pub(super) async fn get(&self) -> Result<Lent<T>, CallError> {
+        let lent = tokio::time::timeout(self.wait, self.current()).await;
+        lent.unwrap_or_else(|_| {
             let slow = || {
                 let (wait, bound) = (self.wait.as_secs_f64(), LOAD_TIMEOUT.as_secs());
                 let cause = format!(
@@ -100,16 +113,16 @@ impl<T: Clone + Send + 'static> Lease<T> {
         })
     }
 
-    /// The value was refused: the next one to ask gets another.
-    pub(super) fn refuse(&self) {
-        self.refused.store(true, Ordering::Relaxed);
+    /// The value was refused: the next one to ask gets that of a later load.
+    pub(super) fn refuse(&self, lent: &Lent<T>) {
+        self.refused.fetch_max(lent.load, Ordering::Relaxed);
     }
 
-    async fn current(&self) -> Result<T, CallError> {
+    async fn current(&self) -> Result<Lent<T>, CallError> {
+        let ended_before = self.ended.load(Ordering::Relaxed);
         let mut state = self.state.lock().await;
-        if self.refused.swap(false, Ordering::Relaxed) {
-            state.held = None;
-        }
+        let refused = self.refused.load(Ordering::Relaxed);
+        state.held = state.held.take().filter(|held| held.lent.load > refused);
         if let Some(ended) = state.loads.try_join_next() {
             let known = self.last_error().clone();
             if let Err(error) = self.end_load(&mut state, ended)
@@ -119,11 +132,16 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 let (reason, cause) = (error.failure.as_str(), error.cause);
                 warn!(reason, cause, "loading credentials failed");
             }
+        } else if state.held.is_none() && self.ended.load(Ordering::Relaxed) > ended_before {
+            // Who waited for another's load shares its outcome.
+            if let Some(error) = self.last_error().clone() {
+                return Err(error);
+            }
         }
         let now = self.clock.now().unix;
         let is_due = state.held.as_ref().is_none_or(|held| held.renew_at <= now);
         let good = state.held.as_ref().filter(|held| held.is_good(now));
-        let good = good.map(|held| held.loaded.value.clone());
+        let good = good.map(|held| held.lent.clone());
         if (is_due || good.is_none()) && state.loads.is_empty() {
             let load = (self.load)();
             state.loads.spawn(async {
@@ -134,8 +152,8 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 })
             });
         }
-        if let Some(value) = good {
-            return Ok(value);
+        if let Some(lent) = good {
+            return Ok(lent);
         }
         let ended = state.loads.join_next().await;
         let ended = ended.expect("a load was begun above if there was none");
@@ -146,18 +164,19 @@ impl<T: Clone + Send + 'static> Lease<T> {
         &self,
         state: &mut State<T>,
         ended: Result<Result<Loaded<T>, CallError>, JoinError>,
-    ) -> Result<T, CallError> {
+    ) -> Result<Lent<T>, CallError> {
         let now = self.clock.now().unix;
+        let load = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
         let loaded = ended.unwrap_or_else(|_| {
             let cause = "a panic while credentials were loaded".to_owned();
             Err(CallError::new(Failure::Credentials, cause))
         });
         *self.last_error() = loaded.as_ref().err().cloned();
         match loaded {
-            Ok(loaded) => {
-                let value = loaded.value.clone();
-                state.held = Some(Held::new(loaded, now));
-                Ok(value)
+            Ok(Loaded { value, expires_at }) => {
+                let lent = Lent { value, load };
+                state.held = Some(Held::new(lent.clone(), expires_at, now));
+                Ok(lent)
             }
             Err(error) => {
                 if let Some(held) = state.held.as_mut().filter(|held| held.is_good(now)) {
@@ -175,17 +194,21 @@ impl<T: Clone + Send + 'static> Lease<T> {
 }
 
 impl<T> Held<T> {
-    fn new(mut loaded: Loaded<T>, now: f64) -> Self {
-        loaded.expires_at = loaded.expires_at.map(|at| at.max(now + MIN_USE));
-        let renew_at = match loaded.expires_at {
+    fn new(lent: Lent<T>, expires_at: Option<f64>, now: f64) -> Self {
+        let expires_at = expires_at.map(|at| at.max(now + MIN_USE));
+        let renew_at = match expires_at {
             Some(expires_at) => expires_at - RENEWAL_MARGIN.min((expires_at - now) / 2.0),
             None => now + RENEWAL_INTERVAL,
         };
-        Self { loaded, renew_at }
+        Self {
+            lent,
+            expires_at,
+            renew_at,
+        }
     }
 
     fn is_good(&self, now: f64) -> bool {
-        self.loaded.expires_at.is_none_or(|at| now < at)
+        self.expires_at.is_none_or(|at| now < at)
     }
 }
 
@@ -224,6 +247,10 @@ mod tests {
         Err(CallError::new(Failure::Credentials, cause.to_owned()))
     }
 
+    async fn value(lease: &Lease<usize>) -> Result<usize, CallError> {
+        lease.get().await.map(|lent| lent.value)
+    }
+
     async fn pass(seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
@@ -232,21 +259,43 @@ mod tests {
     async fn a_good_value_is_loaded_once_and_a_refused_one_again() {
         let (loads, lease) = lease(|number| (0, good(number, None)));
         for _ in 0..10 {
-            assert_eq!(lease.get().await, Ok(1));
+            assert_eq!(value(&lease).await, Ok(1));
         }
-        lease.refuse();
-        assert_eq!(lease.get().await, Ok(2));
-        assert_eq!(lease.get().await, Ok(2));
+        let (first, in_another_call) = (lease.get().await.unwrap(), lease.get().await.unwrap());
+        lease.refuse(&first);
+        assert_eq!(value(&lease).await, Ok(2));
+        lease.refuse(&in_another_call);
+        assert_eq!(
+            value(&lease).await,
+            Ok(2),
+            "it is the first that was refused again"
+        );
         assert_eq!(*loads.lock().unwrap(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_wait_for_a_load_share_its_failure() {
+        let (loads, lease) = lease(|_| (0, bad("the server is away")));
+        let lease = Arc::new(lease);
+        let mut waiting = JoinSet::new();
+        for _ in 0..32 {
+            let lease = Arc::clone(&lease);
+            waiting.spawn(async move { value(&lease).await });
+        }
+        let results = waiting.join_all().await;
+        assert!(results.iter().all(Result::is_err) && results.len() == 32);
+        assert_eq!(*loads.lock().unwrap(), 1);
+        assert!(value(&lease).await.is_err());
+        assert_eq!(*loads.lock().unwrap(), 2, "who asks later begins another");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_load_goes_on_when_who_asked_has_given_up() {
         let (loads, lease) = lease(|number| (4, good(number, None)));
-        let error = lease.get().await.unwrap_err();
+        let error = value(&lease).await.unwrap_err();
         assert!(error.cause.unwrap().contains("poll.timeout"));
         pass(5).await;
-        assert_eq!(lease.get().await, Ok(1));
+        assert_eq!(value(&lease).await, Ok(1));
         assert_eq!(*loads.lock().unwrap(), 1);
     }
 
@@ -257,18 +306,18 @@ mod tests {
             2 => (10_000, good(2, None)),
             _ => (0, good(number, None)),
         });
-        assert!(lease.get().await.is_err());
+        assert!(value(&lease).await.is_err());
         pass(5).await;
         assert_eq!(
-            lease.get().await,
+            value(&lease).await,
             bad("exit status 1").map(|loaded| loaded.value)
         );
         assert_eq!(*loads.lock().unwrap(), 2, "and another one goes on");
         pass(28).await;
-        assert!(lease.get().await.is_err());
+        assert!(value(&lease).await.is_err());
         assert_eq!(*loads.lock().unwrap(), 2);
         pass(2).await;
-        assert_eq!(lease.get().await, Ok(3), "after 30 s it was given up");
+        assert_eq!(value(&lease).await, Ok(3), "after 30 s it was given up");
     }
 
     #[tokio::test(start_paused = true)]
@@ -278,13 +327,13 @@ mod tests {
             2 => (0, bad("the server is away")),
             _ => (2, good(number, Some(9_000.0))),
         });
-        assert_eq!(lease.get().await, Ok(1));
+        assert_eq!(value(&lease).await, Ok(1));
         pass(699).await;
-        assert_eq!(lease.get().await, Ok(1));
+        assert_eq!(value(&lease).await, Ok(1));
         assert_eq!(*loads.lock().unwrap(), 1);
         for _ in 0..20 {
             pass(1).await;
-            assert_eq!(lease.get().await, Ok(1), "nobody waits for the next one");
+            assert_eq!(value(&lease).await, Ok(1), "nobody waits for the next one");
         }
         assert_eq!(
             *loads.lock().unwrap(),
@@ -292,9 +341,9 @@ mod tests {
             "nor is it asked for all the time"
         );
         pass(30).await;
-        assert_eq!(lease.get().await, Ok(1));
+        assert_eq!(value(&lease).await, Ok(1));
         pass(3).await;
-        assert_eq!(lease.get().await, Ok(3));
+        assert_eq!(value(&lease).await, Ok(3));
     }
 
     #[tokio::test(start_paused = true)]
@@ -303,18 +352,18 @@ mod tests {
             1 => (0, good(1, Some(12.0))),
             _ => (0, bad("a key with a line break")),
         });
-        assert_eq!(lease.get().await, Ok(1));
+        assert_eq!(value(&lease).await, Ok(1));
         pass(11).await;
-        assert_eq!(lease.get().await, Ok(1));
+        assert_eq!(value(&lease).await, Ok(1));
         pass(2).await;
-        assert!(lease.get().await.is_err());
+        assert!(value(&lease).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_is_wrong_does_not_flood_the_provider() {
         let (loads, lease) = lease(|number| (0, good(number, Some(-3_600.0))));
         for _ in 0..600 {
-            assert!(lease.get().await.is_ok());
+            assert!(value(&lease).await.is_ok());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let loads = *loads.lock().unwrap();
@@ -327,12 +376,12 @@ mod tests {
             assert!(number > 1, "on purpose");
             (0, good(number, None))
         });
-        let error = lease.get().await.unwrap_err();
+        let error = value(&lease).await.unwrap_err();
         assert_eq!(error.failure, Failure::Credentials);
         assert_eq!(
             error.cause.unwrap(),
             "a panic while credentials were loaded"
         );
-        assert_eq!(lease.get().await, Ok(2));
+        assert_eq!(value(&lease).await, Ok(2));
     }
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod classify;
 mod credentials;
+mod helpers;
 mod http;
 mod json;
 mod lease;
@@ -13,11 +14,8 @@ mod wire;
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -27,6 +25,7 @@ use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use futures_util::FutureExt;
 use tracing::debug;
 
 pub use credentials::Credentials;
@@ -40,7 +39,8 @@ use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
 use crate::redact;
 use crate::targets::Targets;
-use lease::{Lease, Load, Loaded};
+use helpers::Helpers;
+use lease::{LOAD_TIMEOUT, Lease, Load, Loaded};
 
 /// Datasets in one page, as AWS's Android client has it. A dataset takes some 450 bytes of an
 /// answer at most, so a page stays far below the longest answer that is read.
@@ -127,7 +127,7 @@ impl Connector {
     pub async fn check(&self, targets: &Targets) -> Result<(), NetworkError> {
         for pool in &targets.pools {
             let profile = pool.settings.account.profile.as_deref();
-            self.network.client(profile).await?;
+            self.network.check(profile).await?;
         }
         Ok(())
     }
@@ -136,11 +136,15 @@ impl Connector {
         let wait = key.timeout.mul_f64(CREDENTIALS_WAIT);
         let credentials = self.credentials.clone();
         let (key, network) = (key.clone(), self.network.clone());
+        let time = network.new_time();
         let load = move || -> Load<Client> {
             let (key, credentials) = (key.clone(), credentials.clone());
-            let network = network.clone();
+            let (network, time) = (network.clone(), time.clone());
             Box::pin(async move {
-                let sdk = credentials.load(&key.region, &key.account, &network).await;
+                let helpers = Helpers::new(LOAD_TIMEOUT);
+                let sdk = credentials.load(&key.region, &key.account, &network, time);
+                let sdk = sdk.await;
+                helpers.ended();
                 let (sdk, expires_at) = sdk?;
                 let value = create_client(&key, &sdk);
                 Ok(Loaded { value, expires_at })
@@ -259,10 +263,12 @@ impl AwsApi {
         client: &Lease<Client>,
         request: Request<'_>,
     ) -> Result<Reply, CallError> {
-        let with_credentials = client.get().await?;
+        let lent = client.get().await?;
         let sent = wire::Sent::default();
-        let reply = caught(self.request(&with_credentials, request, sent.clone())).await;
-        let reply = reply.unwrap_or_else(|| {
+        let reply = self.request(&lent.value, request, sent.clone());
+        // After a panic it is dropped, and nothing else sees what it left.
+        let reply = AssertUnwindSafe(reply).catch_unwind().await;
+        let reply = reply.unwrap_or_else(|_| {
             let failure = if sent.any() {
                 Failure::Malformed
             } else {
@@ -276,7 +282,7 @@ impl AwsApi {
         if let Err(error) = &reply
             && error.failure.class() == FailureClass::Budget
         {
-            client.refuse();
+            client.refuse(&lent);
         }
         reply
     }
@@ -297,17 +303,6 @@ impl Api for AwsApi {
             reply
         })
     }
-}
-
-/// The result of a future, or `None` if it panics.
-async fn caught<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        // After a panic the future is dropped, and nothing else sees what it left.
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        polled.map_or(Poll::Ready(None), |poll| poll.map(Some))
-    })
-    .await
 }
 
 fn create_client(key: &ClientKey, sdk: &SdkConfig) -> Client {
@@ -344,23 +339,4 @@ where
         _ => redact::error_chain(error),
     };
     CallError::new(failure, cause)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_between_waits_is_caught() {
-        let whole = async {
-            tokio::task::yield_now().await;
-            7
-        };
-        assert_eq!(caught(whole).await, Some(7));
-        let panics = async {
-            tokio::task::yield_now().await;
-            panic!("on purpose");
-        };
-        assert_eq!(caught(panics).await, None::<()>);
-    }
 }

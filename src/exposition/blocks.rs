@@ -101,14 +101,6 @@ impl Blocks {
         }
     }
 
-    /// The number of bytes of all blocks together. Makes them all, and keeps none.
-    #[must_use]
-    pub fn total(scrape: &Scrape, coding: Coding) -> u64 {
-        Self::new(scrape.clone(), coding)
-            .map(|block| block.len() as u64)
-            .sum()
-    }
-
     /// Writes the next chunk; returns whether there is more.
     fn write(&mut self) -> io::Result<bool> {
         let Self {

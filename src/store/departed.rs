@@ -1,7 +1,7 @@
 //! What is known of identities that are polled no longer, in case they come back: lists are
 //! rewritten, and files go and return.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::Pool;
@@ -12,33 +12,82 @@ use crate::identity::{IdentityId, PoolId};
 use crate::job::IdentityIndex;
 use crate::targets;
 
+/// Identities that may be kept, however few were ever polled.
+pub(super) const MIN_DEPARTED: usize = 10_000;
+
 /// Usage of identities without a target, until it would be stale.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
+    /// The latest last. An identity is in one of them at most.
+    departures: VecDeque<Departure>,
+    /// The most identities that were targets at one time: enough to keep.
+    most_targets: usize,
+}
+
+/// Identities that have left at the same time.
+#[derive(Debug)]
+pub(super) struct Departure {
     pools: HashMap<PoolId, HashMap<Box<str>, Known>>,
+    /// When all of their usage is stale.
+    until: Mono,
 }
 
 #[derive(Debug)]
 struct Known {
     record: Record,
     datasets: Option<AsOf<Arc<[Dataset]>>>,
-    /// When the usage is stale.
-    until: Mono,
 }
 
 impl Departed {
-    /// Forgets what is stale by now, and everything if that is more than `max` identities.
-    pub(super) fn forget(&mut self, now: Mono, max: usize) {
-        self.pools.retain(|_, identities| {
-            identities.retain(|_, known| known.until >= now);
-            !identities.is_empty()
-        });
-        if self.len() > max {
-            self.pools.clear();
+    /// Those of whom all usage is stale by now. To be dropped without the lock, since that takes
+    /// time.
+    pub(super) fn take_stale(&mut self, now: Mono) -> Vec<Departure> {
+        let mut stale = Vec::new();
+        while let Some(first) = self.departures.front()
+            && first.until < now
+        {
+            stale.extend(self.departures.pop_front());
+        }
+        stale
+    }
+
+    /// Adds those who leave, of so many who were targets. Forgets the earliest where there are
+    /// enough without them, so that at most twice as many are kept.
+    pub(super) fn add(&mut self, departure: Departure, targets: usize) {
+        self.most_targets = self.most_targets.max(targets);
+        if departure.len() > 0 {
+            self.departures.push_back(departure);
+        }
+        let enough = self.most_targets.max(MIN_DEPARTED);
+        while let Some(first) = self.departures.front()
+            && self.len() - first.len() >= enough
+        {
+            self.departures.pop_front();
         }
     }
 
     pub(super) fn len(&self) -> usize {
+        self.departures.iter().map(Departure::len).sum()
+    }
+
+    /// Gives back what is known of the identities that a pool has again.
+    pub(super) fn restore(&mut self, target: &targets::Pool, pool: &mut Pool) {
+        for departure in &mut self.departures {
+            departure.restore(target, pool);
+        }
+    }
+}
+
+impl Departure {
+    /// Of nobody yet.
+    pub(super) fn new() -> Self {
+        Self {
+            pools: HashMap::new(),
+            until: Mono::START,
+        }
+    }
+
+    fn len(&self) -> usize {
         self.pools.values().map(HashMap::len).sum()
     }
 
@@ -51,15 +100,14 @@ impl Departed {
         let known = Known {
             record,
             datasets: pool.datasets.get(identity).cloned(),
-            until: requested_at + target.settings.stale_after,
         };
+        self.until = self.until.max(requested_at + target.settings.stale_after);
         let id = target.identities.id(identity).as_str().into();
         let identities = self.pools.entry(target.id.clone()).or_default();
         identities.insert(id, known);
     }
 
-    /// Gives back what is known of the identities that a pool has again.
-    pub(super) fn restore(&mut self, target: &targets::Pool, pool: &mut Pool) {
+    fn restore(&mut self, target: &targets::Pool, pool: &mut Pool) {
         let Some(identities) = self.pools.get_mut(&target.id) else {
             return;
         };

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::debug;
 
-use departed::Departed;
+use departed::{Departed, Departure};
 pub use history::{History, Poll};
 use pool_health::{PoolHealth, log_change, reason};
 pub use record::{AsOf, Record, State};
@@ -39,15 +39,6 @@ struct Contents {
     pools: Vec<Pool>,
     departed: Departed,
     history: History,
-    /// When the latest poll was requested.
-    latest: Mono,
-}
-
-impl Contents {
-    fn note(&mut self, observation: &Observation) {
-        self.history.record(observation);
-        self.latest = self.latest.max(observation.requested_at.mono);
-    }
 }
 
 #[derive(Debug)]
@@ -84,9 +75,6 @@ impl Pool {
 /// The latest list of datasets of each identity for which one was requested.
 pub type Datasets = SideTable<AsOf<Arc<[Dataset]>>>;
 
-/// Identities that may be kept without a target, however few were polled before.
-const MIN_DEPARTED: usize = 10_000;
-
 impl Store {
     /// A store of these targets without results.
     #[must_use]
@@ -98,7 +86,6 @@ impl Store {
                 pools,
                 departed: Departed::default(),
                 history: History::default(),
-                latest: Mono::START,
             }),
             any_answer: AtomicBool::new(false),
         }
@@ -108,13 +95,13 @@ impl Store {
     /// back before they are stale.
     pub fn apply_targets(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
         let mut pools: Vec<_> = targets.pools.iter().map(Pool::new).collect();
+        let mut departure = Departure::new();
         let mut contents = self.contents();
         let Contents {
             targets: old_targets,
             pools: old_pools,
             departed,
             history,
-            latest,
         } = &mut *contents;
         for (old_index, old) in old_pools.iter().enumerate() {
             let old_index = PoolIndex(old_index);
@@ -131,16 +118,22 @@ impl Store {
                         let datasets = old.datasets.get(old_identity);
                         pools[pool.0].put(identity, *record, datasets.cloned());
                     }
-                    _ => departed.keep(&old_targets[old_index], old, old_identity),
+                    _ => departure.keep(&old_targets[old_index], old, old_identity),
                 }
             }
         }
         for (target, pool) in targets.pools.iter().zip(&mut pools) {
             departed.restore(target, pool);
         }
-        departed.forget(*latest, old_targets.identities().max(MIN_DEPARTED));
+        departed.add(departure, old_targets.identities());
         history.apply_targets(diff);
         (*old_targets, *old_pools) = (Arc::clone(targets), pools);
+    }
+
+    /// Forgets the identities without a target whose usage is stale by now.
+    pub fn forget_departed(&self, now: Mono) {
+        let stale = self.contents().departed.take_stale(now);
+        drop(stale);
     }
 
     /// Records the result of a poll.
@@ -179,7 +172,7 @@ impl Store {
         self.note_answer(matches!(result, Ok(_) | Err(Failure::NotFound)));
         let (targets, before, after, healths) = {
             let mut contents = self.contents();
-            contents.note(observation);
+            contents.history.record(observation);
             let targets = Arc::clone(&contents.targets);
             let Pool {
                 records,
@@ -228,7 +221,7 @@ impl Store {
         self.note_answer(result.is_ok());
         let (targets, healths) = {
             let mut contents = self.contents();
-            contents.note(observation);
+            contents.history.record(observation);
             let targets = Arc::clone(&contents.targets);
             let Pool { health, usage, .. } = &mut contents.pools[pool.0];
             let before = *health;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::departed::MIN_DEPARTED;
 use super::*;
 use crate::api::Operation;
 use crate::clock::Timestamp;
@@ -52,6 +53,16 @@ impl Changing {
             calls: 1,
             result,
         });
+    }
+
+    /// Changes the targets to so many others, and polls each.
+    fn change_to(&mut self, round: usize, identities: usize) {
+        let ids: Vec<_> = (0..identities)
+            .map(|n| format!("r:{round}-{n:x}"))
+            .collect();
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        self.change(&[(POOL, &ids)]);
+        ids.iter().for_each(|id| self.poll(id, 1, usage()));
     }
 
     /// For each identity of the first pool when its last success was, and whether its datasets are
@@ -114,6 +125,8 @@ fn what_is_stale_is_forgotten() {
         changing.poll("r:a", 0, usage());
         changing.poll("r:b", seconds, usage());
         changing.change(&[(POOL, &["r:b"])]);
+        let now = Mono::START + Duration::from_secs(seconds);
+        changing.store.forget_departed(now);
         changing.change(&[(POOL, &["r:a", "r:b"])]);
         assert_eq!(changing.known()[0].0, expected, "after {seconds} s");
     }
@@ -121,19 +134,21 @@ fn what_is_stale_is_forgotten() {
 
 #[test]
 fn what_is_kept_has_a_bound() {
-    let ids = |round: usize| -> Vec<String> {
-        (0..MIN_DEPARTED / 4)
-            .map(|n| format!("r:{round}-{n:x}"))
-            .collect()
-    };
+    const EACH: usize = MIN_DEPARTED / 4;
     let mut changing = Changing::start(&[]);
     for round in 0..9 {
-        let ids = ids(round);
-        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-        changing.change(&[(POOL, &ids)]);
-        ids.iter().for_each(|id| changing.poll(id, 1, usage()));
+        changing.change_to(round, EACH);
         let kept = changing.store.contents().departed.len();
-        assert!(kept <= MIN_DEPARTED, "{kept}");
-        assert_eq!(kept > 0, !matches!(round, 0 | 5), "{round}: {kept}");
+        assert_eq!(kept, EACH * round.min(4), "the latest");
     }
+}
+
+#[test]
+fn as_many_are_kept_as_were_ever_polled() {
+    let mut changing = Changing::start(&[]);
+    changing.change_to(0, 2 * MIN_DEPARTED);
+    changing.change_to(1, 1);
+    changing.change_to(2, 1);
+    let kept = changing.store.contents().departed.len();
+    assert_eq!(kept, 2 * MIN_DEPARTED + 1);
 }

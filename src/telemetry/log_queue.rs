@@ -1,25 +1,39 @@
 //! Log lines on their way to standard error.
 //!
 //! A thread of its own writes them, so that a reader of the log that is slow, or does not read at
-//! all, delays nothing but the log. Lines beyond [`MAX_QUEUED`] are dropped and counted.
+//! all, delays nothing but the log. Lines that do not fit are dropped and counted.
 
+use std::cell::Cell;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
 use tracing::warn;
 
-/// The most lines that wait to be written. A usual line has 200 bytes.
+/// The most lines that wait to be written, and the most bytes. A usual line has 200.
 const MAX_QUEUED: usize = 4_096;
+const MAX_QUEUED_BYTES: usize = 4 << 20;
+
+thread_local! {
+    /// Whether a line of this thread was dropped.
+    static DROPPED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The queue. Clones are the same queue.
 #[derive(Clone)]
 pub(super) struct LogQueue {
     messages: SyncSender<Message>,
-    dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    dropped: AtomicU64,
+    /// The bytes that wait.
+    bytes: AtomicUsize,
 }
 
 enum Message {
@@ -35,17 +49,17 @@ impl LogQueue {
     /// If the thread cannot be started.
     pub(super) fn new(output: impl Write + Send + 'static) -> io::Result<Self> {
         let (messages, received) = mpsc::sync_channel(MAX_QUEUED);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&dropped);
+        let counts = Arc::<Counts>::default();
+        let of_thread = Arc::clone(&counts);
         thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || write_all(&received, output, &counter))?;
-        Ok(Self { messages, dropped })
+            .spawn(move || write_all(&received, output, &of_thread))?;
+        Ok(Self { messages, counts })
     }
 
     /// The lines that were not written, because too many waited or the output failed.
     pub(super) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.counts.dropped.load(Ordering::Relaxed)
     }
 
     /// Waits until all lines are written, but no longer than `patience`, and not at all while the
@@ -59,14 +73,18 @@ impl LogQueue {
 
     /// Adds a whole line, or drops it.
     pub(super) fn push(&self, line: Vec<u8>) {
-        if self.messages.try_send(Message::Line(line)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        let length = line.len();
+        let waiting = self.counts.bytes.fetch_add(length, Ordering::Relaxed) + length;
+        if waiting > MAX_QUEUED_BYTES || self.messages.try_send(Message::Line(line)).is_err() {
+            self.counts.bytes.fetch_sub(length, Ordering::Relaxed);
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            DROPPED.set(true);
         }
     }
 }
 
 /// Writes lines until the queue is gone. Logs how many were dropped once lines are written again.
-fn write_all(messages: &Receiver<Message>, mut output: impl Write, dropped: &AtomicU64) {
+fn write_all(messages: &Receiver<Message>, mut output: impl Write, counts: &Counts) {
     let mut reported = 0;
     for message in messages {
         let line = match message {
@@ -76,19 +94,22 @@ fn write_all(messages: &Receiver<Message>, mut output: impl Write, dropped: &Ato
                 continue;
             }
         };
-        if output.write_all(&line).is_err() {
-            dropped.fetch_add(1, Ordering::Relaxed);
+        let written = output.write_all(&line);
+        counts.bytes.fetch_sub(line.len(), Ordering::Relaxed);
+        if written.is_err() {
+            counts.dropped.fetch_add(1, Ordering::Relaxed);
             continue;
         }
-        let total = dropped.load(Ordering::Relaxed);
+        let total = counts.dropped.load(Ordering::Relaxed);
         if total > reported {
             let lines = total - reported;
+            DROPPED.set(false);
             warn!(
                 lines,
                 "log lines were dropped, because the log was not read"
             );
             // Unless this line was dropped too.
-            if dropped.load(Ordering::Relaxed) == total {
+            if !DROPPED.get() {
                 reported = total;
             }
         }
@@ -137,6 +158,19 @@ mod tests {
         queue.flush(Duration::from_secs(60));
         let lines = written.lock().unwrap().len() as u64 / 5;
         assert_eq!(lines + queue.dropped(), pushed as u64);
+    }
+
+    #[test]
+    fn long_lines_take_no_more_memory_than_short_ones() {
+        let (queue, permits, written) = gated();
+        let line = vec![b'x'; MAX_QUEUED_BYTES / 4];
+        (0..10).for_each(|_| queue.push(line.clone()));
+        assert_eq!(queue.dropped(), 6, "the bytes that are being written count");
+        (0..4).for_each(|_| permits.send(()).unwrap());
+        queue.flush(Duration::from_secs(60));
+        assert_eq!(written.lock().unwrap().len(), MAX_QUEUED_BYTES);
+        queue.push(line);
+        assert_eq!(queue.dropped(), 6, "there is space again");
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Level {
 }
 
 /// Installs the logger, which writes to standard error without ever blocking. `env_filter`, the
-/// value of `RUST_LOG`, overrides `level`.
+/// value of `RUST_LOG`, overrides `level`. To be held until the process ends.
 ///
 /// # Errors
 /// If `env_filter` is not a valid filter, or a logger is already installed.
@@ -73,7 +73,7 @@ pub fn init(
     level: Level,
     format: Format,
     env_filter: Option<&str>,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<LastLines, Box<dyn std::error::Error>> {
     let filter = match env_filter {
         Some(env_filter) => EnvFilter::try_new(env_filter)?,
         None => EnvFilter::try_new(level.directives())?,
@@ -94,13 +94,19 @@ pub fn init(
     }
     // `try_init` succeeds once.
     let _ = QUEUE.set(queue);
-    Ok(())
+    Ok(LastLines)
 }
 
-/// Waits for the last lines, if the log is read.
-pub fn flush() {
-    if let Some(queue) = QUEUE.get() {
-        queue.flush(FLUSH_TIMEOUT);
+/// Waits for the last lines, if the log is read, when it is dropped: at the end of the process,
+/// after a panic too.
+#[derive(Debug)]
+pub struct LastLines;
+
+impl Drop for LastLines {
+    fn drop(&mut self) {
+        if let Some(queue) = QUEUE.get() {
+            queue.flush(FLUSH_TIMEOUT);
+        }
     }
 }
 

@@ -10,7 +10,6 @@ const MODULES: &[(&str, &[&str])] = &[
     ("identity", &[]),
     ("redact", &[]),
     ("panics", &["redact"]),
-    ("memory", &["clock"]),
     ("api", &["identity"]),
     ("job", &["api"]),
     ("observation", &["api", "clock", "job"]),
@@ -47,12 +46,15 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     (
         "aws",
-        &["api", "clock", "config", "identity", "redact", "targets"],
+        &[
+            "api", "clock", "config", "file", "identity", "redact", "targets",
+        ],
     ),
     (
         "store",
         &["api", "clock", "identity", "job", "observation", "targets"],
     ),
+    ("memory", &["clock", "store"]),
     (
         "exposition",
         &[
@@ -179,8 +181,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("backoff", &["schedule/retry.rs"]),
     ("glob", &["discovery/globs.rs"]),
     ("prometheus", &["telemetry/"]),
-    ("procfs", &["telemetry/process.rs"]),
-    ("rustix", &["telemetry/process.rs"]),
+    ("procfs", &["aws/helpers.rs", "telemetry/process.rs"]),
+    (
+        "rustix",
+        &["aws/helpers.rs", "file.rs", "telemetry/process.rs"],
+    ),
     ("deflate", &["exposition/"]),
     ("clap", &["cli.rs", "main.rs", "telemetry/logging.rs"]),
 ];

@@ -229,7 +229,7 @@ fn settings_of_the_network_that_are_wrong_are_refused_at_start() {
     for (name, value, message) in [
         ("AWS_CA_BUNDLE", text("absent.pem"), "AWS_CA_BUNDLE: "),
         ("AWS_CA_BUNDLE", text("empty.pem"), "holds no certificate"),
-        ("AWS_CA_BUNDLE", text(""), "is no regular file"),
+        ("AWS_CA_BUNDLE", text(""), "expected a regular file"),
         (
             "AWS_CONFIG_FILE",
             text("aws"),

@@ -2,9 +2,8 @@
 //! it; here it is only an outcome.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
 
+use futures_util::FutureExt;
 use thiserror::Error;
 
 /// A panic ended the work.
@@ -19,10 +18,8 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 
 /// The same for a future.
 pub(crate) async fn catch_async<F: Future>(work: F) -> Result<F::Output, Panicked> {
-    let mut work = pin!(work);
-    std::future::poll_fn(|context| match catch(|| work.as_mut().poll(context)) {
-        Ok(polled) => polled.map(Ok),
-        Err(panicked) => Poll::Ready(Err(panicked)),
-    })
-    .await
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|_| Panicked)
 }

@@ -77,59 +77,75 @@ struct NotTrusted {
 #[error("no complete answer within {0:?}")]
 struct TooSlow(Duration);
 
-/// Clients with these authorities and this proxy, one for each of the SDK's timeouts.
+/// Connections by way of one proxy, with the same authorities.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(super) struct Connections {
     proxy: Option<Arc<Matcher>>,
     authorities: RootCertStore,
-    time: ServiceTime,
-    connectors: Mutex<HashMap<Timeouts, SharedHttpConnector>>,
+    /// By the time that connecting may take.
+    clients: Mutex<HashMap<Option<Duration>, HyperClient<Connect, SdkBody>>>,
     /// The hosts whose last failure was reported.
-    reported: Arc<Mutex<HashSet<String>>>,
+    reported: Mutex<HashSet<String>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Timeouts {
-    connect: Option<Duration>,
-    exchange: Duration,
+/// Makes the exchanges of one client of the SDK, whose answers set the time of its signatures.
+#[derive(Debug)]
+pub(super) struct Client {
+    connections: Arc<Connections>,
+    time: ServiceTime,
 }
 
-/// Makes exchanges with the same timeouts over shared connections.
+/// Makes exchanges with the same timeouts.
 #[derive(Clone, Debug)]
 struct Connector {
     client: HyperClient<Connect, SdkBody>,
     timeout: Duration,
     time: ServiceTime,
-    reported: Arc<Mutex<HashSet<String>>>,
+    connections: Arc<Connections>,
 }
 
-impl Client {
-    pub(super) fn new(
-        proxy: Option<Arc<Matcher>>,
-        authorities: RootCertStore,
-        time: ServiceTime,
-    ) -> Self {
+impl Connections {
+    pub(super) fn new(proxy: Option<Arc<Matcher>>, authorities: RootCertStore) -> Self {
         Self {
             proxy,
             authorities,
-            time,
-            connectors: Mutex::default(),
-            reported: Arc::default(),
+            clients: Mutex::default(),
+            reported: Mutex::default(),
         }
     }
 
-    fn connector(&self, timeouts: Timeouts) -> Connector {
-        let authorities = self.authorities.clone();
-        let connect = route::connect(self.proxy.clone(), authorities, timeouts.connect);
-        let client = HyperClient::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .build(connect);
+    fn client(&self, connect_timeout: Option<Duration>) -> HyperClient<Connect, SdkBody> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.entry(connect_timeout).or_insert_with(|| {
+            let authorities = self.authorities.clone();
+            HyperClient::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+                .build(route::connect(
+                    self.proxy.clone(),
+                    authorities,
+                    connect_timeout,
+                ))
+        });
+        client.clone()
+    }
+
+    fn reported(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Client {
+    pub(super) fn new(connections: Arc<Connections>, time: ServiceTime) -> Self {
+        Self { connections, time }
+    }
+
+    fn connector(&self, connect_timeout: Option<Duration>, timeout: Duration) -> Connector {
         Connector {
-            client,
-            timeout: timeouts.exchange,
+            client: self.connections.client(connect_timeout),
+            timeout,
             time: self.time.clone(),
-            reported: Arc::clone(&self.reported),
+            connections: Arc::clone(&self.connections),
         }
     }
 }
@@ -140,18 +156,8 @@ impl HttpClient for Client {
         settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let timeouts = Timeouts {
-            connect: settings.connect_timeout(),
-            exchange: settings.read_timeout().unwrap_or(MAX_EXCHANGE),
-        };
-        let mut connectors = self
-            .connectors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let connector = connectors.entry(timeouts);
-        let connector =
-            connector.or_insert_with(|| SharedHttpConnector::new(self.connector(timeouts)));
-        connector.clone()
+        let timeout = settings.read_timeout().unwrap_or(MAX_EXCHANGE);
+        SharedHttpConnector::new(self.connector(settings.connect_timeout(), timeout))
     }
 }
 
@@ -181,7 +187,7 @@ impl Connector {
             Ok(answer) => answer.map_err(|error| self.failure(&host, error))?,
             Err(_) => return Err(ConnectorError::timeout(TooSlow(self.timeout).into())),
         };
-        self.reported().remove(&host);
+        self.connections.reported().remove(&host);
         let (mut parts, body) = answer.into_parts();
         let signature = signature(is_signed, parts.status, &parts.headers, &body);
         let is_stored = parts.headers.contains_key(AGE);
@@ -208,7 +214,7 @@ impl Connector {
     fn failure(&self, host: &str, error: BoxError) -> ConnectorError {
         if let Some(reason) = refused_certificate(&*error) {
             let host = host.to_owned();
-            if self.reported().insert(host.clone()) {
+            if self.connections.reported().insert(host.clone()) {
                 warn!(
                     host,
                     reason,
@@ -219,7 +225,7 @@ impl Connector {
             return ConnectorError::io(NotTrusted { host, reason }.into());
         }
         if causes(&*error).any(<dyn Error>::is::<ProxyFailed>)
-            && self.reported().insert(host.to_owned())
+            && self.connections.reported().insert(host.to_owned())
         {
             let reason = redact::error_chain(&*error);
             warn!(host, reason, "the proxy does not work");
@@ -233,10 +239,6 @@ impl Connector {
             return ConnectorError::io(error);
         }
         ConnectorError::other(error, None)
-    }
-
-    fn reported(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use hyper_util::client::proxy::matcher::Matcher;
-use rustls::RootCertStore;
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -25,7 +24,7 @@ pub(super) use client::{AnswerDate, NotText, PlainHttp};
 pub(super) use time::ServiceTime;
 
 use crate::clock::Clock;
-use client::Client;
+use client::{Client, Connections};
 use trust::Bundle;
 
 /// A setting of the environment or of a profile that keeps calls from being made.
@@ -39,8 +38,7 @@ pub enum NetworkError {
     Bundle(#[from] trust::InvalidBundle),
 }
 
-/// How calls reach AWS: the proxy, the trusted authorities, the time by AWS's clock. Clones share
-/// their connections.
+/// How calls reach AWS: the proxy and the trusted authorities. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Network(Arc<Inner>);
 
@@ -49,16 +47,17 @@ struct Inner {
     proxy: Option<Arc<Matcher>>,
     /// Whether environment and profiles may name bundles.
     has_bundles: bool,
+    /// What the times of all clients' signatures are made of.
     time: ServiceTime,
     /// By the bundle that each trusts. `None` stands for the system's authorities.
-    clients: Mutex<HashMap<Option<Bundle>, Trusting>>,
+    connections: Mutex<HashMap<Option<Bundle>, Trusting>>,
 }
 
 #[derive(Debug)]
 struct Trusting {
     /// The content of the bundle.
     content: Vec<u8>,
-    client: SharedHttpClient,
+    connections: Arc<Connections>,
 }
 
 impl Network {
@@ -88,19 +87,33 @@ impl Network {
             proxy,
             has_bundles,
             time: ServiceTime::new(clock),
-            clients: Mutex::default(),
+            connections: Mutex::default(),
         }))
     }
 
-    /// The client for calls with a profile, or with the profile that the environment selects. The
-    /// bundle is read each time, and a changed one makes a new client.
+    /// The client for calls with a profile, or with the profile that the environment selects, whose
+    /// answers set this time. The bundle is read each time; a changed one makes new connections.
     ///
     /// # Errors
     /// When the bundle in force cannot be used.
     pub(super) async fn client(
         &self,
         profile: Option<&str>,
+        time: ServiceTime,
     ) -> Result<SharedHttpClient, NetworkError> {
+        let connections = self.connections(profile).await?;
+        Ok(SharedHttpClient::new(Client::new(connections, time)))
+    }
+
+    /// Finds a setting that keeps calls with a profile from being made.
+    ///
+    /// # Errors
+    /// When the bundle in force cannot be used.
+    pub(super) async fn check(&self, profile: Option<&str>) -> Result<(), NetworkError> {
+        self.connections(profile).await.map(drop)
+    }
+
+    async fn connections(&self, profile: Option<&str>) -> Result<Arc<Connections>, NetworkError> {
         let bundle = if self.0.has_bundles {
             Bundle::in_force(profile).await
         } else {
@@ -108,14 +121,14 @@ impl Network {
         };
         let content = bundle.as_ref().map(Bundle::read).transpose()?;
         let content = content.unwrap_or_default();
-        let mut clients = self
+        let mut all = self
             .0
-            .clients
+            .connections
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let known = clients.get(&bundle);
+        let known = all.get(&bundle);
         if let Some(known) = known.filter(|known| known.content == content) {
-            return Ok(known.client.clone());
+            return Ok(Arc::clone(&known.connections));
         }
         let authorities = match &bundle {
             Some(bundle) => {
@@ -125,22 +138,17 @@ impl Network {
             }
             None => trust::of_system(),
         };
-        let client = self.new_client(authorities);
+        let connections = Arc::new(Connections::new(self.0.proxy.clone(), authorities));
         let trusting = Trusting {
             content,
-            client: client.clone(),
+            connections: Arc::clone(&connections),
         };
-        clients.insert(bundle, trusting);
-        Ok(client)
+        all.insert(bundle, trusting);
+        Ok(connections)
     }
 
-    fn new_client(&self, authorities: RootCertStore) -> SharedHttpClient {
-        let time = self.0.time.clone();
-        SharedHttpClient::new(Client::new(self.0.proxy.clone(), authorities, time))
-    }
-
-    /// The time by AWS's clock.
-    pub(super) fn time(&self) -> ServiceTime {
-        self.0.time.clone()
+    /// The time of another client's signatures.
+    pub(super) fn new_time(&self) -> ServiceTime {
+        self.0.time.of_another_client()
     }
 }

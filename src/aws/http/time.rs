@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_smithy_async::time::TimeSource;
 use tracing::warn;
 
-use crate::clock::{Clock, Mono, Timestamp};
+use crate::clock::{Clock, Mono};
 
 /// Dates that can be true, in seconds since 1970: from 2015 to 2100.
 const CREDIBLE: std::ops::Range<f64> = 1_420_070_400.0..4_102_444_800.0;
@@ -36,36 +36,41 @@ pub(super) enum Signature {
     Unknown,
 }
 
-/// The time of signatures: the host's clock, corrected where AWS refuses it. Clones are one.
+/// The time of one client's signatures: the host's clock, corrected where AWS refuses it. Clones
+/// are one.
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct ServiceTime {
     clock: Clock,
-    state: Arc<Mutex<State>>,
+    correction: Arc<Mutex<Correction>>,
+    differences: Arc<Mutex<Differences>>,
 }
 
+/// What is added to the host's clock.
 #[derive(Debug, Default)]
-struct State {
-    /// What is added to the host's clock, in seconds.
-    correction: f64,
+struct Correction {
+    seconds: f64,
     last_accepted: Option<Mono>,
-    /// When the dates of a host last differed from the clock.
-    differed: HashMap<String, Mono>,
 }
 
-/// What has to be reported of an answer's date.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Report {
-    /// The seconds by which the date is ahead of the host's clock.
-    differs: Option<f64>,
-    /// The new correction.
-    corrected: Option<f64>,
-}
+/// When the dates of a host last differed from the clock.
+#[derive(Debug, Default)]
+struct Differences(HashMap<String, Mono>);
 
 impl ServiceTime {
     pub(super) fn new(clock: Clock) -> Self {
         Self {
             clock,
-            state: Arc::default(),
+            correction: Arc::default(),
+            differences: Arc::default(),
+        }
+    }
+
+    /// The time of another client's signatures. A host whose dates differ is reported once for
+    /// both.
+    pub(super) fn of_another_client(&self) -> Self {
+        Self {
+            correction: Arc::default(),
+            ..self.clone()
         }
     }
 
@@ -78,17 +83,19 @@ impl ServiceTime {
         signature: Signature,
     ) -> Option<f64> {
         let date = date.and_then(credible);
-        let report = self
-            .state()
-            .answered(host, date, signature, self.clock.now());
-        if let Some(ahead) = report.differs {
+        let now = self.clock.now();
+        // By how many seconds the date is ahead of the host's clock.
+        let ahead = date.map(|date| date - now.unix);
+        if let Some(ahead) = ahead
+            && locked(&self.differences).is_news(host, ahead, now.mono)
+        {
             warn!(
                 host,
                 seconds_ahead = ahead,
                 "an answer's date differs from this host's clock; if the clock is wrong, so are ages"
             );
         }
-        if let Some(seconds) = report.corrected {
+        if let Some(seconds) = locked(&self.correction).answered(ahead, signature, now.mono) {
             warn!(
                 host,
                 seconds,
@@ -97,60 +104,50 @@ impl ServiceTime {
         }
         date
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What both locks hold is whole after a panic too.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl TimeSource for ServiceTime {
     fn now(&self) -> SystemTime {
-        let unix = self.clock.now().unix + self.state().correction;
+        let unix = self.clock.now().unix + locked(&self.correction).seconds;
         // The correction leads to a credible time, and the host's clock may have moved since.
         UNIX_EPOCH + Duration::from_secs_f64(unix.clamp(0.0, CREDIBLE.end))
     }
 }
 
-impl State {
-    fn answered(
-        &mut self,
-        host: &str,
-        date: Option<f64>,
-        signature: Signature,
-        now: Timestamp,
-    ) -> Report {
-        let mut report = Report::default();
-        let Some(ahead) = date.map(|date| date - now.unix) else {
-            self.accept(signature, now.mono);
-            return report;
-        };
-        let differed = self.differed.get(host).copied();
-        if ahead.abs() > MAX_DIFFERENCE {
-            let known = differed.is_some_and(|at| now.mono.since(at) < REPORTED_FOR);
-            report.differs = (!known).then_some(ahead);
-            self.differed.insert(host.to_owned(), now.mono);
+impl Differences {
+    /// Whether a date that is so many seconds ahead of the host's clock has to be reported.
+    fn is_news(&mut self, host: &str, ahead: f64, now: Mono) -> bool {
+        if ahead.abs() <= MAX_DIFFERENCE {
+            return false;
         }
-        let recently = |at| now.mono.since(at) < ACCEPTED_FOR;
-        if signature == Signature::Refused
-            && (ahead - self.correction).abs() > MIN_CORRECTION
-            && !self.last_accepted.is_some_and(recently)
-        {
-            // Back to the host's clock, if that is right again.
-            self.correction = if ahead.abs() > MIN_CORRECTION {
-                ahead
-            } else {
-                0.0
-            };
-            report.corrected = Some(self.correction);
-        }
-        self.accept(signature, now.mono);
-        report
+        let before = self.0.insert(host.to_owned(), now);
+        before.is_none_or(|at| now.since(at) >= REPORTED_FOR)
     }
+}
 
-    fn accept(&mut self, signature: Signature, now: Mono) {
+impl Correction {
+    /// Takes note of an answer whose date is so many seconds ahead of the host's clock. Returns the
+    /// new correction, if it changes.
+    fn answered(&mut self, ahead: Option<f64>, signature: Signature, now: Mono) -> Option<f64> {
         if signature == Signature::Accepted {
             self.last_accepted = Some(now);
         }
+        let ahead = ahead.filter(|ahead| {
+            signature == Signature::Refused && (ahead - self.seconds).abs() > MIN_CORRECTION
+        })?;
+        let recently = |at| now.since(at) < ACCEPTED_FOR;
+        if self.last_accepted.is_some_and(recently) {
+            return None;
+        }
+        // Back to the host's clock, if that is right again.
+        let is_right = ahead.abs() <= MIN_CORRECTION;
+        self.seconds = if is_right { 0.0 } else { ahead };
+        Some(self.seconds)
     }
 }
 

@@ -2,9 +2,7 @@
 //! environment or a profile names, in their place, as in AWS's CLI.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use aws_config::profile;
@@ -13,6 +11,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use thiserror::Error;
 use tracing::warn;
+
+use crate::file::{self, ReadError};
 
 /// Names a bundle. `SSL_CERT_FILE` and `SSL_CERT_DIR` name the system's authorities.
 const VARIABLE: &str = "AWS_CA_BUNDLE";
@@ -33,12 +33,8 @@ pub struct InvalidBundle {
 
 #[derive(Debug, Error)]
 enum Problem {
-    #[error("cannot be read: {0}")]
-    Unreadable(#[from] io::Error),
-    #[error("is no regular file, expected certificates in PEM format")]
-    NoFile,
-    #[error("is longer than {} MiB, expected certificates in PEM format", MAX_BUNDLE_BYTES >> 20)]
-    TooLong,
+    #[error("cannot be read: {0}, expected certificates in PEM format")]
+    Unreadable(#[from] ReadError),
     #[error("is no good PEM, expected certificates in PEM format")]
     NoPem,
     #[error("holds no certificate, expected certificates in PEM format")]
@@ -91,7 +87,7 @@ impl Bundle {
     /// # Errors
     /// When it is no regular file, cannot be read, or is far too long.
     pub(super) fn read(&self) -> Result<Vec<u8>, InvalidBundle> {
-        read(&self.path).map_err(|problem| self.invalid(problem))
+        file::read(&self.path, MAX_BUNDLE_BYTES).map_err(|error| self.invalid(error.into()))
     }
 
     /// The authorities in the bundle's content.
@@ -123,21 +119,6 @@ impl Bundle {
             problem,
         }
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    // Not opened before: opening a named pipe waits for its writer.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(Problem::NoFile);
-    }
-    let mut content = Vec::new();
-    File::open(path)?
-        .take(MAX_BUNDLE_BYTES + 1)
-        .read_to_end(&mut content)?;
-    if content.len() as u64 > MAX_BUNDLE_BYTES {
-        return Err(Problem::TooLong);
-    }
-    Ok(content)
 }
 
 /// The system's authorities, read once. A host without any can still call endpoints on loopback.
@@ -219,11 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_regular_file_of_some_size_is_read() {
+    fn only_a_regular_file_is_read() {
         let directory = tempfile::tempdir().unwrap();
         for (path, problem) in [
-            (directory.path().to_owned(), "is no regular file"),
-            (PathBuf::from("/dev/zero"), "is no regular file"),
+            (
+                directory.path().to_owned(),
+                "cannot be read: it is a directory",
+            ),
+            (PathBuf::from("/dev/zero"), "cannot be read: it is a device"),
             (
                 directory.path().join("absent"),
                 "cannot be read: No such file",
@@ -237,11 +221,5 @@ mod tests {
             );
             assert!(error.contains(problem), "{error}");
         }
-        let huge = directory.path().join("huge");
-        File::create(&huge)
-            .unwrap()
-            .set_len(MAX_BUNDLE_BYTES + 1)
-            .unwrap();
-        assert!(matches!(read(&huge), Err(Problem::TooLong)));
     }
 }

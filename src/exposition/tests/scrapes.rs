@@ -88,7 +88,6 @@ fn what_is_polled_meanwhile_is_for_the_next_scrape() {
     for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
         let scrape = exposition.scrape(now(), Format::Text, &());
         let expected: Vec<u8> = Blocks::new(scrape.clone(), coding).flatten().collect();
-        assert_eq!(Blocks::total(&scrape, coding), expected.len() as u64);
         let mut blocks = Blocks::new(scrape, coding);
         let mut body = blocks.next().unwrap();
         assert!(body.len() < expected.len(), "{coding:?} is made in one go");

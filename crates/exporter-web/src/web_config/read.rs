@@ -1,10 +1,12 @@
 //! Reads the files that a web configuration is made of.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use rustix::fs::OFlags;
 use thiserror::Error;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
@@ -109,24 +111,33 @@ impl ReadPemError {
     }
 }
 
-/// The content of a regular file. Pipes and devices are never opened, since that may wait, or never
-/// end.
+/// The content of a regular file. Pipes and devices are never opened, since that may wait or have
+/// effects. The file may have become one by the time that it is opened, so no pipe is waited for.
 fn read_regular(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let metadata = fs::metadata(path)?;
-    // Go's error for directories comes from reading them.
-    if !metadata.is_file() && !metadata.is_dir() {
-        return Err(io::Error::other("not a regular file"));
-    }
+    check(&fs::metadata(path)?)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    check(&metadata)?;
     // Of the whole length at once, since a buffer that grows leaves copies of keys behind.
     let length = metadata.len().min(MAX_BYTES) as usize + 1;
     let mut content = Zeroizing::new(Vec::with_capacity(length));
-    fs::File::open(path)?
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut content)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_BYTES {
         return Err(io::Error::other("larger than 16 MiB"));
     }
     Ok(content)
+}
+
+fn check(metadata: &Metadata) -> io::Result<()> {
+    // Go's error for directories comes from reading them.
+    if metadata.is_file() || metadata.is_dir() {
+        Ok(())
+    } else {
+        Err(io::Error::other("not a regular file"))
+    }
 }
 
 /// An error of the system as Go prints it.

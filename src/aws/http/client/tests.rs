@@ -39,10 +39,8 @@ async fn read_head(stream: &mut TcpStream) -> String {
 
 fn connector(timeout: Duration) -> Connector {
     let time = ServiceTime::new(Clock::system());
-    Client::new(None, RootCertStore::empty(), time).connector(Timeouts {
-        connect: None,
-        exchange: timeout,
-    })
+    let connections = Connections::new(None, RootCertStore::empty());
+    Client::new(Arc::new(connections), time).connector(None, timeout)
 }
 
 async fn get(connector: &Connector, url: &str) -> Result<HttpResponse, ConnectorError> {

@@ -3,11 +3,8 @@ use super::*;
 const NOW: f64 = 1_790_000_000.0;
 const DAY: f64 = 86_400.0;
 
-fn at(seconds: u64) -> Timestamp {
-    Timestamp {
-        mono: Mono::START + Duration::from_secs(seconds),
-        unix: NOW + seconds as f64,
-    }
+fn at(seconds: u64) -> Mono {
+    Mono::START + Duration::from_secs(seconds)
 }
 
 #[test]
@@ -35,51 +32,50 @@ fn only_a_date_that_can_be_true_counts() {
 
 #[test]
 fn an_odd_date_is_reported_once_and_corrects_nothing() {
-    let mut state = State::default();
+    let (mut differences, mut correction) = (Differences::default(), Correction::default());
     for second in 0..100 {
-        let odd = second % 3 == 1;
-        let date = at(second).unix + if odd { 3.0 * DAY } else { 0.0 };
-        let report = state.answered("a", Some(date), Signature::Accepted, at(second));
-        assert_eq!(report.differs, (second == 1).then_some(3.0 * DAY));
-        assert_eq!(report.corrected, None);
+        let ahead = if second % 3 == 1 { 3.0 * DAY } else { 0.0 };
+        assert_eq!(differences.is_news("a", ahead, at(second)), second == 1);
+        let corrected = correction.answered(Some(ahead), Signature::Accepted, at(second));
+        assert_eq!(corrected, None);
     }
-    let later = at(100 + REPORTED_FOR.as_secs());
-    let report = state.answered("a", Some(later.unix - DAY), Signature::Unknown, later);
-    assert_eq!(report.differs, Some(-DAY));
-    assert_eq!(state.correction, 0.0);
+    assert!(differences.is_news("b", -DAY, at(100)));
+    assert!(differences.is_news("a", -DAY, at(100 + REPORTED_FOR.as_secs())));
+    assert_eq!(correction.seconds, 0.0);
 }
 
 #[test]
 fn a_refusal_among_accepted_signatures_corrects_nothing() {
-    let mut state = State::default();
-    state.answered("a", Some(NOW), Signature::Accepted, at(0));
-    let report = state.answered("b", Some(NOW + 2.0 * DAY), Signature::Refused, at(59));
-    assert_eq!(report.corrected, None);
+    let mut correction = Correction::default();
+    correction.answered(Some(0.0), Signature::Accepted, at(0));
+    let refused = correction.answered(Some(2.0 * DAY), Signature::Refused, at(59));
+    assert_eq!(refused, None);
 }
 
 #[test]
 fn a_host_clock_that_aws_refuses_is_corrected_until_it_is_right_again() {
-    let mut state = State::default();
-    let report = state.answered("a", Some(NOW + 2.0 * DAY), Signature::Refused, at(0));
-    assert_eq!(report.corrected, Some(2.0 * DAY));
+    let mut correction = Correction::default();
+    let mut answered = |ahead, signature, second| correction.answered(ahead, signature, at(second));
+    let (accepted, refused) = (Signature::Accepted, Signature::Refused);
+    assert_eq!(answered(Some(2.0 * DAY), refused, 0), Some(2.0 * DAY));
     // Accepted now: the date is as far from the clock as the correction says.
-    let date = Some(at(1).unix + 2.0 * DAY);
-    assert_eq!(
-        state
-            .answered("a", date, Signature::Accepted, at(1))
-            .corrected,
-        None
-    );
+    assert_eq!(answered(Some(2.0 * DAY), accepted, 1), None);
     // The host's clock was set right.
-    let report = state.answered("a", Some(at(90).unix), Signature::Refused, at(90));
-    assert_eq!(report.corrected, Some(0.0));
-    // A refusal for another reason.
-    let report = state.answered("a", Some(at(91).unix), Signature::Refused, at(91));
-    assert_eq!(report.corrected, None);
-    assert_eq!(
-        state.answered("a", None, Signature::Refused, at(92)),
-        Report::default()
-    );
+    assert_eq!(answered(Some(0.0), refused, 90), Some(0.0));
+    // A refusal for another reason, and one without a date.
+    assert_eq!(answered(Some(0.0), refused, 91), None);
+    assert_eq!(answered(None, refused, 92), None);
+}
+
+#[test]
+fn what_one_endpoint_refuses_moves_no_other_clients_signatures() {
+    let of_one = ServiceTime::new(Clock::anchored(NOW));
+    let of_another = of_one.of_another_client();
+    let date = "Fri, 01 Jan 2027 00:00:00 GMT";
+    of_one.answered("a", Some(date), Signature::Refused);
+    let ahead = |time: &ServiceTime| time.now().duration_since(of_another.now());
+    assert!(ahead(&of_one).unwrap() > Duration::from_secs(86_400));
+    assert_eq!(locked(&of_another.correction).seconds, 0.0);
 }
 
 #[test]
@@ -91,7 +87,7 @@ fn the_time_of_signatures_is_always_in_the_calendar() {
         (1e300, CREDIBLE.end),
         (2.0 * DAY, NOW + 2.0 * DAY),
     ] {
-        time.state().correction = correction;
+        locked(&time.correction).seconds = correction;
         let now = time.now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
         assert!((now - unix).abs() < 60.0, "{correction}: {now}");
     }
