@@ -66,9 +66,9 @@ impl Loader {
     /// All problems of the configuration and of the identity lists.
     pub fn reload(&self, config: &Config, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
         let file = &config.file;
-        match sources.configuration {
+        match &sources.configuration {
             Configuration::ReadOnce => self.reload_lists(config, sources),
-            Configuration::File { .. } => {
+            Configuration::File(_) => {
                 let content = readable(file, file::read(file, MAX_CONFIGURATION))?;
                 let configuration = Configuration::file(&content);
                 self.load_content(file, content, configuration)
@@ -81,7 +81,7 @@ impl Loader {
     /// # Errors
     /// All problems of the identity lists.
     pub fn reload_lists(&self, config: &Config, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
-        self.assemble(Checked::good(config.clone()), sources.configuration)
+        self.assemble(Checked::good(config.clone()), sources.configuration.clone())
     }
 
     /// Loads the targets of a configuration. May block.

@@ -1,7 +1,9 @@
 //! The files that targets were loaded from: whether they have changed since, and whether what was
 //! read of them is only a part of what their writer is about to write.
 
+use std::fmt::{self, Debug, Formatter};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::{Config, PoolConfig, Problem};
 use crate::discovery::{self, IdentityList, ListFile, Listing};
@@ -19,22 +21,58 @@ pub struct Sources {
 }
 
 /// The configuration itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Configuration {
-    /// A regular file: the hash of its content, and whether its last line has no line feed.
-    File { hash: u64, is_cut_off: bool },
+    /// A regular file.
+    File(Content),
     /// A pipe, a device or a text: there is nothing to read again.
     ReadOnce,
+}
+
+/// What a regular file held.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content {
+    hash: u64,
+    bytes: Arc<[u8]>,
 }
 
 impl Configuration {
     /// The content of a regular file.
     #[must_use]
     pub fn file(content: &[u8]) -> Self {
-        Self::File {
+        Self::File(Content {
             hash: file::hash(content),
-            is_cut_off: content.last() != Some(&b'\n'),
+            bytes: content.into(),
+        })
+    }
+
+    /// Why this content looks as if it was still being written, given that before.
+    fn half_written(&self, before: &Self) -> Option<&'static str> {
+        let (Self::File(now), Self::File(before)) = (self, before) else {
+            return None;
+        };
+        let (begins_now, began_before) =
+            (now.bytes.trim_ascii_end(), before.bytes.trim_ascii_end());
+        if !now.ends_in_line_feed() && before.ends_in_line_feed() {
+            // Some people's editors never write a last line feed.
+            Some(NO_LINE_FEED)
+        } else if begins_now.len() < began_before.len() && began_before.starts_with(begins_now) {
+            Some("is the beginning of what it was before")
+        } else {
+            None
         }
+    }
+}
+
+impl Content {
+    fn ends_in_line_feed(&self) -> bool {
+        self.bytes.last() == Some(&b'\n')
+    }
+}
+
+impl Debug for Content {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Content({} bytes)", self.bytes.len())
     }
 }
 
@@ -80,8 +118,8 @@ impl Sources {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint {
-            configuration: match self.configuration {
-                Configuration::File { hash, .. } => Some(hash),
+            configuration: match &self.configuration {
+                Configuration::File(content) => Some(content.hash),
                 Configuration::ReadOnce => None,
             },
             lists: discovery::hash(self.files()),
@@ -94,7 +132,7 @@ impl Sources {
         let hash = || file::hash_of(&config.file, MAX_CONFIGURATION).unwrap_or_default();
         Fingerprint {
             configuration: match self.configuration {
-                Configuration::File { .. } => Some(hash()),
+                Configuration::File(_) => Some(hash()),
                 Configuration::ReadOnce => None,
             },
             lists: discovery::present_hash(config),
@@ -104,23 +142,14 @@ impl Sources {
     /// Why these files look as if one of them was still being written, given those before.
     #[must_use]
     pub fn half_written(&self, before: &Self, config: &Path) -> Option<Problem> {
-        let configuration = self.configuration_cut_off(before, config);
+        let configuration = self.configuration.half_written(&before.configuration);
+        let configuration = configuration.map(|message| Problem::whole(config, message));
         let lists = || self.pools.iter().find_map(|pool| pool.cut_off(before));
         let pools = || {
             let of_pool = |pool: &PoolSources| pool.shorter(before.pool(pool.id.as_ref())?, config);
             self.pools.iter().find_map(of_pool)
         };
         configuration.or_else(lists).or_else(pools)
-    }
-
-    fn configuration_cut_off(&self, before: &Self, config: &Path) -> Option<Problem> {
-        let is_cut_off = |sources: &Self| match sources.configuration {
-            Configuration::File { is_cut_off, .. } => Some(is_cut_off),
-            Configuration::ReadOnce => None,
-        };
-        // Some people's editors never write a last line feed.
-        let is_new = is_cut_off(self) == Some(true) && is_cut_off(before) == Some(false);
-        is_new.then(|| Problem::whole(config, NO_LINE_FEED))
     }
 
     fn files(&self) -> impl Iterator<Item = &ListFile> {
@@ -281,7 +310,33 @@ mod tests {
             assert_eq!(half_written(&before, &now).as_deref(), expected, "{pools}");
             assert_ne!(now.fingerprint(), before.fingerprint());
         }
-        let never = sources(GLOB.trim_end(), &files);
-        assert_eq!(half_written(&never, &never), None);
+    }
+
+    #[test]
+    fn the_beginning_of_a_configuration_is_half_written() {
+        const WHOLE: &str = "pools:\n  - id: r:0\n  - id: r:1\npoll: {rate_limit: 2}\n\n";
+        let half_written = |now: &str, before: &str| {
+            let before = Configuration::file(before.as_bytes());
+            Configuration::file(now.as_bytes()).half_written(&before)
+        };
+        let is_a_beginning = Some("is the beginning of what it was before");
+        for (end, byte) in WHOLE.bytes().enumerate() {
+            let expected = match byte {
+                _ if end + 2 >= WHOLE.len() => None,
+                b'\n' => is_a_beginning,
+                _ => Some(NO_LINE_FEED),
+            };
+            let now = &WHOLE[..=end];
+            assert_eq!(half_written(now, WHOLE), expected, "{now}");
+        }
+        let never_a_line_feed = WHOLE.trim_end();
+        for (now, expected) in [
+            (never_a_line_feed, None),
+            (WHOLE, None),
+            (&WHOLE[..30], is_a_beginning),
+            ("pools:\n  - id: r:1", None),
+        ] {
+            assert_eq!(half_written(now, never_a_line_feed), expected, "{now}");
+        }
     }
 }

@@ -28,6 +28,7 @@ impl Budget {
             Service::CognitoIdentity => Some(service.as_str().to_owned()),
         };
         let endpoint = settings.endpoint_url.as_deref().map(host_and_port);
+        let endpoint = endpoint.filter(|endpoint| !is_default(endpoint, pool.region()));
         let differing = [account, service, endpoint].into_iter().flatten();
         let label = differing.fold(pool.region().to_owned(), |label, part| label + " " + &part);
         Self { label }
@@ -44,6 +45,18 @@ fn host_and_port(url: &str) -> String {
     };
     let host = parsed.host().unwrap_or(url);
     format!("{host}:{}", parsed.port_u16().unwrap_or(default_port))
+}
+
+/// Whether this is the endpoint that the SDK calls without one configured; see
+/// `aws-sdk-cognitosync`'s endpoint rules.
+fn is_default(endpoint: &str, region: &str) -> bool {
+    let name = endpoint.strip_suffix(":443").map(str::to_ascii_lowercase);
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    name.is_some_and(|name| name == format!("cognito-sync.{region}.{domain}"))
 }
 
 #[cfg(test)]
@@ -86,6 +99,21 @@ mod tests {
                 "endpoint_url: 'https://sync.example', profile: p",
                 Service::CognitoIdentity,
                 "us-east-1 p cognito-identity sync.example:443",
+            ),
+            (
+                "endpoint_url: 'https://Cognito-Sync.us-east-1.amazonaws.com/'",
+                Service::CognitoSync,
+                "us-east-1",
+            ),
+            (
+                "endpoint_url: 'https://cognito-sync.us-east-1.amazonaws.com:8443'",
+                Service::CognitoSync,
+                "us-east-1 cognito-sync.us-east-1.amazonaws.com:8443",
+            ),
+            (
+                "endpoint_url: 'https://cognito-sync.us-west-2.amazonaws.com'",
+                Service::CognitoSync,
+                "us-east-1 cognito-sync.us-west-2.amazonaws.com:443",
             ),
             (
                 "endpoint_url: 'http://[::1]'",
