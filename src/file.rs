@@ -144,6 +144,14 @@ fn name(kind: FileType) -> &'static str {
     }
 }
 
+/// Makes a named pipe. No child process does, since one test ends those.
+#[cfg(test)]
+pub(crate) fn make_pipe(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,10 +164,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let _socket = UnixListener::bind(path("socket")).unwrap();
-        let made = std::process::Command::new("mkfifo")
-            .arg(path("pipe"))
-            .status();
-        assert!(made.unwrap().success());
+        make_pipe(&path("pipe"));
         for (path, expected) in [
             (path("pipe"), "it is a pipe, expected a regular file"),
             (path("socket"), "it is a socket, expected a regular file"),

@@ -1,10 +1,11 @@
 //! Ends credential helpers (`credential_process`) that hang.
 //!
 //! The SDK starts them and leaves them alone when a load is given up, so that one which never ends
-//! would stay for each load, up to the service's limit of tasks. This process has no other
-//! children.
+//! would stay for each load, up to the service's limit of tasks. What a helper leaves to another
+//! parent is not found.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use procfs::ProcResult;
@@ -13,16 +14,22 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use rustix::time::{ClockId, clock_gettime};
 use tracing::warn;
 
-/// What a load of credentials holds while it runs: if it is dropped before [`Helpers::ended`], its
-/// helpers are ended after the time that a load may take, when no later load can own them.
+/// The state of a process that has ended and whose parent has not asked how.
+const ZOMBIE: char = 'Z';
+
+/// What a load of credentials holds while it runs: if it is dropped before [`Helpers::ended`], the
+/// children of this process that began meanwhile are ended after the time that a load may take,
+/// when no other load can own them.
 #[derive(Debug)]
 pub(super) struct Helpers {
+    began: Duration,
     max_load: Duration,
 }
 
 impl Helpers {
     pub(super) fn new(max_load: Duration) -> Self {
-        Self { max_load }
+        let began = since_boot();
+        Self { began, max_load }
     }
 
     /// The load has come to its end, and so have its helpers.
@@ -33,37 +40,48 @@ impl Helpers {
 
 impl Drop for Helpers {
     fn drop(&mut self) {
-        let max_load = self.max_load;
+        let (max_load, load) = (self.max_load, self.began..since_boot());
         // Without a runtime the process is about to end.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 tokio::time::sleep(max_load).await;
                 // It cannot panic.
-                let _ = tokio::task::spawn_blocking(move || end_children(max_load)).await;
+                let _ = tokio::task::spawn_blocking(move || end_children(load)).await;
             });
         }
     }
 }
 
-/// Ends the children of this process that are older than any load that still runs, and theirs.
-fn end_children(max_load: Duration) {
-    match children(std::process::id() as i32, max_load) {
+/// Ends the children of this process that began in this time since the boot, and theirs.
+fn end_children(began: Range<Duration>) {
+    match children(std::process::id() as i32, began) {
         Ok(overdue) if overdue.is_empty() => {}
         Ok(overdue) => {
+            let processes: usize = overdue.iter().map(end_with_descendants).sum();
             let helpers = overdue.len();
-            overdue.iter().for_each(end_with_descendants);
-            warn!(helpers, "credential helpers that did not end were killed");
+            warn!(
+                helpers,
+                processes, "credential helpers did not end; killed so many processes"
+            );
         }
         Err(error) => warn!(%error, "cannot look for credential helpers that did not end"),
     }
 }
 
-/// The children of a process that have run for at least this long.
-fn children(parent: i32, age: Duration) -> ProcResult<Vec<Stat>> {
-    let now = Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default();
-    let started_by = now.saturating_sub(age).as_secs_f64() * procfs::ticks_per_second() as f64;
-    let is_old_child = |stat: &Stat| stat.ppid == parent && stat.starttime as f64 <= started_by;
-    Ok(all()?.into_iter().filter(is_old_child).collect())
+fn since_boot() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default()
+}
+
+/// The children of a process that began in this time since the boot and have not ended.
+fn children(parent: i32, began: Range<Duration>) -> ProcResult<Vec<Stat>> {
+    let ticks = |time: Duration| time.as_secs_f64() * procfs::ticks_per_second() as f64;
+    // The kernel counts whole ticks.
+    let (first, last) = (ticks(began.start).floor(), ticks(began.end).ceil());
+    let is_one = |stat: &Stat| {
+        let began = stat.starttime as f64;
+        stat.ppid == parent && stat.state != ZOMBIE && first <= began && began <= last
+    };
+    Ok(all()?.into_iter().filter(is_one).collect())
 }
 
 /// All processes that this one may see.
@@ -72,31 +90,32 @@ fn all() -> ProcResult<Vec<Stat>> {
     Ok(process::all_processes()?.filter_map(stat).collect())
 }
 
-/// Ends a process and all that it has started, such as the commands of a shell's pipe.
-fn end_with_descendants(root: &Stat) {
+/// Ends a process and all that it has started, such as the commands of a shell's pipe. Returns how
+/// many were killed.
+fn end_with_descendants(root: &Stat) -> usize {
     let mut by_parent: HashMap<i32, Vec<Stat>> = HashMap::new();
     for stat in all().unwrap_or_default() {
         by_parent.entry(stat.ppid).or_default().push(stat);
     }
     let mut ending = vec![root.clone()];
+    let mut killed = 0;
     while let Some(stat) = ending.pop() {
-        end(&stat);
+        killed += usize::from(end(&stat));
         ending.extend(by_parent.remove(&stat.pid).unwrap_or_default());
     }
+    killed
 }
 
-/// Kills a process, unless it has ended and its number is another one's by now.
-fn end(process: &Stat) {
-    let Some(opened) =
-        Pid::from_raw(process.pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
-    else {
-        return;
+/// Kills a process, unless it has ended and its number is another one's by now. Returns whether it
+/// did.
+fn end(process: &Stat) -> bool {
+    let pid = Pid::from_raw(process.pid);
+    let Some(opened) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
+        return false;
     };
     let now = Process::new(process.pid).and_then(|process| process.stat());
-    if now.is_ok_and(|now| now.starttime == process.starttime) {
-        // It may have ended since.
-        let _ = pidfd_send_signal(&opened, Signal::KILL);
-    }
+    now.is_ok_and(|now| now.starttime == process.starttime)
+        && pidfd_send_signal(&opened, Signal::KILL).is_ok()
 }
 
 #[cfg(test)]
@@ -106,8 +125,12 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, Stdio};
 
-    #[test]
-    fn a_helper_that_hangs_is_ended_with_all_that_it_has_started() {
+    #[tokio::test]
+    async fn a_helper_that_hangs_is_ended_with_all_that_it_has_started() {
+        let mut before = Command::new("sleep").arg("1000").spawn().unwrap();
+        // Longer than a tick of the kernel.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        let load = Helpers::new(Duration::from_millis(1));
         let mut shell = Command::new("sh")
             .args(["-c", "echo started; sleep 1000 | sleep 1000"])
             .stdout(Stdio::piped())
@@ -115,21 +138,23 @@ mod tests {
             .unwrap();
         let mut output = shell.stdout.take().unwrap();
         output.read_exact(&mut [0; 8]).unwrap();
+        // Both ends of the pipe are there when two children are.
         let pid = shell.id() as i32;
-        let this = std::process::id() as i32;
-        let found = |age| {
-            let children = children(this, age).unwrap();
-            children.into_iter().find(|child| child.pid == pid)
-        };
-        assert!(found(Duration::from_secs(900)).is_none());
-        let helper = found(Duration::ZERO).unwrap();
-        while children(pid, Duration::ZERO).unwrap().len() < 2 {
-            std::thread::yield_now();
+        let any_time = Duration::ZERO..Duration::MAX;
+        while children(pid, any_time.clone()).unwrap().len() < 2 {
+            assert!(shell.try_wait().unwrap().is_none(), "the shell has ended");
+            tokio::task::yield_now().await;
         }
-        end_with_descendants(&helper);
+        drop(load);
+        // Which waits for all processes that have the output open.
+        let end = tokio::task::spawn_blocking(move || output.read(&mut [0]).unwrap());
+        assert_eq!(end.await.unwrap(), 0);
         assert_eq!(shell.wait().unwrap().signal(), Some(Signal::KILL.as_raw()));
-        // The end of the output comes once no process has it open.
-        assert_eq!(output.read(&mut [0]).unwrap(), 0);
-        end(&helper);
+        assert!(
+            before.try_wait().unwrap().is_none(),
+            "it began before the load"
+        );
+        before.kill().unwrap();
+        before.wait().unwrap();
     }
 }

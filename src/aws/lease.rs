@@ -122,7 +122,9 @@ impl<T: Clone + Send + 'static> Lease<T> {
         let ended_before = self.ended.load(Ordering::Relaxed);
         let mut state = self.state.lock().await;
         let refused = self.refused.load(Ordering::Relaxed);
-        state.held = state.held.take().filter(|held| held.lent.load > refused);
+        let now = self.clock.now().unix;
+        let is_of_use = |held: &Held<T>| held.lent.load > refused && held.is_good(now);
+        state.held = state.held.take().filter(is_of_use);
         if let Some(ended) = state.loads.try_join_next() {
             let known = self.last_error().clone();
             if let Err(error) = self.end_load(&mut state, ended)
@@ -138,11 +140,8 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 return Err(error);
             }
         }
-        let now = self.clock.now().unix;
         let is_due = state.held.as_ref().is_none_or(|held| held.renew_at <= now);
-        let good = state.held.as_ref().filter(|held| held.is_good(now));
-        let good = good.map(|held| held.lent.clone());
-        if (is_due || good.is_none()) && state.loads.is_empty() {
+        if is_due && state.loads.is_empty() {
             let load = (self.load)();
             state.loads.spawn(async {
                 let loaded = tokio::time::timeout(LOAD_TIMEOUT, load).await;
@@ -152,8 +151,8 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 })
             });
         }
-        if let Some(lent) = good {
-            return Ok(lent);
+        if let Some(held) = &state.held {
+            return Ok(held.lent.clone());
         }
         let ended = state.loads.join_next().await;
         let ended = ended.expect("a load was begun above if there was none");
@@ -275,7 +274,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn all_who_wait_for_a_load_share_its_failure() {
-        let (loads, lease) = lease(|_| (0, bad("the server is away")));
+        let (loads, lease) = lease(|number| match number {
+            1 => (0, good(1, Some(12.0))),
+            _ => (0, bad("the server is away")),
+        });
+        assert_eq!(value(&lease).await, Ok(1));
+        pass(13).await;
         let lease = Arc::new(lease);
         let mut waiting = JoinSet::new();
         for _ in 0..32 {
@@ -284,9 +288,9 @@ mod tests {
         }
         let results = waiting.join_all().await;
         assert!(results.iter().all(Result::is_err) && results.len() == 32);
-        assert_eq!(*loads.lock().unwrap(), 1);
+        assert_eq!(*loads.lock().unwrap(), 2);
         assert!(value(&lease).await.is_err());
-        assert_eq!(*loads.lock().unwrap(), 2, "who asks later begins another");
+        assert_eq!(*loads.lock().unwrap(), 3, "who asks later begins another");
     }
 
     #[tokio::test(start_paused = true)]

@@ -351,8 +351,7 @@ async fn a_configuration_that_was_read_once_is_never_read_again() {
     let list = directory.path().join("ids");
     std::fs::write(&list, "r:a\n").unwrap();
     let pipe = directory.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.unwrap().success());
+    crate::file::make_pipe(&pipe);
     let text = format!(
         "pools: [{{id: 'r:0', identity_files: ['{}']}}]",
         list.display()

@@ -41,13 +41,10 @@ struct Known {
 impl Departed {
     /// Those of whom all usage is stale by now. To be dropped without the lock, since that takes
     /// time.
-    pub(super) fn take_stale(&mut self, now: Mono) -> Vec<Departure> {
-        let mut stale = Vec::new();
-        while let Some(first) = self.departures.front()
-            && first.until < now
-        {
-            stale.extend(self.departures.pop_front());
-        }
+    pub(super) fn take_stale(&mut self, now: Mono) -> VecDeque<Departure> {
+        let departures = std::mem::take(&mut self.departures).into_iter();
+        let (stale, kept) = departures.partition(|departure: &Departure| departure.until < now);
+        self.departures = kept;
         stale
     }
 
@@ -70,11 +67,18 @@ impl Departed {
         self.departures.iter().map(Departure::len).sum()
     }
 
+    /// How often identities have left that are not back.
+    #[cfg(test)]
+    pub(super) fn departures(&self) -> usize {
+        self.departures.len()
+    }
+
     /// Gives back what is known of the identities that a pool has again.
     pub(super) fn restore(&mut self, target: &targets::Pool, pool: &mut Pool) {
         for departure in &mut self.departures {
             departure.restore(target, pool);
         }
+        self.departures.retain(|departure| departure.len() > 0);
     }
 }
 
@@ -118,5 +122,6 @@ impl Departure {
             }
             position.is_none()
         });
+        identities.shrink_to_fit();
     }
 }

@@ -108,6 +108,7 @@ fn who_comes_back_before_its_usage_is_stale_keeps_what_is_known() {
         [(Some(10.0), true), nothing, (Some(20.0), false), nothing]
     );
     assert_eq!(changing.store.contents().pools[0].health.failing, 1);
+    assert_eq!(changing.store.contents().departed.departures(), 0);
 }
 
 #[test]

@@ -43,20 +43,19 @@ fn host_and_port(url: &str) -> String {
     } else {
         443
     };
-    let host = parsed.host().unwrap_or(url);
+    let host = parsed.host().unwrap_or(url).to_ascii_lowercase();
     format!("{host}:{}", parsed.port_u16().unwrap_or(default_port))
 }
 
 /// Whether this is the endpoint that the SDK calls without one configured; see
 /// `aws-sdk-cognitosync`'s endpoint rules.
 fn is_default(endpoint: &str, region: &str) -> bool {
-    let name = endpoint.strip_suffix(":443").map(str::to_ascii_lowercase);
     let domain = if region.starts_with("cn-") {
         "amazonaws.com.cn"
     } else {
         "amazonaws.com"
     };
-    name.is_some_and(|name| name == format!("cognito-sync.{region}.{domain}"))
+    endpoint == format!("cognito-sync.{region}.{domain}:443")
 }
 
 #[cfg(test)]
@@ -96,7 +95,7 @@ mod tests {
                 "us-east-1 127.0.0.1:4566",
             ),
             (
-                "endpoint_url: 'https://sync.example', profile: p",
+                "endpoint_url: 'https://Sync.example', profile: p",
                 Service::CognitoIdentity,
                 "us-east-1 p cognito-identity sync.example:443",
             ),
