@@ -54,17 +54,21 @@ impl Drop for Helpers {
 
 /// Ends the children of this process that began in this time since the boot, and theirs.
 fn end_children(began: Range<Duration>) {
-    match children(std::process::id() as i32, began) {
-        Ok(overdue) if overdue.is_empty() => {}
-        Ok(overdue) => {
-            let processes: usize = overdue.iter().map(end_with_descendants).sum();
-            let helpers = overdue.len();
-            warn!(
-                helpers,
-                processes, "credential helpers did not end; killed so many processes"
-            );
+    let all = match all() {
+        Ok(all) => all,
+        Err(error) => {
+            warn!(%error, "cannot look for credential helpers that did not end");
+            return;
         }
-        Err(error) => warn!(%error, "cannot look for credential helpers that did not end"),
+    };
+    let overdue = children(&all, std::process::id() as i32, began);
+    let helpers = overdue.len();
+    if helpers > 0 {
+        let processes = end_with_descendants(overdue, &all);
+        warn!(
+            helpers,
+            processes, "credential helpers did not end; killed so many processes"
+        );
     }
 }
 
@@ -73,15 +77,15 @@ fn since_boot() -> Duration {
 }
 
 /// The children of a process that began in this time since the boot and have not ended.
-fn children(parent: i32, began: Range<Duration>) -> ProcResult<Vec<Stat>> {
+fn children(all: &[Stat], parent: i32, began: Range<Duration>) -> Vec<&Stat> {
     let ticks = |time: Duration| time.as_secs_f64() * procfs::ticks_per_second() as f64;
     // The kernel counts whole ticks.
     let (first, last) = (ticks(began.start).floor(), ticks(began.end).ceil());
-    let is_one = |stat: &Stat| {
+    let is_one = |stat: &&Stat| {
         let began = stat.starttime as f64;
         stat.ppid == parent && stat.state != ZOMBIE && first <= began && began <= last
     };
-    Ok(all()?.into_iter().filter(is_one).collect())
+    all.iter().filter(is_one).collect()
 }
 
 /// All processes that this one may see.
@@ -90,17 +94,16 @@ fn all() -> ProcResult<Vec<Stat>> {
     Ok(process::all_processes()?.filter_map(stat).collect())
 }
 
-/// Ends a process and all that it has started, such as the commands of a shell's pipe. Returns how
-/// many were killed.
-fn end_with_descendants(root: &Stat) -> usize {
-    let mut by_parent: HashMap<i32, Vec<Stat>> = HashMap::new();
-    for stat in all().unwrap_or_default() {
+/// Ends processes and all that they have started, such as the commands of a shell's pipe. Returns
+/// how many were killed.
+fn end_with_descendants<'a>(mut ending: Vec<&'a Stat>, all: &'a [Stat]) -> usize {
+    let mut by_parent: HashMap<i32, Vec<&Stat>> = HashMap::new();
+    for stat in all {
         by_parent.entry(stat.ppid).or_default().push(stat);
     }
-    let mut ending = vec![root.clone()];
     let mut killed = 0;
     while let Some(stat) = ending.pop() {
-        killed += usize::from(end(&stat));
+        killed += usize::from(end(stat));
         ending.extend(by_parent.remove(&stat.pid).unwrap_or_default());
     }
     killed
@@ -141,7 +144,7 @@ mod tests {
         // Both ends of the pipe are there when two children are.
         let pid = shell.id() as i32;
         let any_time = Duration::ZERO..Duration::MAX;
-        while children(pid, any_time.clone()).unwrap().len() < 2 {
+        while children(&all().unwrap(), pid, any_time.clone()).len() < 2 {
             assert!(shell.try_wait().unwrap().is_none(), "the shell has ended");
             tokio::task::yield_now().await;
         }

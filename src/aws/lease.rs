@@ -178,7 +178,7 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 Ok(lent)
             }
             Err(error) => {
-                if let Some(held) = state.held.as_mut().filter(|held| held.is_good(now)) {
+                if let Some(held) = &mut state.held {
                     held.renew_at = now + RENEWAL_RETRY;
                 }
                 Err(error)
