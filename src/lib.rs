@@ -46,6 +46,7 @@ pub mod clock;
 pub mod health;
 pub mod identity;
 pub mod job;
+pub mod limits;
 pub mod memory;
 pub mod observation;
 pub mod panics;

@@ -63,7 +63,7 @@ impl ScrapeSize {
         let store = Arc::new(Store::new(Arc::clone(targets)));
         for (pool, target) in targets.pools.iter().enumerate() {
             let pool = PoolIndex(pool);
-            let half = target.settings.limits.storage_bytes / 2;
+            let half = target.settings.limits.dataset_storage_bytes / 2;
             // Numbers of realistic length and variety, because gzip compresses equal ones better.
             let usage = |identity: u64| Usage {
                 datasets: Some((identity % 20) as u32),

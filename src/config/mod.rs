@@ -5,6 +5,7 @@
 //! no credentials.
 
 mod endpoint;
+mod identity_metrics;
 mod problem;
 mod regions;
 mod schema;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use endpoint::is_loopback;
+pub use identity_metrics::{IdentityMetric, IdentityMetrics};
 pub use problem::{Checked, Location, Problem};
 pub(crate) use units::show as show_duration;
 
@@ -90,7 +92,9 @@ pub struct PoolSettings {
     pub interval: Duration,
     /// Usage older than this is not exported.
     pub stale_after: Duration,
-    /// What Cognito Sync allows one identity.
+    /// For whom `ListDatasets` is called in place of `DescribeIdentityUsage`.
+    pub datasets: Datasets,
+    /// What stops writes.
     pub limits: Limits,
     /// The credentials for its calls.
     pub account: Account,
@@ -98,6 +102,8 @@ pub struct PoolSettings {
     pub endpoint_url: Option<String>,
     /// Which identities get series of their own.
     pub series: Series,
+    /// Which families those series are of.
+    pub identity_metrics: IdentityMetrics,
 }
 
 /// In units of the interval, `stale_after` where the file sets none.
@@ -110,30 +116,47 @@ impl Default for PoolSettings {
             name: None,
             interval,
             stale_after: interval * STALE_AFTER_INTERVALS,
+            datasets: Datasets::Near,
             limits: Limits::default(),
             account: Account::default(),
             endpoint_url: None,
             series: Series::Each,
+            identity_metrics: IdentityMetrics::ALL,
         }
     }
 }
 
-/// What Cognito Sync allows one identity.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Limits {
-    /// Bytes in all datasets of an identity.
-    pub storage_bytes: u64,
-    /// Datasets of an identity.
-    pub datasets: u32,
+/// For which identities of a pool `ListDatasets` is called in place of `DescribeIdentityUsage`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Datasets {
+    /// Those with a dataset that may be near a limit, and each with a dataset once in 7 days.
+    Near,
+    /// Each with a dataset.
+    Each,
+    /// None.
+    Off,
 }
 
-/// Without a raised quota: 20 datasets of 1 MB (AWS developer guide, "Limits"), the megabyte as
-/// 2^20.
+/// What stops writes: AWS refuses those beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Datasets of an identity.
+    pub datasets: u32,
+    /// Bytes in the keys and values of one dataset.
+    pub dataset_storage_bytes: u64,
+    /// Records of one dataset.
+    pub dataset_records: u32,
+}
+
+/// Without a raised quota: 20 datasets, each of 1 MB and 1,024 records (AWS developer guide,
+/// "Limits"). The megabyte is 2^20: a key has at least 1 byte and a value at most 2^20 - 1 (the
+/// service's API model).
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            storage_bytes: 20 << 20,
             datasets: 20,
+            dataset_storage_bytes: 1 << 20,
+            dataset_records: 1_024,
         }
     }
 }

@@ -30,13 +30,20 @@ pub(super) struct Poll {
     pub(super) rate_limit: Option<Scalar>,
     pub(super) max_in_flight: Option<Scalar>,
     pub(super) stale_after: Option<Scalar>,
+    pub(super) datasets: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map of `storage` and `datasets`")]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `datasets`, `dataset_storage` and `dataset_records`"
+)]
 pub(super) struct Limits {
-    pub(super) storage: Option<Scalar>,
     pub(super) datasets: Option<Scalar>,
+    pub(super) dataset_storage: Option<Scalar>,
+    pub(super) dataset_records: Option<Scalar>,
+    /// No limit of AWS: it is here for an error that explains.
+    pub(super) storage: Option<Scalar>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +56,7 @@ pub(super) struct Pool {
     pub(super) name: Option<String>,
     pub(super) interval: Option<Scalar>,
     pub(super) stale_after: Option<Scalar>,
+    pub(super) datasets: Option<String>,
     pub(super) limits: Option<Limits>,
     pub(super) role_arn: Option<String>,
     pub(super) external_id: Option<String>,
@@ -56,6 +64,7 @@ pub(super) struct Pool {
     pub(super) endpoint_url: Option<String>,
     pub(super) series: Option<String>,
     pub(super) top: Option<Scalar>,
+    pub(super) identity_metrics: Option<Vec<String>>,
     pub(super) identities: Option<Vec<Identity>>,
     pub(super) identity_files: Option<Vec<String>>,
 }

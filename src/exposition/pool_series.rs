@@ -72,7 +72,7 @@ const FAMILIES: [(&Family, Write); 13] = [
         }
     }),
     (&POOL_STORAGE_LIMIT, |family, context, out| {
-        let limit = context.pool.target.settings.limits.storage_bytes;
+        let limit = context.pool.target.settings.limits.dataset_storage_bytes;
         context.sample(family, Some(Number::whole(limit)), out);
     }),
     (&POOL_DATASETS_LIMIT, |family, context, out| {

@@ -164,7 +164,7 @@ impl Utilization {
         Self {
             storage: usage
                 .storage_bytes
-                .map(|bytes| bytes as f64 / limits.storage_bytes as f64),
+                .map(|bytes| bytes as f64 / limits.dataset_storage_bytes as f64),
             datasets: usage
                 .datasets
                 .map(|datasets| f64::from(datasets) / f64::from(limits.datasets)),

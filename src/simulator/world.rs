@@ -10,8 +10,9 @@ use crate::identity::hash;
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];
 /// The service's default limits.
 const LIMITS: Limits = Limits {
-    storage_bytes: 20 << 20,
     datasets: 20,
+    dataset_storage_bytes: 1 << 20,
+    dataset_records: 1_024,
 };
 const DAY: f64 = 86_400.0;
 /// Size of each record, key and value, in bytes.
@@ -159,7 +160,7 @@ impl Life {
     fn usage(self, age: f64, start: f64) -> Option<Usage> {
         let usage = |fraction: f64, last_modified: f64| Usage {
             datasets: Some((f64::from(LIMITS.datasets) * fraction).ceil() as u32),
-            storage_bytes: Some((LIMITS.storage_bytes as f64 * fraction) as u64),
+            storage_bytes: Some(((20 << 20) as f64 * fraction) as u64),
             last_modified: Some(round_to_milliseconds(last_modified)),
         };
         // Usage changes only with a write, together with its time.
@@ -270,7 +271,7 @@ mod tests {
         };
         let (start, minute) = (at(0.0), at(60.0));
         let full = |usage: &&Option<Usage>| {
-            usage.is_some_and(|usage| usage.storage_bytes == Some(LIMITS.storage_bytes))
+            usage.is_some_and(|usage| usage.storage_bytes == Some(20 << 20))
         };
         assert_eq!(start.iter().filter(full).count(), 0);
         assert_eq!(minute.iter().filter(full).count(), 16);

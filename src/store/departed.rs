@@ -2,14 +2,13 @@
 //! rewritten, and files go and return.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 
-use super::Pool;
-use super::record::{AsOf, Record};
-use crate::api::Dataset;
+use super::pool::Pool;
+use super::record::Record;
 use crate::clock::Mono;
 use crate::identity::{IdentityId, PoolId};
 use crate::job::IdentityIndex;
+use crate::limits::Listing;
 use crate::targets;
 
 /// Identities that may be kept, however few were ever polled.
@@ -35,7 +34,7 @@ pub(super) struct Departure {
 #[derive(Debug)]
 struct Known {
     record: Record,
-    datasets: Option<AsOf<Arc<[Dataset]>>>,
+    listing: Listing,
 }
 
 impl Departed {
@@ -103,7 +102,7 @@ impl Departure {
         };
         let known = Known {
             record,
-            datasets: pool.datasets.get(identity).cloned(),
+            listing: pool.listings[identity],
         };
         self.until = self.until.max(requested_at + target.settings.stale_after);
         let id = target.identities.id(identity).as_str().into();
@@ -118,7 +117,7 @@ impl Departure {
         identities.retain(|id, known| {
             let position = target.identities.position(IdentityId::new_unchecked(id));
             if let Some(identity) = position {
-                pool.put(identity, known.record, known.datasets.take());
+                pool.put(identity, known.record, known.listing);
             }
             position.is_none()
         });

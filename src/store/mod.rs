@@ -1,27 +1,30 @@
 //! The latest results for all identities and pools. [`Store::record`] writes, snapshots read.
 
+mod chunked;
+mod dataset_rows;
 mod departed;
 mod history;
+mod pool;
 mod pool_health;
 mod record;
-mod records;
-mod side_table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::debug;
 
+pub use chunked::{CHUNK, Chunked, Listings, Records};
+use dataset_rows::DatasetRows;
 use departed::{Departed, Departure};
 pub use history::{History, Poll};
-use pool_health::{PoolHealth, log_change, reason};
+use pool::Pool;
+use pool_health::{log_change, reason};
 pub use record::{AsOf, Record, State};
-pub use records::{CHUNK, Records};
-pub use side_table::SideTable;
 
 use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Usage};
-use crate::clock::Mono;
+use crate::clock::{Mono, Timestamp};
 use crate::job::{IdentityIndex, PoolIndex, Target};
+use crate::limits::{ListNeed, Standing, list_need, weekly_hour};
 use crate::observation::Observation;
 use crate::targets::{self, TargetDiff, Targets};
 
@@ -37,43 +40,10 @@ struct Contents {
     targets: Arc<Targets>,
     /// In the order of `targets`.
     pools: Vec<Pool>,
+    dataset_rows: DatasetRows,
     departed: Departed,
     history: History,
 }
-
-#[derive(Debug)]
-struct Pool {
-    records: Records,
-    datasets: Datasets,
-    health: PoolHealth,
-    usage: Option<AsOf<PoolUsage>>,
-}
-
-impl Pool {
-    fn new(pool: &targets::Pool) -> Self {
-        Self {
-            records: Records::new(pool.identities.len()),
-            datasets: SideTable::new(pool.identities.len()),
-            health: PoolHealth::default(),
-            usage: None,
-        }
-    }
-
-    /// Sets what is known of an identity of which nothing is.
-    fn put(
-        &mut self,
-        identity: IdentityIndex,
-        record: Record,
-        datasets: Option<AsOf<Arc<[Dataset]>>>,
-    ) {
-        *self.records.get_mut(identity) = record;
-        self.datasets.set(identity, datasets);
-        self.health.count(record.failure(), |count| count + 1);
-    }
-}
-
-/// The latest list of datasets of each identity for which one was requested.
-pub type Datasets = SideTable<AsOf<Arc<[Dataset]>>>;
 
 impl Store {
     /// A store of these targets without results.
@@ -84,6 +54,7 @@ impl Store {
             contents: Mutex::new(Contents {
                 targets,
                 pools,
+                dataset_rows: DatasetRows::default(),
                 departed: Departed::default(),
                 history: History::default(),
             }),
@@ -100,6 +71,7 @@ impl Store {
         let Contents {
             targets: old_targets,
             pools: old_pools,
+            dataset_rows,
             departed,
             history,
         } = &mut *contents;
@@ -115,8 +87,7 @@ impl Store {
                 let old_identity = IdentityIndex(old_identity);
                 match diff.target(old_target) {
                     Some(Target::Identity { pool, identity }) => {
-                        let datasets = old.datasets.get(old_identity);
-                        pools[pool.0].put(identity, *record, datasets.cloned());
+                        pools[pool.0].put(identity, *record, old.listings[old_identity]);
                     }
                     _ => departure.keep(&old_targets[old_index], old, old_identity),
                 }
@@ -126,6 +97,7 @@ impl Store {
             departed.restore(target, pool);
         }
         departed.add(departure, old_targets.identities());
+        dataset_rows.apply_targets(diff);
         history.apply_targets(diff);
         (*old_targets, *old_pools) = (Arc::clone(targets), pools);
     }
@@ -139,16 +111,10 @@ impl Store {
     /// Records the result of a poll.
     pub fn record(&self, observation: &Observation) {
         match (observation.job.target, &observation.result) {
-            (Target::Identity { pool, identity }, Ok(Answer::Identity(usage))) => {
-                self.record_identity(pool, identity, Ok(*usage), observation);
-            }
-            (Target::Identity { pool, identity }, Ok(Answer::Datasets(datasets))) => {
-                let usage = Usage::of_datasets(datasets);
-                self.record_identity(pool, identity, Ok(usage), observation);
-            }
-            (Target::Identity { pool, identity }, Err(failure)) => {
-                self.record_identity(pool, identity, Err(*failure), observation);
-            }
+            (
+                Target::Identity { pool, identity },
+                Ok(Answer::Identity(_) | Answer::Datasets(_)) | Err(_),
+            ) => self.record_identity(pool, identity, observation),
             (Target::Pool { pool }, Ok(Answer::Pool(usage))) => {
                 self.record_pool(pool, Ok(*usage), observation);
             }
@@ -164,46 +130,37 @@ impl Store {
 
     fn record_identity(
         &self,
-        pool: PoolIndex,
+        pool_index: PoolIndex,
         identity: IdentityIndex,
-        result: Result<Usage, Failure>,
         observation: &Observation,
     ) {
-        self.note_answer(matches!(result, Ok(_) | Err(Failure::NotFound)));
+        let failure = observation.failure();
+        self.note_answer(matches!(failure, None | Some(Failure::NotFound)));
         let (targets, before, after, healths) = {
             let mut contents = self.contents();
             contents.history.record(observation);
-            let targets = Arc::clone(&contents.targets);
-            let Pool {
-                records,
-                datasets,
-                health,
+            let Contents {
+                targets,
+                pools,
+                dataset_rows,
                 ..
-            } = &mut contents.pools[pool.0];
-            let record = records.get_mut(identity);
-            let (before, health_before) = (record.failure(), *health);
-            if record.apply(result, observation.requested_at) {
-                match &observation.result {
-                    Ok(Answer::Datasets(list)) => {
-                        let (value, requested_at) =
-                            (Arc::from(&list[..]), observation.requested_at);
-                        datasets.set(
-                            identity,
-                            Some(AsOf {
-                                value,
-                                requested_at,
-                            }),
-                        );
-                    }
-                    Err(Failure::NotFound) => datasets.set(identity, None),
-                    Ok(_) | Err(_) => {}
-                }
+            } = &mut *contents;
+            let pool = &mut pools[pool_index.0];
+            let health_before = pool.health;
+            let before = pool.records[identity].failure();
+            if pool.apply(identity, observation) {
+                let limits = targets[pool_index].settings.limits;
+                dataset_rows.apply((pool_index, identity), observation, |usage| {
+                    Standing::of(usage, pool.listings[identity], limits)
+                });
             }
-            health.count(before, |count| count - 1);
-            health.count(record.failure(), |count| count + 1);
-            (targets, before, record.failure(), (health_before, *health))
+            let after = pool.records[identity].failure();
+            pool.health.count(before, |count| count - 1);
+            pool.health.count(after, |count| count + 1);
+            let healths = (health_before, pool.health);
+            (Arc::clone(targets), before, after, healths)
         };
-        let target = &targets[pool];
+        let target = &targets[pool_index];
         if before != after {
             // Logs hold no identity id. This is its position in the pool, from 1.
             let identity = identity.0 + 1;
@@ -243,6 +200,32 @@ impl Store {
         log_change(&targets[pool], healths, result.err());
     }
 
+    /// What a list of an identity's datasets would tell.
+    #[must_use]
+    pub fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed {
+        let contents = self.contents();
+        let (target, stored) = (&contents.targets[pool], &contents.pools[pool.0]);
+        let record = &stored.records[identity];
+        list_need(
+            record.last_usage(),
+            stored.listings[identity],
+            target.settings.limits,
+            target.settings.datasets,
+            weekly_hour(&target.id, target.identities.id(identity)),
+            now.unix,
+        )
+    }
+
+    /// The latest list of an identity's datasets. It is kept for the identities nearest a limit.
+    #[must_use]
+    pub fn datasets(
+        &self,
+        pool: PoolIndex,
+        identity: IdentityIndex,
+    ) -> Option<AsOf<Arc<[Dataset]>>> {
+        self.contents().dataset_rows.get((pool, identity))
+    }
+
     fn note_answer(&self, is_answer: bool) {
         if is_answer {
             self.any_answer.store(true, Ordering::Relaxed);
@@ -273,7 +256,7 @@ impl Store {
     fn snapshot_of(contents: &Contents) -> Snapshot {
         let pool = |pool: &Pool| PoolSnapshot {
             records: pool.records.clone(),
-            datasets: pool.datasets.clone(),
+            listings: pool.listings.clone(),
             usage: pool.usage,
         };
         Snapshot {
@@ -297,7 +280,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug)]
 struct PoolSnapshot {
     records: Records,
-    datasets: Datasets,
+    listings: Listings,
     usage: Option<AsOf<PoolUsage>>,
 }
 
@@ -307,8 +290,8 @@ pub struct PoolView<'a> {
     pub target: &'a targets::Pool,
     /// The record of each identity, in the order of `target.identities`.
     pub records: &'a Records,
-    /// The latest list of datasets of each identity for which one was requested.
-    pub datasets: &'a Datasets,
+    /// What is kept of the last list of datasets of each identity, in the same order.
+    pub listings: &'a Listings,
     usage: Option<&'a AsOf<PoolUsage>>,
 }
 
@@ -322,13 +305,13 @@ impl Snapshot {
     pub fn pool(&self, index: PoolIndex) -> PoolView<'_> {
         let PoolSnapshot {
             records,
-            datasets,
+            listings,
             usage,
         } = &self.pools[index.0];
         PoolView {
             target: &self.targets[index],
             records,
-            datasets,
+            listings,
             usage: usage.as_ref(),
         }
     }
@@ -339,6 +322,12 @@ impl PoolView<'_> {
     #[must_use]
     pub fn oldest_shown(&self, now: Mono) -> Mono {
         now.before(self.target.settings.stale_after)
+    }
+
+    /// What is known of an identity with this usage, compared with its limits.
+    #[must_use]
+    pub fn standing(&self, identity: IdentityIndex, usage: &Usage) -> Standing {
+        Standing::of(usage, self.listings[identity], self.target.settings.limits)
     }
 
     /// The pool's own usage, unless it is stale.

@@ -117,6 +117,28 @@ impl Record {
         true
     }
 
+    /// Applies a poll that succeeded and returned no usage: what was known before stands, but its
+    /// failures are over. Returns false, and changes nothing, if the poll was requested before the
+    /// last success or the identity is missing.
+    pub(super) fn clear_failures(&mut self, requested_at: Timestamp) -> bool {
+        let is_older = self.success_requested_at() > Some(requested_at.mono);
+        if is_older || self.missing {
+            return false;
+        }
+        *self = Self {
+            success: self.success,
+            ..Self::default()
+        };
+        true
+    }
+
+    /// The last usage that is known, however old, unless the identity is missing.
+    #[must_use]
+    pub fn last_usage(&self) -> Option<&Usage> {
+        let success = self.success.as_ref().filter(|_| !self.missing)?;
+        Some(&success.value)
+    }
+
     /// The state of the identity. Usage requested before `oldest_shown` is stale.
     #[must_use]
     pub fn state(&self, oldest_shown: Mono) -> State {

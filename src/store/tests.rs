@@ -1,5 +1,7 @@
 //! What a change of targets keeps.
 
+mod two_witnesses;
+
 use std::time::Duration;
 
 use super::departed::MIN_DEPARTED;
@@ -65,15 +67,14 @@ impl Changing {
         ids.iter().for_each(|id| self.poll(id, 1, usage()));
     }
 
-    /// For each identity of the first pool when its last success was, and whether its datasets are
-    /// known.
+    /// For each identity of the first pool when its last success was, and whether there is a list.
     fn known(&self) -> Vec<(Option<f64>, bool)> {
         let snapshot = self.store.snapshot();
         let pool = snapshot.pool(PoolIndex(0));
         let known = |index: usize| {
             let identity = IdentityIndex(index);
             let success = pool.records[identity].last_success();
-            (success, pool.datasets.get(identity).is_some())
+            (success, pool.listings[identity].exists())
         };
         (0..pool.records.len()).map(known).collect()
     }
@@ -84,7 +85,7 @@ fn targets(pools: &[(&str, &[&str])]) -> Arc<Targets> {
 }
 
 fn datasets() -> Result<Answer, Failure> {
-    Ok(Answer::Datasets(Vec::new()))
+    Ok(Answer::Datasets(vec![Dataset::default()]))
 }
 
 fn usage() -> Result<Answer, Failure> {

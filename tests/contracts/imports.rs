@@ -16,6 +16,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("printable", &["identity"]),
     ("file", &[]),
     ("config", &["identity", "printable"]),
+    ("limits", &["api", "config", "identity"]),
     ("discovery", &["config", "file", "identity", "printable"]),
     (
         "targets",
@@ -52,7 +53,16 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     (
         "store",
-        &["api", "clock", "identity", "job", "observation", "targets"],
+        &[
+            "api",
+            "clock",
+            "config",
+            "identity",
+            "job",
+            "limits",
+            "observation",
+            "targets",
+        ],
     ),
     ("memory", &["clock", "store"]),
     (

@@ -53,7 +53,7 @@ fn five_mistakes_are_five_lines_with_their_keys() {
     let keys = [
         "poll.interval",
         "poll.attempts",
-        "limits.storage",
+        "limits.dataset_storage",
         "pools[0].id",
         "pools[0].endpoint_url",
     ];

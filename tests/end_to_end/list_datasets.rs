@@ -216,7 +216,10 @@ async fn polls_of_lists_keep_to_the_ceiling_page_by_page() {
     for identity in 0..IDENTITIES {
         let usage = pool.records[IdentityIndex(identity)].usage(pool.oldest_shown(now.mono));
         assert_eq!(usage, Some(&USAGE));
-        let list = pool.datasets.get(IdentityIndex(identity)).unwrap();
+        let list = observer
+            .store
+            .datasets(PoolIndex(0), IdentityIndex(identity))
+            .unwrap();
         assert_eq!(list.value.len(), 7);
     }
     let mut metrics = Vec::new();

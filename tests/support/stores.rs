@@ -137,8 +137,9 @@ pub fn store(bytes: &[u8]) -> Store {
         for (pool, region) in config.pools.iter_mut().zip(&regions) {
             pool.settings.name = choices.maybe(Choices::name);
             pool.settings.limits = Limits {
-                storage_bytes: choices.whole().max(1),
                 datasets: choices.whole().max(1) as u32 | 1,
+                dataset_storage_bytes: choices.whole().max(1),
+                dataset_records: choices.whole().max(1) as u32 | 1,
             };
             pool.settings.series = match choices.byte() % 5 {
                 3 => Series::None,

@@ -1,6 +1,9 @@
 //! From the file's shape to its meaning: fills in defaults, checks ranges, and reports all problems
 //! at once.
 
+mod limits;
+mod series;
+
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -8,8 +11,8 @@ use std::time::Duration;
 
 use super::schema::{self, Scalar};
 use super::{
-    Account, Checked, Config, Limits, ListedIdentity, PollSettings, PoolConfig, PoolSettings,
-    Problem, STALE_AFTER_INTERVALS, Series, units,
+    Account, Checked, Config, Datasets, Limits, ListedIdentity, PollSettings, PoolConfig,
+    PoolSettings, Problem, STALE_AFTER_INTERVALS, units,
 };
 use super::{endpoint, regions};
 use crate::identity::{PoolId, canonicalize, has_guid};
@@ -21,8 +24,6 @@ const STALE_AFTER_RANGE: RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(365 * 86_400);
 const TIMEOUT_RANGE: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(300);
-/// Identities with series of their own, for `series: top` without `top`.
-const DEFAULT_TOP: usize = 100;
 
 pub(super) fn validate(file: &Path, schema: schema::File) -> Checked<Config> {
     let mut check = Check {
@@ -42,6 +43,7 @@ pub(super) fn validate(file: &Path, schema: schema::File) -> Checked<Config> {
 struct Defaults {
     interval: Duration,
     stale_after: Option<Duration>,
+    datasets: Datasets,
     limits: Limits,
 }
 
@@ -61,10 +63,13 @@ impl Check<'_> {
     }
 
     fn config(&mut self, schema: schema::File) -> Config {
-        let (poll, interval, stale_after) = self.poll(schema.poll.unwrap_or_default());
+        let mut poll = schema.poll.unwrap_or_default();
+        let datasets = self.datasets("poll.datasets", poll.datasets.take());
+        let (poll, interval, stale_after) = self.poll(poll);
         let defaults = Defaults {
             interval,
             stale_after,
+            datasets: datasets.unwrap_or(PoolSettings::default().datasets),
             limits: self.limits("limits", schema.limits, Limits::default()),
         };
         let pools = schema.pools.unwrap_or_default();
@@ -151,6 +156,9 @@ impl Check<'_> {
             name: self.non_empty(&format!("{key}.name"), pool.name),
             interval,
             stale_after,
+            datasets: self
+                .datasets(&format!("{key}.datasets"), pool.datasets)
+                .unwrap_or(defaults.datasets),
             limits: self.limits(&format!("{key}.limits"), pool.limits, defaults.limits),
             account: Account {
                 profile: self.profile(&format!("{key}.profile"), pool.profile),
@@ -159,6 +167,7 @@ impl Check<'_> {
             },
             endpoint_url: self.endpoint_url(&format!("{key}.endpoint_url"), pool.endpoint_url),
             series: self.series(&key, pool.series.as_deref(), pool.top),
+            identity_metrics: self.identity_metrics(&key, pool.identity_metrics),
         };
         let mut identities = Vec::new();
         for (index, identity) in pool.identities.unwrap_or_default().into_iter().enumerate() {
@@ -251,31 +260,6 @@ impl Check<'_> {
         None
     }
 
-    fn limits(&mut self, key: &str, limits: Option<schema::Limits>, defaults: Limits) -> Limits {
-        let schema::Limits { storage, datasets } = limits.unwrap_or_default();
-        let storage_key = format!("{key}.storage");
-        let storage_bytes = storage.and_then(|Scalar(text)| match units::size(&text) {
-            Ok(bytes) if (1..=1 << 53).contains(&bytes) => Some(bytes),
-            Ok(_) => {
-                self.problem(
-                    &storage_key,
-                    format!("{} is out of range, expected 1 byte to 8PiB", Quoted(&text)),
-                );
-                None
-            }
-            Err(error) => {
-                self.problem(&storage_key, error.to_string());
-                None
-            }
-        });
-        Limits {
-            storage_bytes: storage_bytes.unwrap_or(defaults.storage_bytes),
-            datasets: self
-                .number(&format!("{key}.datasets"), datasets, 1..=1_000_000)
-                .unwrap_or(defaults.datasets),
-        }
-    }
-
     fn profile(&mut self, key: &str, text: Option<String>) -> Option<String> {
         if let Some(text) = &text
             && let Some(found) = text.chars().find(|c| c.is_control())
@@ -337,31 +321,5 @@ impl Check<'_> {
             self.problem(key, error.to_string());
         }
         url
-    }
-
-    fn series(&mut self, pool: &str, series: Option<&str>, top: Option<Scalar>) -> Series {
-        let has_top = top.is_some();
-        let top = self
-            .number(&format!("{pool}.top"), top, 1..=1_000_000)
-            .unwrap_or(DEFAULT_TOP);
-        let series = match series {
-            None | Some("each") => Series::Each,
-            Some("top") => Series::Top(top),
-            Some("none") => Series::None,
-            Some(other) => {
-                self.problem(
-                    &format!("{pool}.series"),
-                    format!("{} is not one of each, top, none", Quoted(other)),
-                );
-                return Series::Top(top);
-            }
-        };
-        if has_top && !matches!(series, Series::Top(_)) {
-            self.problem(
-                &format!("{pool}.top"),
-                "has no meaning without `series: top`",
-            );
-        }
-        series
     }
 }

@@ -1,0 +1,220 @@
+//! How near an identity is to what stops its writes: a dataset full of bytes, a dataset full of
+//! records, no more datasets.
+//!
+//! [`Bounds`] is what counts prove, [`Listing`] is what is kept of an answer of `ListDatasets`,
+//! [`Standing`] compares both with the limits, and [`list_need`] tells for whom another list is
+//! worth its call. All of it is pure.
+
+mod bounds;
+mod listing;
+mod need;
+
+pub use bounds::{Bounds, Certainty};
+pub use listing::Listing;
+pub use need::{ListNeed, list_need, weekly_hour};
+
+use crate::api::Usage;
+use crate::config::Limits;
+
+/// From this percentage of a limit on, an identity is near it.
+pub const NEAR_PERCENT: u64 = 80;
+/// From this percentage of a limit on, an identity is full: the next write may be refused.
+pub const FULL_PERCENT: u64 = 99;
+
+/// A limit beyond which AWS refuses writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Bytes in one dataset.
+    DatasetStorage,
+    /// Records in one dataset.
+    DatasetRecords,
+    /// Datasets of one identity.
+    Datasets,
+}
+
+impl Limit {
+    /// Every limit, in the order of the metric labels.
+    pub const ALL: [Self; 3] = [Self::DatasetStorage, Self::DatasetRecords, Self::Datasets];
+
+    /// The limit's name in metric labels and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DatasetStorage => "dataset_storage",
+            Self::DatasetRecords => "dataset_records",
+            Self::Datasets => "datasets",
+        }
+    }
+
+    /// The limit's value.
+    #[must_use]
+    pub fn of(self, limits: Limits) -> u64 {
+        match self {
+            Self::DatasetStorage => limits.dataset_storage_bytes,
+            Self::DatasetRecords => limits.dataset_records.into(),
+            Self::Datasets => limits.datasets.into(),
+        }
+    }
+}
+
+/// What is known of one identity, compared with its limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    limits: Limits,
+    storage: Option<Bounds>,
+    records: Option<Bounds>,
+    datasets: Option<Bounds>,
+}
+
+impl Standing {
+    /// Of an identity with this usage, of which this list is kept.
+    #[must_use]
+    pub fn of(usage: &Usage, listing: Listing, limits: Limits) -> Self {
+        let proven = || {
+            let limit = limits.dataset_storage_bytes;
+            Bounds::of_fullest_dataset(usage.datasets?, usage.storage_bytes?, limit)
+        };
+        Self {
+            limits,
+            storage: listing.exact_storage().map_or_else(proven, |bytes| {
+                let exact = Bounds::exactly(bytes);
+                Some(exact)
+            }),
+            records: listing.records_bounds(usage.storage_bytes),
+            datasets: usage.datasets.map(|count| Bounds::exactly(count.into())),
+        }
+    }
+
+    /// What of this limit is used; `None` if nothing is known.
+    #[must_use]
+    pub fn bounds(&self, limit: Limit) -> Option<Bounds> {
+        match limit {
+            Limit::DatasetStorage => self.storage,
+            Limit::DatasetRecords => self.records,
+            Limit::Datasets => self.datasets,
+        }
+    }
+
+    /// Whether this percentage of a limit is used, or more.
+    #[must_use]
+    pub fn reaches(&self, limit: Limit, percent: u64) -> Certainty {
+        self.bounds(limit).map_or(Certainty::Impossible, |bounds| {
+            bounds.reaches(percent, limit.of(self.limits))
+        })
+    }
+
+    /// The fraction of a limit that is used for certain; above 1 beyond the limit. `None` if nothing
+    /// is known.
+    #[must_use]
+    pub fn used(&self, limit: Limit) -> Option<f64> {
+        let bounds = self.bounds(limit)?;
+        Some(bounds.at_least as f64 / limit.of(self.limits) as f64)
+    }
+
+    /// The limit of which the greatest fraction is used for certain, and that fraction.
+    #[must_use]
+    pub fn nearest(&self) -> Option<(Limit, f64)> {
+        let used = Limit::ALL.map(|limit| Some((limit, self.used(limit)?)));
+        used.into_iter()
+            .flatten()
+            .reduce(|nearest, other| if other.1 > nearest.1 { other } else { nearest })
+    }
+
+    /// Whether AWS refuses writes for certain, or may refuse the next one, unless it has raised the
+    /// limit.
+    #[must_use]
+    pub fn is_full(&self, limit: Limit) -> bool {
+        self.reaches(limit, FULL_PERCENT) == Certainty::Certain && !self.is_above(limit)
+    }
+
+    /// Whether more than the limit is used, so that AWS must have raised it.
+    #[must_use]
+    pub fn is_above(&self, limit: Limit) -> bool {
+        let used = self.bounds(limit).map_or(0, |bounds| bounds.at_least);
+        used > limit.of(self.limits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Dataset;
+
+    const LIMITS: Limits = Limits {
+        datasets: 20,
+        dataset_storage_bytes: 1_000,
+        dataset_records: 100,
+    };
+
+    fn usage(datasets: u32, storage_bytes: u64) -> Usage {
+        Usage {
+            datasets: Some(datasets),
+            storage_bytes: Some(storage_bytes),
+            last_modified: None,
+        }
+    }
+
+    fn dataset(bytes: u64, records: u64) -> Dataset {
+        Dataset {
+            storage_bytes: Some(bytes),
+            records: Some(records),
+            ..Dataset::default()
+        }
+    }
+
+    #[test]
+    fn one_full_dataset_is_full() {
+        let standing = Standing::of(&usage(1, 1_000), Listing::default(), LIMITS);
+        assert!(standing.is_full(Limit::DatasetStorage));
+        assert!(!standing.is_above(Limit::DatasetStorage));
+        assert_eq!(standing.nearest(), Some((Limit::DatasetStorage, 1.0)));
+        assert!(!standing.is_full(Limit::DatasetRecords), "nothing is known");
+    }
+
+    #[test]
+    fn a_list_clears_and_convicts() {
+        let usage = usage(4, 1_200);
+        let unlisted = Standing::of(&usage, Listing::default(), LIMITS);
+        let near = |standing: Standing| standing.reaches(Limit::DatasetStorage, NEAR_PERCENT);
+        assert_eq!(near(unlisted), Certainty::Possible);
+        let even = [300; 4].map(|bytes| dataset(bytes, 10));
+        let cleared = Standing::of(&usage, Listing::of(&even, 0.0), LIMITS);
+        assert_eq!(near(cleared), Certainty::Impossible);
+        let uneven = [999, 67, 67, 67].map(|bytes| dataset(bytes, 10));
+        let convicted = Standing::of(&usage, Listing::of(&uneven, 0.0), LIMITS);
+        assert_eq!(near(convicted), Certainty::Certain);
+        assert!(convicted.is_full(Limit::DatasetStorage));
+    }
+
+    #[test]
+    fn records_are_known_by_a_list_only() {
+        let usage = usage(1, 20 * 99);
+        let listed = Listing::of(&[dataset(20 * 99, 99)], 0.0);
+        let standing = Standing::of(&usage, listed, LIMITS);
+        assert!(standing.is_full(Limit::DatasetRecords));
+        assert_eq!(standing.used(Limit::DatasetRecords), Some(0.99));
+        assert_eq!(
+            Standing::of(&usage, Listing::default(), LIMITS).used(Limit::DatasetRecords),
+            None
+        );
+    }
+
+    #[test]
+    fn usage_beyond_a_limit_is_not_full_but_above() {
+        let standing = Standing::of(&usage(21, 30_000), Listing::default(), LIMITS);
+        for limit in [Limit::Datasets, Limit::DatasetStorage] {
+            assert!(standing.is_above(limit) && !standing.is_full(limit));
+            assert_eq!(standing.reaches(limit, 100), Certainty::Certain);
+        }
+        assert_eq!(standing.nearest(), Some((Limit::DatasetStorage, 1.429)));
+    }
+
+    #[test]
+    fn nothing_known_is_near_nothing() {
+        let standing = Standing::of(&Usage::default(), Listing::default(), LIMITS);
+        assert_eq!(standing.nearest(), None);
+        for limit in Limit::ALL {
+            assert_eq!(standing.reaches(limit, 1), Certainty::Impossible);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What is known of one pool and its identities.
+
+use super::chunked::{Listings, Records};
+use super::pool_health::PoolHealth;
+use super::record::{AsOf, Record};
+use crate::api::{Answer, Failure, PoolUsage, Usage};
+use crate::job::IdentityIndex;
+use crate::limits::Listing;
+use crate::observation::Observation;
+use crate::targets;
+
+/// AWS's usage of an identity lags behind its datasets, whose dates a list returns. By up to this
+/// many seconds, a date does not go back, since another operation returned it.
+const MAX_LAG: f64 = 600.0;
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) records: Records,
+    pub(super) listings: Listings,
+    pub(super) health: PoolHealth,
+    pub(super) usage: Option<AsOf<PoolUsage>>,
+}
+
+impl Pool {
+    pub(super) fn new(pool: &targets::Pool) -> Self {
+        Self {
+            records: Records::new(pool.identities.len()),
+            listings: Listings::new(pool.identities.len()),
+            health: PoolHealth::default(),
+            usage: None,
+        }
+    }
+
+    /// Sets what is known of an identity of which nothing is.
+    pub(super) fn put(&mut self, identity: IdentityIndex, record: Record, listing: Listing) {
+        *self.records.get_mut(identity) = record;
+        if listing != Listing::default() {
+            *self.listings.get_mut(identity) = listing;
+        }
+        self.health.count(record.failure(), |count| count + 1);
+    }
+
+    /// Applies the result of a poll of an identity. Returns false, and changes nothing, if the poll
+    /// was requested before the last success.
+    pub(super) fn apply(&mut self, identity: IdentityIndex, observation: &Observation) -> bool {
+        let requested_at = observation.requested_at;
+        let (record, listing) = (self.records.get_mut(identity), self.listings[identity]);
+        let before = record.last_usage().copied();
+        let (result, listing) = match &observation.result {
+            // It cannot say that the identity does not exist, so a description comes next.
+            Ok(Answer::Datasets(datasets)) if datasets.is_empty() => {
+                (None, listing.after_empty_list())
+            }
+            Ok(Answer::Datasets(datasets)) => {
+                let listing = Listing::of(datasets, requested_at.unix);
+                (Some(Ok(Usage::of_datasets(datasets))), listing)
+            }
+            Ok(Answer::Identity(usage)) => {
+                let before = before.unwrap_or_default();
+                (Some(Ok(*usage)), listing.after_description(&before, usage))
+            }
+            Ok(Answer::Pool(_)) => return false,
+            Err(Failure::NotFound) => (Some(Err(Failure::NotFound)), Listing::default()),
+            Err(failure) => (Some(Err(*failure)), listing),
+        };
+        let applied = match result {
+            Some(Ok(mut usage)) => {
+                if let (true, Some(before)) = (listing.exists(), before) {
+                    usage.last_modified = not_behind(usage.last_modified, before.last_modified);
+                }
+                record.apply(Ok(usage), requested_at)
+            }
+            Some(Err(failure)) => record.apply(Err(failure), requested_at),
+            None => record.clear_failures(requested_at),
+        };
+        if applied && listing != self.listings[identity] {
+            *self.listings.get_mut(identity) = listing;
+        }
+        applied
+    }
+}
+
+/// A date of last modification that does not go back by less than [`MAX_LAG`].
+fn not_behind(date: Option<f64>, before: Option<f64>) -> Option<f64> {
+    match (date, before) {
+        (Some(date), Some(before)) if date < before && before - date < MAX_LAG => Some(before),
+        _ => date,
+    }
+}
