@@ -25,8 +25,10 @@ use aws_sdk_cognitosync::config::retry::RetryConfig;
 use aws_sdk_cognitosync::config::{BehaviorVersion, Credentials as Keys, Region};
 use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::aws::{Connector, Credentials, Network};
-use cognitosync_exporter::clock::{Clock, Mono};
+use cognitosync_exporter::clock::{Clock, Mono, Timestamp};
 use cognitosync_exporter::config::Config;
+use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
+use cognitosync_exporter::limits::ListNeed;
 use cognitosync_exporter::loading;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
@@ -246,6 +248,10 @@ impl PollObserver for Count {
         }
     }
 
+    fn list_need(&self, _: PoolIndex, _: IdentityIndex, _: Timestamp) -> ListNeed {
+        ListNeed::None
+    }
+
     fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}
 }
 
@@ -303,6 +309,14 @@ fn memory(identities: u64) {
     let schedule = Schedule::new(&targets, &Operation::POLLED, 1_000.0, Mono::START);
     let waiting = resident_bytes();
     let store = Store::new(Arc::clone(&targets));
+    for identity in 0..identities as usize {
+        let at = Timestamp {
+            mono: Mono::START,
+            unix: 0.0,
+        };
+        let usage = Ok(Usage::default());
+        store.record(&Observation::of_identity(PoolIndex(0), identity, at, usage));
+    }
     let stored = resident_bytes();
     let each = |from: f64, to: f64| (to - from) / identities as f64;
     let (poll, record) = (each(before, waiting), each(waiting, stored));

@@ -21,8 +21,10 @@ use tracing::{info, warn};
 use crate::api::{Failure, Operation};
 use crate::aws::{Connector, Credentials, Network};
 use crate::cli;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::health::{Heartbeat, Watchdog};
+use crate::job::{IdentityIndex, PoolIndex};
+use crate::limits::ListNeed;
 use crate::loading::{Loaded, Loader};
 use crate::memory;
 use crate::observation::Observation;
@@ -105,6 +107,10 @@ impl PollObserver for Observers {
     fn polled(&self, observation: &Observation) {
         self.store.record(observation);
         self.telemetry.polled(observation);
+    }
+
+    fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed {
+        self.store.list_need(pool, identity, now)
     }
 
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {

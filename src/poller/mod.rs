@@ -18,7 +18,8 @@ use crate::api::{Api, CallError, Failure, FailureClass, Operation, Reply, Reques
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
-use crate::job::Job;
+use crate::job::{IdentityIndex, Job, PoolIndex};
+use crate::limits::ListNeed;
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
@@ -47,6 +48,9 @@ pub trait PollObserver: Send + Sync + 'static {
 
     /// One poll has ended.
     fn polled(&self, observation: &Observation);
+
+    /// What a list of an identity's datasets would tell, of the targets that are polled.
+    fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed;
 
     /// From now on these targets are polled. Later observations hold positions in them.
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff);
@@ -123,14 +127,17 @@ impl Poller {
     /// that panics is a failed one.
     pub async fn run(mut self, observer: Arc<impl PollObserver>, stop: CancellationToken) {
         loop {
-            let now = self.clock.now().mono;
+            let timestamp = self.clock.now();
+            let now = timestamp.mono;
+            let list_needs = |pool, identity| observer.list_need(pool, identity, timestamp);
             let mut wake = now + MAX_SLEEP;
             let may_explain = now >= self.explain_from;
             if !may_explain {
                 wake = wake.min(self.explain_from);
             }
             while self.calls.len() < self.settings.max_in_flight {
-                match self.schedule.next(now, self.settings.max_in_flight) {
+                let max_in_flight = self.settings.max_in_flight;
+                match self.schedule.next(now, max_in_flight, &list_needs) {
                     Step::Call(call) => self.spawn_call(call),
                     Step::Wait(until) => {
                         wake = wake.min(until);
@@ -229,6 +236,10 @@ impl Poller {
                 (AfterCall::NextPage(paging), None)
             }
             Ok(Reply::Done(answer)) => (AfterCall::Finish, Some(Ok(answer))),
+            Err(failure) if ticket.is_substitute() && failure.class() != FailureClass::Budget => {
+                let wait = self.retry.wait(1, failure, self.jitter(ticket));
+                (AfterCall::Describe(wait.unwrap_or_default()), None)
+            }
             Err(failure) => {
                 // AWS accepted the target for the page before: its token has expired.
                 let expired = pages > 0 && failure.class() == FailureClass::Permanent;
@@ -243,10 +254,24 @@ impl Poller {
                 }
             }
         };
-        let Some(EndedCall { ticket, event }) = self.schedule.end_call(id, failure, after, now)
+        let ended = self.schedule.end_call(id, failure, after, now);
+        let Some(EndedCall {
+            ticket,
+            event,
+            lists_denied,
+        }) = ended
         else {
             return;
         };
+        if lists_denied {
+            let pool = &self.targets.pool(ticket.job.target).id;
+            warn!(
+                %pool,
+                action = "cognito-sync:ListDatasets",
+                "the policy denies a list of datasets, so it is not known which is full: add the \
+                 action to it (iam-policy prints the whole policy); the next attempt is in a day"
+            );
+        }
         if let Some(event) = event {
             let budget = &self.targets.budgets[ticket.budget()].label;
             let reason = failure.map(Failure::as_str);

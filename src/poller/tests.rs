@@ -76,6 +76,10 @@ impl PollObserver for Recorded {
         self.polls.lock().unwrap().push(observation.clone());
     }
 
+    fn list_need(&self, _: PoolIndex, _: IdentityIndex, _: Timestamp) -> ListNeed {
+        ListNeed::None
+    }
+
     fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}
 }
 

@@ -153,6 +153,7 @@ mod tests {
     use super::*;
     use crate::api::{Failure, Operation};
     use crate::job::PoolIndex;
+    use crate::schedule::tests::no_lists;
     use crate::schedule::{AfterCall, Call, Step};
     use crate::targets::Targets;
 
@@ -179,7 +180,9 @@ mod tests {
 
     fn calls(schedule: &mut Schedule, now: Mono, max: usize) -> Vec<Call> {
         let mut calls = Vec::new();
-        while let (true, Step::Call(call)) = (calls.len() < max, schedule.next(now, 1_000)) {
+        while let (true, Step::Call(call)) =
+            (calls.len() < max, schedule.next(now, 1_000, &no_lists))
+        {
             calls.push(call);
         }
         calls

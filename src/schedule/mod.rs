@@ -4,22 +4,26 @@
 //! spread polls evenly. A job is either in its budget's queue, ordered by due time, or in flight
 //! under a [`Ticket`]. Due jobs are called in the order of their due times. Budgets take turns, so
 //! that none starves another. Jobs that fail permanently are polled less often. A budget whose
-//! credentials do not work sends only probes.
+//! credentials do not work sends only probes. A poll that begins may call `ListDatasets` in place of
+//! `DescribeIdentityUsage`.
 //!
 //! All decisions are pure: they take `now` and return the next step. [`crate::poller`] executes it.
 
+mod change;
 mod explain;
 mod jobs;
+mod lists;
 mod pacer;
 mod probe;
 mod queue;
 mod retry;
 mod ticket;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use change::TargetChange;
 pub use explain::{NextPoll, NextPollReason};
 pub use pacer::Pacer;
 pub use queue::BudgetEvent;
@@ -28,9 +32,11 @@ pub use ticket::{AfterCall, Call, EndedCall, Paging, Ticket, TicketId};
 
 use crate::api::{Failure, FailureClass, Operation};
 use crate::clock::Mono;
-use crate::job::Job;
-use crate::targets::{Budget, TargetDiff, Targets};
+use crate::job::{IdentityIndex, Job, PoolIndex, Target};
+use crate::limits::ListNeed;
+use crate::targets::Targets;
 use jobs::{JobIndex, JobTable};
+use lists::ListDenials;
 use queue::{BudgetQueue, CallEnd, TakenJob};
 
 /// The most cadences between two polls of a job that fails permanently.
@@ -47,14 +53,6 @@ pub enum Step {
     Wait(Mono),
 }
 
-/// A change from one set of targets to another.
-#[derive(Clone, Copy, Debug)]
-pub struct TargetChange<'a> {
-    pub old: &'a Targets,
-    pub new: &'a Targets,
-    pub diff: &'a TargetDiff,
-}
-
 /// The order in which all jobs are polled.
 #[derive(Debug)]
 pub struct Schedule {
@@ -67,6 +65,7 @@ pub struct Schedule {
     unfinished: HashMap<JobIndex, UnfinishedPoll>,
     /// Jobs that fail permanently, with the number of cadences between their polls.
     slowed: HashMap<JobIndex, u32>,
+    list_denials: ListDenials,
     in_flight: HashMap<TicketId, Ticket>,
     last_ticket: u64,
 }
@@ -77,7 +76,12 @@ struct UnfinishedPoll {
     calls: u32,
     began: Mono,
     paging: Option<Paging>,
+    /// What a list tells that the poll calls in place of a description.
+    list: ListNeed,
 }
+
+/// Returns what a list of an identity's datasets would tell.
+pub type ListNeeds<'a> = &'a dyn Fn(PoolIndex, IdentityIndex) -> ListNeed;
 
 impl Schedule {
     /// A schedule of these operations for all targets, with a ceiling of `rate_limit` calls per
@@ -99,92 +103,16 @@ impl Schedule {
             first_budget: 0,
             unfinished: HashMap::new(),
             slowed: HashMap::new(),
+            list_denials: ListDenials::default(),
             in_flight: HashMap::new(),
             last_ticket: 0,
         }
     }
 
-    /// Replaces the targets. Jobs that stay keep their phase, due time, attempts, slowdown and
-    /// calls in flight. Tickets of removed targets are dropped. Budgets that stay keep their rate
-    /// and the state of their credentials.
-    pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
-        let jobs = self.jobs.with_targets(change.new);
-        let moved = |index: JobIndex| {
-            let Job { operation, target } = self.jobs.job(index);
-            jobs.index(Job {
-                operation,
-                target: change.diff.target(target)?,
-            })
-        };
-        let mut dues = vec![None; jobs.len()];
-        for (due, index) in self.queues.iter().flat_map(BudgetQueue::waiting) {
-            if let Some(moved) = moved(index)
-                && self.jobs.cadence(index) == jobs.cadence(moved)
-            {
-                dues[moved as usize] = Some(due);
-            }
-        }
-        let unfinished = std::mem::take(&mut self.unfinished).into_iter();
-        let unfinished = unfinished
-            .filter_map(|(index, poll)| {
-                // A token may mean nothing to another account or endpoint.
-                Some((
-                    moved(index)?,
-                    UnfinishedPoll {
-                        paging: None,
-                        ..poll
-                    },
-                ))
-            })
-            .collect();
-        let slowed = std::mem::take(&mut self.slowed).into_iter();
-        let slowed = slowed
-            .filter_map(|(index, slow)| Some((moved(index)?, slow)))
-            .collect();
-        let old_budgets = &change.old.budgets;
-        let mut lost_probes = HashSet::new();
-        let moved_ticket = |(id, mut ticket): (TicketId, Ticket)| {
-            let old_budget = &old_budgets[ticket.budget];
-            ticket.targets_changed = true;
-            let index = moved(ticket.index);
-            if let Some(index) = index {
-                ticket.job = jobs.job(index);
-                (ticket.index, ticket.budget) = (index, jobs.budget(index));
-            }
-            let elsewhere = |_| change.new.budgets[ticket.budget] != *old_budget;
-            if ticket.is_probe && index.is_none_or(elsewhere) {
-                lost_probes.insert(old_budget);
-                ticket.is_probe = false;
-            }
-            index.map(|_| (id, ticket))
-        };
-        let in_flight = std::mem::take(&mut self.in_flight).into_iter();
-        let in_flight: HashMap<_, _> = in_flight.filter_map(moved_ticket).collect();
-
-        let called: HashSet<_> = in_flight.values().map(|ticket| ticket.index).collect();
-        let due = |index: JobIndex| {
-            let due = || dues[index as usize].unwrap_or_else(|| jobs.next_turn(index, now));
-            (!called.contains(&index)).then(due)
-        };
-        let waiting = waiting_by_budget(&jobs, change.new, due);
-        let old_queues = old_budgets.iter().zip(std::mem::take(&mut self.queues));
-        let mut old_queues: HashMap<_, _> = old_queues.collect();
-        let queue = |(budget, waiting): (&Budget, _)| match old_queues.remove(budget) {
-            Some(queue) => queue.with_jobs(waiting, rate_limit, lost_probes.contains(budget), now),
-            None => BudgetQueue::new(waiting, rate_limit),
-        };
-        self.queues = change.new.budgets.iter().zip(waiting).map(queue).collect();
-        for ticket in in_flight.values() {
-            self.queues[ticket.budget].add_in_flight();
-        }
-        (self.jobs, self.first_budget) = (jobs, 0);
-        (self.unfinished, self.slowed, self.in_flight) = (unfinished, slowed, in_flight);
-    }
-
     /// The next step: one call, or a wait. Of the `max_in_flight` calls that may be in flight at
     /// once, each budget leaves one to every other budget. A budget whose calls all hang therefore
-    /// does not block the others.
-    pub fn next(&mut self, now: Mono, max_in_flight: usize) -> Step {
+    /// does not block the others. `list_needs` is asked when a poll of an identity begins.
+    pub fn next(&mut self, now: Mono, max_in_flight: usize, list_needs: ListNeeds<'_>) -> Step {
         let max_of_budget = (max_in_flight + 1).saturating_sub(self.queues.len()).max(1);
         let mut earliest = Mono::MAX;
         for offset in 0..self.queues.len() {
@@ -192,7 +120,7 @@ impl Schedule {
             match self.queues[budget].take_next(max_of_budget, now) {
                 Ok(taken) => {
                     self.first_budget = budget + 1;
-                    return Step::Call(self.begin_call(taken, budget, now));
+                    return Step::Call(self.begin_call(taken, budget, list_needs, now));
                 }
                 Err(ready_at) => earliest = earliest.min(ready_at),
             }
@@ -200,14 +128,29 @@ impl Schedule {
         Step::Wait(earliest)
     }
 
-    fn begin_call(&mut self, taken: TakenJob, budget: usize, now: Mono) -> Call {
+    fn begin_call(
+        &mut self,
+        taken: TakenJob,
+        budget: usize,
+        list_needs: ListNeeds<'_>,
+        now: Mono,
+    ) -> Call {
         let TakenJob {
             index,
             due_at,
             is_probe,
         } = taken;
         let unfinished = self.unfinished.remove(&index);
-        let job = self.jobs.job(index);
+        let mut job = self.jobs.job(index);
+        let list = match &unfinished {
+            Some(poll) => poll.list,
+            None if is_probe => ListNeed::None,
+            None => self.list_in_place_of(job, budget, list_needs, now),
+        };
+        if list != ListNeed::None {
+            job.operation = Operation::ListDatasets;
+        }
+        self.queues[budget].lists.on_sent(list);
         let (attempts, calls) = unfinished
             .as_ref()
             .map_or((0, 0), |poll| (poll.attempts, poll.calls));
@@ -217,6 +160,7 @@ impl Schedule {
             calls: calls + 1,
             poll_began: unfinished.as_ref().map_or(now, |poll| poll.began),
             paging: unfinished.and_then(|poll| poll.paging),
+            list,
             sent_at: now,
             due_at,
             is_probe,
@@ -238,6 +182,33 @@ impl Schedule {
         }
     }
 
+    /// What a list tells that a poll calls in place of its own operation.
+    fn list_in_place_of(
+        &self,
+        job: Job,
+        budget: usize,
+        list_needs: ListNeeds<'_>,
+        now: Mono,
+    ) -> ListNeed {
+        let Job {
+            operation: Operation::DescribeIdentityUsage,
+            target: Target::Identity { pool, identity },
+        } = job
+        else {
+            return ListNeed::None;
+        };
+        let lists = &self.queues[budget].lists;
+        if !lists.allows(ListNeed::Urgent, now) || !self.list_denials.allow(pool, now) {
+            return ListNeed::None;
+        }
+        let need = list_needs(pool, identity);
+        if lists.allows(need, now) {
+            need
+        } else {
+            ListNeed::None
+        }
+    }
+
     /// The ticket of a call in flight; `None` when its job is no longer polled.
     #[must_use]
     pub fn ticket(&self, ticket: TicketId) -> Option<&Ticket> {
@@ -256,51 +227,37 @@ impl Schedule {
         now: Mono,
     ) -> Option<EndedCall> {
         let ticket = self.in_flight.remove(&ticket)?;
-        let Ticket {
-            index,
-            attempt,
-            calls,
-            poll_began: began,
-            ..
-        } = ticket;
+        let lists_denied = self.note_list(&ticket, failure, now);
+        let index = ticket.index;
+        let mut continues = |attempts, paging, list| {
+            let poll = UnfinishedPoll {
+                attempts,
+                calls: ticket.calls,
+                began: ticket.poll_began,
+                paging,
+                list,
+            };
+            self.unfinished.insert(index, poll);
+        };
         let due_at = match after {
             AfterCall::Retry(wait) => {
-                let paging = ticket.paging.clone();
-                self.unfinished.insert(
-                    index,
-                    UnfinishedPoll {
-                        attempts: attempt,
-                        calls,
-                        began,
-                        paging,
-                    },
-                );
+                continues(ticket.attempt, ticket.paging.clone(), ticket.list);
                 now + wait
             }
             AfterCall::Restart(wait) => {
-                let paging = None;
-                self.unfinished.insert(
-                    index,
-                    UnfinishedPoll {
-                        attempts: attempt,
-                        calls,
-                        began,
-                        paging,
-                    },
-                );
+                continues(ticket.attempt, None, ticket.list);
                 now + wait
             }
+            AfterCall::Describe(wait) => {
+                continues(0, None, ListNeed::None);
+                now + wait
+            }
+            AfterCall::NextPage(_) if ticket.targets_changed => {
+                continues(0, None, ListNeed::None);
+                ticket.due_at.min(now)
+            }
             AfterCall::NextPage(paging) => {
-                let paging = Some(paging).filter(|_| !ticket.targets_changed);
-                self.unfinished.insert(
-                    index,
-                    UnfinishedPoll {
-                        attempts: 0,
-                        calls,
-                        began,
-                        paging,
-                    },
-                );
+                continues(0, Some(paging), ticket.list);
                 // The old due time puts the page first, since its token expires soon. A probe is
                 // sent before it is due, its next page is not delayed until then.
                 ticket.due_at.min(now)
@@ -321,7 +278,28 @@ impl Schedule {
             },
             now,
         );
-        Some(EndedCall { ticket, event })
+        Some(EndedCall {
+            ticket,
+            event,
+            lists_denied,
+        })
+    }
+
+    /// Notes the end of a list that took the place of a description. Returns whether AWS denied it
+    /// and had not denied the pool's list before.
+    fn note_list(&mut self, ticket: &Ticket, failure: Option<Failure>, now: Mono) -> bool {
+        if ticket.list == ListNeed::None {
+            return false;
+        }
+        let pool = ticket.job.target.pool();
+        match failure {
+            None => self.list_denials.on_answered(pool),
+            Some(Failure::AccessDenied) => return self.list_denials.on_denied(pool, now),
+            // It concerns the identity or the whole budget.
+            Some(Failure::NotFound | Failure::Credentials | Failure::Configuration) => {}
+            Some(_) => self.queues[ticket.budget].lists.pause(now),
+        }
+        false
     }
 
     /// Updates the slowdown of a job. Returns the delay beyond its next turn: 1, 3, then 7 cadences

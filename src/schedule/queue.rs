@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::jobs::JobIndex;
+use super::lists::ListShare;
 use super::pacer::Pacer;
 use super::probe::Probe;
 use crate::api::{Failure, FailureClass};
@@ -42,6 +43,7 @@ pub(super) struct BudgetQueue {
     waiting: BinaryHeap<Reverse<(Mono, JobIndex)>>,
     pacer: Pacer,
     in_flight: usize,
+    pub(super) lists: ListShare,
     /// Present while the credentials do not work.
     probe: Option<Probe>,
 }
@@ -54,6 +56,7 @@ impl BudgetQueue {
             waiting,
             pacer: Pacer::new(rate_limit),
             in_flight: 0,
+            lists: ListShare::new(),
             probe: None,
         }
     }

@@ -1,10 +1,11 @@
 //! The schedule over virtual time.
 
 mod changes;
+mod lists;
 mod pages;
 
 use super::*;
-use crate::job::{PoolIndex, Target};
+use std::collections::HashSet;
 
 /// More calls at once than any test makes.
 const UNLIMITED: usize = 100_000;
@@ -28,6 +29,11 @@ fn targets_of(pools: impl Iterator<Item = std::ops::Range<usize>>) -> Targets {
 
 fn schedule(targets: &Targets, rate_limit: f64) -> Schedule {
     Schedule::new(targets, &Operation::POLLED, rate_limit, Mono::START)
+}
+
+/// For schedules that never list.
+pub(super) fn no_lists(_: PoolIndex, _: IdentityIndex) -> ListNeed {
+    ListNeed::None
 }
 
 /// Ends a call and its poll.
@@ -57,7 +63,7 @@ fn run(schedule: &mut Schedule, from: Mono, until: Mono, took: Duration) -> Vec<
             finish(schedule, &in_flight.swap_remove(ended).1, None, now);
         }
         let wake = loop {
-            match schedule.next(now, UNLIMITED) {
+            match schedule.next(now, UNLIMITED, &no_lists) {
                 Step::Call(call) => {
                     calls.push((now, call.job.target));
                     in_flight.push((now + took, call));
@@ -185,7 +191,7 @@ fn a_retry_counts_its_attempts_and_passes_the_ceiling() {
     let mut schedule = schedule(&targets, 1.0);
     let mut now = Mono::START;
     let mut next = |schedule: &mut Schedule| loop {
-        match schedule.next(now, UNLIMITED) {
+        match schedule.next(now, UNLIMITED, &no_lists) {
             Step::Call(call) => return (now, call),
             Step::Wait(until) => now = until,
         }
@@ -218,7 +224,7 @@ fn call_until(
     let mut now = Mono::START;
     let mut calls = Vec::new();
     while now <= until {
-        match schedule.next(now, UNLIMITED) {
+        match schedule.next(now, UNLIMITED, &no_lists) {
             Step::Call(call) => {
                 calls.push((now, finish(schedule, &call, failure_at(now), now)));
             }
@@ -265,7 +271,7 @@ fn without_working_credentials_only_probes_are_sent() {
     let (mut first, mut second, mut changes) = (Vec::new(), 0, Vec::new());
     let mut now = Mono::START;
     while now < seconds(3_900.0) {
-        match schedule.next(now, UNLIMITED) {
+        match schedule.next(now, UNLIMITED, &no_lists) {
             Step::Wait(wake) => now = wake,
             Step::Call(call) => {
                 let of_first = call.job.target.pool() == PoolIndex(0);
@@ -311,7 +317,7 @@ fn calls_in_flight_when_credentials_fail_change_nothing() {
     let mut calls = Vec::new();
     let mut now = Mono::START;
     while calls.len() < 3 {
-        match schedule.next(now, UNLIMITED) {
+        match schedule.next(now, UNLIMITED, &no_lists) {
             Step::Call(call) => calls.push(call),
             Step::Wait(wake) => now = wake,
         }
@@ -322,14 +328,17 @@ fn calls_in_flight_when_credentials_fail_change_nothing() {
     assert_eq!(finish(&mut schedule, &calls[1], refused, now), None);
     let event = finish(&mut schedule, &calls[2], None, now);
     assert_eq!(event, None, "its signature was good when it was sent");
-    let Step::Wait(wake) = schedule.next(now, UNLIMITED) else {
+    let Step::Wait(wake) = schedule.next(now, UNLIMITED, &no_lists) else {
         panic!("a call without credentials")
     };
-    let Step::Call(probe) = schedule.next(wake, UNLIMITED) else {
+    let Step::Call(probe) = schedule.next(wake, UNLIMITED, &no_lists) else {
         panic!("no probe")
     };
     assert!(
-        matches!(schedule.next(wake, UNLIMITED), Step::Wait(Mono::MAX)),
+        matches!(
+            schedule.next(wake, UNLIMITED, &no_lists),
+            Step::Wait(Mono::MAX)
+        ),
         "one probe at a time"
     );
     assert_eq!(
@@ -344,7 +353,7 @@ fn a_budget_whose_calls_hang_leaves_slots_to_others() {
     let mut schedule = schedule(&targets, 1_000.0);
     let (mut now, mut hanging, mut answered) = (Mono::START, Vec::new(), HashSet::new());
     while now < seconds(10.0) {
-        match schedule.next(now, 8) {
+        match schedule.next(now, 8, &no_lists) {
             Step::Call(call) if call.job.target.pool() == PoolIndex(0) => hanging.push(call),
             Step::Call(call) => {
                 answered.insert(call.job.target);

@@ -8,6 +8,7 @@ use super::queue::BudgetEvent;
 use crate::api::Continuation;
 use crate::clock::{Mono, Timestamp};
 use crate::job::Job;
+use crate::limits::ListNeed;
 
 /// One API call to be made.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Ticket {
     pub poll_began: Mono,
     /// The page that this call continues.
     pub paging: Option<Paging>,
+    /// What the call tells if it is `ListDatasets` in place of the job's own operation.
+    pub(super) list: ListNeed,
     pub(super) sent_at: Mono,
     /// When the job was due.
     pub(super) due_at: Mono,
@@ -52,6 +55,12 @@ impl Ticket {
     #[must_use]
     pub fn budget(&self) -> usize {
         self.budget
+    }
+
+    /// Whether `ListDatasets` was called in place of the job's own operation.
+    #[must_use]
+    pub fn is_substitute(&self) -> bool {
+        self.list != ListNeed::None
     }
 }
 
@@ -74,6 +83,9 @@ pub enum AfterCall {
     Retry(Duration),
     /// The poll begins again with the first page, after this wait.
     Restart(Duration),
+    /// The poll goes on with the job's own operation, after this wait: `ListDatasets` failed in its
+    /// place.
+    Describe(Duration),
     /// The next page is due at once.
     NextPage(Paging),
 }
@@ -83,4 +95,6 @@ pub enum AfterCall {
 pub struct EndedCall {
     pub ticket: Ticket,
     pub event: Option<BudgetEvent>,
+    /// Whether AWS denies `ListDatasets` in the pool, and did not before.
+    pub lists_denied: bool,
 }

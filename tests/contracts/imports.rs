@@ -29,7 +29,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("check", &["api", "config", "printable", "targets"]),
     ("policy", &["api", "targets"]),
-    ("schedule", &["api", "clock", "identity", "job", "targets"]),
+    (
+        "schedule",
+        &["api", "clock", "identity", "job", "limits", "targets"],
+    ),
     ("progress", &["api", "clock", "health", "targets"]),
     (
         "poller",
@@ -39,6 +42,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "config",
             "identity",
             "job",
+            "limits",
             "observation",
             "progress",
             "schedule",
@@ -135,6 +139,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "discovery",
             "exposition",
             "health",
+            "job",
+            "limits",
             "loading",
             "memory",
             "observation",

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use cognitosync_exporter::api::{Answer, Dataset, Failure, Operation, Reply, Usage};
 use cognitosync_exporter::aws::{Connector, Credentials, Network};
-use cognitosync_exporter::clock::Clock;
+use cognitosync_exporter::clock::{Clock, Timestamp};
 use cognitosync_exporter::exposition::{Families, Format, Source};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
+use cognitosync_exporter::limits::ListNeed;
 use cognitosync_exporter::loading::{self, Loaded};
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
@@ -149,6 +150,10 @@ impl PollObserver for Observer {
         self.store.record(observation);
         self.telemetry.polled(observation);
         let _ = self.polls.send(observation.clone());
+    }
+
+    fn list_need(&self, _: PoolIndex, _: IdentityIndex, _: Timestamp) -> ListNeed {
+        ListNeed::None
     }
 
     fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}

@@ -13,9 +13,11 @@ use std::time::Duration;
 use cognitosync_exporter::api::{
     Answer, Api, Call, Failure, FailureClass, Operation, Reply, Request,
 };
-use cognitosync_exporter::clock::{Clock, Mono};
+use cognitosync_exporter::clock::{Clock, Mono, Timestamp};
 use cognitosync_exporter::config::Config;
 use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format};
+use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
+use cognitosync_exporter::limits::ListNeed;
 use cognitosync_exporter::loading;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
@@ -132,6 +134,10 @@ impl PollObserver for Observers {
     fn polled(&self, observation: &Observation) {
         self.store.record(observation);
         self.telemetry.polled(observation);
+    }
+
+    fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed {
+        self.store.list_need(pool, identity, now)
     }
 
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::clock::{Mono, Timestamp};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex, Target};
+use cognitosync_exporter::limits::ListNeed;
 use cognitosync_exporter::schedule::{AfterCall, Call, Retry, Schedule, Step};
 use cognitosync_exporter::store::{Record, State};
 use cognitosync_exporter::targets::Targets;
@@ -164,7 +165,10 @@ impl World {
         }
         let mut wake = until;
         while self.asked_about.len() < MAX_IN_FLIGHT {
-            match self.schedule.next(self.now, MAX_IN_FLIGHT) {
+            match self
+                .schedule
+                .next(self.now, MAX_IN_FLIGHT, &|_, _| ListNeed::None)
+            {
                 Step::Call(call) => self.call(call),
                 Step::Wait(next) => {
                     wake = wake.min(next);

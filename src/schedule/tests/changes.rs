@@ -1,8 +1,15 @@
 //! The schedule while its targets change.
 
 use super::*;
+use crate::targets::TargetDiff;
 
-fn change(schedule: &mut Schedule, old: &Targets, new: &Targets, rate_limit: f64, now: Mono) {
+pub(super) fn change(
+    schedule: &mut Schedule,
+    old: &Targets,
+    new: &Targets,
+    rate_limit: f64,
+    now: Mono,
+) {
     let diff = &TargetDiff::new(old, new);
     schedule.apply_targets(TargetChange { old, new, diff }, rate_limit, now);
 }
@@ -37,7 +44,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
                 schedule.end_call(ends.swap_remove(ended).1, None, AfterCall::Finish, now);
             }
             let wake = loop {
-                match schedule.next(now, UNLIMITED) {
+                match schedule.next(now, UNLIMITED, &no_lists) {
                     Step::Wait(wake) => break wake,
                     Step::Call(call) => {
                         polled
@@ -95,7 +102,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
 /// The next call, and when it is sent.
 fn take(schedule: &mut Schedule, mut now: Mono) -> (Mono, Call) {
     loop {
-        match schedule.next(now, UNLIMITED) {
+        match schedule.next(now, UNLIMITED, &no_lists) {
             Step::Call(call) => return (now, call),
             Step::Wait(wake) => now = wake,
         }

@@ -1,0 +1,178 @@
+//! Lists in place of descriptions.
+
+use super::*;
+use crate::api::Operation::{DescribeIdentityUsage, ListDatasets};
+
+/// Ten identities, interval 10 s, all of which need a list.
+struct Listing {
+    schedule: Schedule,
+    targets: Targets,
+    now: Mono,
+}
+
+impl Listing {
+    fn new() -> Self {
+        let targets = targets(&[10]);
+        Self {
+            schedule: schedule(&targets, 1_000.0),
+            targets,
+            now: seconds(0.0),
+        }
+    }
+
+    /// The next call about an identity. Calls about the pool are answered.
+    fn next(&mut self, need: ListNeed) -> Call {
+        loop {
+            match self.schedule.next(self.now, UNLIMITED, &|_, _| need) {
+                Step::Wait(until) => self.now = until,
+                Step::Call(call) if call.job.operation == Operation::DescribeIdentityPoolUsage => {
+                    finish(&mut self.schedule, &call, None, self.now);
+                }
+                Step::Call(call) => return call,
+            }
+        }
+    }
+
+    fn end(&mut self, call: &Call, failure: Option<Failure>, after: AfterCall) -> EndedCall {
+        let ended = self
+            .schedule
+            .end_call(call.ticket, failure, after, self.now);
+        ended.unwrap()
+    }
+
+    /// Ends a list that failed. The poll's next call is returned.
+    fn fall_back(&mut self, call: &Call, failure: Failure) -> Call {
+        assert_eq!(call.job.operation, ListDatasets);
+        self.end(call, Some(failure), AfterCall::Describe(Duration::ZERO));
+        let next = self.next(ListNeed::Urgent);
+        assert_eq!(next.job.operation, DescribeIdentityUsage);
+        assert_eq!(next.job.target, call.job.target, "at once");
+        let ticket = self.schedule.ticket(next.ticket).unwrap();
+        assert_eq!((ticket.attempt, ticket.calls), (1, 2));
+        next
+    }
+
+    /// The operations of all polls until a time, each of which succeeds.
+    fn operations(&mut self, until: Mono, need: ListNeed) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        while self.now < until {
+            let call = self.next(need);
+            operations.push(call.job.operation);
+            self.end(&call, None, AfterCall::Finish);
+        }
+        operations
+    }
+}
+
+fn lists(operations: &[Operation]) -> usize {
+    let lists = operations.iter().filter(|other| **other == ListDatasets);
+    lists.count()
+}
+
+#[test]
+fn a_list_takes_the_place_of_a_description_and_of_no_more_than_a_quarter() {
+    for need in [ListNeed::None, ListNeed::Routine, ListNeed::Urgent] {
+        let operations = Listing::new().operations(seconds(4_000.0), need);
+        assert!((3_990..=4_010).contains(&operations.len()), "{need:?}");
+        let lists = lists(&operations);
+        let expected = if need == ListNeed::None { 0 } else { 1_060 };
+        assert!(lists.abs_diff(expected) <= 10, "{need:?}: {lists} lists");
+        assert!(
+            4 * lists <= operations.len() * 11 / 10,
+            "of all 4,400 calls"
+        );
+    }
+}
+
+#[test]
+fn a_denied_list_becomes_a_description_at_once_and_no_other_is_sent_for_a_day() {
+    let mut listing = Listing::new();
+    let first = listing.next(ListNeed::Urgent);
+    let denied = listing.end(
+        &first,
+        Some(Failure::AccessDenied),
+        AfterCall::Describe(Duration::ZERO),
+    );
+    assert!(denied.lists_denied, "it is new");
+    let day = seconds(86_390.0);
+    assert_eq!(lists(&listing.operations(day, ListNeed::Urgent)), 0);
+    listing.operations(seconds(86_400.0), ListNeed::None);
+    let again = listing.next(ListNeed::Urgent);
+    assert_eq!(again.job.operation, ListDatasets, "daily");
+    let denied = listing.end(
+        &again,
+        Some(Failure::AccessDenied),
+        AfterCall::Describe(Duration::ZERO),
+    );
+    assert!(!denied.lists_denied, "it is known");
+}
+
+#[test]
+fn after_a_list_that_failed_the_budget_sends_none_for_a_minute() {
+    for failure in [Failure::Throttled, Failure::Timeout, Failure::Malformed] {
+        let mut listing = Listing::new();
+        let call = listing.next(ListNeed::Urgent);
+        let failed_at = listing.now;
+        let next = listing.fall_back(&call, failure);
+        listing.end(&next, None, AfterCall::Finish);
+        let minute = failed_at + Duration::from_secs(59);
+        let operations = listing.operations(minute, ListNeed::Urgent);
+        assert_eq!(lists(&operations), 0, "{failure:?}");
+        let later = failed_at + Duration::from_secs(70);
+        assert!(lists(&listing.operations(later, ListNeed::Urgent)) > 0);
+    }
+}
+
+#[test]
+fn what_concerns_one_identity_pauses_no_list() {
+    let mut listing = Listing::new();
+    let call = listing.next(ListNeed::Urgent);
+    let next = listing.fall_back(&call, Failure::NotFound);
+    listing.end(&next, Some(Failure::NotFound), AfterCall::Finish);
+    assert_eq!(listing.next(ListNeed::Urgent).job.operation, ListDatasets);
+}
+
+#[test]
+fn the_next_page_is_a_list_too_and_counts() {
+    let mut listing = Listing::new();
+    let mut call = listing.next(ListNeed::Urgent);
+    for _ in 0..30 {
+        let paging = pages::page("token", listing.now);
+        listing.end(&call, None, AfterCall::NextPage(paging));
+        let next = listing.next(ListNeed::None);
+        assert_eq!(next.job, call.job);
+        call = next;
+    }
+    listing.end(&call, None, AfterCall::Finish);
+    let until = listing.now + Duration::from_secs(60);
+    assert_eq!(lists(&listing.operations(until, ListNeed::Urgent)), 0);
+}
+
+#[test]
+fn a_reload_in_the_middle_of_a_list_goes_on_with_a_description() {
+    let mut listing = Listing::new();
+    let call = listing.next(ListNeed::Urgent);
+    let new = targets(&[10]);
+    changes::change(
+        &mut listing.schedule,
+        &listing.targets,
+        &new,
+        1_000.0,
+        listing.now,
+    );
+    let paging = pages::page("token", listing.now);
+    listing.end(&call, None, AfterCall::NextPage(paging));
+    let next = listing.next(ListNeed::None);
+    assert_eq!(next.job.target, call.job.target);
+    assert_eq!(next.job.operation, DescribeIdentityUsage);
+    assert!(next.continuation.is_none());
+}
+
+#[test]
+fn a_probe_is_never_a_list() {
+    let mut listing = Listing::new();
+    let call = listing.next(ListNeed::None);
+    listing.end(&call, Some(Failure::Credentials), AfterCall::Finish);
+    let probe = listing.next(ListNeed::Urgent);
+    assert_eq!(probe.job.operation, DescribeIdentityUsage);
+}
