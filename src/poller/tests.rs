@@ -1,5 +1,6 @@
 //! The poller over tokio's paused clock.
 
+mod lists;
 mod panics;
 
 use super::*;
