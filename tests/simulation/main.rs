@@ -11,6 +11,7 @@
     reason = "tests may, and clippy does not see that these are some"
 )]
 
+mod datasets;
 #[path = "../support/long.rs"]
 mod long;
 mod trouble;
