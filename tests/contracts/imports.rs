@@ -112,7 +112,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("simulator", &["api", "clock", "config", "identity"]),
+    ("simulator", &["api", "clock", "identity"]),
     ("cli", &["telemetry"]),
     (
         "app",
@@ -224,7 +224,10 @@ const PURE: &[&str] = &[
     "discovery/lines.rs",
     "discovery/list.rs",
     "exposition/",
+    "simulator/dataset.rs",
+    "simulator/life.rs",
     "simulator/world.rs",
+    "simulator/written.rs",
     "identity.rs",
 ];
 const IMPURE: &[&str] = &[
