@@ -6,9 +6,6 @@ use super::request::Request;
 use super::written::{Record, Written};
 use crate::api::{PoolUsage, Usage};
 
-/// An AWS error: status, code, message.
-pub(super) type AwsError = (u16, &'static str, String);
-
 /// A page of a list.
 pub(super) struct Page {
     first: usize,

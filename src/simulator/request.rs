@@ -6,13 +6,15 @@ use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::body::AwsError;
 use super::written::Patch;
 use crate::api::Operation;
 
 const MAX_KEY_BYTES: usize = 1_024;
 const MAX_VALUE_BYTES: usize = 1_048_575;
 const MAX_DATASET_NAME: usize = 128;
+
+/// An AWS error: status, code, message.
+pub(super) type AwsError = (u16, &'static str, String);
 
 /// A parsed request.
 pub(super) struct Request {
@@ -81,9 +83,8 @@ impl Request {
                 .and_then(|(_, value)| decode(value))
         };
         let segments: Vec<_> = head.uri.path().strip_prefix('/')?.split('/').collect();
-        let (pool, rest) = match segments[..] {
-            ["identitypools", pool, ref rest @ ..] => (pool, rest),
-            _ => return None,
+        let ["identitypools", pool, ref rest @ ..] = segments[..] else {
+            return None;
         };
         let of_dataset = |name: &str, action| Some(Action::OfDataset(decode(name)?, action));
         let (identity, action) = match (&head.method, rest) {

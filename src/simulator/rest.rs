@@ -8,8 +8,8 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-use super::body::{self, AwsError, Page};
-use super::request::{Action, DatasetAction, Request, is_dataset_name, parse_signature};
+use super::body::{self, Page};
+use super::request::{Action, AwsError, DatasetAction, Request, is_dataset_name, parse_signature};
 use super::written::{Moment, Refusal};
 use super::{Call, Fault, Simulator};
 use crate::api::Operation;

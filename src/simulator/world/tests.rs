@@ -155,7 +155,7 @@ fn some_are_missing_some_never_wrote_and_some_wrote_long_ago() {
 }
 
 #[test]
-fn constant_usage_is_listed_as_it_is_told() {
+fn constant_usage_adds_up_in_the_list() {
     let usage = Usage {
         datasets: Some(7),
         storage_bytes: Some(70_003),
@@ -169,7 +169,7 @@ fn constant_usage_is_listed_as_it_is_told() {
 }
 
 #[test]
-fn a_change_is_listed_at_once_and_told_after_the_lag() {
+fn a_change_is_listed_at_once_and_described_after_the_lag() {
     let of = |bytes: u64, date: f64| {
         vec![Dataset {
             name: Some("saves".to_owned()),
