@@ -256,3 +256,6 @@ fn reply(status: u16, body: String) -> Reply {
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,8 +121,7 @@ impl World {
         age: f64,
         start: f64,
     ) -> Option<Vec<Dataset>> {
-        let listed = self.listed(pool, identity, age, start)?;
-        Some(listed.into_iter().map(|listed| listed.dataset).collect())
+        self.identity(pool, identity)?.datasets(age, start)
     }
 
     /// The same with all that is listed.
