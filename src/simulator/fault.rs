@@ -1,5 +1,9 @@
 //! Faults that the simulator injects.
 
+use std::collections::HashMap;
+
+use crate::api::Operation;
+
 /// A fault of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -29,6 +33,12 @@ impl Fault {
         Self::Error(429, "TooManyRequestsException"),
     ];
 
+    /// A page of a list whose token is always the same, so that the list never ends.
+    #[must_use]
+    pub fn repeated_token() -> Self {
+        Self::Body("{\"Count\":0,\"Datasets\":[],\"NextToken\":\"again\"}".to_owned())
+    }
+
     /// A random fault of `demo --faults`. All are transient, so that every identity gets usage.
     pub(super) fn transient(draw: u64) -> Self {
         match draw % 6 {
@@ -39,5 +49,86 @@ impl Fault {
             4 => Self::Body("{\"IdentityUsage\":{\"DatasetCount\":".to_owned()),
             _ => Self::Close,
         }
+    }
+}
+
+/// The faults in force.
+#[derive(Default)]
+pub(super) struct Faults {
+    by_id: HashMap<String, Fault>,
+    by_operation: Vec<(Operation, Option<String>, Fault)>,
+}
+
+impl Faults {
+    pub(super) fn set(&mut self, id: &str, fault: Option<Fault>) {
+        match fault {
+            Some(fault) => self.by_id.insert(id.to_owned(), fault),
+            None => self.by_id.remove(id),
+        };
+    }
+
+    pub(super) fn set_of(&mut self, operation: Operation, id: Option<&str>, fault: Option<Fault>) {
+        let differs = |(of, about, _): &(Operation, Option<String>, Fault)| {
+            (*of, about.as_deref()) != (operation, id)
+        };
+        self.by_operation.retain(differs);
+        let added = fault.map(|fault| (operation, id.map(str::to_owned), fault));
+        self.by_operation.extend(added);
+    }
+
+    /// The fault of a call: the most specific one of its operation, else that of its subject.
+    /// `operation` is `None` for those that only apps call.
+    pub(super) fn of_call(
+        &self,
+        operation: Option<Operation>,
+        pool: &str,
+        identity: Option<&str>,
+    ) -> Option<Fault> {
+        let of_operation = |id: Option<&str>| {
+            let mut all = self.by_operation.iter();
+            let is_its = |of: &Operation, about: &Option<String>| {
+                (Some(*of), about.as_deref()) == (operation, id)
+            };
+            let found = all.find(|(of, about, _)| is_its(of, about));
+            found.map(|(_, _, fault)| fault)
+        };
+        identity
+            .and_then(|identity| of_operation(Some(identity)))
+            .or_else(|| of_operation(Some(pool)))
+            .or_else(|| of_operation(None))
+            .or_else(|| self.by_id.get(identity.unwrap_or(pool)))
+            .cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_specific_fault_of_an_operation_counts() {
+        let [everywhere, pool, identity, subject] = [500, 501, 502, 503].map(Fault::Status);
+        let list = Operation::ListDatasets;
+        let describe = Operation::DescribeIdentityUsage;
+        let mut faults = Faults::default();
+        faults.set_of(list, None, Some(everywhere.clone()));
+        faults.set_of(list, Some("pool"), Some(Fault::Close));
+        faults.set_of(list, Some("pool"), Some(pool.clone()));
+        faults.set_of(list, Some("a"), Some(identity.clone()));
+        faults.set("a", Some(subject.clone()));
+        let of = |faults: &Faults, operation, about| faults.of_call(operation, "pool", about);
+        assert_eq!(of(&faults, Some(list), Some("a")), Some(identity));
+        assert_eq!(of(&faults, Some(list), Some("b")), Some(pool));
+        assert_eq!(
+            faults.of_call(Some(list), "other", Some("b")),
+            Some(everywhere)
+        );
+        assert_eq!(of(&faults, Some(describe), Some("a")), Some(subject));
+        assert_eq!(of(&faults, Some(describe), Some("b")), None);
+        assert_eq!(of(&faults, None, Some("b")), None);
+        for id in [None, Some("pool"), Some("a")] {
+            faults.set_of(list, id, None);
+        }
+        assert_eq!(of(&faults, Some(list), Some("b")), None);
     }
 }

@@ -1,14 +1,20 @@
-//! A Cognito Sync simulator for `demo`, tests and benches: a [`World`] of identities whose usage
-//! follows a seeded script, and a REST API with the service's wire protocol.
+//! A Cognito Sync simulator for `demo`, tests and benches: a [`World`] of identities whose datasets
+//! follow a seeded script, and a REST API with the service's wire protocol.
 //!
-//! It implements the operations that the exporter can call. It checks region and service of a
-//! request's signature, but not the signature itself: any key is accepted.
+//! It implements the operations that the exporter can call, and those with which apps read and
+//! write a dataset, so that writes are refused at the limits. Usage lags behind the datasets, as
+//! AWS's seems to. It checks region and service of a request's signature, but not the signature
+//! itself: any key is accepted.
 
+mod body;
+mod dataset;
 mod fault;
+mod life;
+mod request;
 mod rest;
 mod world;
+mod written;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,16 +22,21 @@ use std::time::Duration;
 
 use exporter_web::service::{Incoming, service_fn};
 use exporter_web::{Address, BindError, Listener, Server};
+use http_body_util::{BodyExt, Limited};
 use tokio_util::sync::CancellationToken;
 
 pub use fault::Fault;
-pub use world::{Life, World};
+pub use life::Life;
+pub use world::World;
 
 use crate::api::Operation;
 use crate::clock::{Clock, Mono};
+use fault::Faults;
 
 /// Default page size of lists. AWS's is not documented; its Android client requests 64.
 const DEFAULT_PAGE_SIZE: usize = 64;
+/// The most bytes in a request's body: a whole dataset, with every byte escaped.
+const MAX_REQUEST_BYTES: usize = 8 << 20;
 /// More than any exporter opens.
 const MAX_CONNECTIONS: usize = 20_000;
 
@@ -44,7 +55,7 @@ struct State {
     latency: Duration,
     quota: Option<Quota>,
     page_size: usize,
-    faults: HashMap<String, Fault>,
+    faults: Faults,
     /// One call in this many fails, chosen by a hash, so that runs are reproducible.
     random_fault_share: Option<u64>,
     call_count: u64,
@@ -53,7 +64,7 @@ struct State {
     call_log: Option<Vec<Call>>,
 }
 
-/// One call, in the call log.
+/// One call of an operation that the exporter can make, in the call log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// When its head was received.
@@ -111,7 +122,7 @@ impl Simulator {
             latency: Duration::ZERO,
             quota: None,
             page_size: DEFAULT_PAGE_SIZE,
-            faults: HashMap::new(),
+            faults: Faults::default(),
             random_fault_share: None,
             call_count: 0,
             in_flight: 0,
@@ -134,9 +145,10 @@ impl Simulator {
         let service = service_fn(move |request: http::Request<Incoming>| {
             let simulator = self.clone();
             async move {
-                simulator
-                    .answer(request.method(), request.uri(), request.headers())
-                    .await
+                let (head, body) = request.into_parts();
+                let body = Limited::new(body, MAX_REQUEST_BYTES).collect().await;
+                let body = body.map_err(io::Error::other)?.to_bytes();
+                simulator.answer(&head, &body).await
             }
         });
         let server = Server::builder().max_connections(MAX_CONNECTIONS).build();
@@ -146,6 +158,17 @@ impl Simulator {
     /// Calls `act` with the world.
     pub fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         act(&mut self.state().world)
+    }
+
+    /// Replaces an identity's life from now on; see [`World::change`].
+    pub fn change(&self, pool: &str, identity: &str, life: Life) {
+        let (age, _) = self.age_and_start();
+        self.world(|world| world.change(pool, identity, life, age));
+    }
+
+    /// Sets how far the usage of identities is behind their datasets; 24 s if it is not set.
+    pub fn set_usage_lag(&self, lag: Duration) {
+        self.world(|world| world.set_usage_lag(lag));
     }
 
     /// Delays every answer.
@@ -170,11 +193,18 @@ impl Simulator {
 
     /// Sets the fault of all calls about an identity or about a pool itself; `None` removes it.
     pub fn set_fault(&self, id: &str, fault: Option<Fault>) {
-        let faults = &mut self.state().faults;
-        match fault {
-            Some(fault) => faults.insert(id.to_owned(), fault),
-            None => faults.remove(id),
-        };
+        self.state().faults.set(id, fault);
+    }
+
+    /// Sets the fault of one operation: about an identity, in a pool, or, with `None`, everywhere.
+    /// Of those that fit a call the first of these counts, before that of [`Self::set_fault`].
+    pub fn set_operation_fault(
+        &self,
+        operation: Operation,
+        id: Option<&str>,
+        fault: Option<Fault>,
+    ) {
+        self.state().faults.set_of(operation, id, fault);
     }
 
     /// Injects varying transient faults into one call in `share`.

@@ -3,30 +3,19 @@
 use std::io;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use percent_encoding::percent_decode_str;
 
+use super::body::{self, Page};
+use super::request::{Action, AwsError, DatasetAction, Request, is_dataset_name, parse_signature};
+use super::written::{Moment, Refusal};
 use super::{Call, Fault, Simulator};
-use crate::api::{Dataset, Operation, PoolUsage, Scope, Usage};
+use crate::api::Operation;
 use crate::identity::{IdentityId, PoolId, hash};
 
 type Reply = Response<Full<Bytes>>;
-
-/// A parsed request.
-struct Request {
-    operation: Operation,
-    pool: String,
-    identity: Option<String>,
-    /// `nextToken` in the query.
-    next_token: Option<String>,
-    /// `maxResults` in the query.
-    max_results: Option<String>,
-}
-
-/// An AWS error: status, code, message.
-type AwsError = (u16, &'static str, String);
 
 /// Counts a call in flight until it is dropped.
 struct InFlight(Simulator);
@@ -51,37 +40,36 @@ impl Simulator {
     ///
     /// # Errors
     /// When a fault closes the connection.
-    pub(super) async fn answer(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-    ) -> Result<Reply, io::Error> {
+    pub(super) async fn answer(&self, head: &Parts, body: &[u8]) -> Result<Reply, io::Error> {
         let now = self.clock.now().mono;
         let _in_flight = InFlight::begin(self);
-        let request = parse_request(method, uri);
-        let signature = parse_signature(headers);
+        let request = Request::parse(head, body);
+        let signature = parse_signature(&head.headers);
         let (number, latency, fault, throttled) = {
             let mut state = self.state();
             state.call_count += 1;
             let number = state.call_count;
-            let about = request
-                .as_ref()
-                .map(|request| request.identity.as_ref().unwrap_or(&request.pool));
             let random = state
                 .random_fault_share
                 .filter(|share| hash(&["fault", &number.to_string()]).is_multiple_of(*share));
-            let fault = about
-                .and_then(|id| state.faults.get(id).cloned())
+            let fault = request
+                .as_ref()
+                .and_then(|request| {
+                    let identity = request.identity.as_deref();
+                    let operation = request.operation();
+                    state.faults.of_call(operation, &request.pool, identity)
+                })
                 .or(random.map(|_| Fault::transient(hash(&["kind", &number.to_string()]))));
             let throttled = state
                 .quota
                 .as_mut()
                 .is_some_and(|quota| !quota.try_take(now));
-            if let (Some(call_log), Some(request)) = (&mut state.call_log, &request) {
+            if let (Some(call_log), Some(request)) = (&mut state.call_log, &request)
+                && let Some(operation) = request.operation()
+            {
                 call_log.push(Call {
                     at: now,
-                    operation: request.operation,
+                    operation,
                     pool: request.pool.clone(),
                     identity: request.identity.clone(),
                     access_key: signature.as_ref().ok().map(|(key, _)| (*key).to_owned()),
@@ -119,158 +107,113 @@ impl Simulator {
             let message = "unknown operation".to_owned();
             return Err((404, "UnknownOperationException", message));
         };
-        let Request {
-            operation,
-            pool,
-            identity,
-            ..
-        } = &request;
-        let invalid = |what: &str| {
-            let message = format!("{what} fails to satisfy its constraint");
-            (400, "InvalidParameterException", message)
-        };
-        let pool_id = PoolId::parse(pool).map_err(|_| invalid("identityPoolId"))?;
-        let not_found = |what: &str, id: &str| {
-            (
-                404,
-                "ResourceNotFoundException",
-                format!("{what} '{id}' not found."),
-            )
-        };
-        if pool_id.region() != region {
-            return Err(not_found("IdentityPool", pool));
+        let pool = PoolId::parse(&request.pool).map_err(|_| invalid("identityPoolId"))?;
+        if pool.region() != region {
+            return Err(not_found("IdentityPool", &request.pool));
         }
-        let identity = identity.as_deref().unwrap_or_default();
-        if operation.scope() == Scope::Identity {
+        if let Some(identity) = &request.identity {
             IdentityId::parse(identity).map_err(|_| invalid("identityId"))?;
         }
+        let page = Page::of(&request, self.state().page_size);
+        let page = page.ok_or_else(|| invalid("nextToken"))?;
+        let (pool, identity) = (&request.pool, request.identity.as_deref());
+        let identity = identity.unwrap_or_default();
+        match request.action {
+            Action::Read(operation) => self.read(operation, pool, identity, &page),
+            Action::OfDataset(name, action) => {
+                if !is_dataset_name(&name) {
+                    return Err(invalid("datasetName"));
+                }
+                self.of_dataset((pool, identity, &name), action, &page)
+            }
+        }
+    }
+
+    fn read(
+        &self,
+        operation: Operation,
+        pool: &str,
+        identity: &str,
+        page: &Page,
+    ) -> Result<String, AwsError> {
         let (age, start) = self.age_and_start();
-        let state = self.state();
+        let world = &self.state().world;
         match operation {
             Operation::DescribeIdentityUsage => {
-                let usage = state.world.usage(pool, identity, age, start);
+                let usage = world.usage(pool, identity, age, start);
                 let usage = usage.ok_or_else(|| not_found("Identity", identity))?;
-                Ok(identity_usage(pool, identity, &usage))
+                Ok(body::identity_usage(pool, identity, &usage))
             }
             Operation::DescribeIdentityPoolUsage => {
-                let usage = state.world.pool_usage(pool, age, start);
-                Ok(pool_usage(
-                    pool,
-                    &usage.ok_or_else(|| not_found("IdentityPool", pool))?,
-                ))
+                let usage = world.pool_usage(pool, age, start);
+                let usage = usage.ok_or_else(|| not_found("IdentityPool", pool))?;
+                Ok(body::pool_usage(pool, &usage))
             }
             Operation::ListDatasets => {
                 // AWS models no "not found" here: an unknown identity has no datasets.
-                let datasets = state
-                    .world
-                    .datasets(pool, identity, age, start)
-                    .unwrap_or_default();
-                let page =
-                    Page::of(&request, state.page_size).ok_or_else(|| invalid("nextToken"))?;
-                Ok(page.of_datasets(identity, &datasets))
+                let listed = world.listed(pool, identity, age, start);
+                Ok(page.of_datasets(identity, &listed.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// What apps do with a dataset.
+    fn of_dataset(
+        &self,
+        dataset: (&str, &str, &str),
+        action: DatasetAction,
+        page: &Page,
+    ) -> Result<String, AwsError> {
+        let (age, start) = self.age_and_start();
+        let now = Moment {
+            age,
+            date: start + age,
+        };
+        let (pool, identity, name) = dataset;
+        let session = format!("{:016x}", hash(&["session", pool, identity, name]));
+        let world = &mut self.state().world;
+        let refused = |refusal| match refusal {
+            Refusal::Limit(what) => {
+                let message = format!("Limit exceeded: {what} at most");
+                (400, "LimitExceededException", message)
+            }
+            Refusal::Conflict(message) => (409, "ResourceConflictException", message),
+            Refusal::NotFound => not_found("Dataset", name),
+        };
+        match action {
+            DatasetAction::ListRecords(after) => {
+                let written = world.dataset(dataset, age, start);
+                let exists = written.at(age).flatten().is_some();
+                Ok(page.of_records(&written, exists, after, &session))
+            }
+            DatasetAction::UpdateRecords(update) => {
+                let update = update.ok_or_else(|| invalid("the body"))?;
+                if update.sync_session_token != session {
+                    return Err(invalid("syncSessionToken"));
+                }
+                let device = update.device_id.clone();
+                let patches = update.into_patches();
+                let patches = patches.ok_or_else(|| invalid("recordPatches"))?;
+                let written = world.update(dataset, patches, device.as_deref(), now);
+                let (written, keys) = written.map_err(refused)?;
+                Ok(body::updated(written, &keys))
+            }
+            DatasetAction::Delete => {
+                let listed = world.delete(dataset, now).map_err(refused)?;
+                Ok(body::deleted(identity, &listed))
             }
         }
     }
 }
 
-/// A page of a list.
-struct Page {
-    first: usize,
-    size: usize,
+fn invalid(what: &str) -> AwsError {
+    let message = format!("{what} fails to satisfy its constraint");
+    (400, "InvalidParameterException", message)
 }
 
-impl Page {
-    /// The requested page; `None` if the token is invalid.
-    fn of(request: &Request, max_size: usize) -> Option<Self> {
-        let first = match &request.next_token {
-            Some(token) => token.strip_prefix("from-")?.parse().ok()?,
-            None => 0,
-        };
-        let size = request
-            .max_results
-            .as_ref()
-            .and_then(|size| size.parse().ok());
-        Some(Self {
-            first,
-            size: size.unwrap_or(max_size).clamp(1, max_size.max(1)),
-        })
-    }
-
-    fn of_datasets(&self, identity: &str, datasets: &[Dataset]) -> String {
-        let rest = datasets.get(self.first..).unwrap_or_default();
-        let (page, rest) = rest.split_at(self.size.min(rest.len()));
-        let token = (!rest.is_empty()).then(|| format!("from-{}", self.first + page.len()));
-        let page: Vec<_> = page
-            .iter()
-            .map(|dataset| dataset_fields(identity, dataset))
-            .collect();
-        let token = token.map_or("null".to_owned(), |token| quoted(&token));
-        let (count, page) = (page.len(), page.join(","));
-        format!("{{\"Count\":{count},\"Datasets\":[{page}],\"NextToken\":{token}}}")
-    }
-}
-
-fn parse_request(method: &Method, uri: &Uri) -> Option<Request> {
-    let decode = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
-    let segments: Vec<_> = uri.path().strip_prefix('/')?.split('/').collect();
-    let (operation, pool, identity) = match segments[..] {
-        _ if method != Method::GET => return None,
-        ["identitypools", pool] => (Operation::DescribeIdentityPoolUsage, pool, None),
-        ["identitypools", pool, "identities", identity] => {
-            (Operation::DescribeIdentityUsage, pool, Some(identity))
-        }
-        ["identitypools", pool, "identities", identity, "datasets"] => {
-            (Operation::ListDatasets, pool, Some(identity))
-        }
-        _ => return None,
-    };
-    let parameter = |name: &str| {
-        let pairs = uri.query().unwrap_or_default().split('&');
-        pairs
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(key, _)| *key == name)
-    };
-    let parameter = |name| parameter(name).and_then(|(_, value)| decode(value));
-    Some(Request {
-        operation,
-        pool: decode(pool)?,
-        identity: match identity {
-            Some(identity) => Some(decode(identity)?),
-            None => None,
-        },
-        next_token: parameter("nextToken"),
-        max_results: parameter("maxResults"),
-    })
-}
-
-/// The access key id and the region of a SigV4 signature, from
-/// `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
-fn parse_signature(headers: &HeaderMap) -> Result<(&str, &str), AwsError> {
-    let error = |code, message: &str| (403, code, message.to_owned());
-    let header = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let header = header.ok_or_else(|| {
-        error(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        )
-    })?;
-    let credential = header
-        .strip_prefix("AWS4-HMAC-SHA256 Credential=")
-        .and_then(|rest| rest.split(',').next());
-    let scope: Vec<_> = credential.unwrap_or_default().split('/').collect();
-    match scope[..] {
-        [key, _, region, "cognito-sync", "aws4_request"] => Ok((key, region)),
-        [_, _, _, _, _] => Err(error(
-            "InvalidSignatureException",
-            "Credential should be scoped to correct service",
-        )),
-        _ => Err(error(
-            "IncompleteSignatureException",
-            "Authorization header is not of the right form",
-        )),
-    }
+fn not_found(what: &str, id: &str) -> AwsError {
+    let message = format!("{what} '{id}' not found.");
+    (404, "ResourceNotFoundException", message)
 }
 
 async fn inject(fault: Fault) -> Result<Reply, io::Error> {
@@ -314,79 +257,5 @@ fn reply(status: u16, body: String) -> Reply {
     reply
 }
 
-fn identity_usage(pool: &str, identity: &str, usage: &Usage) -> String {
-    let fields = [
-        Some(("IdentityId", quoted(identity))),
-        Some(("IdentityPoolId", quoted(pool))),
-        usage
-            .last_modified
-            .map(|date| ("LastModifiedDate", epoch(date))),
-        usage
-            .datasets
-            .map(|datasets| ("DatasetCount", datasets.to_string())),
-        usage
-            .storage_bytes
-            .map(|bytes| ("DataStorage", bytes.to_string())),
-    ];
-    named_object("IdentityUsage", fields.into_iter().flatten())
-}
-
-fn pool_usage(pool: &str, usage: &PoolUsage) -> String {
-    let fields = [
-        Some(("IdentityPoolId", quoted(pool))),
-        usage
-            .sync_sessions
-            .map(|sessions| ("SyncSessionsCount", sessions.to_string())),
-        usage
-            .storage_bytes
-            .map(|bytes| ("DataStorage", bytes.to_string())),
-        usage
-            .last_modified
-            .map(|date| ("LastModifiedDate", epoch(date))),
-    ];
-    named_object("IdentityPoolUsage", fields.into_iter().flatten())
-}
-
-fn dataset_fields(identity: &str, dataset: &Dataset) -> String {
-    let fields = [
-        dataset
-            .last_modified
-            .map(|date| ("CreationDate", epoch(date))),
-        dataset
-            .storage_bytes
-            .map(|bytes| ("DataStorage", bytes.to_string())),
-        dataset
-            .name
-            .as_ref()
-            .map(|name| ("DatasetName", quoted(name))),
-        Some(("IdentityId", quoted(identity))),
-        Some(("LastModifiedBy", quoted("123456789012"))),
-        dataset
-            .last_modified
-            .map(|date| ("LastModifiedDate", epoch(date))),
-        dataset
-            .records
-            .map(|records| ("NumRecords", records.to_string())),
-    ];
-    object(fields.into_iter().flatten())
-}
-
-fn named_object(name: &str, fields: impl Iterator<Item = (&'static str, String)>) -> String {
-    object([(name, object(fields))].into_iter())
-}
-
-fn object<'a>(fields: impl Iterator<Item = (&'a str, String)>) -> String {
-    let fields: Vec<_> = fields
-        .map(|(key, value)| format!("\"{key}\":{value}"))
-        .collect();
-    format!("{{{}}}", fields.join(","))
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// Epoch seconds as AWS's Java front ends write them: `1.763865600123E9`.
-fn epoch(seconds: f64) -> String {
-    format!("{seconds:E}")
-}
+#[cfg(test)]
+mod tests;

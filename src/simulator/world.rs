@@ -1,46 +1,43 @@
-//! Simulated pools and identities. Usage is a pure function of an identity's script and the world's
-//! age, so that equal seeds give equal usage.
+//! Simulated pools and identities. What an identity holds is a pure function of its script, of what
+//! clients wrote and of the world's age, so that equal seeds give equal usage.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::dataset::{IDENTITY_DATASETS, Listed, round_to_milliseconds};
+use super::life::Life;
+use super::written::{Moment, Patch, Refusal, Written};
 use crate::api::{Dataset, PoolUsage, Usage};
-use crate::config::Limits;
 use crate::identity::hash;
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-northeast-1"];
-/// The service's default limits.
-const LIMITS: Limits = Limits {
-    datasets: 20,
-    dataset_storage_bytes: 1 << 20,
-    dataset_records: 1_024,
-};
-const DAY: f64 = 86_400.0;
-/// Size of each record, key and value, in bytes.
-const RECORD_BYTES: u64 = 1_536;
+/// How far an identity's usage is behind its datasets. In AWS's published answers of one day, the
+/// identity's date is later than its dataset's by this much.
+const USAGE_LAG: Duration = Duration::from_millis(24_092);
 
 /// All pools, by id, and their identities, by id.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct World {
-    pools: BTreeMap<String, BTreeMap<String, Life>>,
+    pools: BTreeMap<String, BTreeMap<String, Identity>>,
+    usage_lag: Duration,
 }
 
-/// How the usage of an identity develops. The number in 0..1 varies it within its kind.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Life {
-    /// Constant usage.
-    Still(Usage),
-    /// Writes every 10 to 60 s, with little change of storage.
-    Steady(f64),
-    /// Grows to three quarters of its limits in ten minutes, then shrinks and repeats.
-    Growing(f64),
-    /// Reaches every limit within a minute, stays there for nine, then shrinks and repeats.
-    Filling(f64),
-    /// Last wrote days or months ago.
-    Quiet(f64),
-    /// Created, but without a write.
-    Empty,
-    /// Exists for a while, is missing for two minutes, and exists again.
-    Vanishing(f64),
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            pools: BTreeMap::new(),
+            usage_lag: USAGE_LAG,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Identity {
+    life: Life,
+    /// The lives that replaced it, each with the world's age from which on it counts.
+    changes: Vec<(f64, Life)>,
+    /// By the dataset's name.
+    written: BTreeMap<String, Written>,
 }
 
 impl World {
@@ -66,18 +63,38 @@ impl World {
         world
     }
 
-    /// Adds or replaces an identity. Adds the pool if it does not exist.
+    /// Adds or replaces an identity, as if it had always been so. Adds the pool if it does not
+    /// exist.
     pub fn insert(&mut self, pool: &str, identity: &str, life: Life) {
-        self.pools
-            .entry(pool.to_owned())
-            .or_default()
-            .insert(identity.to_owned(), life);
+        let identities = self.pools.entry(pool.to_owned()).or_default();
+        let added = Identity {
+            life,
+            changes: Vec::new(),
+            written: BTreeMap::new(),
+        };
+        identities.insert(identity.to_owned(), added);
+    }
+
+    /// Replaces an identity's life from this age of the world on, which is not before the last
+    /// change; its usage follows with the lag. Datasets that clients wrote stay. An identity that
+    /// does not exist is added.
+    pub fn change(&mut self, pool: &str, identity: &str, life: Life, age: f64) {
+        let identities = self.pools.get_mut(pool);
+        match identities.and_then(|identities| identities.get_mut(identity)) {
+            Some(identity) => identity.changes.push((age, life)),
+            None => self.insert(pool, identity, life),
+        }
     }
 
     pub fn remove(&mut self, pool: &str, identity: &str) {
         if let Some(identities) = self.pools.get_mut(pool) {
             identities.remove(identity);
         }
+    }
+
+    /// Sets how far the usage of identities is behind their datasets.
+    pub fn set_usage_lag(&mut self, lag: Duration) {
+        self.usage_lag = lag;
     }
 
     /// All pools with their identities, by id.
@@ -87,15 +104,15 @@ impl World {
             .map(|(pool, identities)| (pool.as_str(), identities.keys().map(String::as_str)))
     }
 
-    /// The usage of an identity when the world is `age` seconds old. `start` is in seconds since
-    /// 1970.
+    /// The answer of `DescribeIdentityUsage` when the world is `age` seconds old: the number, the
+    /// bytes and the latest date of the datasets, with the lag. `start` is in seconds since 1970.
     #[must_use]
     pub fn usage(&self, pool: &str, identity: &str, age: f64, start: f64) -> Option<Usage> {
-        self.pools.get(pool)?.get(identity)?.usage(age, start)
+        let identity = self.identity(pool, identity)?;
+        identity.usage(age, start, self.usage_lag.as_secs_f64())
     }
 
-    /// The datasets of an identity at that time, named by number. Its bytes are divided evenly, and
-    /// the first dataset takes the remainder.
+    /// The answer of `ListDatasets` at that time, which does not lag.
     #[must_use]
     pub fn datasets(
         &self,
@@ -104,31 +121,27 @@ impl World {
         age: f64,
         start: f64,
     ) -> Option<Vec<Dataset>> {
-        let usage = self.usage(pool, identity, age, start)?;
-        let count = u64::from(usage.datasets.unwrap_or(0));
-        let dataset = |number: u64| {
-            let remainder = |bytes: u64| if number == 0 { bytes % count } else { 0 };
-            let storage_bytes = usage
-                .storage_bytes
-                .map(|bytes| bytes / count + remainder(bytes));
-            Dataset {
-                name: Some(format!("dataset-{}", number + 1)),
-                storage_bytes,
-                records: storage_bytes.map(|bytes| bytes.div_ceil(RECORD_BYTES)),
-                last_modified: usage.last_modified,
-            }
-        };
-        Some((0..count).map(dataset).collect())
+        self.identity(pool, identity)?.datasets(age, start)
+    }
+
+    /// The same with all that is listed.
+    pub(super) fn listed(
+        &self,
+        pool: &str,
+        identity: &str,
+        age: f64,
+        start: f64,
+    ) -> Option<Vec<Listed>> {
+        self.identity(pool, identity)?.listed(age, start)
     }
 
     /// The usage of a pool at that time.
     #[must_use]
     pub fn pool_usage(&self, pool: &str, age: f64, start: f64) -> Option<PoolUsage> {
-        let usages: Vec<_> = self
-            .pools
-            .get(pool)?
-            .values()
-            .filter_map(|life| life.usage(age, start))
+        let lag = self.usage_lag.as_secs_f64();
+        let identities = self.pools.get(pool)?.values();
+        let usages: Vec<_> = identities
+            .filter_map(|identity| identity.usage(age, start, lag))
             .collect();
         Some(PoolUsage {
             storage_bytes: Some(usages.iter().filter_map(|usage| usage.storage_bytes).sum()),
@@ -139,73 +152,128 @@ impl World {
                 .max_by(f64::total_cmp),
         })
     }
+
+    /// A dataset with its records; one that does not exist has neither.
+    pub(super) fn dataset(
+        &self,
+        (pool, identity, name): (&str, &str, &str),
+        age: f64,
+        start: f64,
+    ) -> Written {
+        let identity = self.identity(pool, identity);
+        identity.map_or_else(Written::default, |identity| {
+            identity.dataset(name, age, start)
+        })
+    }
+
+    /// Writes records of a dataset, which is made if it does not exist. Returns it, and the keys
+    /// that were written.
+    ///
+    /// # Errors
+    /// When there is no such identity, when it would pass a limit, or when a record has changed
+    /// since.
+    pub(super) fn update(
+        &mut self,
+        (pool, identity, name): (&str, &str, &str),
+        patches: Vec<Patch>,
+        device: Option<&str>,
+        now: Moment,
+    ) -> Result<(&Written, Vec<String>), Refusal> {
+        let identity = self.identity_mut(pool, identity)?;
+        let start = now.date - now.age;
+        let listed = identity.listed(now.age, start).ok_or(Refusal::NotFound)?;
+        let exists = listed.iter().any(|listed| listed.is_named(name));
+        if !exists && listed.len() >= IDENTITY_DATASETS {
+            return Err(Refusal::Limit("an identity has 20 datasets"));
+        }
+        let mut written = identity.dataset(name, now.age, start);
+        let keys = written.update(name, patches, device, now)?;
+        let written = identity.keep(name, written);
+        Ok((written, keys))
+    }
+
+    /// Deletes a dataset; returns what it was.
+    ///
+    /// # Errors
+    /// When it does not exist.
+    pub(super) fn delete(
+        &mut self,
+        (pool, identity, name): (&str, &str, &str),
+        now: Moment,
+    ) -> Result<Listed, Refusal> {
+        let identity = self.identity_mut(pool, identity)?;
+        let mut written = identity.dataset(name, now.age, now.date - now.age);
+        let deleted = written.delete(now)?;
+        identity.keep(name, written);
+        Ok(deleted)
+    }
+
+    fn identity(&self, pool: &str, identity: &str) -> Option<&Identity> {
+        self.pools.get(pool)?.get(identity)
+    }
+
+    fn identity_mut(&mut self, pool: &str, identity: &str) -> Result<&mut Identity, Refusal> {
+        let identities = self.pools.get_mut(pool);
+        let identity = identities.and_then(|identities| identities.get_mut(identity));
+        identity.ok_or(Refusal::NotFound)
+    }
 }
 
-impl Life {
-    /// Of a hundred identities: 30 steady, 24 growing, 8 filling, 28 quiet, 5 empty, 5 vanishing.
-    fn from_seed(seed: u64, identity: usize) -> Self {
-        let number = hash(&[&seed.to_string(), "life", &identity.to_string()]);
-        let draw = (number >> 11) as f64 / (1_u64 << 53) as f64;
-        // By position, not at random, so that even ten identities have most kinds.
-        match identity * 37 % 100 {
-            0..8 => Self::Filling(draw),
-            8..38 => Self::Steady(draw),
-            38..66 => Self::Quiet(draw),
-            66..71 => Self::Empty,
-            71..76 => Self::Vanishing(draw),
-            _ => Self::Growing(draw),
+impl Identity {
+    fn life(&self, age: f64) -> &Life {
+        let mut changes = self.changes.iter().rev();
+        let change = changes.find(|(since, _)| *since <= age);
+        change.map_or(&self.life, |(_, life)| life)
+    }
+
+    /// `lag` is in seconds.
+    fn usage(&self, age: f64, start: f64, lag: f64) -> Option<Usage> {
+        let age = age - lag;
+        match self.life(age) {
+            Life::Still(usage) if self.written.is_empty() => Some(*usage),
+            _ => {
+                let usage = Usage::of_datasets(&self.datasets(age, start)?);
+                let later = |date: f64| round_to_milliseconds(date + lag);
+                Some(Usage {
+                    last_modified: usage.last_modified.map(later),
+                    ..usage
+                })
+            }
         }
     }
 
-    fn usage(self, age: f64, start: f64) -> Option<Usage> {
-        let usage = |fraction: f64, last_modified: f64| Usage {
-            datasets: Some((f64::from(LIMITS.datasets) * fraction).ceil() as u32),
-            storage_bytes: Some(((20 << 20) as f64 * fraction) as u64),
-            last_modified: Some(round_to_milliseconds(last_modified)),
-        };
-        // Usage changes only with a write, together with its time.
-        let last_write = |interval: f64| (age / interval).floor() * interval;
-        match self {
-            Self::Still(constant) => Some(constant),
-            Self::Steady(draw) => {
-                let interval = 10.0 + 50.0 * draw;
-                let written = last_write(interval);
-                Some(usage(
-                    0.05 + 0.3 * draw + 0.02 * ((written / interval) % 3.0),
-                    start + written,
-                ))
-            }
-            Self::Growing(draw) => {
-                let written = last_write(15.0);
-                let grown = ((written + 600.0 * draw) % 600.0) / 600.0;
-                Some(usage(0.1 + 0.65 * grown, start + written))
-            }
-            Self::Filling(draw) => {
-                let written = last_write(5.0);
-                let filled = ((written % 600.0) / (30.0 + 25.0 * draw)).min(1.0);
-                Some(usage(0.6 + 0.4 * filled, start + written))
-            }
-            Self::Quiet(draw) => Some(usage(
-                0.01 + 0.5 * draw,
-                start - DAY * (1.0 + 400.0 * draw * draw),
-            )),
-            Self::Empty => Some(Usage {
-                datasets: Some(0),
-                storage_bytes: Some(0),
-                last_modified: None,
-            }),
-            Self::Vanishing(draw) => {
-                let exists =
-                    (age % 300.0) < 30.0 + 150.0 * draw || age % 300.0 > 150.0 + 150.0 * draw;
-                exists.then(|| usage(0.1 + 0.2 * draw, start - DAY * draw))
-            }
-        }
+    fn datasets(&self, age: f64, start: f64) -> Option<Vec<Dataset>> {
+        let listed = self.listed(age, start)?;
+        Some(listed.into_iter().map(|listed| listed.dataset).collect())
     }
-}
 
-/// AWS's dates have millisecond resolution.
-fn round_to_milliseconds(seconds: f64) -> f64 {
-    (seconds * 1e3).round() / 1e3
+    /// The script's datasets and those that clients wrote, each name once.
+    fn listed(&self, age: f64, start: f64) -> Option<Vec<Listed>> {
+        let scripted = self.life(age).datasets(age, start)?;
+        let scripted = scripted.into_iter().map(Listed::scripted);
+        let written = self.written.iter();
+        let written: Vec<_> = written
+            .filter_map(|(name, written)| Some((name, written.at(age)?)))
+            .collect();
+        let is_written = |listed: &Listed| written.iter().any(|(name, _)| listed.is_named(name));
+        let mut all: Vec<_> = scripted.filter(|listed| !is_written(listed)).collect();
+        all.extend(written.iter().filter_map(|(_, listed)| listed.cloned()));
+        Some(all)
+    }
+
+    fn dataset(&self, name: &str, age: f64, start: f64) -> Written {
+        let written = self.written.get(name).cloned();
+        written.unwrap_or_else(|| {
+            let mut listed = self.listed(age, start).unwrap_or_default().into_iter();
+            let scripted = listed.find(|listed| listed.is_named(name));
+            scripted.map_or_else(Written::default, |listed| Written::of_script(&listed, age))
+        })
+    }
+
+    fn keep(&mut self, name: &str, written: Written) -> &Written {
+        self.written.insert(name.to_owned(), written);
+        &self.written[name]
+    }
 }
 
 /// A GUID (RFC 9562, version 8) made of a hash of these texts.
@@ -222,83 +290,4 @@ fn guid(texts: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::{IdentityId, PoolId};
-    use std::collections::HashSet;
-
-    const START: f64 = 1_763_856_000.0;
-
-    #[test]
-    fn ids_are_valid_and_unique() {
-        let world = World::scripted(7, 3, 1_000);
-        let mut seen = HashSet::new();
-        for (pool, identities) in world.pools() {
-            let region = PoolId::parse(pool).unwrap().region().to_owned();
-            for identity in identities {
-                assert_eq!(IdentityId::parse(identity).unwrap().region(), region);
-                assert!(seen.insert(identity));
-            }
-        }
-        assert_eq!(seen.len(), 1_000);
-    }
-
-    #[test]
-    fn equal_seeds_give_equal_usage() {
-        let usages = |seed| {
-            let world = World::scripted(seed, 2, 50);
-            let ids: Vec<_> = world
-                .pools()
-                .flat_map(|(pool, ids)| ids.map(move |id| (pool, id)))
-                .collect();
-            ids.iter()
-                .map(|(pool, id)| world.usage(pool, id, 100.0, START))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(usages(1), usages(1));
-        assert_ne!(usages(1), usages(2));
-    }
-
-    #[test]
-    fn within_a_minute_every_kind_of_usage_appears() {
-        let world = World::scripted(1, 2, 200);
-        let at = |age: f64| -> Vec<Option<Usage>> {
-            let ids = world
-                .pools()
-                .flat_map(|(pool, ids)| ids.map(move |id| (pool, id)));
-            ids.map(|(pool, id)| world.usage(pool, id, age, START))
-                .collect()
-        };
-        let (start, minute) = (at(0.0), at(60.0));
-        let full = |usage: &&Option<Usage>| {
-            usage.is_some_and(|usage| usage.storage_bytes == Some(20 << 20))
-        };
-        assert_eq!(start.iter().filter(full).count(), 0);
-        assert_eq!(minute.iter().filter(full).count(), 16);
-        assert!(
-            minute
-                .iter()
-                .flatten()
-                .all(|usage| usage.datasets <= Some(20))
-        );
-        assert!(minute.iter().any(Option::is_none), "an identity is missing");
-        assert!(
-            minute
-                .iter()
-                .flatten()
-                .any(|usage| usage.last_modified.is_none()),
-            "an identity never wrote"
-        );
-        assert!(minute.iter().flatten().any(|usage| {
-            usage
-                .last_modified
-                .is_some_and(|at| at < START - 90.0 * DAY)
-        }));
-        assert!(
-            minute
-                .iter()
-                .flatten()
-                .all(|usage| usage.last_modified.is_none_or(|at| at <= START + 60.0))
-        );
-    }
-}
+mod tests;

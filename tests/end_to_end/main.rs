@@ -35,3 +35,4 @@ mod sockets;
 mod status;
 mod systemd;
 mod web;
+mod witnesses;

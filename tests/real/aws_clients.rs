@@ -1,6 +1,7 @@
 //! boto3 and the AWS CLI understand the simulator: what they read is what the world holds.
 
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -114,6 +115,96 @@ fn the_simulator_refuses_what_the_service_would() {
     );
 }
 
+/// Writes these records of datasets with boto3, each update in one request, then reads what the
+/// identity has.
+fn write(server: &Server, identity: usize, updates: &[(String, Value)]) -> Value {
+    let input = json!({
+        "pool": pool_id(0),
+        "identity": identity_id(identity),
+        "updates": updates,
+    });
+    crate::python("sync_writer.py", &[&server.url], &input.to_string())
+}
+
+/// The number, the bytes and the latest date of the datasets that boto3 lists.
+fn listed(answer: &Value) -> Value {
+    let datasets = answer["datasets"].as_array().unwrap();
+    let dates = datasets
+        .iter()
+        .map(|dataset| dataset["LastModifiedDate"].as_f64().unwrap());
+    let bytes = datasets
+        .iter()
+        .map(|dataset| dataset["DataStorage"].as_u64().unwrap());
+    json!([
+        datasets.len(),
+        bytes.sum::<u64>(),
+        dates.max_by(f64::total_cmp)
+    ])
+}
+
+fn told(answer: &Value) -> Value {
+    let usage = &answer["usage"];
+    json!([
+        usage["DatasetCount"],
+        usage["DataStorage"],
+        usage["LastModifiedDate"]
+    ])
+}
+
+#[test]
+#[ignore = "needs boto3, which tests/run installs"]
+fn boto3_writes_until_it_is_refused() {
+    let server = Server::start(still_world(1, 0));
+    for identity in 0..3 {
+        server
+            .simulator
+            .world(|world| world.insert(&pool_id(0), &identity_id(identity), Life::Empty));
+    }
+    server.simulator.set_page_size(100);
+    let refused = json!(["LimitExceededException", 400]);
+    let one =
+        |dataset: &str, key: String, bytes: usize| (dataset.to_owned(), json!([[key, bytes]]));
+    // The last update is refused; without it these are the totals.
+    let large: Vec<_> = (0..17)
+        .map(|number| one("saves", format!("{number}"), 1 << 16))
+        .collect();
+    let small: Vec<_> = (0..1_023)
+        .map(|number| json!([format!("{number:04}"), 20]))
+        .collect();
+    let mut small = vec![("scores".to_owned(), json!(small))];
+    small.extend([1_023, 1_024].map(|number| one("scores", format!("{number:04}"), 20)));
+    let many: Vec<_> = (0..21)
+        .map(|number| one(&format!("d{number:02}"), "k".to_owned(), 16))
+        .collect();
+    for (identity, updates, datasets, bytes) in [
+        (0, large, 1, 1 << 20),
+        (1, small, 1, 20 * 1_024),
+        (2, many, 20, 20 * 16),
+    ] {
+        let answer = write(&server, identity, &updates);
+        let outcomes = answer["updates"].as_array().unwrap();
+        let (last, before) = outcomes.split_last().unwrap();
+        assert!(before.iter().all(Value::is_null), "{outcomes:?}");
+        assert_eq!(*last, refused);
+        assert_eq!(listed(&answer)[0], json!(datasets));
+        assert_eq!(listed(&answer)[1], json!(bytes));
+        assert_eq!(answer["datasets"][0]["LastModifiedBy"], Value::Null);
+        assert_eq!(told(&answer), json!([0, 0, null]), "usage lags");
+    }
+    server.simulator.set_usage_lag(Duration::ZERO);
+    for identity in 0..3 {
+        let answer = write(&server, identity, &[]);
+        assert_eq!(listed(&answer), told(&answer), "of {identity}");
+    }
+    let again = [
+        ("d00".to_owned(), Value::Null),
+        one("d20", "k".to_owned(), 16),
+    ];
+    let answer = write(&server, 2, &again);
+    assert_eq!(answer["updates"], json!([null, null]));
+    assert_eq!(listed(&answer), told(&answer));
+}
+
 fn aws(server: &Server, arguments: &[&str]) -> std::process::Output {
     let mut command = Command::new(crate::installed("aws"));
     command.args([
@@ -154,6 +245,12 @@ fn the_aws_cli_reads_usage_and_exceptions() {
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(answer[shape]["DataStorage"], json!(storage));
     }
+    let of_datasets = [&["list-datasets"][..], &of_identity[1..]].concat();
+    let output = aws(&server, &of_datasets);
+    assert!(output.status.success(), "{output:?}");
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bytes = |number: usize| answer["Datasets"][number]["DataStorage"].clone();
+    assert_eq!([bytes(0), bytes(1)], [json!(1_021), json!(1_021)]);
     let calls = server.simulator.take_call_log();
     assert!(
         calls
