@@ -103,7 +103,7 @@ impl Standing {
         })
     }
 
-    /// The fraction of a limit that is used for certain; above 1 beyond the limit. `None` if nothing
+    /// The fraction of a limit that is used for certain; above 1 beyond it. `None` if nothing
     /// is known.
     #[must_use]
     pub fn used(&self, limit: Limit) -> Option<f64> {

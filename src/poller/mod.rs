@@ -95,9 +95,8 @@ impl Poller {
         Self::of_operations(&Operation::POLLED, api, targets, settings, clock)
     }
 
-    /// A poller of other operations and its handle.
-    #[must_use]
-    pub fn of_operations(
+    /// A poller of jobs of these operations and its handle.
+    fn of_operations(
         operations: &'static [Operation],
         api: Arc<dyn Api>,
         targets: Arc<Targets>,

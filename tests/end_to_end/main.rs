@@ -22,6 +22,7 @@ mod configuration;
 mod credentials;
 mod dates;
 mod front_door;
+mod fullest_dataset;
 mod lifecycle;
 mod list_datasets;
 mod lists;
