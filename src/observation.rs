@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::api::{Answer, Failure, Operation, PoolUsage, Usage};
+use crate::api::{Answer, Dataset, Failure, Operation, PoolUsage, Usage};
 use crate::clock::Timestamp;
 use crate::job::{Job, PoolIndex, Target};
 
@@ -37,6 +37,22 @@ impl Observation {
             target,
         };
         Self::of_one_call(job, requested_at, result.map(Answer::Identity))
+    }
+
+    /// A list of an identity's datasets, with one call of zero duration. For generated usage.
+    #[must_use]
+    pub fn of_datasets(
+        pool: PoolIndex,
+        identity: usize,
+        requested_at: Timestamp,
+        datasets: Vec<Dataset>,
+    ) -> Self {
+        let target = Target::identity(pool, identity);
+        let job = Job {
+            operation: Operation::ListDatasets,
+            target,
+        };
+        Self::of_one_call(job, requested_at, Ok(Answer::Datasets(datasets)))
     }
 
     /// A poll of a pool with one call of zero duration. For generated usage.

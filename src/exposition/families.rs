@@ -80,6 +80,10 @@ families! {
         "Whether the last poll of the identity succeeded. Absent before the first.";
     IDENTITY_LAST_SUCCESS: Gauge "cognitosync_identity_last_success_timestamp_seconds" ["identity_pool_id", "identity_id"]
         "Time of the last successful poll of the identity.";
+    IDENTITY_LARGEST_STORAGE: Gauge "cognitosync_identity_largest_dataset_storage_bytes" ["identity_pool_id", "identity_id"]
+        "Bytes in the fullest dataset of the identity, by ListDatasets. Absent unless its datasets are as the last list has them.";
+    IDENTITY_LARGEST_RECORDS: Gauge "cognitosync_identity_largest_dataset_records" ["identity_pool_id", "identity_id"]
+        "The most records in one dataset of the identity, by ListDatasets. Absent unless its datasets are as the last list has them.";
     IDENTITY_INFO: Gauge "cognitosync_identity_info" ["identity_pool_id", "identity_id", "name"]
         "1, with the configured name of the identity. Only for identities that have one.";
 
@@ -87,16 +91,28 @@ families! {
         "1, with the configured name of the pool, if any.";
     POOL_IDENTITIES: Gauge "cognitosync_pool_identities" ["identity_pool_id", "state"]
         "Polled identities by state: pending, fresh, failing, stale, missing.";
-    POOL_STORAGE_LIMIT: Gauge "cognitosync_pool_identity_storage_limit_bytes" ["identity_pool_id"]
-        "Configured limit of the storage of one identity, in bytes.";
+    POOL_WATCHED_IDENTITIES: Gauge "cognitosync_pool_watched_identities" ["identity_pool_id"]
+        "Polled identities with current usage, which are those that sums, counts by limit and histograms cover.";
+    POOL_DATASET_STORAGE_LIMIT: Gauge "cognitosync_pool_dataset_storage_limit_bytes" ["identity_pool_id"]
+        "Configured limit of the bytes in one dataset.";
+    POOL_DATASET_RECORDS_LIMIT: Gauge "cognitosync_pool_dataset_records_limit" ["identity_pool_id"]
+        "Configured limit of the records of one dataset.";
     POOL_DATASETS_LIMIT: Gauge "cognitosync_pool_identity_datasets_limit" ["identity_pool_id"]
         "Configured limit of the datasets of one identity.";
+    POOL_NEAR_LIMIT: Gauge "cognitosync_pool_identities_near_limit" ["identity_pool_id", "limit", "certainty"]
+        "Watched identities that use 80 % of a limit or more for certain, and those of which only ListDatasets can tell (possible). Limits: dataset_storage, dataset_records, datasets.";
+    POOL_FULL: Gauge "cognitosync_pool_identities_full" ["identity_pool_id", "limit"]
+        "Watched identities that use 99 % of a limit or more for certain, and no more than the limit: AWS refuses writes, or will soon.";
+    POOL_ABOVE_LIMIT: Gauge "cognitosync_pool_identities_above_limit" ["identity_pool_id", "limit"]
+        "Watched identities that use more than the configured limit, so that AWS allows more: correct limits in the configuration.";
     POOL_WATCHED_STORAGE: Gauge "cognitosync_pool_watched_storage_bytes" ["identity_pool_id"]
         "Sum of storage over the polled identities with current usage. Absent if there are none.";
     POOL_WATCHED_DATASETS: Gauge "cognitosync_pool_watched_datasets" ["identity_pool_id"]
         "Sum of datasets over the polled identities with current usage. Absent if there are none.";
-    POOL_STORAGE_USED: GaugeHistogram "cognitosync_pool_identity_storage_used_ratio" ["identity_pool_id"]
-        "Polled identities with current usage, by the fraction of their storage limit that they use. It counts the present state: rate() of it is meaningless.";
+    POOL_DATASET_STORAGE_USED: GaugeHistogram "cognitosync_pool_largest_dataset_storage_used_ratio" ["identity_pool_id"]
+        "Polled identities with current usage, by the fraction of the limit of bytes that their fullest dataset uses at least. It counts the present state: rate() of it is meaningless.";
+    POOL_DATASET_RECORDS_USED: GaugeHistogram "cognitosync_pool_largest_dataset_records_used_ratio" ["identity_pool_id"]
+        "Polled identities with current usage whose datasets are as the last list has them, by the fraction of the limit of records that one of them uses. It counts the present state: rate() of it is meaningless.";
     POOL_DATASETS_USED: GaugeHistogram "cognitosync_pool_identity_datasets_used_ratio" ["identity_pool_id"]
         "Polled identities with current usage, by the fraction of their limit of datasets that they use. It counts the present state: rate() of it is meaningless.";
     POOL_IDLE: GaugeHistogram "cognitosync_pool_identity_idle_seconds" ["identity_pool_id"]
@@ -188,7 +204,7 @@ mod tests {
             ("cognitosync_identity_storage_bytes", Some("bytes")),
             ("process_cpu_seconds_total", Some("seconds")),
             (
-                "cognitosync_pool_identity_storage_used_ratio",
+                "cognitosync_pool_largest_dataset_storage_used_ratio",
                 Some("ratio"),
             ),
             ("cognitosync_identity_datasets", None),

@@ -6,6 +6,7 @@ use super::scrape::{Cursor, Scrape};
 use super::section::Section;
 use super::text::FamilyWriter;
 use crate::job::IdentityIndex;
+use crate::targets::Pool;
 
 /// One line for each identity that has a name.
 #[derive(Debug, Default)]
@@ -16,18 +17,15 @@ pub(super) struct IdentityNames {
 
 impl Section for IdentityNames {
     fn next(&mut self, scrape: &Scrape, out: &mut Vec<u8>) -> bool {
-        let Some(chunk) = self.cursor.next(scrape) else {
+        let has_names = |pool: &Pool| pool.identities.named() > 0;
+        let Some(chunk) = self.cursor.next(scrape, has_names) else {
             return false;
         };
         let (pool, identities) = (&chunk.pool.target.id, &chunk.pool.target.identities);
-        if !identities.any_named() {
-            self.cursor.skip_pool();
-            return true;
-        }
         let head = IDENTITY_INFO.head();
         let mut family = FamilyWriter::resume(scrape.format, head, out, self.head_written);
-        chunk.runs(|start, records| {
-            for index in (start..start + records.len()).map(IdentityIndex) {
+        chunk.runs(|run| {
+            for index in run.positions().map(IdentityIndex) {
                 if let Some(name) = identities.name(index) {
                     let labels = [pool.as_str(), identities.id(index).as_str(), name];
                     family.sample(IDENTITY_INFO.labelled(labels), Number::whole(1));

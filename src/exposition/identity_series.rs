@@ -6,7 +6,11 @@ use super::lines::{LineWriter, TextLines};
 use super::number::{Number, thousandths};
 use super::scrape::{Chunk, Cursor, Scrape};
 use super::section::Section;
+use super::selection::Run;
+use super::summary::Summary;
+use crate::limits::Listing;
 use crate::store::{PoolView, Record};
+use crate::targets;
 
 /// All families of [`IdentityFamily`], one after the other.
 #[derive(Debug, Default)]
@@ -39,10 +43,17 @@ impl Section for IdentitySeries {
 
     fn gzip_lines(&self, scrape: &Scrape) -> usize {
         let pools = scrape.snapshot.pools().zip(&*scrape.summaries);
-        let with_series: usize = pools
-            .map(|(pool, summary)| summary.selection.len(pool.records))
-            .sum();
-        IdentityFamily::ALL.len() * with_series
+        let of_pool = |(pool, summary): (PoolView<'_>, &Summary)| -> usize {
+            let with_series = summary.selection.len(pool.records);
+            let listed = with_series.min(summary.listed);
+            let lines = |family: IdentityFamily| match family.is_listed() {
+                true => listed,
+                false => with_series,
+            };
+            let families = IdentityFamily::of(&pool.target.settings);
+            families.map(lines).sum()
+        };
+        pools.map(of_pool).sum()
     }
 }
 
@@ -50,7 +61,8 @@ impl Position {
     /// Writes the next chunk of a family; false when there is none left.
     fn write<L: LineWriter>(&mut self, scrape: &Scrape, lines: &mut L) -> bool {
         while let Some(family) = IdentityFamily::ALL.get(self.family) {
-            if let Some(chunk) = self.cursor.next(scrape) {
+            let has_family = |pool: &targets::Pool| family.is_of(&pool.settings);
+            if let Some(chunk) = self.cursor.next(scrape, has_family) {
                 write(*family, &chunk, &mut self.head_written, lines);
                 return true;
             }
@@ -86,15 +98,15 @@ fn write<L: LineWriter>(
     // One loop for each family, so that the match is not repeated for each line.
     match family {
         IdentityFamily::Datasets => {
-            out.each(|record| Some(Number::whole(current(record)?.datasets?.into())));
+            out.each(|record, _| Some(Number::whole(current(record)?.datasets?.into())));
         }
         IdentityFamily::Storage => {
-            out.each(|record| Some(Number::whole(current(record)?.storage_bytes?)));
+            out.each(|record, _| Some(Number::whole(current(record)?.storage_bytes?)));
         }
         IdentityFamily::LastModified => {
-            out.each(|record| Some(Number::real(current(record)?.last_modified?)));
+            out.each(|record, _| Some(Number::real(current(record)?.last_modified?)));
         }
-        IdentityFamily::Age => out.each(|record| {
+        IdentityFamily::Age => out.each(|record, _| {
             let then = current(record)?.last_modified?;
             Some(match (now_thousandths, thousandths(then)) {
                 // Exact, unlike the difference of the floating-point numbers.
@@ -102,10 +114,18 @@ fn write<L: LineWriter>(
                 _ => Number::real((now.unix - then).max(0.0)),
             })
         }),
-        IdentityFamily::Up => out.each(|record| Some(Number::whole(record.up()?.into()))),
+        IdentityFamily::Up => out.each(|record, _| Some(Number::whole(record.up()?.into()))),
         IdentityFamily::LastSuccess => {
-            out.each(|record| Some(Number::real(record.last_success()?)));
+            out.each(|record, _| Some(Number::real(record.last_success()?)));
         }
+        IdentityFamily::LargestStorage => out.each(|record, listing| {
+            let bytes = listing.exact_storage()?;
+            current(record).map(|_| Number::whole(bytes))
+        }),
+        IdentityFamily::LargestRecords => out.each(|record, listing| {
+            let records = listing.exact_records()?;
+            current(record).map(|_| Number::whole(records))
+        }),
     }
 }
 
@@ -118,18 +138,26 @@ struct Out<'a, L> {
 
 impl<L: LineWriter> Out<'_, L> {
     #[inline]
-    fn each(&mut self, value: impl Fn(&Record) -> Option<Number>) {
+    fn each(&mut self, value: impl Fn(&Record, Listing) -> Option<Number>) {
         let chunk = self.chunk;
-        chunk.runs(|start, records| {
-            let ids = chunk.ids(start, L::ENCODED);
-            for (offset, record) in records.iter().enumerate() {
-                let Some(value) = value(record) else { continue };
-                if !*self.head_written {
-                    self.write_head();
+        chunk.runs(
+            |Run {
+                 start,
+                 records,
+                 listings,
+             }| {
+                let ids = chunk.ids(start, L::ENCODED);
+                for (offset, (record, listing)) in records.iter().zip(listings).enumerate() {
+                    let Some(value) = value(record, *listing) else {
+                        continue;
+                    };
+                    if !*self.head_written {
+                        self.write_head();
+                    }
+                    self.lines.line(ids, offset, value);
                 }
-                self.lines.line(ids, offset, value);
-            }
-        });
+            },
+        );
     }
 
     #[cold]

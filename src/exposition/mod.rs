@@ -12,6 +12,7 @@ mod identity_family;
 mod identity_names;
 mod identity_series;
 mod lines;
+mod nearest;
 mod number;
 mod pool_series;
 mod scrape;
@@ -26,14 +27,15 @@ mod text;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use blocks::{Blocks, Coding};
+pub use nearest::nearest_limits;
 pub use number::Number;
 pub use scrape::Scrape;
 pub use source::{Families, Source};
-pub use summary::{GaugeHistogram, Summary, Utilization, nearest_limits};
+pub use summary::{GaugeHistogram, Summary};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::{Mono, Timestamp};
-use crate::config::Series;
+use crate::config::{Datasets, Series};
 use crate::job::IdentityIndex;
 use crate::store::{Snapshot, Store};
 use crate::targets::{Pool, Targets};
@@ -168,18 +170,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A warning, if a scrape of these targets has very many samples.
 #[must_use]
 pub fn too_many_samples(targets: &Targets) -> Option<String> {
-    let with_series = |pool: &Pool| match pool.settings.series {
-        Series::Each => pool.identities.len(),
-        Series::Top(max) => max.min(pool.identities.len()),
-        Series::None => 0,
-    };
-    let samples = IdentityFamily::ALL.len() * targets.pools.iter().map(with_series).sum::<usize>();
+    let samples: usize = targets.pools.iter().map(identity_samples).sum();
     (samples > MAX_USUAL_SAMPLES).then(|| {
         format!(
             "make {samples} samples in each scrape, which is more than most Prometheus servers can take: set `series: top` \
-             for large pools; the pools' own series and histograms remain"
+             or fewer `identity_metrics` for large pools; the pools' own series and histograms remain"
         )
     })
+}
+
+/// The most samples that the identities of a pool have in a scrape.
+fn identity_samples(pool: &Pool) -> usize {
+    let (identities, settings) = (&pool.identities, &pool.settings);
+    let with_series = match settings.series {
+        Series::Each => identities.len(),
+        Series::Top(max) => max.min(identities.len()),
+        Series::None => 0,
+    };
+    let lists = settings.datasets != Datasets::Off;
+    let families = IdentityFamily::of(settings).filter(|family| lists || !family.is_listed());
+    with_series * families.count() + with_series.min(identities.named())
 }
 
 #[cfg(test)]

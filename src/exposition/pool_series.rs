@@ -1,9 +1,11 @@
 //! The section of the pools' families.
 
 use super::families::{
-    Family, POOL_DATASETS_LIMIT, POOL_DATASETS_USED, POOL_IDENTITIES, POOL_IDLE, POOL_INFO,
-    POOL_LAST_MODIFIED, POOL_STORAGE, POOL_STORAGE_LIMIT, POOL_STORAGE_USED, POOL_SYNC_SESSIONS,
-    POOL_WATCHED_DATASETS, POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
+    Family, POOL_ABOVE_LIMIT, POOL_DATASET_RECORDS_LIMIT, POOL_DATASET_RECORDS_USED,
+    POOL_DATASET_STORAGE_LIMIT, POOL_DATASET_STORAGE_USED, POOL_DATASETS_LIMIT, POOL_DATASETS_USED,
+    POOL_FULL, POOL_IDENTITIES, POOL_IDLE, POOL_INFO, POOL_LAST_MODIFIED, POOL_NEAR_LIMIT,
+    POOL_STORAGE, POOL_SYNC_SESSIONS, POOL_WATCHED_DATASETS, POOL_WATCHED_IDENTITIES,
+    POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
 };
 use super::number::Number;
 use super::scrape::Scrape;
@@ -13,6 +15,7 @@ use super::text::FamilyWriter;
 use crate::api::PoolUsage;
 use crate::clock::Timestamp;
 use crate::job::PoolIndex;
+use crate::limits::Limit;
 use crate::store::{PoolView, State};
 
 /// All families of [`FAMILIES`], one pool at a time.
@@ -59,7 +62,7 @@ struct PoolContext<'a> {
 type Write = fn(&'static Family, &PoolContext<'_>, &mut FamilyWriter<'_>);
 
 /// The families in the order of the exposition.
-const FAMILIES: [(&Family, Write); 13] = [
+const FAMILIES: [(&Family, Write); 19] = [
     (&POOL_INFO, |family, context, out| {
         let name = context.pool.target.settings.name.as_deref();
         let labels = [context.id(), name.unwrap_or_default()];
@@ -71,13 +74,38 @@ const FAMILIES: [(&Family, Write); 13] = [
             out.sample(family.labelled(labels), Number::whole(count));
         }
     }),
-    (&POOL_STORAGE_LIMIT, |family, context, out| {
-        let limit = context.pool.target.settings.limits.dataset_storage_bytes;
-        context.sample(family, Some(Number::whole(limit)), out);
+    (&POOL_WATCHED_IDENTITIES, |family, context, out| {
+        let watched = Number::whole(context.summary.watched);
+        context.sample(family, Some(watched), out);
+    }),
+    (&POOL_DATASET_STORAGE_LIMIT, |family, context, out| {
+        context.limit(family, Limit::DatasetStorage, out);
+    }),
+    (&POOL_DATASET_RECORDS_LIMIT, |family, context, out| {
+        context.limit(family, Limit::DatasetRecords, out);
     }),
     (&POOL_DATASETS_LIMIT, |family, context, out| {
-        let limit = context.pool.target.settings.limits.datasets;
-        context.sample(family, Some(Number::whole(limit.into())), out);
+        context.limit(family, Limit::Datasets, out);
+    }),
+    (&POOL_NEAR_LIMIT, |family, context, out| {
+        let Summary {
+            near_certain,
+            near_possible,
+            ..
+        } = context.summary;
+        let counts = near_certain.iter().zip(near_possible);
+        for (limit, (certain, possible)) in Limit::ALL.into_iter().zip(counts) {
+            for (certainty, count) in [("certain", certain), ("possible", possible)] {
+                let labels = [context.id(), limit.as_str(), certainty];
+                out.sample(family.labelled(labels), Number::whole(*count));
+            }
+        }
+    }),
+    (&POOL_FULL, |family, context, out| {
+        context.by_limit(family, context.summary.full, out);
+    }),
+    (&POOL_ABOVE_LIMIT, |family, context, out| {
+        context.by_limit(family, context.summary.above, out);
     }),
     (&POOL_WATCHED_STORAGE, |family, context, out| {
         let sum = context.summary.storage_bytes;
@@ -87,8 +115,11 @@ const FAMILIES: [(&Family, Write); 13] = [
         let sum = context.summary.datasets;
         context.sample(family, sum.map(Number::whole), out);
     }),
-    (&POOL_STORAGE_USED, |family, context, out| {
-        context.histogram(family, &context.summary.storage_used, out);
+    (&POOL_DATASET_STORAGE_USED, |family, context, out| {
+        context.histogram(family, &context.summary.dataset_storage_used, out);
+    }),
+    (&POOL_DATASET_RECORDS_USED, |family, context, out| {
+        context.histogram(family, &context.summary.dataset_records_used, out);
     }),
     (&POOL_DATASETS_USED, |family, context, out| {
         context.histogram(family, &context.summary.datasets_used, out);
@@ -127,6 +158,24 @@ impl PoolContext<'_> {
     fn sample(&self, family: &'static Family, value: Option<Number>, out: &mut FamilyWriter<'_>) {
         if let Some(value) = value {
             out.sample(family.labelled([self.id()]), value);
+        }
+    }
+
+    fn limit(&self, family: &'static Family, limit: Limit, out: &mut FamilyWriter<'_>) {
+        let limit = limit.of(self.pool.target.settings.limits);
+        self.sample(family, Some(Number::whole(limit)), out);
+    }
+
+    /// A sample for each limit.
+    fn by_limit(
+        &self,
+        family: &'static Family,
+        counts: [u64; Limit::ALL.len()],
+        out: &mut FamilyWriter<'_>,
+    ) {
+        for (limit, count) in Limit::ALL.into_iter().zip(counts) {
+            let labels = [self.id(), limit.as_str()];
+            out.sample(family.labelled(labels), Number::whole(count));
         }
     }
 

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::encoded_ids::EncodedIds;
 use super::lines::Ids;
-use super::selection::Selection;
+use super::selection::{Run, Selection};
 use super::summary::Summary;
 use super::text::Format;
 use crate::clock::Timestamp;
 use crate::job::PoolIndex;
-use crate::store::{PoolView, Record, Snapshot};
+use crate::store::{PoolView, Snapshot};
+use crate::targets;
 
 /// One scrape: everything as it was at one moment, and the format it is written in.
 #[derive(Clone, Debug)]
@@ -33,13 +34,18 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// The chunk at this position, or the first one of a later pool. Moves past it.
-    pub(super) fn next<'s>(&mut self, scrape: &'s Scrape) -> Option<Chunk<'s>> {
+    /// The chunk at this position, or the first one of a later pool, of the pools that are
+    /// `wanted`. Moves past it.
+    pub(super) fn next<'s>(
+        &mut self,
+        scrape: &'s Scrape,
+        wanted: impl Fn(&targets::Pool) -> bool,
+    ) -> Option<Chunk<'s>> {
         loop {
             let Summary { selection, .. } = scrape.summaries.get(self.pool)?;
             let pool_index = PoolIndex(self.pool);
             let pool = scrape.snapshot.pool(pool_index);
-            if self.chunk < selection.chunks(pool.records) {
+            if self.chunk < selection.chunks(pool.records) && wanted(pool.target) {
                 let chunk = Chunk {
                     scrape,
                     pool,
@@ -50,16 +56,11 @@ impl Cursor {
                 self.chunk += 1;
                 return Some(chunk);
             }
-            self.skip_pool();
+            *self = Self {
+                pool: self.pool + 1,
+                chunk: 0,
+            };
         }
-    }
-
-    /// Moves to the next pool.
-    pub(super) fn skip_pool(&mut self) {
-        *self = Self {
-            pool: self.pool + 1,
-            chunk: 0,
-        };
     }
 }
 
@@ -74,11 +75,10 @@ pub(super) struct Chunk<'s> {
 }
 
 impl Chunk<'_> {
-    /// Visits the identities in runs of consecutive ones: the position of the first, and their
-    /// records.
+    /// Visits the identities in runs of consecutive ones.
     #[inline]
-    pub(super) fn runs(&self, visit: impl FnMut(usize, &[Record])) {
-        self.selection.runs(self.pool.records, self.number, visit);
+    pub(super) fn runs(&self, visit: impl FnMut(Run<'_>)) {
+        self.selection.runs(&self.pool, self.number, visit);
     }
 
     /// The ids of a run, with their gzip bits if `encoded` says so.

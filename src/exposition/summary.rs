@@ -1,35 +1,53 @@
 //! The result of one pass over a pool's identities: sums, counts by state, histograms, and the
 //! identities with series.
 
-use super::selection::{Nearest, Selection};
+use super::nearest::{Nearest, Nearness};
+use super::selection::Selection;
 use super::text::Buckets;
 use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series};
-use crate::job::IdentityIndex;
+use crate::limits::{Certainty, Limit, Listing, NEAR_PERCENT, Standing};
 use crate::store::{PoolView, State};
 
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 24.0 * HOUR;
 
-/// Bounds of the histograms of utilization, in fractions of a limit.
-const FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
+/// Bounds of the histograms of the fullest dataset, in fractions of a limit.
+const FRACTIONS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0];
+/// Bounds of the histogram of datasets, in fractions of the limit.
+const DATASET_FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
 
-/// The identities of a pool, summed up.
+/// The identities of a pool, summed up. All but `states` is about those with current usage. Counts
+/// by limit are in the order of [`Limit::ALL`].
 #[derive(Clone, Debug)]
 pub struct Summary {
     /// The number of identities in each state, in the order of [`State::ALL`].
     pub states: [u64; State::ALL.len()],
-    /// The sum of storage over the identities with current usage; `None` if there are none.
+    /// The number of identities with current usage.
+    pub watched: u64,
+    /// The sum of storage; `None` if AWS returned none.
     pub storage_bytes: Option<u64>,
-    /// The sum of datasets over the identities with current usage; `None` if there are none.
+    /// The sum of datasets; `None` if AWS returned none.
     pub datasets: Option<u64>,
-    /// Fractions of the storage limit.
-    pub storage_used: GaugeHistogram<8>,
+    /// The number of identities that use [`NEAR_PERCENT`] of a limit or more, full ones included.
+    pub near_certain: [u64; Limit::ALL.len()],
+    /// The number of those that may use as much: only `ListDatasets` can tell.
+    pub near_possible: [u64; Limit::ALL.len()],
+    /// The number of identities of which AWS refuses writes, or may refuse the next one.
+    pub full: [u64; Limit::ALL.len()],
+    /// The number of identities that use more than a limit, so that AWS must have raised it.
+    pub above: [u64; Limit::ALL.len()],
+    /// Fractions of the limit of bytes that the fullest dataset uses at least.
+    pub dataset_storage_used: GaugeHistogram<9>,
+    /// Fractions of the limit of records that one dataset uses, of those with an exact list.
+    pub dataset_records_used: GaugeHistogram<9>,
     /// Fractions of the limit of datasets.
     pub datasets_used: GaugeHistogram<8>,
     /// Seconds since identities were last modified.
     pub idle: GaugeHistogram<7>,
+    /// The number of identities with an exact list.
+    pub(super) listed: usize,
     pub(super) selection: Selection,
 }
 
@@ -86,10 +104,16 @@ impl Summary {
         let limits = pool.target.settings.limits;
         let mut summary = Self {
             states: [0; State::ALL.len()],
+            watched: 0,
             storage_bytes: None,
             datasets: None,
-            storage_used: GaugeHistogram::new(FRACTIONS),
-            datasets_used: GaugeHistogram::new(FRACTIONS),
+            near_certain: [0; Limit::ALL.len()],
+            near_possible: [0; Limit::ALL.len()],
+            full: [0; Limit::ALL.len()],
+            above: [0; Limit::ALL.len()],
+            dataset_storage_used: GaugeHistogram::new(FRACTIONS),
+            dataset_records_used: GaugeHistogram::new(FRACTIONS),
+            datasets_used: GaugeHistogram::new(DATASET_FRACTIONS),
             idle: GaugeHistogram::new([
                 HOUR,
                 DAY,
@@ -99,6 +123,7 @@ impl Summary {
                 180.0 * DAY,
                 365.0 * DAY,
             ]),
+            listed: 0,
             selection: Selection::All,
         };
         let mut nearest = match pool.target.settings.series {
@@ -107,17 +132,16 @@ impl Summary {
             Series::Top(_) | Series::Each => None,
         };
         let oldest_shown = pool.oldest_shown(now.mono);
-        for (index, record) in pool.records.chunks().flatten().enumerate() {
+        for (index, (record, listing)) in pool.results().enumerate() {
             summary.states[record.state(oldest_shown) as usize] += 1;
             let usage = record.usage(oldest_shown);
-            if let Some(usage) = usage {
-                summary.add(usage, limits, now);
+            let known = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
+            if let Some((usage, standing)) = &known {
+                summary.add(usage, *listing, standing, limits, now);
             }
             if let Some(nearest) = &mut nearest {
-                nearest.offer(
-                    index,
-                    usage.map(|usage| Utilization::of(usage, limits).larger()),
-                );
+                let nearness = known.map(|(usage, standing)| Nearness::of(usage, &standing));
+                nearest.offer(index, nearness);
             }
         }
         if let Some(nearest) = nearest {
@@ -126,14 +150,39 @@ impl Summary {
         summary
     }
 
-    fn add(&mut self, usage: &Usage, limits: Limits, now: Timestamp) {
+    /// Adds an identity with current usage.
+    #[inline]
+    fn add(
+        &mut self,
+        usage: &Usage,
+        listing: Listing,
+        standing: &Standing,
+        limits: Limits,
+        now: Timestamp,
+    ) {
+        self.watched += 1;
+        self.listed += usize::from(listing.is_exact());
         add(&mut self.datasets, usage.datasets.map(u64::from));
         add(&mut self.storage_bytes, usage.storage_bytes);
-        let used = Utilization::of(usage, limits);
-        if let Some(fraction) = used.storage {
-            self.storage_used.add(fraction);
+        for (index, limit) in Limit::ALL.into_iter().enumerate() {
+            match standing.reaches(limit, NEAR_PERCENT) {
+                Certainty::Impossible => {}
+                Certainty::Possible => self.near_possible[index] += 1,
+                Certainty::Certain => {
+                    self.near_certain[index] += 1;
+                    self.full[index] += u64::from(standing.is_full(limit));
+                    self.above[index] += u64::from(standing.is_above(limit));
+                }
+            }
         }
-        if let Some(fraction) = used.datasets {
+        if let Some(fraction) = standing.used(Limit::DatasetStorage) {
+            self.dataset_storage_used.add(fraction);
+        }
+        if let Some(records) = listing.exact_records() {
+            let limit = Limit::DatasetRecords.of(limits);
+            self.dataset_records_used.add(records as f64 / limit as f64);
+        }
+        if let Some(fraction) = standing.used(Limit::Datasets) {
             self.datasets_used.add(fraction);
         }
         if let Some(then) = usage.last_modified {
@@ -146,61 +195,4 @@ fn add(sum: &mut Option<u64>, number: Option<u64>) {
     if let Some(number) = number {
         *sum = Some(sum.unwrap_or(0).saturating_add(number));
     }
-}
-
-/// The fractions of its limits that an identity uses; above 1 if it is over a limit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Utilization {
-    /// Of the storage limit; `None` if AWS returned no storage.
-    pub storage: Option<f64>,
-    /// Of the limit of datasets; `None` if AWS returned no datasets.
-    pub datasets: Option<f64>,
-}
-
-impl Utilization {
-    /// The fractions of `limits` that `usage` is.
-    #[must_use]
-    pub fn of(usage: &Usage, limits: Limits) -> Self {
-        Self {
-            storage: usage
-                .storage_bytes
-                .map(|bytes| bytes as f64 / limits.dataset_storage_bytes as f64),
-            datasets: usage
-                .datasets
-                .map(|datasets| f64::from(datasets) / f64::from(limits.datasets)),
-        }
-    }
-
-    /// The larger of the two: how near the identity is to a limit.
-    #[must_use]
-    pub fn larger(self) -> f64 {
-        self.storage
-            .unwrap_or(0.0)
-            .max(self.datasets.unwrap_or(0.0))
-    }
-}
-
-/// The identities of a pool nearest a limit, at most `max`: their positions, in ascending order,
-/// and their usage.
-#[must_use]
-pub fn nearest_limits(
-    pool: &PoolView<'_>,
-    now: Timestamp,
-    max: usize,
-) -> Vec<(IdentityIndex, Usage)> {
-    let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
-    let mut nearest = Nearest::new(max, &[]);
-    for (index, record) in pool.records.chunks().flatten().enumerate() {
-        nearest.offer(
-            index,
-            record
-                .usage(oldest_shown)
-                .map(|usage| Utilization::of(usage, limits).larger()),
-        );
-    }
-    let chosen = nearest.chosen().into_iter();
-    let chosen = chosen.map(|index| IdentityIndex(index as usize));
-    chosen
-        .filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?)))
-        .collect()
 }

@@ -24,7 +24,7 @@ pub use record::{AsOf, Record, State};
 use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Usage};
 use crate::clock::{Mono, Timestamp};
 use crate::job::{IdentityIndex, PoolIndex, Target};
-use crate::limits::{ListNeed, Standing, list_need, weekly_hour};
+use crate::limits::{ListNeed, Listing, Standing, list_need, weekly_hour};
 use crate::observation::Observation;
 use crate::targets::{self, TargetDiff, Targets};
 
@@ -322,6 +322,12 @@ impl PoolView<'_> {
     #[must_use]
     pub fn oldest_shown(&self, now: Mono) -> Mono {
         now.before(self.target.settings.stale_after)
+    }
+
+    /// The record of each identity and what is kept of its last list, in their order.
+    pub fn results(&self) -> impl Iterator<Item = (&Record, &Listing)> {
+        let chunks = self.records.chunks().zip(self.listings.chunks());
+        chunks.flat_map(|(records, listings)| records.iter().zip(listings))
     }
 
     /// What is known of an identity with this usage, compared with its limits.

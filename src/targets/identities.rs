@@ -88,10 +88,10 @@ impl Identities {
         (0..self.len()).map(|index| self.id(IdentityIndex(index)))
     }
 
-    /// Whether any identity has a display name.
+    /// The number of identities with a display name.
     #[must_use]
-    pub fn any_named(&self) -> bool {
-        !self.names.is_empty()
+    pub fn named(&self) -> usize {
+        self.names.len()
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Blocks, Coding, Exposition, Format};
-use crate::api::{Failure, PoolUsage, Usage};
+use crate::api::{Dataset, Failure, PoolUsage, Usage};
 use crate::clock::{Mono, Timestamp};
 use crate::job::PoolIndex;
 use crate::loading;
@@ -23,50 +23,114 @@ const POOLS: [(&str, &str); 2] = [
 ];
 const NOW: f64 = 1_763_865_600.5;
 
-/// The result of the last poll, if there was one.
-type Polled = Option<Result<Usage, Failure>>;
+/// A poll of an identity.
+#[derive(Clone, Copy)]
+enum Poll {
+    Described(Usage),
+    /// Bytes and records of each dataset.
+    Listed(&'static [(Option<u64>, Option<u64>)]),
+    Failed(Failure),
+}
 
-/// The first pool's identities, in every state, with all fields, with none, and with odd values:
-/// id, last result, and the seconds since then.
-const IDENTITIES: [(&str, Polled, u64); 7] = [
-    ("us-east-1:00", None, 0),
+use Poll::{Described, Failed, Listed};
+
+impl Poll {
+    fn observed(self, identity: usize, requested_at: Timestamp) -> Observation {
+        let described =
+            |result| Observation::of_identity(PoolIndex(0), identity, requested_at, result);
+        match self {
+            Described(usage) => described(Ok(usage)),
+            Failed(failure) => described(Err(failure)),
+            Listed(datasets) => {
+                let datasets = datasets.iter().map(|(storage_bytes, records)| Dataset {
+                    storage_bytes: *storage_bytes,
+                    records: *records,
+                    ..Dataset::default()
+                });
+                let datasets = datasets.collect();
+                Observation::of_datasets(PoolIndex(0), identity, requested_at, datasets)
+            }
+        }
+    }
+}
+
+/// A description of an identity.
+const fn described(datasets: Option<u32>, bytes: u64, last_modified: Option<f64>) -> Poll {
+    Described(Usage {
+        datasets,
+        storage_bytes: Some(bytes),
+        last_modified,
+    })
+}
+
+/// The first pool's identities, in every state, with all fields, with none, and with odd values;
+/// with lists that are exact, outdated, incomplete, empty and stale: id, polls, and the seconds
+/// since then.
+const IDENTITIES: [(&str, &[Poll], u64); 14] = [
+    ("us-east-1:00", &[], 0),
     (
         "us-east-1:01",
-        Some(Ok(Usage {
-            datasets: Some(20),
-            storage_bytes: Some(20 << 20),
-            last_modified: Some(NOW - 0.25),
-        })),
+        &[described(Some(20), 20 << 20, Some(NOW - 0.25))],
         5,
     ),
     (
         "us-east-1:02",
-        Some(Ok(Usage {
-            datasets: Some(0),
-            storage_bytes: Some((1 << 53) - 1),
-            last_modified: Some(NOW + 60.0),
-        })),
+        &[described(Some(0), (1 << 53) - 1, Some(NOW + 60.0))],
+        5,
+    ),
+    ("us-east-1:03", &[described(None, 1, None)], 5),
+    ("us-east-1:04", &[Failed(Failure::Timeout)], 5),
+    ("us-east-1:05", &[Failed(Failure::NotFound)], 5),
+    ("us-east-1:06", &[described(Some(1), 1, Some(0.0))], 5_000),
+    (
+        "us-east-1:07",
+        &[Listed(&[
+            (Some(900_000), Some(10)),
+            (Some(2_048), Some(1_024)),
+            (Some(0), Some(0)),
+        ])],
         5,
     ),
     (
-        "us-east-1:03",
-        Some(Ok(Usage {
-            datasets: None,
-            storage_bytes: Some(1),
-            last_modified: None,
-        })),
+        "us-east-1:08",
+        &[Listed(&[(None, Some(5)), (Some(1 << 20), Some(7))])],
         5,
     ),
-    ("us-east-1:04", Some(Err(Failure::Timeout)), 5),
-    ("us-east-1:05", Some(Err(Failure::NotFound)), 5),
     (
-        "us-east-1:06",
-        Some(Ok(Usage {
-            datasets: Some(1),
-            storage_bytes: Some(1),
-            last_modified: Some(0.0),
-        })),
+        "us-east-1:09",
+        &[
+            Listed(&[(Some(1_000_000), Some(1_000)), (Some(1), None)]),
+            described(Some(4), 1_200_000, None),
+        ],
+        5,
+    ),
+    (
+        "us-east-1:0a",
+        &[
+            Listed(&[(Some(600_000), Some(700)), (Some(10), Some(1))]),
+            described(Some(2), 700_000, None),
+            described(Some(2), 900_010, None),
+        ],
+        5,
+    ),
+    (
+        "us-east-1:0b",
+        &[
+            Listed(&[(Some(2 << 20), Some(2_000))]),
+            described(Some(1), 2 << 20, None),
+            Failed(Failure::Timeout),
+        ],
+        5,
+    ),
+    (
+        "us-east-1:0c",
+        &[Listed(&[(Some(1 << 20), Some(1_024))])],
         5_000,
+    ),
+    (
+        "us-east-1:0d",
+        &[described(Some(20), 838_862, None), Listed(&[])],
+        5,
     ),
 ];
 
@@ -88,15 +152,9 @@ fn store(series: &str) -> Store {
         text += "]}\n";
     }
     let store = parsed(&text);
-    for (identity, (_, result, seconds)) in IDENTITIES.into_iter().enumerate() {
-        if let Some(result) = result {
-            let requested_at = ago(seconds);
-            store.record(&Observation::of_identity(
-                PoolIndex(0),
-                identity,
-                requested_at,
-                result,
-            ));
+    for (identity, (_, polls, seconds)) in IDENTITIES.into_iter().enumerate() {
+        for poll in polls {
+            store.record(&poll.observed(identity, ago(seconds)));
         }
     }
     let usage = PoolUsage {

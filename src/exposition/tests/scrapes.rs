@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Blocks, Coding, Exposition, Format, too_many_samples};
+use super::super::identity_series::IdentitySeries;
+use super::super::section::Section;
+use super::super::{Blocks, Coding, Exposition, Format, identity_samples, too_many_samples};
 use super::{NOW, ago, never_polled, now, parsed, pretty_equal, store, written, written_at};
-use crate::api::{Failure, Usage};
+use crate::api::{Dataset, Failure, Usage};
 use crate::clock::Timestamp;
 use crate::job::PoolIndex;
 use crate::observation::Observation;
@@ -115,7 +117,7 @@ fn the_preference_of_those_with_series_outlives_a_reload() {
     let exposition = Exposition::new(Arc::clone(&store));
     let poll = |identity, storage_bytes| {
         let usage = Usage {
-            datasets: None,
+            datasets: Some(1),
             storage_bytes: Some(storage_bytes),
             last_modified: None,
         };
@@ -140,7 +142,7 @@ fn the_preference_of_those_with_series_outlives_a_reload() {
     poll(0, 100_000);
     poll(1, 200_000);
     assert_eq!(shown().unwrap(), "r:2");
-    poll(0, 300_000);
+    poll(0, 215_000);
     assert_eq!(shown().unwrap(), "r:2", "not enough to take its place");
     let (old, new) = (
         Arc::clone(&store.snapshot().targets),
@@ -153,22 +155,32 @@ fn the_preference_of_those_with_series_outlives_a_reload() {
 }
 
 #[test]
-fn very_many_samples_are_warned_of() {
-    let of = |ids: usize, series: &str| {
-        let ids: String = (0..ids).map(|number| format!("'r:{number:x}',")).collect();
+fn the_samples_of_identities_follow_the_configuration() {
+    let of = |settings: &str| {
+        let ids = "{id: 'r:0', name: n}, 'r:1', 'r:2'";
         let store = parsed(&format!(
-            "pools: [{{id: 'r:0', series: {series}, identities: [{ids}]}}]"
+            "pools: [{{id: 'r:0', {settings}, identities: [{ids}]}}]"
         ));
-        too_many_samples(&store.snapshot().targets)
+        identity_samples(&store.snapshot().targets.pools[0])
     };
-    assert_eq!(of(166_666, "each"), None);
+    assert_eq!(of("series: each"), 3 * 8 + 1);
+    assert_eq!(of("series: top, top: 2"), 2 * 8 + 1);
+    assert_eq!(of("series: top, top: 9"), 3 * 8 + 1);
+    assert_eq!(of("series: none"), 0);
+    assert_eq!(of("identity_metrics: [up, largest_dataset]"), 3 * 3 + 1);
+    assert_eq!(of("identity_metrics: []"), 1);
+    assert_eq!(of("datasets: off"), 3 * 6 + 1);
+}
+
+#[test]
+fn very_many_samples_are_warned_of() {
+    let of = |identities| too_many_samples(&never_polled(identities).snapshot().targets);
+    assert_eq!(of(125_000), None);
+    let warning = of(125_001).unwrap();
     assert!(
-        of(166_667, "each")
-            .unwrap()
-            .starts_with("make 1000002 samples in each scrape")
+        warning.starts_with("make 1000008 samples in each scrape"),
+        "{warning}"
     );
-    assert_eq!(of(166_667, "none"), None);
-    assert_eq!(of(166_667, "top, top: 10"), None);
 }
 
 /// After a step of the wall clock by an hour or a year, states and usage are the same. Only ages
@@ -208,23 +220,100 @@ fn without_identity_series_the_pools_remain() {
     let text = written(store("none"));
     assert!(!text.contains("\ncognitosync_identity_"));
     let left_out =
-        "cognitosync_pool_identities_without_series{identity_pool_id=\"us-east-1:0a\"} 7\n";
+        "cognitosync_pool_identities_without_series{identity_pool_id=\"us-east-1:0a\"} 14\n";
     assert!(text.contains(left_out), "{text}");
     assert!(
-        text.contains("cognitosync_pool_watched_datasets{identity_pool_id=\"us-east-1:0a\"} 20\n")
+        text.contains("cognitosync_pool_watched_datasets{identity_pool_id=\"us-east-1:0a\"} 52\n")
+    );
+}
+
+/// By the number that is certain: exact where it was listed, else a lower bound.
+#[test]
+fn the_nearest_to_a_limit_have_series() {
+    let shown = |top: usize| -> Vec<String> {
+        let text = written(store(&format!("top, top: {top}")));
+        let prefix =
+            "cognitosync_identity_up{identity_pool_id=\"us-east-1:0a\",identity_id=\"us-east-1:";
+        let ids = text.lines().filter_map(|line| line.strip_prefix(prefix));
+        ids.map(|rest| rest[..2].to_owned()).collect()
+    };
+    assert_eq!(shown(1), ["0b"], "above two limits");
+    assert_eq!(
+        shown(2),
+        ["01", "0b"],
+        "of those at a limit, who wrote last"
+    );
+    assert_eq!(shown(4), ["01", "07", "0b", "0d"]);
+    assert_eq!(
+        shown(5),
+        ["01", "07", "0a", "0b", "0d"],
+        "not 09, which may be nearer"
     );
 }
 
 #[test]
-fn the_nearest_to_a_limit_come_first() {
-    let text = written(store("top, top: 2"));
-    let storage: Vec<_> = text
-        .lines()
-        .filter(|line| line.starts_with("cognitosync_identity_storage_bytes{"))
-        .collect();
-    assert_eq!(storage.len(), 2, "{text}");
-    assert!(
-        storage[0].contains("us-east-1:01") && storage[1].contains("us-east-1:02"),
-        "{storage:?}"
-    );
+fn a_pools_identities_have_the_families_that_it_is_configured_with() {
+    let of_pool = |pool: &str, metrics: &str| {
+        format!(
+            "- {{id: '{pool}', identity_metrics: [{metrics}], identities: [{{id: '{pool}1', name: n}}]}}\n"
+        )
+    };
+    let store = parsed(&format!(
+        "pools:\n{}{}{}",
+        of_pool("r:0", "storage, largest_dataset"),
+        of_pool("r:a", ""),
+        of_pool("r:b", "up, storage"),
+    ));
+    for pool in 0..3 {
+        let datasets = vec![Dataset {
+            storage_bytes: Some(7),
+            records: Some(2),
+            ..Dataset::default()
+        }];
+        let observation = Observation::of_datasets(PoolIndex(pool), 0, ago(1), datasets);
+        store.record(&observation);
+    }
+    let text = written(store);
+    let series = text.lines().filter_map(|line| {
+        let (name, rest) = line
+            .strip_prefix("cognitosync_identity_")?
+            .split_once('{')?;
+        Some((name, rest.split('"').nth(1)?))
+    });
+    let expected = [
+        ("storage_bytes", "r:0"),
+        ("storage_bytes", "r:b"),
+        ("up", "r:b"),
+        ("largest_dataset_storage_bytes", "r:0"),
+        ("largest_dataset_records", "r:0"),
+        ("info", "r:0"),
+        ("info", "r:a"),
+        ("info", "r:b"),
+    ];
+    assert_eq!(series.collect::<Vec<_>>(), expected);
+    for family in expected.map(|(name, _)| name) {
+        let head = format!("# TYPE cognitosync_identity_{family} ");
+        assert_eq!(text.matches(&head).count(), 1, "{family}");
+    }
+}
+
+/// Which decides how a body is compressed.
+#[test]
+fn the_number_of_lines_is_bounded_closely() {
+    for series in ["each", "top, top: 5", "none"] {
+        let text = written(store(series));
+        let lines = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
+        let lines = lines("cognitosync_identity_") - lines("cognitosync_identity_info{");
+        let exposition = Exposition::new(Arc::new(store(series)));
+        let scrape = exposition.scrape(now(), Format::Text, &());
+        let bound = IdentitySeries::default().gzip_lines(&scrape);
+        let with_series = match series {
+            "each" => 14,
+            "none" => 0,
+            _ => 5,
+        };
+        // Three of the lists are exact.
+        assert_eq!(bound, 6 * with_series + 2 * with_series.min(3), "{series}");
+        assert!(lines <= bound, "{series}: {lines} of {bound}");
+    }
 }

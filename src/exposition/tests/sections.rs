@@ -28,12 +28,12 @@ struct Datasets {
 
 impl Section for Datasets {
     fn next(&mut self, scrape: &Scrape, out: &mut Vec<u8>) -> bool {
-        let Some(chunk) = self.cursor.next(scrape) else {
+        let Some(chunk) = self.cursor.next(scrape, |_| true) else {
             return false;
         };
         let mut family = FamilyWriter::resume(scrape.format, HEAD, out, self.head_written);
-        chunk.runs(|start, records| {
-            for index in (start..start + records.len()).filter(|index| index % 3 == 0) {
+        chunk.runs(|run| {
+            for index in run.positions().filter(|index| index % 3 == 0) {
                 let id = chunk.pool.target.identities.id(IdentityIndex(index));
                 for dataset in ["notes", "settings"] {
                     let labels = [("identity_id", id.as_str()), ("dataset", dataset)];
@@ -86,7 +86,7 @@ fn another_section_is_a_row_of_the_table() {
         let sample = "cognitosync_dataset_records{identity_id=\"us-east-1:03\",\
                       dataset=\"settings\"} 3\n";
         assert!(lines.contains(sample), "{lines}");
-        assert_eq!(lines.matches("\ncognitosync_dataset_records{").count(), 6);
+        assert_eq!(lines.matches("\ncognitosync_dataset_records{").count(), 10);
     }
 }
 

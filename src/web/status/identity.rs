@@ -83,7 +83,7 @@ impl Explained {
         let state = record.state(oldest_shown);
         let usage = record
             .usage(oldest_shown)
-            .map(|usage| ShownUsage::of(usage, settings.limits));
+            .map(|usage| ShownUsage::of(usage, &view.standing(identity, usage)));
         let failing =
             record
                 .failure()

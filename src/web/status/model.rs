@@ -8,9 +8,9 @@ use super::humanize::{NextCall, Time, humanize_duration};
 use super::pool::Pool;
 use crate::api::Usage;
 use crate::clock::Timestamp;
-use crate::config::Limits;
-use crate::exposition::{Utilization, nearest_limits};
+use crate::exposition::nearest_limits;
 use crate::job::{IdentityIndex, PoolIndex, Target};
+use crate::limits::{Limit, Standing};
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
 use crate::store::{History, Poll, Snapshot, State};
@@ -104,13 +104,12 @@ pub(super) struct ShownUsage {
 }
 
 impl ShownUsage {
-    pub(super) fn of(usage: &Usage, limits: Limits) -> Self {
-        let used = Utilization::of(usage, limits);
+    pub(super) fn of(usage: &Usage, standing: &Standing) -> Self {
         Self {
             storage_bytes: usage.storage_bytes,
-            storage_used_ratio: used.storage,
+            storage_used_ratio: standing.used(Limit::DatasetStorage),
             datasets: usage.datasets,
-            datasets_used_ratio: used.datasets,
+            datasets_used_ratio: standing.used(Limit::Datasets),
             last_modified: usage.last_modified.map(Time),
         }
     }
@@ -217,7 +216,7 @@ impl Status {
         for pool in &self.pools {
             let name = pool.name.as_ref().unwrap_or(&pool.identity_pool_id);
             for (used, limit) in [
-                (&pool.storage_used, "storage"),
+                (&pool.storage_used, "dataset storage"),
                 (&pool.datasets_used, "datasets"),
             ] {
                 if let Some((_, near @ 1..)) = used.0.last() {
@@ -280,18 +279,15 @@ impl TargetRef {
 }
 
 impl Full {
-    /// The fullest identities of one pool with their used ratios, unordered.
+    /// The fullest identities of one pool with their used ratios, the fullest first.
     fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Timestamp) -> Vec<(f64, Self)> {
-        let (view, limits) = (snapshot.pool(pool), snapshot.targets[pool].settings.limits);
+        let view = snapshot.pool(pool);
         let full = |(identity, usage): (IdentityIndex, Usage)| {
             let who = TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets);
-            (
-                Utilization::of(&usage, limits).larger(),
-                Self {
-                    who,
-                    usage: ShownUsage::of(&usage, limits),
-                },
-            )
+            let standing = view.standing(identity, &usage);
+            let usage = ShownUsage::of(&usage, &standing);
+            let used = standing.nearest().map_or(0.0, |(_, used)| used);
+            (used, Self { who, usage })
         };
         nearest_limits(&view, now, MAX_FULLEST)
             .into_iter()

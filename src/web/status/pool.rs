@@ -76,7 +76,7 @@ impl Pool {
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
-            storage_used: by_threshold(&summary.storage_used),
+            storage_used: by_threshold(&summary.dataset_storage_used),
             datasets_used: by_threshold(&summary.datasets_used),
             modified_within_day: idle.cumulative[1].1,
             idle_for_90_days: idle.count - idle.cumulative[4].1,
@@ -89,7 +89,7 @@ impl Pool {
 }
 
 /// The number of identities between the [`THRESHOLDS`] of a limit.
-fn by_threshold(used: &GaugeHistogram<8>) -> Counts {
+fn by_threshold<const N: usize>(used: &GaugeHistogram<N>) -> Counts {
     let buckets = used.buckets();
     let up_to = |threshold: f64| {
         buckets
