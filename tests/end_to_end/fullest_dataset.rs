@@ -158,7 +158,7 @@ fn where_lists_fail_descriptions_go_on() {
         ),
         (Fault::repeated_token(), "malformed", 2),
     ] {
-        let server = server(5, &[(900_000, 10); 2]);
+        let server = server(5, &[(500_000, 10); 2]);
         let set = server.simulator.clone();
         set.set_operation_fault(Operation::ListDatasets, None, Some(fault));
         let exporter = Exporter::start(&configuration(POLL, &server.url, 1, 5));
