@@ -20,16 +20,19 @@ type Key = (PoolIndex, IdentityIndex);
 /// last modified, in seconds since 1970: of two that are equally near, the later one is kept.
 type Rank = (u64, u64);
 
+/// The datasets of one identity.
+pub type DatasetList = AsOf<Arc<[Dataset]>>;
+
 /// The last lists of datasets of the identities that were nearest a limit by them.
 #[derive(Debug, Default)]
 pub(super) struct DatasetRows {
-    lists: HashMap<Key, (Rank, AsOf<Arc<[Dataset]>>)>,
+    lists: HashMap<Key, (Rank, DatasetList)>,
     /// The farthest from its limit first.
     ranks: BTreeSet<(Rank, Key)>,
 }
 
 impl DatasetRows {
-    pub(super) fn get(&self, key: Key) -> Option<AsOf<Arc<[Dataset]>>> {
+    pub(super) fn get(&self, key: Key) -> Option<DatasetList> {
         self.lists.get(&key).map(|(_, list)| list.clone())
     }
 
@@ -56,7 +59,7 @@ impl DatasetRows {
         }
     }
 
-    fn insert(&mut self, key: Key, rank: Rank, list: AsOf<Arc<[Dataset]>>) {
+    fn insert(&mut self, key: Key, rank: Rank, list: DatasetList) {
         self.remove(key);
         self.lists.insert(key, (rank, list));
         self.ranks.insert((rank, key));

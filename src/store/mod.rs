@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::debug;
 
 pub use chunked::{CHUNK, Chunked, Listings, Records};
+pub use dataset_rows::DatasetList;
 use dataset_rows::DatasetRows;
 use departed::{Departed, Departure};
 pub use history::{History, Poll};
@@ -21,7 +22,7 @@ use pool::Pool;
 use pool_health::{log_change, reason};
 pub use record::{AsOf, Record, State};
 
-use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Usage};
+use crate::api::{Answer, Failure, FailureClass, PoolUsage, Usage};
 use crate::clock::{Mono, Timestamp};
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::limits::{ListNeed, Listing, Standing, list_need, weekly_hour};
@@ -218,11 +219,7 @@ impl Store {
 
     /// The latest list of an identity's datasets. It is kept for the identities nearest a limit.
     #[must_use]
-    pub fn datasets(
-        &self,
-        pool: PoolIndex,
-        identity: IdentityIndex,
-    ) -> Option<AsOf<Arc<[Dataset]>>> {
+    pub fn datasets(&self, pool: PoolIndex, identity: IdentityIndex) -> Option<DatasetList> {
         self.contents().dataset_rows.get((pool, identity))
     }
 

@@ -5,7 +5,7 @@ use crate::api::Dataset;
 
 /// Answers descriptions, and lists with `list`, which gets the number of pages so far.
 struct Lister {
-    list: fn(usize) -> Result<Reply, Failure>,
+    list: List,
     calls: Mutex<Vec<(Mono, Operation)>>,
     clock: Clock,
 }
@@ -32,6 +32,9 @@ impl Api for Lister {
     }
 }
 
+/// Answers a list, of which there are so many pages so far.
+type List = fn(usize) -> Result<Reply, Failure>;
+
 /// Every poll needs a list.
 struct NeedsLists(Recorded);
 
@@ -53,10 +56,7 @@ impl PollObserver for NeedsLists {
 
 /// Polls one identity for this many seconds, without retries. Returns the operations of the calls
 /// about it, with their times, and its polls.
-async fn run_lists(
-    list: fn(usize) -> Result<Reply, Failure>,
-    seconds: u64,
-) -> (Vec<(Duration, Operation)>, Vec<Observation>) {
+async fn run_lists(list: List, seconds: u64) -> (Vec<(Duration, Operation)>, Vec<Observation>) {
     let clock = Clock::anchored(0.0);
     let api = Arc::new(Lister {
         list,
@@ -116,7 +116,7 @@ async fn a_poll_whose_list_fails_succeeds_by_a_description() {
         }))
     };
     let wrong = |_| Ok(Reply::Done(Answer::Pool(PoolUsage::default())));
-    let cases: [(fn(usize) -> _, u32); 6] = [
+    let cases: [(List, u32); 6] = [
         (|_| Err(Failure::AccessDenied), 1),
         (|_| Err(Failure::Throttled), 1),
         (|_| Err(Failure::ServiceError), 1),
