@@ -66,8 +66,9 @@ fn child(arguments: &[&str]) -> Command {
 fn bodies(sizes: &[usize]) -> Vec<Vec<(&'static str, Cost)>> {
     let of_size = |(size, rounds): (&usize, &&str)| {
         println!(
-            "\n| {} identities, 6 series each | CPU, ms | x memcpy | ns a sample | MB sent | peak MB, of it for the body |\n|---|---|---|---|---|---|",
-            grouped(*size)
+            "\n| {} identities, {} series each | CPU, ms | x memcpy | ns a sample | MB sent | peak MB, of it for the body |\n|---|---|---|---|---|---|",
+            grouped(*size),
+            filled::SERIES
         );
         let mut costs = Vec::new();
         for way in WAYS {
@@ -109,7 +110,7 @@ fn bodies(sizes: &[usize]) -> Vec<Vec<(&'static str, Cost)>> {
 }
 
 fn per_sample(seconds: f64, identities: usize) -> f64 {
-    seconds * 1e9 / (6 * identities) as f64
+    seconds * 1e9 / (filled::SERIES * identities) as f64
 }
 
 fn latencies(sizes: &[usize]) {
