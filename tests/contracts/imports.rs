@@ -117,6 +117,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "health",
             "identity",
             "job",
+            "limits",
             "poller",
             "progress",
             "reload",
