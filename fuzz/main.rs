@@ -10,6 +10,7 @@
 
 mod answer;
 mod configuration;
+mod counts;
 mod exchange;
 #[path = "../tests/support/filled.rs"]
 mod filled;

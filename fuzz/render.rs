@@ -1,21 +1,26 @@
 //! Any store, in both formats and all codings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::sync::Arc;
 
+use cognitosync_exporter::config::{IdentityMetric, PoolSettings};
 use cognitosync_exporter::exposition::{Coding, Exposition, Format};
+use cognitosync_exporter::targets::Targets;
 
+use crate::counts::counted;
 use crate::stores::{body, store};
 
 #[test]
 fn render() {
-    let mut synthesised = 0;
+    let (mut synthesised, mut near) = (0, 0);
     bolero::check!()
-        .with_iterations(2_000)
+        .with_iterations(300)
         .with_max_len(4_096)
         .for_each(|input: &[u8]| {
-            let exposition = Exposition::new(Arc::new(store(input)));
+            let store = store(input);
+            let targets = Arc::clone(&store.snapshot().targets);
+            let exposition = Exposition::new(Arc::new(store));
             let plain = [Format::Text, Format::OpenMetrics].map(|format| {
                 let plain = body(&exposition, format, Coding::Identity);
                 let gzip = body(&exposition, format, Coding::Gzip);
@@ -33,10 +38,16 @@ fn render() {
             });
             synthesised += usize::from(plain[0].matches("\ncognitosync_identity_").count() > 2_048);
             let [text, open_metrics] = plain;
-            assert_eq!(samples(&text), samples(&canonical(&open_metrics)));
+            let samples = samples(&text);
+            assert_eq!(samples, self::samples(&canonical(&open_metrics)));
             assert!(!text.contains("# EOF") && open_metrics.ends_with("\n# EOF\n"));
-            same_order(&text);
+            in_order(&text, &targets);
+            targets
+                .pools
+                .iter()
+                .for_each(|pool| near += counted(pool, &samples));
         });
+    assert!(near > 0, "no identity was near a limit");
     assert!(
         synthesised > 0,
         "no store was large enough for the gzip that we write ourselves"
@@ -106,35 +117,67 @@ fn samples(text: &str) -> BTreeMap<String, String> {
     samples
 }
 
-/// Identities have the same order in all families, and each with a time of modification has an age
-/// too.
-fn same_order(text: &str) {
-    let mut families: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for line in text.lines().filter(|line| {
-        line.starts_with("cognitosync_identity_") && !line.starts_with("cognitosync_identity_info")
-    }) {
-        let (name, labels) = line.split_once('{').unwrap();
-        families
-            .entry(name)
-            .or_default()
-            .push(labels.split_once('}').unwrap().0);
+/// The families of identities, and what the configuration calls them.
+const FAMILIES: [(&str, IdentityMetric); 8] = [
+    ("datasets", IdentityMetric::Datasets),
+    ("storage_bytes", IdentityMetric::Storage),
+    (
+        "last_modified_timestamp_seconds",
+        IdentityMetric::LastModified,
+    ),
+    ("last_modified_age_seconds", IdentityMetric::Age),
+    ("up", IdentityMetric::Up),
+    (
+        "last_success_timestamp_seconds",
+        IdentityMetric::LastSuccess,
+    ),
+    (
+        "largest_dataset_storage_bytes",
+        IdentityMetric::LargestDataset,
+    ),
+    ("largest_dataset_records", IdentityMetric::LargestDataset),
+];
+
+/// Identities have the order of the targets in all families, and those families that their pools
+/// are configured with. Each with a time of modification has an age too.
+fn in_order(text: &str, targets: &Targets) {
+    let mut identities = HashMap::new();
+    for pool in &targets.pools {
+        for id in pool.identities.ids() {
+            let labels = format!(
+                "identity_pool_id=\"{}\",identity_id=\"{}\"",
+                pool.id,
+                id.as_str()
+            );
+            identities.insert(labels, (identities.len(), &pool.settings));
+        }
     }
-    let up = families
-        .get("cognitosync_identity_up")
-        .cloned()
-        .unwrap_or_default();
-    for (name, identities) in &families {
-        let mut all = up.iter();
+    let with_both = |settings: &PoolSettings| {
+        let both = [IdentityMetric::LastModified, IdentityMetric::Age];
+        both.iter()
+            .all(|metric| settings.identity_metrics.has(*metric))
+    };
+    let mut dated = [Vec::new(), Vec::new()];
+    for (family, metric) in FAMILIES {
+        let prefix = format!("cognitosync_identity_{family}{{");
+        let lines = text.lines().filter_map(|line| line.strip_prefix(&prefix));
+        let found = lines.map(|line| identities[line.split_once('}').unwrap().0]);
+        let found: Vec<_> = found.collect();
         assert!(
-            identities
-                .iter()
-                .all(|identity| all.any(|up| up == identity)),
-            "{name} has its own order, or more identities"
+            found.is_sorted_by(|(a, _), (b, _)| a < b),
+            "{family} has its own order"
         );
+        for (position, settings) in found {
+            assert!(
+                settings.identity_metrics.has(metric),
+                "{family} is not wanted"
+            );
+            match metric {
+                IdentityMetric::LastModified if with_both(settings) => dated[0].push(position),
+                IdentityMetric::Age if with_both(settings) => dated[1].push(position),
+                _ => {}
+            }
+        }
     }
-    let of = |name: &str| families.get(name).cloned().unwrap_or_default();
-    assert_eq!(
-        of("cognitosync_identity_last_modified_timestamp_seconds"),
-        of("cognitosync_identity_last_modified_age_seconds")
-    );
+    assert_eq!(dated[0], dated[1]);
 }

@@ -158,7 +158,7 @@ pub(crate) fn crowd(identities: usize, scrapers: usize) -> Crowd {
         let all: Vec<_> = (0..scrapers).map(scrape).collect();
         all.into_iter()
             .map(|one| one.join().unwrap())
-            .filter(|lines| *lines == 6 * identities)
+            .filter(|lines| *lines == filled::SERIES * identities)
             .count()
     });
     let seconds = clock.now().mono.since(Mono::START).as_secs_f64();

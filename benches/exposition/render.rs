@@ -98,6 +98,11 @@ pub(crate) fn cost(way: &str, identities: usize, rounds: usize) -> Cost {
                 text.len()
             })
         }
+        // The pass over all identities with which a scrape begins.
+        "sums" => measured(text_len, rounds, || {
+            black_box(scrape(&exposition, Format::Text));
+            1
+        }),
         ours => {
             let (format, coding) = match ours {
                 "plain" => (Format::Text, Coding::Identity),

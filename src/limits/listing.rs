@@ -147,7 +147,7 @@ impl Listing {
                 let written = storage_bytes?.saturating_sub(self.date_or_sum.into());
                 Some(Bounds {
                     at_least: 0,
-                    at_most: records + written.div_ceil(self.bytes_per_record.into()),
+                    at_most: records.saturating_add(written.div_ceil(self.bytes_per_record.into())),
                 })
             }
         }

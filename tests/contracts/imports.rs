@@ -72,7 +72,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "exposition",
         &[
-            "api", "clock", "config", "identity", "job", "store", "targets",
+            "api", "clock", "config", "identity", "job", "limits", "store", "targets",
         ],
     ),
     (
@@ -117,6 +117,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "health",
             "identity",
             "job",
+            "limits",
             "poller",
             "progress",
             "reload",

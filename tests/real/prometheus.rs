@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::filled::{Served, serve, store};
+use crate::filled::{SERIES, Served, serve, store};
 use crate::support::{Exporter, command, eventually, get, repository};
 
 const GAUGES: [&str; 3] = [
@@ -237,7 +237,7 @@ fn a_hundred_thousand_identities_arrive() {
             .read_to_string()
             .unwrap();
         let given = given.lines().filter(|line| !line.starts_with('#')).count();
-        assert!(given > 6 * IDENTITIES);
+        assert!(given > SERIES * IDENTITIES);
         let prometheus = Prometheus::scraping_every(&address, "30s");
         let scraped = eventually("a whole scrape", || {
             let scraped = prometheus.query("scrape_samples_scraped");

@@ -15,7 +15,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use cognitosync_exporter::api::{Api, Call, Failure, Request, Usage};
+use cognitosync_exporter::api::{Api, Call, Dataset, Failure, Request};
 use cognitosync_exporter::clock::{Clock, Mono, Timestamp};
 use cognitosync_exporter::config::Config;
 use cognitosync_exporter::health::Watchdog;
@@ -54,7 +54,10 @@ fn identity(random: &mut fastrand::Rng) -> String {
     format!("us-east-1:{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
 }
 
-/// So many identities, all polled within the last five minutes.
+/// The families that have a sample of each identity of a [`store`].
+pub(crate) const SERIES: usize = 8;
+
+/// So many identities, all polled within the last five minutes, so that each has all families.
 pub(crate) fn store(identities: usize) -> Arc<Store> {
     let store = Arc::new(Store::new(load(identities).1));
     let mut random = fastrand::Rng::with_seed(1);
@@ -62,20 +65,24 @@ pub(crate) fn store(identities: usize) -> Arc<Store> {
     store
 }
 
-/// What AWS may have said of an identity within the last five minutes.
+/// The datasets that AWS may have listed for an identity within the last five minutes.
 pub(crate) fn answer(identity: usize, now: Timestamp, random: &mut fastrand::Rng) -> Observation {
     let ago = random.u64(0..300_000);
     let before = |ago: u64| ((now.unix * 1e3) as u64 - ago) as f64 / 1e3;
-    let usage = Usage {
-        datasets: Some(random.u32(0..=20)),
-        storage_bytes: Some(random.u64(0..20 << 20)),
-        last_modified: Some(before(random.u64(ago..YEAR * 1_000))),
+    let modified = before(random.u64(ago..YEAR * 1_000));
+    let count = random.u32(1..=3);
+    let dataset = |_| Dataset {
+        name: Some("settings".to_owned()),
+        storage_bytes: Some(random.u64(0..=1 << 20)),
+        records: Some(random.u64(0..=1_024)),
+        last_modified: Some(modified),
     };
+    let datasets = (0..count).map(dataset).collect();
     let asked = Timestamp {
         mono: now.mono.before(Duration::from_millis(ago)),
         unix: before(ago),
     };
-    Observation::of_identity(PoolIndex(0), identity, asked, Ok(usage))
+    Observation::of_datasets(PoolIndex(0), identity, asked, datasets)
 }
 
 fn load(identities: usize) -> (Config, Arc<Targets>) {

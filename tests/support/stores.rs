@@ -16,9 +16,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cognitosync_exporter::api::{Failure, PoolUsage, Usage};
+use cognitosync_exporter::api::{Dataset, Failure, PoolUsage, Usage};
 use cognitosync_exporter::clock::{Mono, Timestamp};
-use cognitosync_exporter::config::{self, Limits, ListedIdentity, Series};
+use cognitosync_exporter::config::{
+    self, Datasets, IdentityMetric, IdentityMetrics, Limits, ListedIdentity, Series,
+};
 use cognitosync_exporter::exposition::families::Kind;
 use cognitosync_exporter::exposition::{
     Blocks, Coding, Exposition, Families, Format, Head, Number, Source,
@@ -43,15 +45,28 @@ pub fn now() -> Timestamp {
     }
 }
 
-/// Bytes that decide; zeros when there are no more.
-struct Choices<'a>(&'a [u8]);
+/// Bytes that decide; when there are no more, random ones that follow from them, since a fuzzer's
+/// inputs have only some ten.
+struct Choices<'a> {
+    bytes: &'a [u8],
+    more: fastrand::Rng,
+}
 
-impl Choices<'_> {
+impl<'a> Choices<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let mix = |seed: u64, byte: &u8| (seed ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        let seed = bytes.iter().fold(0xcbf2_9ce4_8422_2325, mix);
+        Self {
+            bytes,
+            more: fastrand::Rng::with_seed(seed),
+        }
+    }
+
     fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else {
-            return 0;
+        let Some((first, rest)) = self.bytes.split_first() else {
+            return self.more.u8(..);
         };
-        self.0 = rest;
+        self.bytes = rest;
         *first
     }
 
@@ -124,7 +139,7 @@ impl Choices<'_> {
 
 /// The store that these bytes decide.
 pub fn store(bytes: &[u8]) -> Store {
-    let mut choices = Choices(bytes);
+    let mut choices = Choices::new(bytes);
     let pools = choices.below(4);
     let regions: Vec<_> = (0..=pools).map(|_| choices.one_of(&REGIONS)).collect();
     let text: String = regions
@@ -146,6 +161,9 @@ pub fn store(bytes: &[u8]) -> Store {
                 4 => Series::Top(choices.below(40) as usize),
                 _ => Series::Each,
             };
+            let datasets = [Datasets::Near, Datasets::Each, Datasets::Off];
+            pool.settings.datasets = choices.one_of(&datasets);
+            pool.settings.identity_metrics = identity_metrics(&mut choices);
             let identities =
                 [0, 1, choices.below(20), choices.below(1_000)][choices.below(4) as usize];
             // Not all regions leave room for a whole UUID.
@@ -170,10 +188,10 @@ pub fn store(bytes: &[u8]) -> Store {
                 pool.identities.push(ListedIdentity {
                     key: String::new(),
                     id,
-                    // Line breaks are refused there.
+                    // Line breaks and whole ids are refused there.
                     name: choices
                         .maybe(Choices::name)
-                        .map(|name| name.replace(char::is_control, " ")),
+                        .map(|name| name.replace(|c: char| c == ':' || c.is_control(), " ")),
                 });
             }
         }
@@ -183,15 +201,22 @@ pub fn store(bytes: &[u8]) -> Store {
     let store = Store::new(Arc::clone(&targets));
     for (pool, target) in targets.pools.iter().enumerate() {
         let pool = PoolIndex(pool);
-        let usages: Vec<_> = (0..=choices.below(20))
-            .map(|_| usage(&mut choices))
+        let lives: Vec<_> = (0..=choices.below(20))
+            .map(|_| (choices.below(1_200), polls(&mut choices)))
             .collect();
         for identity in 0..target.identities.len() {
-            // The bytes do not last for all; later ones repeat, a little older.
-            let (ago, result) = usages[identity % usages.len()];
-            if let Some(result) = result {
-                let asked = at(ago + identity as u64 / 64);
-                store.record(&Observation::of_identity(pool, identity, asked, result));
+            // Later ones repeat, a little older.
+            let (ago, polls) = &lives[identity % lives.len()];
+            let asked = at(ago + identity as u64 / 64);
+            for poll in polls {
+                store.record(&match poll {
+                    Poll::Described(result) => {
+                        Observation::of_identity(pool, identity, asked, *result)
+                    }
+                    Poll::Listed(list) => {
+                        Observation::of_datasets(pool, identity, asked, list.clone())
+                    }
+                });
             }
         }
         let usage = PoolUsage {
@@ -205,19 +230,63 @@ pub fn store(bytes: &[u8]) -> Store {
     store
 }
 
-fn usage(choices: &mut Choices<'_>) -> (u64, Option<Result<Usage, Failure>>) {
-    let usage = Usage {
+/// All families, or any of them.
+fn identity_metrics(choices: &mut Choices<'_>) -> IdentityMetrics {
+    if choices.byte() % 2 == 0 {
+        return IdentityMetrics::ALL;
+    }
+    let chosen = IdentityMetric::ALL
+        .into_iter()
+        .filter_map(|metric| choices.maybe(|_| metric));
+    chosen.fold(IdentityMetrics::NONE, IdentityMetrics::with)
+}
+
+enum Poll {
+    Described(Result<Usage, Failure>),
+    Listed(Vec<Dataset>),
+}
+
+/// The polls of an identity, in order. Some lists are followed by a description that agrees.
+fn polls(choices: &mut Choices<'_>) -> Vec<Poll> {
+    let mut polls: Vec<Poll> = Vec::new();
+    for _ in 0..choices.byte() % 5 {
+        let listed = polls.last().and_then(|last| match last {
+            Poll::Listed(list) => Some(Usage::of_datasets(list)),
+            Poll::Described(_) => None,
+        });
+        polls.push(match (choices.byte() % 8, listed) {
+            (7, _) => Poll::Described(Err(choices.one_of(&Failure::ALL))),
+            (4..7, _) => Poll::Listed(datasets(choices)),
+            (2..4, Some(listed)) => Poll::Described(Ok(listed)),
+            _ => Poll::Described(Ok(usage(choices))),
+        });
+    }
+    polls
+}
+
+fn usage(choices: &mut Choices<'_>) -> Usage {
+    Usage {
         datasets: choices.maybe(|choices| choices.whole() as u32),
         storage_bytes: choices.maybe(Choices::whole),
         last_modified: choices.maybe(Choices::real),
+    }
+}
+
+/// None, one or many; numbers may be absent.
+fn datasets(choices: &mut Choices<'_>) -> Vec<Dataset> {
+    // What is larger is no answer of AWS.
+    let number = |choices: &mut Choices<'_>| choices.whole() % ((1 << 53) + 1);
+    let dataset = |choices: &mut Choices<'_>| Dataset {
+        name: choices.maybe(Choices::name),
+        storage_bytes: choices.maybe(number),
+        records: choices.maybe(number),
+        last_modified: choices.maybe(Choices::real),
     };
-    let failure = choices.one_of(&Failure::ALL);
-    let result = match choices.byte() % 8 {
-        6 => None,
-        7 => Some(Err(failure)),
-        _ => Some(Ok(usage)),
-    };
-    (choices.below(1_200), result)
+    let most = choices.one_of(&[1, 1, 4, 25]);
+    (0..=choices.below(most))
+        .skip(usize::from(choices.byte() % 4 == 0))
+        .map(|_| dataset(choices))
+        .collect()
 }
 
 /// So many seconds before [`now`].
