@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(crate) use endpoint::is_loopback;
 pub use identity_metrics::{IdentityMetric, IdentityMetrics};
 pub use problem::{Checked, Location, Problem};
-pub(crate) use units::show as show_duration;
+pub(crate) use units::{duration as parse_duration, show as show_duration};
 
 use serde::Serialize;
 

@@ -9,7 +9,7 @@ use crate::printable::Quoted;
 
 /// A text that is no duration or no size.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub(super) enum InvalidUnit {
+pub(crate) enum InvalidUnit {
     #[error("{} is not a duration such as 90s, 5m or 1h30m", Quoted(.0))]
     Duration(String),
     #[error("{} is not a size such as 512KiB, 20MiB or 1MB", Quoted(.0))]
@@ -17,7 +17,7 @@ pub(super) enum InvalidUnit {
 }
 
 /// Parses `90s`, `5m`, `12h`, `7d`, `1h30m`.
-pub(super) fn duration(text: &str) -> Result<Duration, InvalidUnit> {
+pub(crate) fn duration(text: &str) -> Result<Duration, InvalidUnit> {
     humantime::parse_duration(text).map_err(|_| InvalidUnit::Duration(text.to_owned()))
 }
 

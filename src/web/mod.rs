@@ -1,7 +1,8 @@
-//! The HTTP interface: routes, `/metrics`, the status page and its JSON.
+//! The HTTP interface: routes, `/metrics`, the status page and its JSON, the list of identities.
 //!
 //! Sockets, TLS, logins, limits and deadlines are the business of [`exporter_web`].
 
+mod identities;
 mod management;
 pub mod negotiation;
 mod places;
@@ -11,5 +12,6 @@ mod scrape;
 mod server;
 mod state;
 mod status;
+mod stream;
 
 pub use self::server::{Dependencies, Options, Server};

@@ -11,7 +11,7 @@ use warp::reply::Response;
 
 use super::response::text;
 use super::state::{AppState, RequestHead};
-use super::{management, scrape, status};
+use super::{identities, management, scrape, status};
 
 /// A path, or the beginning of several.
 enum Pattern {
@@ -35,7 +35,7 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 const WRITE: &[Method] = &[Method::POST, Method::PUT];
 
 /// All routes. The first that matches a path is taken, so that the metrics may stand at `/`.
-const ROUTES: [Route; 7] = [
+const ROUTES: [Route; 8] = [
     Route {
         pattern: Pattern::TelemetryPath,
         methods: READ,
@@ -50,6 +50,11 @@ const ROUTES: [Route; 7] = [
         pattern: Pattern::Exact("/api/v1/status"),
         methods: READ,
         handler: |state, _, _| Box::pin(status::json(state)),
+    },
+    Route {
+        pattern: Pattern::Exact("/api/v1/identities"),
+        methods: READ,
+        handler: |state, head, _| Box::pin(identities::list(state, head)),
     },
     Route {
         pattern: Pattern::Prefix("/api/v1/identities/"),

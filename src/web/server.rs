@@ -12,6 +12,7 @@ use warp::Filter;
 use warp::path::FullPath;
 use warp::reply::Response;
 
+use super::identities;
 use super::places::Places;
 use super::routes::respond;
 use super::state::{AppState, RequestHead, long_work};
@@ -110,6 +111,7 @@ impl Server {
             telemetry_path: options.telemetry_path,
             exposition: Exposition::new(Arc::clone(&store)),
             places: Places::new(options.max_requests),
+            lists: Places::new(identities::MAX_LISTS),
             long_work: long_work(),
             store,
             telemetry,
@@ -156,17 +158,25 @@ fn routes(
     state: Arc<AppState>,
 ) -> impl Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send
 {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let request = warp::method()
         .and(warp::path::full())
+        .and(query)
         .and(warp::header::headers_cloned())
         .and(warp::ext::get())
         .and(warp::ext::get());
     let routes = request.then(
-        move |method: Method, path: FullPath, headers: HeaderMap, version: Version, peer: Peer| {
+        move |method: Method,
+              path: FullPath,
+              query: String,
+              headers: HeaderMap,
+              version: Version,
+              peer: Peer| {
             let state = Arc::clone(&state);
             let head = RequestHead {
                 method,
                 path: path.as_str().to_owned(),
+                query,
                 headers,
                 version,
                 peer,

@@ -7,6 +7,7 @@ use exporter_web::Peer;
 use http::{HeaderMap, Method, Version};
 use tokio::sync::{Semaphore, mpsc};
 
+use super::identities::Rows;
 use super::places::Places;
 use super::status::cache::StatusCache;
 use crate::clock::Clock;
@@ -24,6 +25,8 @@ pub(super) struct AppState {
     pub(super) store: Arc<Store>,
     pub(super) exposition: Exposition,
     pub(super) places: Places<Blocks>,
+    /// Those of lists of identities, so that none takes the place of a scrape.
+    pub(super) lists: Places<Rows>,
     /// The turns of work that takes long: passes over all identities, and writing scrapes. Half of
     /// the processors may be busy with it at a time, so that polls and other requests need not
     /// wait.
@@ -42,6 +45,8 @@ pub(super) struct AppState {
 pub(super) struct RequestHead {
     pub(super) method: Method,
     pub(super) path: String,
+    /// What stands behind the `?`; empty if there is none.
+    pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) version: Version,
     pub(super) peer: Peer,

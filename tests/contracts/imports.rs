@@ -119,6 +119,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "job",
             "limits",
             "poller",
+            "printable",
             "progress",
             "reload",
             "schedule",
@@ -204,6 +205,8 @@ const CRATES: &[(&str, &[&str])] = &[
         &["aws/helpers.rs", "file.rs", "telemetry/process.rs"],
     ),
     ("deflate", &["exposition/"]),
+    ("csv", &["web/identities/"]),
+    ("form_urlencoded", &["web/identities/query.rs"]),
     ("clap", &["cli.rs", "main.rs", "telemetry/logging.rs"]),
 ];
 

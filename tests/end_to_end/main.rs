@@ -23,6 +23,7 @@ mod credentials;
 mod dates;
 mod front_door;
 mod fullest_dataset;
+mod identities;
 mod lifecycle;
 mod list_datasets;
 mod lists;

@@ -208,6 +208,7 @@ fn all_of_it_stands_behind_the_login() {
     for path in [
         "/",
         "/api/v1/status",
+        "/api/v1/identities",
         &format!("/api/v1/identities/{}", identity_id(0)),
         "/metrics",
     ] {

@@ -30,6 +30,10 @@ fn routes() {
     for (line, status, in_answer) in [
         ("GET /", 200, "<a href=\"metrics\">"),
         ("GET /api/v1/status", 200, "content-type: application/json"),
+        ("GET /api/v1/identities", 200, "cache-control: no-store"),
+        ("GET /api/v1/identities?format=csv", 200, "text/csv"),
+        ("GET /api/v1/identities?a=b", 400, "parameter a: expected"),
+        ("POST /api/v1/identities", 405, "allow: GET, HEAD"),
         ("GET /api/v1/identities/x", 400, "expected an identity id"),
         ("POST /api/v1/status", 405, "allow: GET, HEAD"),
         (

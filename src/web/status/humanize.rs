@@ -14,11 +14,11 @@ use crate::targets::Targets;
 
 /// A time in seconds since 1970; RFC 3339 in JSON.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Time(pub(super) f64);
+pub(in crate::web) struct Time(pub(in crate::web) f64);
 
 impl Time {
     /// Such as `2026-11-23T13:09:34.250Z`, clamped to the years 1970 to 9999.
-    pub(super) fn rfc3339(self) -> String {
+    pub(in crate::web) fn rfc3339(self) -> String {
         let since = Duration::from_secs_f64(self.0.clamp(0.0, 253_402_300_799.0));
         humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
     }

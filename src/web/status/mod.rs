@@ -1,7 +1,7 @@
 //! The status page, the same as JSON, and the explanation of one identity.
 
 pub(super) mod cache;
-mod humanize;
+pub(super) mod humanize;
 mod identity;
 mod model;
 mod page;
@@ -9,10 +9,8 @@ mod pool;
 
 use std::sync::Arc;
 
-use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::CONTENT_SECURITY_POLICY;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use warp::reply::Response;
@@ -20,7 +18,7 @@ use warp::reply::Response;
 use self::cache::Made;
 use self::identity::Explained;
 use self::model::{Sources, Status};
-use super::response::{HTML, JSON, response};
+use super::response::{HTML, JSON, private, response};
 use super::state::AppState;
 use crate::identity::{IdentityId, canonicalize};
 
@@ -34,14 +32,14 @@ pub(super) async fn page(state: &AppState) -> Response {
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY.clone());
-    with_page_headers(response)
+    private(response)
 }
 
 /// `/api/v1/status`
 pub(super) async fn json(state: &AppState) -> Response {
     let made = status(state).await;
     let json = made.json.get_or_init(|| to_json(&made.status).into());
-    with_page_headers(response(StatusCode::OK, JSON, json.clone()))
+    private(response(StatusCode::OK, JSON, json.clone()))
 }
 
 /// `/api/v1/identities/<id>`, with the id as it stands in the path.
@@ -130,19 +128,10 @@ fn refusal(status: StatusCode, error: &str) -> Response {
 }
 
 fn as_json(status: StatusCode, value: &impl Serialize) -> Response {
-    with_page_headers(response(status, JSON, to_json(value)))
+    private(response(status, JSON, to_json(value)))
 }
 
 fn to_json(value: &impl Serialize) -> String {
     let json = serde_json::to_string_pretty(value);
     json.expect("keys are strings, and no value fails to be written") + "\n"
-}
-
-/// Identities are personal: nothing may store a page or pass on its address.
-fn with_page_headers(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
 }

@@ -1,0 +1,242 @@
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::*;
+use crate::api::{Answer, Dataset, Failure, Operation};
+use crate::clock::Mono;
+use crate::job::{Job, Target};
+use crate::loading;
+use crate::observation::Observation;
+use crate::store::Store;
+
+const DAY: f64 = 86_400.0;
+
+fn now() -> Timestamp {
+    at(100.0 * DAY)
+}
+
+fn at(unix: f64) -> Timestamp {
+    Timestamp {
+        mono: Mono::START + Duration::from_secs_f64(unix),
+        unix,
+    }
+}
+
+fn store(identities: [usize; 2]) -> Store {
+    let [first, second] = identities.map(|identities| {
+        let ids = (0..identities).map(|number| format!("'r:{number:08x}'"));
+        ids.collect::<Vec<_>>().join(",")
+    });
+    let text = format!(
+        "poll: {{interval: 1d}}\npools:\n\
+         - {{id: 'r:a0', name: production, identities: [{first}]}}\n\
+         - {{id: 'r:a1', identities: [{second}]}}"
+    );
+    Store::new(loading::parse(Path::new("file"), &text).unwrap().targets)
+}
+
+fn usage(datasets: u32, storage_bytes: u64, days_ago: f64) -> Usage {
+    Usage {
+        datasets: Some(datasets),
+        storage_bytes: Some(storage_bytes),
+        last_modified: Some(now().unix - days_ago * DAY),
+    }
+}
+
+fn record(store: &Store, (pool, identity): (usize, usize), result: Result<Usage, Failure>) {
+    // So that no two last successes are equal.
+    let asked = at(now().unix - 3_600.0 + (identity * 7 % 11) as f64);
+    store.record(&Observation::of_identity(
+        PoolIndex(pool),
+        identity,
+        asked,
+        result,
+    ));
+}
+
+fn list(store: &Store, identity: usize, datasets: &[(u64, u64)]) {
+    let dataset = |(bytes, records): &(u64, u64)| Dataset {
+        storage_bytes: Some(*bytes),
+        records: Some(*records),
+        last_modified: Some(now().unix - DAY),
+        ..Dataset::default()
+    };
+    let job = Job {
+        operation: Operation::ListDatasets,
+        target: Target::identity(PoolIndex(0), identity),
+    };
+    store.record(&Observation {
+        job,
+        requested_at: at(now().unix - 60.0),
+        took: Duration::ZERO,
+        calls: 1,
+        result: Ok(Answer::Datasets(datasets.iter().map(dataset).collect())),
+    });
+}
+
+/// The whole text of what a query selects.
+fn text(store: &Store, query: &str) -> String {
+    let query = Query::parse(query).unwrap();
+    let mut rows = Rows::new(store.snapshot(), query, now()).unwrap();
+    while !rows.rank() {}
+    String::from_utf8(rows.flatten().collect()).unwrap()
+}
+
+fn rows(store: &Store, query: &str) -> Vec<Value> {
+    let mut text: Value = serde_json::from_str(&text(store, query)).unwrap();
+    let rows = text["identities"].as_array_mut().unwrap();
+    rows.iter_mut().map(Value::take).collect()
+}
+
+/// The pool's last character and the identity's number of each row.
+fn selected(store: &Store, query: &str) -> Vec<String> {
+    let rows = rows(store, query);
+    let name = |row: &Value| {
+        let [pool, id] = ["identity_pool_id", "identity_id"].map(|id| row[id].as_str().unwrap());
+        format!("{}{}", &pool[3..], id[2..].trim_start_matches('0'))
+    };
+    rows.iter().map(name).collect()
+}
+
+/// Identities 1 to 7 of the first pool, and one of the second.
+fn sample() -> Store {
+    let store = store([8, 2]);
+    record(&store, (0, 1), Ok(usage(1, 900_000, 40.0)));
+    record(&store, (0, 2), Ok(usage(3, 1_200_000, 2.0)));
+    record(&store, (0, 3), Ok(usage(20, 3_000, 0.5)));
+    record(&store, (0, 4), Err(Failure::NotFound));
+    record(&store, (0, 5), Ok(Usage::default()));
+    record(&store, (0, 6), Ok(usage(2, 600_000, 1.0)));
+    list(&store, 6, &[(590_000, 1_000), (10_000, 3)]);
+    record(&store, (1, 1), Ok(usage(2, 1_200_000, 3.0)));
+    store
+}
+
+#[test]
+fn without_parameters_all_are_listed_by_pool_and_id() {
+    let store = sample();
+    let all = ["0", "01", "02", "03", "04", "05", "06", "07", "1", "11"];
+    assert_eq!(selected(&store, ""), all);
+    let rows = rows(&store, "");
+    let of = |row: usize| {
+        let columns = [
+            "state",
+            "largest_dataset_storage_bytes",
+            "largest_dataset_records",
+            "exact",
+        ];
+        columns.map(|column| rows[row][column].to_string())
+    };
+    assert_eq!(of(0), ["\"pending\"", "null", "null", "null"]);
+    assert_eq!(of(1), ["\"fresh\"", "900000", "null", "true"]);
+    assert_eq!(of(2), ["\"fresh\"", "400000", "null", "false"]);
+    assert_eq!(of(4), ["\"missing\"", "null", "null", "null"]);
+    assert_eq!(of(5), ["\"fresh\"", "null", "null", "null"]);
+    assert_eq!(of(6), ["\"fresh\"", "590000", "1000", "true"]);
+    assert_eq!(rows[6]["last_modified"], now().unix - DAY);
+    assert_eq!(rows[6]["last_success"], now().unix - 60.0);
+}
+
+#[test]
+fn filters() {
+    let store = sample();
+    for (query, expected) in [
+        ("pool=r:a1", &["1", "11"] as &[&str]),
+        ("pool=production&limit=2", &["0", "01"]),
+        ("state=missing", &["04"]),
+        ("state=pending", &["0", "07", "1"]),
+        ("modified_within=1d", &["03", "06"]),
+        ("idle_for=1d", &["01", "02", "06", "11"]),
+        ("idle_for=2d&modified_within=3d", &["02", "11"]),
+        ("near=0.8", &["01", "03", "06"]),
+        ("near=1", &["03"]),
+        ("near=0.5&pool=r:a1", &["11"]),
+        ("near=1.01", &[]),
+        ("state=fresh&near=0.8&limit=1", &["01"]),
+    ] {
+        assert_eq!(selected(&store, query), expected, "{query}");
+    }
+    let query = Query::parse("pool=other").unwrap();
+    let error = Rows::new(store.snapshot(), query, now()).err().unwrap();
+    assert!(error.to_string().starts_with("parameter pool: expected"));
+}
+
+#[test]
+fn orders_with_the_unknown_last_and_equals_by_id() {
+    let store = sample();
+    let known = "state=fresh";
+    for (sort, expected) in [
+        ("largest_dataset", ["01", "11", "06", "02", "03", "05"]),
+        ("storage", ["02", "11", "01", "06", "03", "05"]),
+        ("datasets", ["03", "02", "06", "11", "01", "05"]),
+        ("last_modified", ["01", "11", "02", "06", "03", "05"]),
+        ("full_at", ["01", "02", "03", "05", "06", "11"]),
+    ] {
+        let query = format!("{known}&sort={sort}");
+        assert_eq!(selected(&store, &query), expected, "{sort}");
+        let first = selected(&store, &format!("{query}&limit=2"));
+        assert_eq!(first, expected[..2], "{sort}");
+    }
+    let unknown = selected(&store, "sort=storage").split_off(5);
+    assert_eq!(unknown, ["0", "04", "05", "07", "1"]);
+    let last_success = rows(&store, "sort=last_success");
+    let times = last_success.iter().map(|row| row["last_success"].as_f64());
+    let known: Vec<_> = times.flatten().collect();
+    assert_eq!(known.len(), 6);
+    assert!(known.is_sorted());
+}
+
+#[test]
+fn a_long_list_comes_in_bounded_blocks_and_is_the_same_as_csv() {
+    let store = store([3_000, 5_000]);
+    let pools = [(0, 3_000), (1, 5_000)];
+    for (pool, identity) in pools
+        .into_iter()
+        .flat_map(|(pool, identities)| (0..identities).map(move |identity| (pool, identity)))
+    {
+        let bytes = (identity as u64 * 7_919 + pool as u64) % 1_000;
+        record(&store, (pool, identity), Ok(usage(1, bytes, 1.0)));
+    }
+    let query = Query::parse("sort=storage").unwrap();
+    let mut rows = Rows::new(store.snapshot(), query, now()).unwrap();
+    let mut steps = 1;
+    while !rows.rank() {
+        steps += 1;
+    }
+    assert_eq!(steps, 8_000_usize.div_ceil(BLOCK_IDENTITIES));
+    for block in rows.clone() {
+        assert!(block.len() < BLOCK_SIZE + 1_000, "{}", block.len());
+    }
+    let json: Value = serde_json::from_slice(&rows.flatten().collect::<Vec<_>>()).unwrap();
+    let json = json["identities"].as_array().unwrap();
+    let mut expected = json.clone();
+    expected.sort_by_key(|row| Reverse(row["storage_bytes"].as_u64()));
+    assert_eq!(json.len(), 8_000);
+    assert_eq!(*json, expected);
+    let csv = text(&store, "sort=storage&format=csv");
+    let mut csv = csv::Reader::from_reader(csv.as_bytes());
+    let csv: Vec<_> = csv.records().map(Result::unwrap).collect();
+    assert_eq!(csv.len(), 8_000);
+    for (csv, json) in csv.iter().zip(json) {
+        assert_eq!(csv[0], json["identity_pool_id"]);
+        assert_eq!(csv[1], json["identity_id"]);
+        assert_eq!(csv[5], json["storage_bytes"].to_string());
+    }
+}
+
+#[test]
+fn a_search_that_finds_nothing_gives_others_their_turn() {
+    let store = store([5_000, 5_000]);
+    let query = Query::parse("state=missing").unwrap();
+    let rows = Rows::new(store.snapshot(), query, now()).unwrap();
+    let blocks: Vec<_> = rows.collect();
+    assert!(
+        blocks.len() >= 10_000 / BLOCK_IDENTITIES,
+        "{}",
+        blocks.len()
+    );
+    assert!(blocks[1].is_empty());
+    assert_eq!(blocks.concat(), b"{\"identities\":[\n]}\n");
+}
