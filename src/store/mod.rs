@@ -217,10 +217,17 @@ impl Store {
         )
     }
 
-    /// The latest list of an identity's datasets. It is kept for the identities nearest a limit.
+    /// The latest list of an identity's datasets, which is kept for the identities nearest a limit.
+    /// `None` too if the targets are others by now.
     #[must_use]
-    pub fn datasets(&self, pool: PoolIndex, identity: IdentityIndex) -> Option<DatasetList> {
-        self.contents().dataset_rows.get((pool, identity))
+    pub fn datasets(&self, targets: &Arc<Targets>, target: Target) -> Option<DatasetList> {
+        let contents = self.contents();
+        match target {
+            Target::Identity { pool, identity } if Arc::ptr_eq(targets, &contents.targets) => {
+                contents.dataset_rows.get((pool, identity))
+            }
+            Target::Identity { .. } | Target::Pool { .. } => None,
+        }
     }
 
     fn note_answer(&self, is_answer: bool) {

@@ -1,6 +1,6 @@
 //! What people look at: the status page, the same as JSON, one identity explained.
 
-use cognitosync_exporter::api::Usage;
+use cognitosync_exporter::api::Dataset;
 use cognitosync_exporter::simulator::{Fault, Life};
 use serde_json::{Value, json};
 
@@ -23,16 +23,21 @@ fn explained(exporter: &Exporter, id: &str) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap())
 }
 
+fn dataset(bytes: u64, records: u64) -> Dataset {
+    Dataset {
+        name: Some(format!("dataset of {bytes}")),
+        storage_bytes: Some(bytes),
+        records: Some(records),
+        last_modified: Some(1_700_000_000.5),
+    }
+}
+
 #[test]
 fn the_page_and_the_json_tell_what_the_world_is_like() {
     let server = Server::start(still_world(2, 30));
-    let full = Usage {
-        datasets: Some(19),
-        storage_bytes: Some(20 << 20),
-        last_modified: Some(1_700_000_000.0),
-    };
     server.simulator.world(|world| {
-        world.insert(&pool_id(1), &identity_id(41), Life::Still(full));
+        let full = Life::Datasets(vec![dataset(1 << 20, 7)]);
+        world.insert(&pool_id(1), &identity_id(41), full);
         world.remove(&pool_id(0), &identity_id(3));
     });
     let text = configuration(
@@ -57,29 +62,29 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         json!({"pending": 0, "fresh": 29, "failing": 0, "stale": 0, "missing": 1})
     );
     assert_eq!(status["pools"][0]["reasons"], json!({"not_found": 1}));
-    assert_eq!(status["pools"][1]["storage_used"]["above_95_percent"], 1);
+    let pool = &status["pools"][1];
+    assert_eq!(pool["watched_identities"], 30);
+    assert_eq!(pool["dataset_storage_used"]["above_95_percent"], 1);
+    let near = &pool["near_limits"][0];
+    assert_eq!(
+        (&near["limit"], &near["full"]),
+        (&json!("dataset_storage"), &json!(1))
+    );
     let fullest = &status["fullest_identities"];
     assert_eq!(fullest.as_array().unwrap().len(), 20);
+    let first = &fullest[0];
+    assert_eq!(first["identity_id"], identity_id(41));
     assert_eq!(
         (
-            &fullest[0]["identity_id"],
-            &fullest[0]["storage_used_ratio"]
+            &first["nearest"]["limit"],
+            &first["nearest"]["value"],
+            &first["nearest"]["used_ratio"]
         ),
-        (&json!(identity_id(41)), &json!(1.0))
+        (&json!("dataset_storage"), &json!(1 << 20), &json!(1.0))
     );
-    let ratio = |full: &Value| {
-        full["storage_used_ratio"]
-            .as_f64()
-            .unwrap()
-            .max(full["datasets_used_ratio"].as_f64().unwrap())
-    };
-    assert!(
-        fullest
-            .as_array()
-            .unwrap()
-            .is_sorted_by(|a, b| ratio(a) >= ratio(b)),
-        "{fullest}"
-    );
+    let used = |full: &Value| full["nearest"]["used_ratio"].as_f64();
+    let used: Vec<_> = fullest.as_array().unwrap().iter().map(used).collect();
+    assert!(used.is_sorted_by(|a, b| a >= b), "{fullest}");
     let failed = &status["recent_failures"];
     assert_eq!(
         (failed.as_array().unwrap().len(), &failed[0]["reason"]),
@@ -96,7 +101,7 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     assert_eq!(status["polling"]["budgets"][0]["credentials_good"], true);
     let attention = status["attention"].to_string();
     assert!(
-        attention.contains("above 95 % of their storage limit: 1.")
+        attention.contains("at the limit of 1.0 MiB in a dataset, so that AWS refuses writes")
             && attention.contains("missing: 1."),
         "{attention}"
     );
@@ -149,6 +154,11 @@ fn one_identity_explained() {
         (&Value::Null, &json!(pool_id(0)))
     );
     assert_eq!(fresh["last_polls"][0]["reason"], Value::Null);
+    let used = &fresh["limits_used"];
+    assert_eq!(
+        (&used[0]["limit"], &used[0]["value"]),
+        (&json!("dataset_storage"), &json!(1 << 20))
+    );
 
     let failing = eventually("two polls that failed", || {
         let answer = explained(&exporter, &identity_id(1)).1["identities"][0].take();
@@ -189,6 +199,57 @@ fn one_identity_explained() {
             .unwrap()
             .starts_with("expected an identity id"),
         "{wrong}"
+    );
+}
+
+#[test]
+fn an_identity_is_shown_with_its_datasets_once_they_are_listed() {
+    let server = Server::start(still_world(1, 1));
+    let life = Life::Datasets(vec![dataset(900_000, 2), dataset(10_000, 1_000)]);
+    let id = identity_id(0);
+    server
+        .simulator
+        .world(|world| world.insert(&pool_id(0), &id, life));
+    let exporter = Exporter::start(&configuration("interval: 1s", &server.url, 1, 1));
+    let listed = eventually("a list", || {
+        let answer = explained(&exporter, &id).1["identities"][0].take();
+        answer["listed"].is_object().then_some(answer)
+    });
+    let datasets = &listed["listed"]["datasets"];
+    let by_name = |name: &str| {
+        let datasets = datasets.as_array().unwrap().iter();
+        datasets
+            .clone()
+            .find(|dataset| dataset["name"] == name)
+            .unwrap()
+    };
+    let expected = json!({
+        "name": "dataset of 900000",
+        "storage_bytes": 900_000,
+        "storage_used_ratio": 900_000.0 / 1_048_576.0,
+        "records": 2,
+        "records_used_ratio": 2.0 / 1_024.0,
+        "last_modified": "2023-11-14T22:13:20.500Z",
+    });
+    assert_eq!(*by_name("dataset of 900000"), expected);
+    assert_eq!(by_name("dataset of 10000")["records"], 1_000);
+    let used = |limit: &str| {
+        let used = listed["limits_used"].as_array().unwrap().iter();
+        let used = used.clone().find(|used| used["limit"] == limit).unwrap();
+        ["at_least", "exact", "near"].map(|key| used[key].clone())
+    };
+    let certain = json!("certain");
+    assert_eq!(
+        used("dataset_storage"),
+        [json!(900_000), json!(true), certain.clone()]
+    );
+    assert_eq!(
+        used("dataset_records"),
+        [json!(1_000), json!(true), certain]
+    );
+    assert_eq!(
+        used("datasets"),
+        [json!(2), json!(true), json!("impossible")]
     );
 }
 

@@ -23,6 +23,11 @@ impl One {
         });
     }
 
+    fn datasets(&self) -> Option<DatasetList> {
+        let targets = self.0.snapshot().targets;
+        self.0.datasets(&targets, Target::identity(PoolIndex(0), 0))
+    }
+
     fn describe(&self, seconds: u64, storage_bytes: u64, last_modified: f64) {
         let usage = Usage {
             datasets: Some(2),
@@ -137,7 +142,7 @@ fn after_an_empty_list_what_was_known_stands_until_a_description() {
     one.poll(130, Err(Failure::NotFound));
     assert_eq!(need(), ListNeed::None);
     assert!(!one.listing().exists());
-    assert!(one.0.datasets(PoolIndex(0), IdentityIndex(0)).is_none());
+    assert!(one.datasets().is_none());
     one.poll(140, Ok(Answer::Datasets(Vec::new())));
     assert_eq!(
         one.record().up(),
@@ -158,7 +163,17 @@ fn an_answer_from_before_changes_nothing() {
     one.poll(99, Err(Failure::NotFound));
     assert_eq!(one.listing(), listing);
     assert_eq!(one.last_modified(), Some(50.0));
-    let rows = one.0.datasets(PoolIndex(0), IdentityIndex(0)).unwrap();
+    let rows = one.datasets().unwrap();
     assert_eq!(rows.value[0].name.as_deref(), Some("of 1000 bytes"));
     assert_eq!(rows.requested_at, at(100));
+}
+
+#[test]
+fn datasets_are_those_of_the_targets_that_are_asked_about() {
+    let one = One::new();
+    one.list(100, 1_000, 50.0);
+    assert!(one.datasets().is_some());
+    let others = targets(&[(POOL, &["r:0"])]);
+    let target = Target::identity(PoolIndex(0), 0);
+    assert!(one.0.datasets(&others, target).is_none());
 }

@@ -4,13 +4,15 @@ use serde::Serialize;
 
 use super::humanize::{NextCall, Time};
 use super::model::{ShownUsage, TargetRef};
-use crate::api::Failure;
+use super::used::Used;
+use crate::api::{Dataset, Failure};
 use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::identity::IdentityId;
 use crate::job::{PoolIndex, Target};
+use crate::limits::Limit;
 use crate::schedule::NextPoll;
-use crate::store::{History, Snapshot};
+use crate::store::{DatasetList, History, Snapshot};
 use crate::targets::Targets;
 
 /// The most polls that are shown, so that one response does not grow with the history.
@@ -26,6 +28,10 @@ pub(super) struct Explained {
     /// Absent when it is stale, or the identity is missing.
     usage: Option<ShownUsage>,
     limits: Limits,
+    /// What of each limit is used, as far as it is known.
+    limits_used: Vec<Used>,
+    /// Its datasets when they were listed last, if that is kept.
+    listed: Option<Listed>,
     interval_seconds: f64,
     stale_after_seconds: f64,
     last_success: Option<Time>,
@@ -34,6 +40,24 @@ pub(super) struct Explained {
     next: NextCall,
     /// The latest polls in the history, the last one first.
     last_polls: Vec<Polled>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed {
+    at: Time,
+    /// Whether the datasets are, as far as AWS has shown since, as they were then.
+    exact: bool,
+    datasets: Vec<ShownDataset>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownDataset {
+    name: Option<String>,
+    storage_bytes: Option<u64>,
+    storage_used_ratio: Option<f64>,
+    records: Option<u64>,
+    records_used_ratio: Option<f64>,
+    last_modified: Option<Time>,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,6 +96,7 @@ impl Explained {
         target: Target,
         next: Option<NextPoll>,
         (snapshot, history): &(Snapshot, History),
+        listed: Option<DatasetList>,
         now: Timestamp,
     ) -> Option<Self> {
         let Target::Identity { pool, identity } = target else {
@@ -81,9 +106,8 @@ impl Explained {
         let (settings, oldest_shown) = (&view.target.settings, view.oldest_shown(now.mono));
         let record = &view.records[identity];
         let state = record.state(oldest_shown);
-        let usage = record
-            .usage(oldest_shown)
-            .map(|usage| ShownUsage::of(usage, &view.standing(identity, usage)));
+        let usage = record.usage(oldest_shown);
+        let standing = usage.map(|usage| view.standing(identity, usage));
         let failing =
             record
                 .failure()
@@ -105,8 +129,20 @@ impl Explained {
             who: TargetRef::of(target, &snapshot.targets),
             state: state.as_str(),
             meaning: state.meaning(),
-            usage,
+            usage: usage.map(ShownUsage::of),
             limits: settings.limits,
+            limits_used: standing.map_or_else(Vec::new, |standing| {
+                Used::of_all(&standing, settings.limits)
+            }),
+            listed: listed.map(|list| Listed {
+                at: Time(list.requested_at.unix),
+                exact: view.listings[identity].is_exact(),
+                datasets: list
+                    .value
+                    .iter()
+                    .map(|dataset| ShownDataset::of(dataset, settings.limits))
+                    .collect(),
+            }),
             interval_seconds: settings.interval.as_secs_f64(),
             stale_after_seconds: settings.stale_after.as_secs_f64(),
             last_success: record.last_success().map(Time),
@@ -114,5 +150,21 @@ impl Explained {
             next: NextCall::of(next, target, &snapshot.targets, now),
             last_polls: polls.collect(),
         })
+    }
+}
+
+impl ShownDataset {
+    fn of(dataset: &Dataset, limits: Limits) -> Self {
+        let used = |number: Option<u64>, limit: Limit| {
+            number.map(|number| number as f64 / limit.of(limits) as f64)
+        };
+        Self {
+            name: dataset.name.clone(),
+            storage_bytes: dataset.storage_bytes,
+            storage_used_ratio: used(dataset.storage_bytes, Limit::DatasetStorage),
+            records: dataset.records,
+            records_used_ratio: used(dataset.records, Limit::DatasetRecords),
+            last_modified: dataset.last_modified.map(Time),
+        }
     }
 }

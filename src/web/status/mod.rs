@@ -6,6 +6,7 @@ mod identity;
 mod model;
 mod page;
 mod pool;
+mod used;
 
 use std::sync::Arc;
 
@@ -72,10 +73,10 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
         }
     }
     let now = state.clock.now();
-    let explained = found
-        .iter()
-        .zip(next)
-        .filter_map(|(target, next)| Explained::of(*target, next, &known, now));
+    let explained = found.iter().zip(next).filter_map(|(target, next)| {
+        let listed = state.store.datasets(&known.0.targets, *target);
+        Explained::of(*target, next, &known, listed, now)
+    });
     #[derive(Serialize)]
     struct Answer {
         identities: Vec<Explained>,

@@ -5,12 +5,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::humanize::{NextCall, Time, humanize_duration};
-use super::pool::Pool;
+use super::pool::{NearLimit, Pool};
+use super::used::Used;
 use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::exposition::nearest_limits;
 use crate::job::{IdentityIndex, PoolIndex, Target};
-use crate::limits::{Limit, Standing};
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
 use crate::store::{History, Poll, Snapshot, State};
@@ -91,25 +91,22 @@ pub(super) struct Full {
     pub(super) who: TargetRef,
     #[serde(flatten)]
     pub(super) usage: ShownUsage,
+    /// The limit of which most is used for certain.
+    pub(super) nearest: Used,
 }
 
-/// The usage of an identity, also as ratios of its limits.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ShownUsage {
-    pub(super) storage_bytes: Option<u64>,
-    pub(super) storage_used_ratio: Option<f64>,
     pub(super) datasets: Option<u32>,
-    pub(super) datasets_used_ratio: Option<f64>,
+    pub(super) storage_bytes: Option<u64>,
     pub(super) last_modified: Option<Time>,
 }
 
 impl ShownUsage {
-    pub(super) fn of(usage: &Usage, standing: &Standing) -> Self {
+    pub(super) fn of(usage: &Usage) -> Self {
         Self {
-            storage_bytes: usage.storage_bytes,
-            storage_used_ratio: standing.used(Limit::DatasetStorage),
             datasets: usage.datasets,
-            datasets_used_ratio: standing.used(Limit::Datasets),
+            storage_bytes: usage.storage_bytes,
             last_modified: usage.last_modified.map(Time),
         }
     }
@@ -153,7 +150,11 @@ impl Status {
         let mut fullest: Vec<_> = (0..targets.pools.len())
             .flat_map(|pool| Full::of_pool(PoolIndex(pool), snapshot, now))
             .collect();
-        fullest.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        fullest.sort_by(|a, b| {
+            let ((a_used, a_written), (b_used, b_written)) = (a.rank(), b.rank());
+            let by_used = b_used.total_cmp(&a_used);
+            by_used.then_with(|| b_written.total_cmp(&a_written))
+        });
         fullest.truncate(MAX_FULLEST);
         let mut status = Self {
             now: Time(now.unix),
@@ -179,7 +180,7 @@ impl Status {
                     .collect(),
             },
             pools: snapshot.pools().map(|pool| Pool::of(&pool, now)).collect(),
-            fullest_identities: fullest.into_iter().map(|(_, full)| full).collect(),
+            fullest_identities: fullest,
             recent_failures: sources.failures.iter().filter_map(failed).collect(),
         };
         status.collect_attention();
@@ -215,15 +216,8 @@ impl Status {
         }
         for pool in &self.pools {
             let name = pool.name.as_ref().unwrap_or(&pool.identity_pool_id);
-            for (used, limit) in [
-                (&pool.storage_used, "dataset storage"),
-                (&pool.datasets_used, "datasets"),
-            ] {
-                if let Some((_, near @ 1..)) = used.0.last() {
-                    say(format!(
-                        "{name}: identities above 95 % of their {limit} limit: {near}."
-                    ));
-                }
+            for (identities, what) in pool.near_limits.iter().flat_map(NearLimit::attention) {
+                say(format!("{name}: {what}: {identities}."));
             }
             for state in [State::Failing, State::Stale, State::Missing] {
                 if let (what, identities @ 1..) = pool.states.0[state as usize] {
@@ -279,20 +273,26 @@ impl TargetRef {
 }
 
 impl Full {
-    /// The fullest identities of one pool with their used ratios, the fullest first.
-    fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Timestamp) -> Vec<(f64, Self)> {
+    /// The fullest identities of one pool.
+    fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Timestamp) -> Vec<Self> {
         let view = snapshot.pool(pool);
         let full = |(identity, usage): (IdentityIndex, Usage)| {
-            let who = TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets);
             let standing = view.standing(identity, &usage);
-            let usage = ShownUsage::of(&usage, &standing);
-            let used = standing.nearest().map_or(0.0, |(_, used)| used);
-            (used, Self { who, usage })
+            Some(Self {
+                who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
+                usage: ShownUsage::of(&usage),
+                nearest: Used::of_nearest(&standing, view.target.settings.limits)?,
+            })
         };
-        nearest_limits(&view, now, MAX_FULLEST)
-            .into_iter()
-            .map(full)
-            .collect()
+        let nearest = nearest_limits(&view, now, MAX_FULLEST);
+        nearest.into_iter().filter_map(full).collect()
+    }
+
+    /// By how much of a limit is used for certain, and of equals by who wrote last.
+    fn rank(&self) -> (f64, f64) {
+        let last_modified = self.usage.last_modified;
+        let written = last_modified.map_or(f64::NEG_INFINITY, |Time(unix)| unix);
+        (self.nearest.used_ratio, written)
     }
 }
 

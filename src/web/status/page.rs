@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
-use super::humanize::{Time, bytes, humanize_duration, humanize_key, percent};
+use super::humanize::{Time, bytes, humanize_duration, humanize_key};
 use super::model::{Status, TargetRef};
 use super::pool::Counts;
 

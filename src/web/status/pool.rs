@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::used;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{GaugeHistogram, Summary};
+use crate::limits::{Limit, NEAR_PERCENT};
 use crate::store::{PoolView, Record, State};
 
 /// Ratios of a limit between which identities are counted: the thresholds of the alert rules.
@@ -26,14 +28,95 @@ pub(super) struct Pool {
     /// Number of identities whose last poll failed, by reason.
     pub(super) reasons: BTreeMap<&'static str, usize>,
     pub(super) limits: Limits,
+    /// Number of identities with current usage: all that follows is about these.
+    pub(super) watched_identities: u64,
     pub(super) watched_storage_bytes: Option<u64>,
     pub(super) watched_datasets: Option<u64>,
-    /// Number of identities by the used ratio of the storage limit.
-    pub(super) storage_used: Counts,
+    /// How many are near each limit.
+    pub(super) near_limits: Vec<NearLimit>,
+    /// Number of identities by what their fullest dataset uses of the limit of bytes at least.
+    pub(super) dataset_storage_used: Counts,
+    /// The same of records, of the identities whose datasets are listed.
+    pub(super) dataset_records_used: Counts,
     pub(super) datasets_used: Counts,
     /// Number of identities that were modified within a day, and not within 90 days.
     pub(super) modified_within_day: u64,
     pub(super) idle_for_90_days: u64,
+}
+
+/// How many identities are near one limit.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct NearLimit {
+    #[serde(serialize_with = "used::name")]
+    limit: Limit,
+    value: u64,
+    /// At [`NEAR_PERCENT`] or more, full ones and those above included.
+    certain: u64,
+    /// Perhaps there: only `ListDatasets` can tell.
+    possible: u64,
+    full: u64,
+    above: u64,
+}
+
+impl NearLimit {
+    /// The heading above the counts of identities by what they use of it.
+    pub(super) fn heading(&self) -> String {
+        let limit = used::limit(self.limit, self.value);
+        match self.limit {
+            Limit::DatasetStorage => format!("The fullest dataset at least, of {limit}"),
+            Limit::DatasetRecords => format!("The fullest dataset, of {limit}, where listed"),
+            Limit::Datasets => format!("Datasets, of {}", self.value),
+        }
+    }
+
+    /// What an operator should look at, and how many identities that is about.
+    pub(super) fn attention(&self) -> impl Iterator<Item = (u64, String)> {
+        let limit = used::limit(self.limit, self.value);
+        let refused = match self.limit {
+            Limit::DatasetStorage | Limit::DatasetRecords => "AWS refuses writes, or will soon",
+            Limit::Datasets => "no dataset can be added",
+        };
+        let near = self.certain - self.full - self.above;
+        let facts = [
+            (
+                self.full,
+                format!("identities at the limit of {limit}, so that {refused}"),
+            ),
+            (
+                near,
+                format!("identities at {NEAR_PERCENT} % or more of {limit}"),
+            ),
+            (
+                self.possible,
+                format!("identities that may be at {NEAR_PERCENT} % or more of {limit}"),
+            ),
+            (
+                self.above,
+                format!("identities above {limit}, so AWS has raised the limit: correct `limits`"),
+            ),
+        ];
+        facts.into_iter().filter(|(identities, _)| *identities > 0)
+    }
+
+    /// The counts in words.
+    pub(super) fn counts(&self) -> String {
+        let Self {
+            certain,
+            possible,
+            full,
+            above,
+            ..
+        } = self;
+        let possible = match possible {
+            0 => String::new(),
+            _ => format!(" for certain, {possible} more perhaps"),
+        };
+        let above = match above {
+            0 => String::new(),
+            _ => format!(", {above} above the limit"),
+        };
+        format!("{NEAR_PERCENT} % or more: {certain}{possible}; full: {full}{above}")
+    }
 }
 
 /// The number of identities of each kind, in the order of the kinds.
@@ -76,11 +159,35 @@ impl Pool {
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
-            storage_used: by_threshold(&summary.dataset_storage_used),
+            watched_identities: summary.watched,
+            near_limits: Limit::ALL
+                .into_iter()
+                .enumerate()
+                .map(|(index, limit)| NearLimit {
+                    limit,
+                    value: limit.of(settings.limits),
+                    certain: summary.near_certain[index],
+                    possible: summary.near_possible[index],
+                    full: summary.full[index],
+                    above: summary.above[index],
+                })
+                .collect(),
+            dataset_storage_used: by_threshold(&summary.dataset_storage_used),
+            dataset_records_used: by_threshold(&summary.dataset_records_used),
             datasets_used: by_threshold(&summary.datasets_used),
             modified_within_day: idle.cumulative[1].1,
             idle_for_90_days: idle.count - idle.cumulative[4].1,
         }
+    }
+
+    /// Each limit with the number of identities by what they use of it.
+    pub(super) fn limits_used(&self) -> impl Iterator<Item = (&NearLimit, &Counts)> {
+        let used = [
+            &self.dataset_storage_used,
+            &self.dataset_records_used,
+            &self.datasets_used,
+        ];
+        self.near_limits.iter().zip(used)
     }
 
     pub(super) fn interval(&self) -> String {
@@ -107,4 +214,54 @@ fn by_threshold<const N: usize>(used: &GaugeHistogram<N>) -> Counts {
         "above_95_percent",
     ];
     Counts(names.into_iter().zip(counts).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attention_tells_the_full_the_near_the_possible_and_those_above() {
+        let near = |limit, [certain, possible, full, above]: [u64; 4]| NearLimit {
+            limit,
+            value: limit.of(Limits::default()),
+            certain,
+            possible,
+            full,
+            above,
+        };
+        let said = |near: NearLimit| near.attention().collect::<Vec<_>>();
+        assert_eq!(said(near(Limit::DatasetRecords, [0; 4])), []);
+        let storage = near(Limit::DatasetStorage, [10, 4, 3, 2]);
+        let expected = [
+            (
+                3,
+                "identities at the limit of 1.0 MiB in a dataset, so that AWS refuses writes, \
+                 or will soon",
+            ),
+            (5, "identities at 80 % or more of 1.0 MiB in a dataset"),
+            (
+                4,
+                "identities that may be at 80 % or more of 1.0 MiB in a dataset",
+            ),
+            (
+                2,
+                "identities above 1.0 MiB in a dataset, so AWS has raised the limit: correct \
+                 `limits`",
+            ),
+        ];
+        let expected = expected.map(|(identities, what)| (identities, what.to_owned()));
+        assert_eq!(
+            storage.counts(),
+            "80 % or more: 10 for certain, 4 more perhaps; full: 3, 2 above the limit"
+        );
+        assert_eq!(said(storage), expected);
+        let datasets = near(Limit::Datasets, [1, 0, 1, 0]);
+        assert_eq!(datasets.counts(), "80 % or more: 1; full: 1");
+        let (_, what) = &said(datasets)[0];
+        assert_eq!(
+            what,
+            "identities at the limit of 20 datasets, so that no dataset can be added"
+        );
+    }
 }
