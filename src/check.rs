@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::alerts::AlertInput;
 use crate::api::Service;
 use crate::config::{Config, Series, show_duration};
 use crate::printable::Printable;
@@ -44,6 +45,9 @@ impl Display for CheckReport<'_> {
                 Series::Each => writeln!(f)?,
                 Series::Top(max) => writeln!(f, "; series for the {max} nearest a limit")?,
                 Series::None => writeln!(f, "; no series for identities")?,
+            }
+            for line in AlertInput::of(settings).lines() {
+                writeln!(f, "  {line}")?;
             }
         }
         for (index, budget) in targets.budgets.iter().enumerate() {

@@ -15,6 +15,7 @@
 pub mod app;
 pub mod cli;
 
+pub mod alerts;
 pub mod check;
 pub mod config;
 pub mod discovery;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::api::{Operation, Scope, Service};
+use crate::config::Datasets;
 use crate::targets::{Pool, Targets};
 
 /// The account part of an ARN when the account is unknown.
@@ -50,7 +51,7 @@ impl Statement {
 /// of each principal.
 #[must_use]
 pub fn text(targets: &Targets, account: Option<&str>) -> String {
-    let grants = grants(&Operation::POLLED, targets, account);
+    let grants = grants(targets, account);
     let text = match &grants[..] {
         [only] => serde_json::to_string_pretty(&only.policy),
         all => serde_json::to_string_pretty(
@@ -64,7 +65,7 @@ pub fn text(targets: &Targets, account: Option<&str>) -> String {
 
 /// One grant for each principal, in the order of their first pools. `account`, 12 digits, is that
 /// of the pools without a role; any account if it is `None`.
-fn grants(operations: &[Operation], targets: &Targets, account: Option<&str>) -> Vec<Grant> {
+fn grants(targets: &Targets, account: Option<&str>) -> Vec<Grant> {
     let mut principals: Vec<String> = Vec::new();
     for pool in &targets.pools {
         for principal in [Some(base_principal(pool)), role(pool).map(str::to_owned)]
@@ -78,16 +79,11 @@ fn grants(operations: &[Operation], targets: &Targets, account: Option<&str>) ->
     }
     principals
         .into_iter()
-        .map(|principal| grant(principal, operations, targets, account))
+        .map(|principal| grant(principal, targets, account))
         .collect()
 }
 
-fn grant(
-    principal: String,
-    operations: &[Operation],
-    targets: &Targets,
-    account: Option<&str>,
-) -> Grant {
+fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
     let is_polled_by_principal =
         |pool: &&Pool| role(pool).map_or_else(|| base_principal(pool), str::to_owned) == principal;
     let pools: Vec<_> = targets
@@ -97,8 +93,8 @@ fn grant(
         .collect();
     let arns = |operation: Operation| {
         let (service, suffix) = (operation.service(), resource_suffix(operation));
-        pools
-            .iter()
+        let calls = pools.iter().filter(|pool| is_called(operation, pool));
+        calls
             .map(|pool| format!("{}{suffix}", pool_arn(pool, service, account)))
             .collect()
     };
@@ -108,10 +104,11 @@ fn grant(
         .filter(|pool| base_principal(pool) == principal)
         .filter_map(role)
         .map(str::to_owned);
-    // A policy without `DescribeIdentityPoolUsage` only loses the pools' own gauges.
-    let calls = operations.iter().map(|operation| {
+    // A policy without `DescribeIdentityPoolUsage` only loses the pools' own gauges, one without
+    // `ListDatasets` only what it alone tells of full datasets.
+    let calls = Operation::ALL.into_iter().map(|operation| {
         let action = format!("{}:{}", operation.service().as_str(), operation.as_str());
-        Statement::allow(sid(*operation), action, arns(*operation))
+        Statement::allow(sid(operation), action, arns(operation))
     });
     let assume = Statement::allow(
         "AssumeRoles",
@@ -137,9 +134,18 @@ fn sid(operation: Operation) -> &'static str {
     }
 }
 
+/// Whether the daemon calls an operation for a pool or its identities.
+fn is_called(operation: Operation, pool: &Pool) -> bool {
+    match operation {
+        Operation::DescribeIdentityUsage | Operation::DescribeIdentityPoolUsage => true,
+        Operation::ListDatasets => pool.settings.datasets != Datasets::Off,
+    }
+}
+
 /// What follows a pool's ARN in the resource of an operation.
 fn resource_suffix(operation: Operation) -> &'static str {
     match operation.scope() {
+        // `*` matches what AWS evaluates for `ListDatasets` too: `…/identity/ID/dataset/null`.
         Scope::Identity => "/identity/*",
         Scope::Pool => "",
     }
@@ -185,7 +191,7 @@ mod tests {
     fn policies(pools: &str, account: Option<&str>) -> Vec<(String, Value)> {
         let text = format!("pools: [{pools}]");
         let loaded = loading::parse(Path::new("file"), &text).unwrap();
-        let grants = grants(&Operation::POLLED, &loaded.targets, account).into_iter();
+        let grants = grants(&loaded.targets, account).into_iter();
         grants
             .map(|grant| (grant.principal, serde_json::to_value(grant.policy).unwrap()))
             .collect()
@@ -213,6 +219,11 @@ mod tests {
                     "PollPools",
                     "cognito-sync:DescribeIdentityPoolUsage",
                     &json!([china, east])
+                ),
+                allow(
+                    "ListDatasets",
+                    "cognito-sync:ListDatasets",
+                    &json!([format!("{china}/identity/*"), format!("{east}/identity/*")])
                 ),
             ])
         };
@@ -250,18 +261,22 @@ mod tests {
     }
 
     #[test]
-    fn each_operation_has_its_own_statement() {
-        let targets = Targets::for_tests(&[("r:0", 1)]);
-        let grants = grants(&Operation::ALL, &targets, Some("123456789012"));
-        let statements = &grants[0].policy.statement;
-        assert_eq!(statements.len(), Operation::ALL.len());
-        let list = &statements[2];
-        assert_eq!(
-            (list.sid, &*list.action),
-            ("ListDatasets", "cognito-sync:ListDatasets")
-        );
-        // `*` matches what AWS evaluates too: `…/identity/ID/dataset/null`.
-        let arn = "arn:aws:cognito-sync:r:123456789012:identitypool/r:0/identity/*";
-        assert_eq!(list.resource, BTreeSet::from([arn.to_owned()]));
+    fn lists_are_allowed_where_they_are_called() {
+        let pools = "{id: 'r:0', identities: ['r:1']}, {id: 'r:2', datasets: each}, {id: 'r:3', datasets: 'off'}";
+        let list = |pools: &str| {
+            let (_, policy) = policies(pools, Some("123456789012")).remove(0);
+            let statements = policy["Statement"].as_array().unwrap().clone();
+            let list = statements
+                .iter()
+                .find(|statement| statement["Sid"] == "ListDatasets");
+            list.cloned()
+        };
+        let arn = |pool: &str| {
+            format!("arn:aws:cognito-sync:r:123456789012:identitypool/{pool}/identity/*")
+        };
+        let resource = json!([arn("r:0"), arn("r:2")]);
+        let expected = allow("ListDatasets", "cognito-sync:ListDatasets", &resource);
+        assert_eq!(list(pools), Some(expected));
+        assert_eq!(list("{id: 'r:3', datasets: 'off'}"), None);
     }
 }

@@ -40,7 +40,9 @@ impl IdentityMetric {
         }
     }
 
-    pub(super) fn parse(name: &str) -> Option<Self> {
+    /// The metric that the configuration calls so.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|metric| metric.as_str() == name)
     }
 }

@@ -35,10 +35,10 @@ pub use summary::{GaugeHistogram, Summary};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::{Mono, Timestamp};
-use crate::config::{Datasets, Series};
+use crate::config::{Datasets, PoolSettings, Series};
 use crate::job::IdentityIndex;
 use crate::store::{Snapshot, Store};
-use crate::targets::{Pool, Targets};
+use crate::targets::{Identities, Pool, Targets};
 use encoded_ids::EncodedIds;
 use identity_family::IdentityFamily;
 use selection::Selection;
@@ -170,7 +170,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// A warning, if a scrape of these targets has very many samples.
 #[must_use]
 pub fn too_many_samples(targets: &Targets) -> Option<String> {
-    let samples: usize = targets.pools.iter().map(identity_samples).sum();
+    let of_pool = |pool: &Pool| identity_samples(&pool.settings, &pool.identities);
+    let samples: usize = targets.pools.iter().map(of_pool).sum();
     (samples > MAX_USUAL_SAMPLES).then(|| {
         format!(
             "make {samples} samples in each scrape, which is more than most Prometheus servers can take: set `series: top` \
@@ -179,9 +180,9 @@ pub fn too_many_samples(targets: &Targets) -> Option<String> {
     })
 }
 
-/// The most samples that the identities of a pool have in a scrape.
-fn identity_samples(pool: &Pool) -> usize {
-    let (identities, settings) = (&pool.identities, &pool.settings);
+/// The most samples that the identities of a pool with these settings have in a scrape.
+#[must_use]
+pub fn identity_samples(settings: &PoolSettings, identities: &Identities) -> usize {
     let with_series = match settings.series {
         Series::Each => identities.len(),
         Series::Top(max) => max.min(identities.len()),

@@ -39,7 +39,7 @@ fn names(directory: &str, ending: &str) -> BTreeSet<String> {
 }
 
 /// All rules of a file.
-fn rules(file: &str) -> Vec<Value> {
+pub(super) fn rules(file: &str) -> Vec<Value> {
     let rules: Value = serde_yaml::from_str(&read(file)).unwrap();
     let groups = rules["groups"].as_array().unwrap();
     groups
@@ -48,11 +48,11 @@ fn rules(file: &str) -> Vec<Value> {
         .collect()
 }
 
-fn alerts() -> Vec<Value> {
+pub(super) fn alerts() -> Vec<Value> {
     rules("dashboards/alerts/alerts.yaml")
 }
 
-fn text<'a>(rule: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(rule: &'a Value, key: &str) -> &'a str {
     rule[key]
         .as_str()
         .unwrap_or_else(|| panic!("{key} is missing: {rule}"))
@@ -133,7 +133,7 @@ fn queries() -> Vec<(String, String)> {
 }
 
 #[derive(Default)]
-struct Selectors(Vec<VectorSelector>);
+pub(super) struct Selectors(pub(super) Vec<VectorSelector>);
 
 impl ExprVisitor for Selectors {
     type Error = Infallible;

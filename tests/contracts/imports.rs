@@ -27,8 +27,12 @@ const MODULES: &[(&str, &[&str])] = &[
         "loading",
         &["config", "discovery", "file", "sources", "targets"],
     ),
-    ("check", &["api", "config", "printable", "targets"]),
-    ("policy", &["api", "targets"]),
+    ("alerts", &["config"]),
+    (
+        "check",
+        &["alerts", "api", "config", "printable", "targets"],
+    ),
+    ("policy", &["api", "config", "targets"]),
     (
         "schedule",
         &["api", "clock", "identity", "job", "limits", "targets"],
@@ -90,6 +94,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "plan",
         &[
+            "alerts",
             "api",
             "clock",
             "config",

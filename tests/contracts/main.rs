@@ -7,6 +7,7 @@
     reason = "tests may, and clippy does not see that these are some"
 )]
 
+mod alert_inputs;
 mod circles;
 mod code;
 mod dashboards;

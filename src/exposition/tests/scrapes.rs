@@ -161,7 +161,8 @@ fn the_samples_of_identities_follow_the_configuration() {
         let store = parsed(&format!(
             "pools: [{{id: 'r:0', {settings}, identities: [{ids}]}}]"
         ));
-        identity_samples(&store.snapshot().targets.pools[0])
+        let pool = &store.snapshot().targets.pools[0];
+        identity_samples(&pool.settings, &pool.identities)
     };
     assert_eq!(of("series: each"), 3 * 8 + 1);
     assert_eq!(of("series: top, top: 2"), 2 * 8 + 1);

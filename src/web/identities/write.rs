@@ -104,7 +104,7 @@ fn time(unix: Option<f64>) -> Cow<'static, str> {
 /// Rows, and what stands before and after them.
 pub(super) enum Writer {
     Json(Vec<u8>),
-    Csv(csv::Writer<Vec<u8>>),
+    Csv(Box<csv::Writer<Vec<u8>>>),
 }
 
 const IN_MEMORY: &str = "writing to memory does not fail, and neither does a row";
@@ -113,7 +113,7 @@ impl Writer {
     pub(super) fn new(form: Form) -> Self {
         match form {
             Form::Json => Self::Json(Vec::new()),
-            Form::Csv => Self::Csv(csv::Writer::from_writer(Vec::new())),
+            Form::Csv => Self::Csv(Box::new(csv::Writer::from_writer(Vec::new()))),
         }
     }
 

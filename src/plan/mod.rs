@@ -1,44 +1,33 @@
 //! `plan`: the cost of a configuration, computed without API calls, and the settings to change when
 //! it exceeds a limit.
 
+mod scrape_size;
+
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use crate::api::{Operation, PoolUsage, Usage};
-use crate::clock::{Mono, Timestamp};
-use crate::config::{Config, show_duration};
-use crate::exposition::{Blocks, Coding, Exposition, Format, too_many_samples};
-use crate::job::PoolIndex;
-use crate::observation::Observation;
-use crate::progress::Progress;
-use crate::store::Store;
+use self::scrape_size::ScrapeSize;
+use crate::alerts::AlertInput;
+use crate::api::Operation;
+use crate::config::{Config, IdentityMetrics, PoolSettings, Series, show_duration};
+use crate::exposition::{identity_samples, too_many_samples};
 use crate::targets::{Budget, Pool, Targets};
-use crate::telemetry::Telemetry;
 
 /// Memory of the exporter without identities, and for each identity, in bytes. Source:
 /// `benches/polling.rs`.
 const BASE_MEMORY: u64 = 6_000_000;
-const MEMORY_PER_IDENTITY: u64 = 170;
+const MEMORY_PER_IDENTITY: u64 = 186;
 /// Memory of Prometheus for each series, in bytes. Version 2.42 was measured at 3.7 to 4.5 KB.
 const PROMETHEUS_MEMORY_PER_SERIES: u64 = 4_100;
-/// The time of the sample scrape. Only its number of digits matters.
-const SCRAPE_TIME: f64 = 1_763_903_374.25;
 
 /// The cost of a configuration.
 pub struct Plan<'a> {
     config: &'a Config,
     targets: &'a Targets,
     scrape: ScrapeSize,
-}
-
-/// The size of a scrape when every identity has usage.
-struct ScrapeSize {
-    samples: u64,
-    text_bytes: u64,
-    gzip_bytes: u64,
 }
 
 impl<'a> Plan<'a> {
@@ -50,58 +39,6 @@ impl<'a> Plan<'a> {
             config,
             targets,
             scrape: ScrapeSize::measure(config, targets),
-        }
-    }
-}
-
-impl ScrapeSize {
-    fn measure(config: &Config, targets: &Arc<Targets>) -> Self {
-        let now = Timestamp {
-            mono: Mono::START,
-            unix: SCRAPE_TIME,
-        };
-        let store = Arc::new(Store::new(Arc::clone(targets)));
-        for (pool, target) in targets.pools.iter().enumerate() {
-            let pool = PoolIndex(pool);
-            let half = target.settings.limits.dataset_storage_bytes / 2;
-            // Numbers of realistic length and variety, because gzip compresses equal ones better.
-            let usage = |identity: u64| Usage {
-                datasets: Some((identity % 20) as u32),
-                storage_bytes: Some(half + identity * 7_919 % half.max(1)),
-                last_modified: Some(SCRAPE_TIME - (identity * 104_729 % 9_999_991) as f64 / 1e3),
-            };
-            for identity in 0..target.identities.len() {
-                let usage = usage(identity as u64);
-                store.record(&Observation::of_identity(pool, identity, now, Ok(usage)));
-            }
-            let pool_usage = PoolUsage {
-                storage_bytes: Some(half),
-                sync_sessions: Some(1_000),
-                last_modified: Some(SCRAPE_TIME - 60.5),
-            };
-            store.record(&Observation::of_pool(pool, now, Ok(pool_usage)));
-        }
-        let progress = Arc::new(Progress::new(now.mono, targets, config.poll.rate_limit));
-        let telemetry = Telemetry::new(progress, SCRAPE_TIME)
-            .expect("the families are the same at every start");
-        let exposition = Exposition::new(store);
-        let scrape = || exposition.scrape(now, Format::Text, &telemetry);
-        let (mut samples, mut text_bytes) = (0, 0);
-        let mut at_line_start = true;
-        for block in Blocks::new(scrape(), Coding::Identity) {
-            text_bytes += block.len() as u64;
-            for byte in &block[..] {
-                samples += u64::from(at_line_start && *byte != b'#');
-                at_line_start = *byte == b'\n';
-            }
-        }
-        let gzip_bytes = Blocks::new(scrape(), Coding::Gzip)
-            .map(|block| block.len() as u64)
-            .sum();
-        Self {
-            samples,
-            text_bytes,
-            gzip_bytes,
         }
     }
 }
@@ -144,12 +81,12 @@ impl Display for Plan<'_> {
         for (index, budget) in targets.budgets.iter().enumerate() {
             self.fmt_budget(index, budget, f)?;
         }
-        let size = |bytes: u64| ByteSize::b(bytes).display().si().to_string();
         writeln!(
             f,
             "series       {} in each scrape",
             group_digits(scrape.samples)
         )?;
+        self.fmt_left_out(f)?;
         writeln!(
             f,
             "a scrape     {} of text, {} in gzip",
@@ -171,6 +108,25 @@ impl Display for Plan<'_> {
 }
 
 impl Plan<'_> {
+    /// What the choice of series saves, and which alerts it costs.
+    fn fmt_left_out(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let left_out: u64 = self.targets.pools.iter().map(series_left_out).sum();
+        if left_out > 0 {
+            writeln!(
+                f,
+                "left out     {} series, which would take some {} more in Prometheus",
+                group_digits(left_out),
+                size(left_out * PROMETHEUS_MEMORY_PER_SERIES)
+            )?;
+        }
+        for pool in &self.targets.pools {
+            for line in AlertInput::of(&pool.settings).lines() {
+                writeln!(f, "             pool {}: {line}", pool.id)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a budget's calls are within its ceiling; if not, the settings that would make them
     /// so.
     fn fmt_budget(&self, index: usize, budget: &Budget, f: &mut Formatter<'_>) -> fmt::Result {
@@ -221,6 +177,22 @@ impl Plan<'_> {
             }
         )
     }
+}
+
+/// The most series of a pool's identities that `series` and `identity_metrics` leave out.
+fn series_left_out(pool: &Pool) -> u64 {
+    let all = PoolSettings {
+        series: Series::Each,
+        identity_metrics: IdentityMetrics::ALL,
+        ..pool.settings.clone()
+    };
+    let [all, chosen] =
+        [&all, &pool.settings].map(|settings| identity_samples(settings, &pool.identities));
+    (all - chosen) as u64
+}
+
+fn size(bytes: u64) -> String {
+    ByteSize::b(bytes).display().si().to_string()
 }
 
 /// Groups digits, as in `1,234,567`.
@@ -274,6 +246,43 @@ mod tests {
         Plan::of(&loaded.config, &loaded.targets).to_string()
     }
 
+    fn series(plan: &str) -> u64 {
+        let (_, rest) = plan.split_once("\nseries       ").unwrap();
+        let digits: String = rest.split(' ').next().unwrap().replace(',', "");
+        digits.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_left_out_is_told_with_what_it_saves_and_the_alerts_that_it_costs() {
+        let all = series(&plan("", "", 1_000));
+        for (pool, left_out) in [
+            (
+                "identity_metrics: [storage, datasets],",
+                "6,000 series, which would take some 24.6 MB",
+            ),
+            ("identity_metrics: [largest_dataset],", "6,000 series"),
+            ("series: top, top: 10,", "7,920 series"),
+            ("series: none,", "8,000 series"),
+        ] {
+            let plan = plan("", pool, 1_000);
+            assert!(
+                plan.contains(&format!("\nleft out     {left_out}")),
+                "{plan}"
+            );
+            let number: u64 = left_out[..5].replace(',', "").parse().unwrap();
+            // Where not all have series, a few of the pool's own are more.
+            assert!(
+                (all - number..all - number + 5).contains(&series(&plan)),
+                "{plan}"
+            );
+        }
+        let off = plan("", "datasets: 'off', series: none,", 1_000);
+        assert!(off.contains("left out     6,000 series"), "{off}");
+        assert!(
+            off.contains("7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11: alerts without input: CognitoSync")
+        );
+    }
+
     #[test]
     fn a_configuration_that_fits() {
         let plan = plan("interval: 5m", "", 1_000);
@@ -290,11 +299,12 @@ mod tests {
             "{plan}"
         );
         assert!(!plan.contains("DOES NOT FIT"), "{plan}");
-        // Six for each identity, and those of the pool and the exporter.
-        let series: u64 = plan.split("series       6,").nth(1).unwrap()[..3]
-            .parse()
-            .unwrap();
-        assert!((100..300).contains(&series), "{plan}");
+        // Eight for each identity, and those of the pool and the exporter.
+        assert!((8_100..8_300).contains(&series(&plan)), "{plan}");
+        assert!(
+            !plan.contains("left out") && !plan.contains("alerts"),
+            "{plan}"
+        );
         assert!(plan.contains("memory       some 6.2 MB here"), "{plan}");
     }
 

@@ -1,0 +1,106 @@
+//! The shipped alerts that read series of identities, for those who leave some of these out.
+
+use crate::config::{IdentityMetric, PoolSettings, Series};
+
+/// A line for each such alert: `NAME reads METRIC …; needs METRIC …, METRIC …`, with metrics as
+/// `identity_metrics` names them, and the sets of them any of which suffices. A test makes it of
+/// the rules beside it.
+const INPUTS: &str = include_str!("../dashboards/alerts/inputs.txt");
+/// Among what an alert needs: that a pool has identities without series, so that the rules turn to
+/// the pool's own.
+const WITHOUT_SERIES: &str = "without_series";
+/// What an alert needs that has input in any case.
+const NOTHING: &str = "nothing";
+
+/// The alerts that the choice of a pool's series concerns.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct AlertInput {
+    /// Those that cannot fire.
+    none: Vec<&'static str>,
+    /// Those that see less than with all series.
+    less: Vec<&'static str>,
+}
+
+impl AlertInput {
+    #[must_use]
+    pub fn of(settings: &PoolSettings) -> Self {
+        let is_there = |name: &str| match name {
+            NOTHING => true,
+            WITHOUT_SERIES => settings.series != Series::Each,
+            _ => IdentityMetric::parse(name).is_some_and(|metric| {
+                settings.series != Series::None && settings.identity_metrics.has(metric)
+            }),
+        };
+        let all_there = |names: &str| names.split(' ').all(is_there);
+        let mut input = Self::default();
+        for (alert, reads, needs) in INPUTS.lines().filter_map(parse) {
+            let mut sufficient = needs
+                .split(", ")
+                .filter(|names| all_there(names))
+                .peekable();
+            if sufficient.peek().is_none() {
+                input.none.push(alert);
+            } else if !all_there(reads) && !sufficient.any(|names| names == WITHOUT_SERIES) {
+                input.less.push(alert);
+            }
+        }
+        input
+    }
+
+    /// A line for each kind that there is.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let kinds = [
+            ("without input", &self.none),
+            ("with less input", &self.less),
+        ];
+        let kinds = kinds.into_iter().filter(|(_, alerts)| !alerts.is_empty());
+        kinds.map(|(kind, alerts)| format!("alerts {kind}: {}", alerts.join(", ")))
+    }
+}
+
+/// The parts of a line; `None` of a comment.
+fn parse(line: &str) -> Option<(&str, &str, &str)> {
+    let (alert, rest) = line.split_once(" reads ")?;
+    let (reads, needs) = rest.split_once("; needs ")?;
+    Some((alert, reads, needs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::IdentityMetrics;
+
+    #[test]
+    fn every_line_is_understood() {
+        let lines = INPUTS.lines().filter(|line| !line.starts_with('#'));
+        for line in lines {
+            let (alert, reads, needs) = parse(line).expect(line);
+            assert!(alert.starts_with("CognitoSync"), "{line}");
+            for name in reads
+                .split(' ')
+                .chain(needs.split(", ").flat_map(|set| set.split(' ')))
+            {
+                let is_known = [NOTHING, WITHOUT_SERIES].contains(&name);
+                assert!(is_known || IdentityMetric::parse(name).is_some(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_series_are_enough_and_none_are_not() {
+        let mut settings = PoolSettings::default();
+        assert_eq!(AlertInput::of(&settings), AlertInput::default());
+        assert_eq!(AlertInput::default().lines().count(), 0);
+        settings.identity_metrics = IdentityMetrics::NONE;
+        let without_metrics = AlertInput::of(&settings);
+        assert!(!without_metrics.none.is_empty());
+        settings.series = Series::None;
+        let without_series = AlertInput::of(&settings);
+        assert!(!without_series.none.is_empty());
+        let line = without_series.lines().next().unwrap();
+        assert!(
+            line.starts_with("alerts without input: CognitoSync"),
+            "{line}"
+        );
+    }
+}
