@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_told_with_what_it_saves_and_the_alerts_that_it_costs() {
+    fn a_choice_of_series_is_shown_with_what_it_saves_and_the_alerts_that_it_costs() {
         let all = series(&plan("", "", 1_000));
         for (pool, left_out) in [
             (
