@@ -22,8 +22,13 @@ pub struct AlertInput {
 }
 
 impl AlertInput {
+    /// The shipped alerts that the settings of a pool concern.
     #[must_use]
     pub fn of(settings: &PoolSettings) -> Self {
+        Self::of_inputs(INPUTS, settings)
+    }
+
+    fn of_inputs(inputs: &'static str, settings: &PoolSettings) -> Self {
         let is_there = |name: &str| match name {
             NOTHING => true,
             WITHOUT_SERIES => settings.series != Series::Each,
@@ -33,7 +38,7 @@ impl AlertInput {
         };
         let all_there = |names: &str| names.split(' ').all(is_there);
         let mut input = Self::default();
-        for (alert, reads, needs) in INPUTS.lines().filter_map(parse) {
+        for (alert, reads, needs) in inputs.lines().filter_map(parse) {
             let mut sufficient = needs
                 .split(", ")
                 .filter(|names| all_there(names))
@@ -83,6 +88,47 @@ mod tests {
                 let is_known = [NOTHING, WITHOUT_SERIES].contains(&name);
                 assert!(is_known || IdentityMetric::parse(name).is_some(), "{line}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_decides() {
+        let inputs = "# A comment\n\
+                      Either reads age datasets storage; needs datasets storage, age\n\
+                      Pool reads storage; needs storage, without_series\n\
+                      Always reads up; needs nothing\n";
+        let lines = |series, metrics: &[IdentityMetric]| {
+            let metrics = metrics.iter().copied();
+            let settings = PoolSettings {
+                series,
+                identity_metrics: metrics.fold(IdentityMetrics::NONE, IdentityMetrics::with),
+                ..PoolSettings::default()
+            };
+            let lines: Vec<_> = AlertInput::of_inputs(inputs, &settings).lines().collect();
+            lines.join("; ")
+        };
+        use IdentityMetric::{Age, Datasets, Storage, Up};
+        for (series, metrics, expected) in [
+            (Series::Each, &[Age, Datasets, Storage, Up] as &[_], ""),
+            (Series::Top(1), &[Age, Datasets, Storage, Up], ""),
+            (
+                Series::Each,
+                &[Datasets, Storage],
+                "alerts with less input: Either, Always",
+            ),
+            (
+                Series::Each,
+                &[Age, Up],
+                "alerts without input: Pool; alerts with less input: Either",
+            ),
+            (Series::Top(1), &[Age, Up], "alerts with less input: Either"),
+            (
+                Series::None,
+                &[Age, Datasets, Storage, Up],
+                "alerts without input: Either; alerts with less input: Always",
+            ),
+        ] {
+            assert_eq!(lines(series, metrics), expected, "{series:?} {metrics:?}");
         }
     }
 

@@ -25,10 +25,14 @@ fn client(exporter: &Exporter, host: u8) -> TcpStream {
 }
 
 /// Asks for the metrics, and reads the beginning of the response.
-fn scrape(mut client: &TcpStream) -> String {
-    client
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+fn scrape(client: &TcpStream) -> String {
+    request(client, "/metrics")
+}
+
+/// Asks for a page, and reads the beginning of the response.
+fn request(mut client: &TcpStream, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    client.write_all(request.as_bytes()).unwrap();
     let mut head = String::new();
     let mut lines = BufReader::with_capacity(512, client);
     while lines.read_line(&mut head).unwrap() > 2 {}
@@ -73,6 +77,28 @@ fn scrapes_beyond_the_limit_are_turned_away() {
         (status == 200).then(|| samples(&body)[BUSY])
     });
     assert!(rejected >= 1.0);
+}
+
+#[test]
+fn lists_of_identities_beyond_four_are_turned_away_and_take_no_place_of_a_scrape() {
+    let exporter = large_demo("--web.max-requests=1");
+    let list = |client: &TcpStream| request(client, "/api/v1/identities?sort=storage");
+    // On a slow machine the first may have stalled so long that their places are given away.
+    let (_stalled, head) = eventually("a list that is turned away", || {
+        let stalled: Vec<_> = (0..4).map(|_| client(&exporter, 1)).collect();
+        let heads: Vec<_> = stalled.iter().map(list).collect();
+        assert!(
+            heads.iter().all(|head| head.starts_with("HTTP/1.1 200 ")),
+            "{heads:?}"
+        );
+        let fifth = list(&client(&exporter, 1));
+        fifth
+            .starts_with("HTTP/1.1 503 ")
+            .then_some((stalled, fifth))
+    });
+    assert!(head.contains("\r\nretry-after: 1\r\n"), "{head}");
+    let scrape = scrape(&client(&exporter, 1));
+    assert!(scrape.starts_with("HTTP/1.1 200 "), "{scrape}");
 }
 
 #[test]
