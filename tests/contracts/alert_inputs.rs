@@ -2,15 +2,16 @@
 //! the rules have it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use cognitosync_exporter::config::IdentityMetric;
 use cognitosync_exporter::exposition::families::{self, Family};
 use promql_parser::parser::token::{T_LOR, T_LUNLESS};
 use promql_parser::parser::{self, Expr, VectorSelector};
-use promql_parser::util::walk_expr;
+use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::Value;
 
-use super::dashboards::{Selectors, alerts, rules, text};
+use super::dashboards::{rules, text};
 
 const FILE: &str = "dashboards/alerts/inputs.txt";
 const HEAD: &str = "\
@@ -116,16 +117,37 @@ impl Rules {
         }
     }
 
-    /// Adds what a query reads, through recording rules too.
-    fn add_read(&self, expr: &Expr, read: &mut BTreeSet<&str>) {
-        let mut selectors = Selectors::default();
-        walk_expr(&mut selectors, expr).unwrap();
-        for selector in selectors.0 {
-            match self.behind(&selector) {
-                Some(rules) => rules.for_each(|rule| self.add_read(rule, read)),
-                None => read.extend(input(selector.name.as_deref().unwrap_or_default())),
-            }
+    /// What a query reads, through recording rules too.
+    fn read_by(&self, expr: &Expr) -> BTreeSet<&'static str> {
+        let mut reading = Reading {
+            rules: self,
+            inputs: BTreeSet::new(),
+        };
+        walk_expr(&mut reading, expr).unwrap();
+        reading.inputs
+    }
+}
+
+/// Collects what a query reads.
+struct Reading<'a> {
+    rules: &'a Rules,
+    inputs: BTreeSet<&'static str>,
+}
+
+impl ExprVisitor for Reading<'_> {
+    type Error = Infallible;
+
+    fn pre_visit(&mut self, expr: &Expr) -> Result<bool, Infallible> {
+        let selector = match expr {
+            Expr::VectorSelector(selector) => selector,
+            Expr::MatrixSelector(selector) => &selector.vs,
+            _ => return Ok(true),
+        };
+        match self.rules.behind(selector) {
+            Some(rules) => rules.for_each(|rule| self.inputs.extend(self.rules.read_by(rule))),
+            None => self.inputs.extend(selector.name.as_deref().and_then(input)),
         }
+        Ok(true)
     }
 }
 
@@ -164,9 +186,10 @@ fn joined(names: &BTreeSet<&str>) -> String {
 
 /// The file as the rules have it.
 fn inputs() -> String {
+    let alerts = rules("dashboards/alerts/alerts.yaml");
     let rules = Rules::read();
     let mut by_name: BTreeMap<String, Vec<Expr>> = BTreeMap::new();
-    for alert in alerts() {
+    for alert in alerts {
         let expr = parser::parse(text(&alert, "expr")).unwrap();
         by_name
             .entry(text(&alert, "alert").to_owned())
@@ -175,10 +198,7 @@ fn inputs() -> String {
     }
     let mut lines = HEAD.to_owned();
     for (alert, exprs) in &by_name {
-        let mut read = BTreeSet::new();
-        exprs
-            .iter()
-            .for_each(|expr| rules.add_read(expr, &mut read));
+        let mut read: BTreeSet<_> = exprs.iter().flat_map(|expr| rules.read_by(expr)).collect();
         let needs = needs(&rules, exprs, &read);
         read.remove(WITHOUT_SERIES);
         if read.is_empty() {
@@ -237,8 +257,7 @@ fn what_a_query_needs() {
         (format!("max_over_time({storage}[1h:1m])"), "storage"),
     ] {
         let expr = parser::parse(&query).unwrap();
-        let mut read = BTreeSet::new();
-        rules.add_read(&expr, &mut read);
+        let read = rules.read_by(&expr);
         let needs = needs(&rules, &[expr], &read);
         let needs: Vec<_> = needs.iter().map(joined).collect();
         assert_eq!(needs.join(", "), expected, "{query}");

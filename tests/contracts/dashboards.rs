@@ -48,7 +48,7 @@ pub(super) fn rules(file: &str) -> Vec<Value> {
         .collect()
 }
 
-pub(super) fn alerts() -> Vec<Value> {
+fn alerts() -> Vec<Value> {
     rules("dashboards/alerts/alerts.yaml")
 }
 
@@ -133,7 +133,7 @@ fn queries() -> Vec<(String, String)> {
 }
 
 #[derive(Default)]
-pub(super) struct Selectors(pub(super) Vec<VectorSelector>);
+struct Selectors(Vec<VectorSelector>);
 
 impl ExprVisitor for Selectors {
     type Error = Infallible;
