@@ -4,7 +4,7 @@ use std::process::Command;
 
 use cognitosync_exporter::exposition::{Coding, Exposition, Format};
 
-use crate::filled::{Served, serve, store};
+use crate::filled::{SERIES, Served, serve, store};
 use crate::stores::body;
 
 #[test]
@@ -62,7 +62,7 @@ fn curl_gets_all_of_it() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(
             text.matches("\ncognitosync_identity_").count(),
-            30_000,
+            SERIES * 5_000,
             "{coding}"
         );
         assert!(text.contains("\ncognitosync_exporter_build_info{"));

@@ -1,6 +1,6 @@
 //! gzip of lines that are nearly alike, without a search for what they have in common.
 //!
-//! A million ids with six values each make six million lines, each like the one before:
+//! A million ids with eight values each make eight million lines, each like the one before:
 //!
 //! ```text
 //! cognitosync_identity_datasets{identity_pool_id="us-east-1:7b6b…",identity_id="us-east-1:2a1f"} 3
