@@ -14,6 +14,7 @@ mod documents;
 mod example;
 mod imports;
 mod lengths;
+mod queries;
 mod steps;
 mod words;
 
