@@ -17,64 +17,57 @@ from panels import (
     rows,
 )
 from queries import (
-    TO_POOL,
-    datasets_bucket,
     datasets_ratio,
     days_to_full,
+    fullest_bucket,
+    fullest_ratio,
     in_pools,
     named,
-    storage_bucket,
-    storage_ratio,
+    near_limit,
+    once,
 )
 
 NOT_KNOWN = in_pools("pool_identities", 'state=~"pending|stale|missing"')
-USED = in_pools("pool_identity_storage_used_ratio_bucket")
+USED = once(in_pools("pool_largest_dataset_storage_used_ratio_bucket"))
+RECORDS = once(in_pools("pool_largest_dataset_records_used_ratio_bucket"))
+DATASETS = once(in_pools("pool_identity_datasets_used_ratio_bucket"))
 STORED = in_pools("pool_watched_storage_bytes")
+OF_DATASETS, CERTAIN, POSSIBLE = 'limit!="datasets"', 'certainty="certain"', 'certainty="possible"'
+OF_NUMBER = 'limit="datasets"'
+GROWTH = f"{in_pools('identity_storage_bytes')} - {in_pools('identity_storage_bytes')} offset 1d"
 
 
-def stored_above(part):
-    return f"sum({storage_bucket('+Inf')}) - sum({storage_bucket(part)})"
-
-
-def stored_between(least, most):
-    return f"sum({storage_bucket(most)} - ignoring (le) {storage_bucket(least)})"
-
-
-def full_within_a_week():
-    stored = in_pools("identity_storage_bytes")
-    limit = "cognitosync_pool_identity_storage_limit_bytes"
-    return f"""count(
-  predict_linear({stored}[1d], 7 * 86400) >= {TO_POOL} {limit}
-  and {stored} >= {TO_POOL} (0.5 * {limit})
-  unless {stored} >= {TO_POOL} {limit}
-) or vector(0)"""
+def used_between(least, most):
+    return f"sum({fullest_bucket(most)} - ignoring (le) {fullest_bucket(least)})"
 
 
 PANELS = [
     "Needs attention",
     number(
-        "Storage above 95 %",
-        "Identities that store more than 95 % of what they may; at 100 % their writes fail.",
-        stored_above("0.95"),
+        "A dataset is full",
+        "Identities with a dataset at 99 % of its bytes or records. AWS refuses what makes it "
+        "larger, so every later sync of it fails.",
+        f"sum({once(in_pools('pool_identities_full', OF_DATASETS))})",
         steps=NONE_IS_GOOD,
     ),
     number(
-        "Storage above 80 %",
-        "Identities that store more than 80 % of what they may.",
-        stored_above("0.8"),
+        "A dataset above 80 %",
+        "Identities of which it is certain that a dataset uses 80 % of its bytes or records.",
+        f"sum({near_limit(OF_DATASETS, CERTAIN)})",
         steps=NONE_IS_BETTER,
     ),
     number(
         "Datasets above 80 %",
-        "Identities that have more than 80 % of the datasets that they may.",
-        f"sum({datasets_bucket('+Inf')}) - sum({datasets_bucket('0.8')})",
+        "Identities that have 80 % or more of the datasets that they may. For some apps that is "
+        "how they are.",
+        f"sum({near_limit(OF_NUMBER, CERTAIN)})",
         steps=NONE_IS_BETTER,
     ),
     number(
         "Full within a week",
-        "Identities that are more than half full, not full yet, and will be full in seven days, "
-        "as they grew over the last day. Only of those with series.",
-        full_within_a_week(),
+        "Alerts that a dataset is more than half full and will be full in seven days, as it grew "
+        "over the last. Only of identities with series.",
+        'count(ALERTS{alertname="CognitoSyncIdentityFullSoon", alertstate="firing"}) or vector(0)',
         steps=NONE_IS_BETTER,
     ),
     number(
@@ -99,13 +92,13 @@ PANELS = [
     ),
     "Used",
     chart(
-        "Identities by storage used",
-        "How many identities use which part of their storage limit; all of them, with series or "
-        "without.",
-        (f"sum({storage_bucket('0.5')})", "up to 50 %"),
-        (stored_between("0.5", "0.8"), "50 to 80 %"),
-        (stored_between("0.8", "0.95"), "80 to 95 %"),
-        (stored_between("0.95", "+Inf"), "above 95 %"),
+        "Identities by their fullest dataset",
+        "Which part of the bytes that one dataset may hold the fullest uses, at least; of all "
+        "identities, with series or without.",
+        (f"sum({fullest_bucket('0.5')})", "up to 50 %"),
+        (used_between("0.5", "0.8"), "50 to 80 %"),
+        (used_between("0.8", "0.95"), "80 to 95 %"),
+        (used_between("0.95", "+Inf"), "above 95 %"),
         stacked=True,
         colours=[
             ("up to 50 %", GREEN),
@@ -115,9 +108,27 @@ PANELS = [
         ],
     ),
     chart(
-        "Storage that 99 % stay below",
-        "As a part of the limit, by pool: the fullest hundredth is above.",
+        "Near a limit",
+        "Identities at 80 % of a limit: certainly, or possibly, which only a list of the datasets "
+        "can tell.",
+        (f"sum by (limit) ({near_limit(CERTAIN)})", "{{limit}}: certain"),
+        (f"sum by (limit) ({near_limit(POSSIBLE, OF_DATASETS)})", "{{limit}}: possible"),
+    ),
+    chart(
+        "Fullest datasets: 99 % stay below",
+        "Bytes of the fullest dataset as a part of its limit, by pool, at least: the fullest "
+        "hundredth is above.",
         (named(f"histogram_quantile(0.99, {USED})"), BY_POOL),
+        unit="percentunit",
+        steps=NEAR_LIMIT,
+        most=1,
+    ),
+    chart(
+        "Records and datasets: 99 % stay below",
+        "As a part of the limit: the records of the fullest dataset, of identities that were "
+        "listed, and the number of datasets.",
+        (f"histogram_quantile(0.99, sum by (le) ({RECORDS}))", "records"),
+        (f"histogram_quantile(0.99, sum by (le) ({DATASETS}))", "datasets"),
         unit="percentunit",
         steps=NEAR_LIMIT,
         most=1,
@@ -135,23 +146,23 @@ PANELS = [
     ),
     "The fullest",
     bars(
-        "The fullest 20 by storage",
-        "Storage used, as a part of the limit.",
-        f"topk(20, {storage_ratio(in_pools)})",
+        "The fullest 20 datasets",
+        "Bytes of an identity's fullest dataset, at least, as a part of what one may hold.",
+        f"topk(20, {once(fullest_ratio(in_pools))})",
         "{{identity_id}}",
     ),
     bars(
         "The fullest 20 by datasets",
         "Datasets, as a part of the limit.",
-        f"topk(20, {datasets_ratio(in_pools)})",
+        f"topk(20, {once(datasets_ratio(in_pools))})",
         "{{identity_id}}",
     ),
     "Growth",
     rows(
         "Predicted days to full",
-        "Of identities that grew over the last day: when they will be full if they go on. "
+        "Of identities that grew over the last day: when a dataset will be full if they go on. "
         "The nearest 20.",
-        f"bottomk(20, {days_to_full(in_pools)})",
+        f"bottomk(20, {once(days_to_full(in_pools))})",
         "Days",
         unit="d",
         steps=FEW_DAYS,
@@ -160,7 +171,7 @@ PANELS = [
     rows(
         "Growing fastest",
         "Bytes a day, over the last day. The fastest 20.",
-        f"topk(20, deriv({in_pools('identity_storage_bytes')}[1d]) * 86400)",
+        f"topk(20, {once(GROWTH)})",
         "Bytes a day",
         unit="bytes",
         height=10,
@@ -168,7 +179,7 @@ PANELS = [
     chart(
         "Mean storage of an identity",
         "By pool. It does not jump when identities are added.",
-        (named(f"{STORED} / ignoring (le) {storage_bucket('+Inf')}"), BY_POOL),
+        (named(f"{STORED} / {in_pools('pool_watched_identities')}"), BY_POOL),
         unit="bytes",
     ),
     chart(

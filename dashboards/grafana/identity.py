@@ -1,13 +1,21 @@
 """Makes identity.json."""
 
 from panels import FEW_DAYS, NEAR_LIMIT, ONE_IS_GOOD, board, chart, number, rows
-from queries import datasets_ratio, days_to_full, in_pools, of_identity, of_its_pool, storage_ratio
+from queries import (
+    datasets_ratio,
+    days_to_full,
+    fullest,
+    fullest_ratio,
+    in_pools,
+    of_identity,
+    of_its_pool,
+)
 
 PANELS = [
     number(
-        "Storage used",
-        "As a part of the limit; at 100 % writes fail.",
-        storage_ratio(of_identity),
+        "Fullest dataset",
+        "Its bytes as a part of what one may hold, at least; at 100 % every sync of it fails.",
+        fullest_ratio(of_identity),
         unit="percentunit",
         steps=NEAR_LIMIT,
         decimals=1,
@@ -28,7 +36,8 @@ PANELS = [
     ),
     number(
         "Days to full",
-        "If it goes on growing as it did over the last day. None: it does not grow.",
+        "Until a dataset is full, if it goes on growing as over the last day. None: it does not "
+        "grow.",
         days_to_full(of_identity),
         unit="d",
         steps=FEW_DAYS,
@@ -48,10 +57,23 @@ PANELS = [
         unit="s",
     ),
     chart(
+        "Bytes of the fullest dataset",
+        "As listed, else the least that they can be: storage divided by the number of datasets. "
+        "With the limit.",
+        (fullest(of_identity), "fullest dataset"),
+        (of_its_pool(in_pools("pool_dataset_storage_limit_bytes")), "limit"),
+        unit="bytes",
+    ),
+    chart(
+        "Most records in a dataset",
+        "While the list of its datasets is current. With the limit.",
+        (of_identity("identity_largest_dataset_records"), "records"),
+        (of_its_pool(in_pools("pool_dataset_records_limit")), "limit"),
+    ),
+    chart(
         "Storage",
-        "With the limit of the pool's identities.",
+        "Bytes in all its datasets together, which AWS does not limit.",
         (of_identity("identity_storage_bytes"), "stored"),
-        (of_its_pool(in_pools("pool_identity_storage_limit_bytes")), "limit"),
         unit="bytes",
     ),
     chart(

@@ -5,7 +5,7 @@ The scopes give a series with the matchers of a dashboard's variables: `in_pools
 """
 
 DAY, WEEK, MONTH, QUARTER = 86_400, 604_800, 2_592_000, 7_776_000
-TO_POOL = "on (job, instance, identity_pool_id) group_left ()"
+TO_POOL = "ignoring (identity_id) group_left ()"
 
 
 def scope(*variables):
@@ -35,20 +35,27 @@ def quantile(q, histogram):
 
 def named(expr):
     """With the pool's name as a label."""
-    return f"{expr} * on (job, instance, identity_pool_id) group_left (name) cognitosync_pool_info"
+    return f"{expr} * ignoring (le, name) group_left (name) cognitosync_pool_info"
+
+
+def once(expr):
+    """What both exporters of a pair show, once."""
+    return f"max without (instance, pod) ({expr})"
 
 
 def with_build_info(expr):
     """Only of processes that are exporters."""
-    return f"{expr} and on (job, instance) cognitosync_exporter_build_info"
+    return f"{expr} and ignoring (version, revision, rustc) cognitosync_exporter_build_info"
 
 
-def storage_bucket(le):
-    return in_pools("pool_identity_storage_used_ratio_bucket", f'le="{le}"')
+def fullest_bucket(le):
+    """Identities whose fullest dataset uses up to this part of its limit of bytes, at least."""
+    return once(in_pools("pool_largest_dataset_storage_used_ratio_bucket", f'le="{le}"'))
 
 
-def datasets_bucket(le):
-    return in_pools("pool_identity_datasets_used_ratio_bucket", f'le="{le}"')
+def near_limit(*matchers):
+    """Identities at 80 % of a limit or more, by the certainty of that."""
+    return once(in_pools("pool_identities_near_limit", *matchers))
 
 
 def idle_bucket(seconds):
@@ -56,9 +63,15 @@ def idle_bucket(seconds):
     return in_pools("pool_identity_idle_seconds_bucket", f'le=~"{seconds}([.]0)?"')
 
 
-def storage_ratio(within):
-    stored = within("identity_storage_bytes")
-    return f"{stored} / {TO_POOL} cognitosync_pool_identity_storage_limit_bytes"
+def fullest(within):
+    """Bytes of the fullest dataset: as listed, else the least that they can be."""
+    largest = within("identity_largest_dataset_storage_bytes")
+    stored, datasets = within("identity_storage_bytes"), within("identity_datasets")
+    return f"({largest} or {stored} / ({datasets} > 0))"
+
+
+def fullest_ratio(within):
+    return f"{fullest(within)} / {TO_POOL} cognitosync_pool_dataset_storage_limit_bytes"
 
 
 def datasets_ratio(within):
@@ -67,15 +80,17 @@ def datasets_ratio(within):
 
 
 def days_to_full(within):
-    """Days until the limit at the growth of the last day, of identities that grow."""
-    stored = within("identity_storage_bytes")
-    limit = "cognitosync_pool_identity_storage_limit_bytes"
-    return f"""({limit} - on (job, instance, identity_pool_id) group_right ()
-  {stored})
-/ (deriv({stored}[1d]) > 0) / 86400"""
+    """Days until the fullest dataset is full at the growth of the last day, of those that grow."""
+    largest = within("identity_largest_dataset_storage_bytes")
+    stored, datasets = within("identity_storage_bytes"), within("identity_datasets")
+    limit = "cognitosync_pool_dataset_storage_limit_bytes"
+    return f"""({limit} - ignoring (identity_id) group_right () {fullest(within)} > 0)
+/ (
+  ({largest} - {largest} offset 1d or ({stored} - {stored} offset 1d) / ({datasets} > 0)) > 0
+)"""
 
 
 def of_its_pool(expr):
     """What is known of the pool of the chosen identity."""
     chosen = of_identity("identity_up")
-    return f"{expr} and on (job, instance, identity_pool_id) {chosen}"
+    return f"{expr} and ignoring (identity_id, name) {chosen}"

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::prometheus::{Prometheus, free_port, job, shipped_rules};
 use crate::support::{
-    Exporter, Server, configuration, eventually, identity_id, patiently, pool_id, repository,
+    Exporter, Server, configuration, eventually, get, identity_id, patiently, pool_id, repository,
     still_world,
 };
 
@@ -125,71 +126,83 @@ impl Drop for Alertmanager {
     }
 }
 
+fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap().as_secs_f64()
+}
+
 #[test]
 #[ignore = "needs Prometheus and Alertmanager; tests/run installs them and runs it"]
 fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
     let server = Server::start(still_world(1, 5));
-    let exporter = Exporter::start(&configuration(
-        "interval: 1s, rate_limit: 50, attempts: 1",
-        &server.url,
-        1,
-        5,
-    ));
+    let poll = "interval: 1s, rate_limit: 50, attempts: 1";
+    let (pool, identity) = (pool_id(0), identity_id(2));
+    let text = configuration(poll, &server.url, 1, 5)
+        .replace(
+            &format!("- id: {pool}"),
+            &format!("- id: {pool}\n  name: production"),
+        )
+        .replace(
+            &format!("  - {identity}"),
+            &format!("  - {{id: '{identity}', name: canary-1}}"),
+        );
+    let exporter = Exporter::start(&text);
     let webhook = Webhook::start();
     let alertmanager = Alertmanager::telling(&webhook);
+    let directory = tempfile::tempdir().unwrap();
     let prometheus = format!(
         "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n\
          alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n{}{}",
         alertmanager.port,
-        shipped_rules(),
+        shipped_rules(directory.path()),
         job(&[&exporter.address]),
     );
-    let prometheus = Prometheus::run(&prometheus, tempfile::tempdir().unwrap(), &[]);
+    let prometheus = Prometheus::run(&prometheus, directory, &[]);
+    // An app with one dataset, which its user writes to.
     let of = |storage_bytes| Usage {
-        datasets: Some(3),
+        datasets: Some(1),
         storage_bytes: Some(storage_bytes),
-        last_modified: Some(1e9),
+        last_modified: Some(now()),
     };
     let live = |usage| {
         server
             .simulator
-            .world(|world| world.insert(&pool_id(0), &identity_id(2), Life::Still(usage)));
+            .world(|world| world.insert(&pool, &identity, Life::Still(usage)));
     };
-    live(of(20 << 20));
+    live(of(1 << 20));
     // Beside it, something that must not ring.
     server
         .simulator
         .set_fault(&identity_id(4), Some(Fault::Status(503)));
 
-    let name = "CognitoSyncIdentityStorageNearLimit";
+    let name = "CognitoSyncIdentityNearLimit";
     let rung = patiently(3, "the webhook heard of it", || {
         webhook.alerts(name, "firing").first().cloned()
     });
     assert_eq!(
         rung["labels"],
         json!({
-            "alertname": name, "severity": "critical", "job": "cognitosync", "instance": exporter.address,
-            "identity_pool_id": pool_id(0), "identity_id": identity_id(2),
+            "alertname": name, "severity": "warning", "job": "cognitosync", "limit": "dataset_storage",
+            "identity_pool_id": pool, "pool_name": "production",
+            "identity_id": identity, "identity_name": "canary-1",
         })
     );
-    let annotations = &rung["annotations"];
+    let page = exporter.url(&format!("/api/v1/identities/{identity}"));
     assert_eq!(
-        annotations["summary"],
-        "An identity has used 100% of its storage"
+        rung["annotations"],
+        json!({
+            "summary": "canary-1 is full: at least 1MiB of 1MiB in a dataset",
+            "description": "A dataset of identity canary-1 of pool production is full. \
+                AWS refuses what would make it larger, and since clients send all changes of a \
+                dataset in one request, every later sync of it fails.",
+            "page_url": page,
+            "runbook_url": format!("dashboards/runbooks/{name}.md"),
+        })
     );
-    assert!(
-        annotations["description"]
-            .as_str()
-            .unwrap()
-            .contains(&identity_id(2)),
-        "{annotations}"
-    );
-    assert_eq!(
-        annotations["runbook_url"],
-        format!("dashboards/runbooks/{name}.md")
-    );
+    assert_eq!(get(&page).0, 200, "the link leads to the identity");
+    assert_eq!(webhook.told.lock().unwrap()[0]["receiver"], "tickets");
 
-    live(of(1 << 20));
+    live(of(1 << 18));
     let resolved = eventually("the webhook heard that it ended", || {
         webhook.alerts(name, "resolved").first().cloned()
     });

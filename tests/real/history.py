@@ -34,6 +34,7 @@ def past(name, value, all_identities, uptime, ago):
         return round(value + (all_identities - value) * weeks / (WEEKS + 1))
     if name in (
         "cognitosync_identity_storage_bytes",
+        "cognitosync_identity_largest_dataset_storage_bytes",
         "cognitosync_pool_watched_storage_bytes",
         "cognitosync_pool_storage_bytes",
     ):

@@ -26,6 +26,7 @@ mod exposition;
 mod hello;
 mod panels;
 mod prometheus;
+mod rules;
 mod service;
 mod siege;
 mod status_page;

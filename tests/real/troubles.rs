@@ -3,6 +3,7 @@
 //! rings after its time is what promtool tests.
 
 use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
@@ -13,29 +14,32 @@ use crate::support::{
 };
 
 /// Rings by what there is, without a past of hours or days.
-const EXPECTED: [&str; 14] = [
+const EXPECTED: [&str; 12] = [
+    "CognitoSyncCoverageLow",
     "CognitoSyncCredentialsRefused",
-    "CognitoSyncDataStale",
     "CognitoSyncExporterDown",
     "CognitoSyncExporterNotReady",
     "CognitoSyncIdentitiesMissing",
-    "CognitoSyncIdentityDatasetsNearLimit",
-    "CognitoSyncIdentityStorageNearLimit",
+    "CognitoSyncIdentityNearLimit",
+    "CognitoSyncLimitOutdated",
     "CognitoSyncPollsFailing",
-    "CognitoSyncPoolDatasetsNearLimit",
-    "CognitoSyncPoolStorageNearLimit",
+    "CognitoSyncPoolNearLimit",
     "CognitoSyncReloadFailed",
     "CognitoSyncSweepOverrun",
     "CognitoSyncThrottled",
-    "CognitoSyncWebConfigBroken",
 ];
 const DRAINED: &str = "CognitoSyncWritesOnDrainedPool";
-const FULL: Usage = Usage {
-    datasets: Some(20),
-    storage_bytes: Some(20 << 20),
-    last_modified: Some(1e9),
-};
 const POLL: &str = "interval: 1s, stale_after: 2s, rate_limit: 100, attempts: 1";
+
+/// An identity with one dataset, written to just now.
+fn stores(storage_bytes: u64) -> Usage {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Usage {
+        datasets: Some(1),
+        storage_bytes: Some(storage_bytes),
+        last_modified: Some(since.unwrap().as_secs_f64()),
+    }
+}
 
 fn exporter(server: &Server, poll: &str, identities: usize) -> Exporter {
     Exporter::start(&configuration(poll, &server.url, 1, identities))
@@ -46,12 +50,19 @@ fn exporter(server: &Server, poll: &str, identities: usize) -> Exporter {
 fn each_trouble_is_seen_by_its_rule() {
     let healthy = Server::start(still_world(1, 20));
 
-    // Somebody full in a pool with series and in one without; somebody who writes to a pool that is
-    // drained; one missing; files that are broken while it runs.
+    // A full identity in a pool with series, and three in one without; one above the limit; one that
+    // writes to a pool that is drained; one missing; files that are broken while it runs.
     let limits = Server::start(still_world(2, 5));
     limits.simulator.world(|world| {
-        world.insert(&pool_id(0), &identity_id(1), Life::Still(FULL));
-        world.insert(&pool_id(1), &identity_id(6), Life::Still(FULL));
+        world.insert(&pool_id(0), &identity_id(1), Life::Still(stores(1 << 20)));
+        world.insert(&pool_id(0), &identity_id(3), Life::Still(stores(2 << 20)));
+        for number in [6, 8, 9] {
+            world.insert(
+                &pool_id(1),
+                &identity_id(number),
+                Life::Still(stores(1 << 20)),
+            );
+        }
         world.insert(&pool_id(1), &identity_id(7), Life::Steady(0.0));
         world.remove(&pool_id(0), &identity_id(2));
     });
@@ -108,12 +119,19 @@ fn each_trouble_is_seen_by_its_rule() {
 
     let exporters = [&limits_exporter, &refused, &troubled, &overrun, &killed]
         .map(|exporter| &*exporter.address);
+    // A job for each, since they have the same pools and are no pair. It is called by the address.
+    let jobs = exporters.map(|address| {
+        job(&[address])
+            .replace("scrape_configs:\n", "")
+            .replace("job_name: cognitosync", &format!("job_name: {address:?}"))
+    });
+    let directory = tempfile::tempdir().unwrap();
     let configuration = format!(
-        "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n{}{}",
-        shipped_rules(),
-        job(&exporters),
+        "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n{}scrape_configs:\n{}",
+        shipped_rules(directory.path()),
+        jobs.concat(),
     );
-    let prometheus = Prometheus::run(&configuration, tempfile::tempdir().unwrap(), &[]);
+    let prometheus = Prometheus::run(&configuration, directory, &[]);
     eventually("all are up", || {
         (prometheus.query("up == 1").len() == exporters.len()).then_some(())
     });
@@ -143,7 +161,7 @@ fn each_trouble_is_seen_by_its_rule() {
         let alerts = prometheus.query(&format!("ALERTS{{alertname=\"{alert}\"}}"));
         alerts
             .iter()
-            .map(|(labels, _)| labels["instance"].as_str().unwrap().to_owned())
+            .map(|(labels, _)| labels["job"].as_str().unwrap().to_owned())
             .collect::<BTreeSet<_>>()
     };
     for (alert, instance) in [

@@ -11,6 +11,8 @@
 //! | `SLOW_READERS_SECONDS` | 20 | time that a crowd asks and does not read |
 //! | `SLOW_READERS_IDENTITIES` | 5,000 | identities whose metrics it does not read |
 //! | `SLOW_READERS_POLLS` | 200 | polls a second meanwhile |
+//! | `RULES_IDENTITIES` | 5,000 | identities whose series the rules read |
+//! | `RULES_SECONDS` | 60 | time that each set of rules is measured |
 //! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
 //!
 //! The tests hold with smaller numbers too, except for the simulation's totals.
