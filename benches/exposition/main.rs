@@ -3,8 +3,8 @@
 //!
 //! Each way to write a body is measured in a process of its own, in turns with a copy of as many
 //! bytes; machines are noisy, so read the ratios. `-- 1000 10000` measures only these numbers of
-//! identities, and draws nothing; `-- --way gzip 10000 5` measures one way, five times, and prints its
-//! CPU seconds, those of the copy, bytes, growth and peak; the way `sums` is the pass over all
+//! identities, and draws nothing; `-- --way gzip 10000 5` measures one way, five times, and prints
+//! its CPU seconds, those of the copy, bytes, growth and peak; the way `sums` is the pass over all
 //! identities with which a scrape begins.
 
 #![allow(

@@ -232,7 +232,7 @@ pub fn store(bytes: &[u8]) -> Store {
 
 /// All families, or any of them.
 fn identity_metrics(choices: &mut Choices<'_>) -> IdentityMetrics {
-    if choices.byte() % 2 == 0 {
+    if choices.byte().is_multiple_of(2) {
         return IdentityMetrics::ALL;
     }
     let chosen = IdentityMetric::ALL
@@ -284,7 +284,7 @@ fn datasets(choices: &mut Choices<'_>) -> Vec<Dataset> {
     };
     let most = choices.one_of(&[1, 1, 4, 25]);
     (0..=choices.below(most))
-        .skip(usize::from(choices.byte() % 4 == 0))
+        .skip(usize::from(choices.byte().is_multiple_of(4)))
         .map(|_| dataset(choices))
         .collect()
 }

@@ -13,12 +13,15 @@ const DATASET_STORAGE: f64 = 1_048_576.0;
 const DATASET_RECORDS: f64 = 1_024.0;
 const DATASETS: f64 = 20.0;
 
+/// Bytes and records of a dataset.
+type Counts = (Option<u64>, Option<u64>);
+
 /// What some polls tell of an identity, found in the plain way.
 #[derive(Default)]
 struct Known {
     usage: Option<Usage>,
     /// The last list, and whether no description has shown a change since.
-    list: Option<(&'static [(Option<u64>, Option<u64>)], bool)>,
+    list: Option<(&'static [Counts], bool)>,
     failure: Option<Failure>,
 }
 
@@ -57,7 +60,7 @@ impl Known {
     }
 
     /// The most of its datasets, by an exact list.
-    fn exact(&self, number: fn(&(Option<u64>, Option<u64>)) -> Option<u64>) -> Option<f64> {
+    fn exact(&self, number: fn(&Counts) -> Option<u64>) -> Option<f64> {
         let (list, true) = self.list? else {
             return None;
         };
