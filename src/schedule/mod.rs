@@ -4,8 +4,8 @@
 //! spread polls evenly. A job is either in its budget's queue, ordered by due time, or in flight
 //! under a [`Ticket`]. Due jobs are called in the order of their due times. Budgets take turns, so
 //! that none starves another. Jobs that fail permanently are polled less often. A budget whose
-//! credentials do not work sends only probes. A poll that begins may call `ListDatasets` in place of
-//! `DescribeIdentityUsage`.
+//! credentials do not work sends only probes. A poll that begins may call `ListDatasets` in place
+//! of `DescribeIdentityUsage`.
 //!
 //! All decisions are pure: they take `now` and return the next step. [`crate::poller`] executes it.
 
