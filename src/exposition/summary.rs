@@ -55,10 +55,9 @@ pub struct Summary {
 #[derive(Clone, Debug)]
 pub struct GaugeHistogram<const N: usize> {
     bounds: [f64; N],
-    /// The number of observations up to each bound and above the previous one.
-    counts: [u64; N],
-    /// The number of observations above the last bound.
-    above: u64,
+    /// The number of observations up to each bound.
+    cumulative: [u64; N],
+    count: u64,
     sum: f64,
 }
 
@@ -66,31 +65,28 @@ impl<const N: usize> GaugeHistogram<N> {
     fn new(bounds: [f64; N]) -> Self {
         Self {
             bounds,
-            counts: [0; N],
-            above: 0,
+            cumulative: [0; N],
+            count: 0,
             sum: 0.0,
         }
     }
 
     #[inline]
     fn add(&mut self, size: f64) {
-        // Compares with all bounds: the branch of an early exit is unpredictable.
-        let enough = self.bounds.iter().filter(|bound| size <= **bound).count();
-        *self.counts.get_mut(N - enough).unwrap_or(&mut self.above) += 1;
+        // Adds to all buckets at once: which one it is would be an unpredictable branch.
+        for (count, bound) in self.cumulative.iter_mut().zip(&self.bounds) {
+            *count += u64::from(size <= *bound);
+        }
+        self.count += 1;
         self.sum += size;
     }
 
     /// The histogram as it is written.
     #[must_use]
     pub fn buckets(&self) -> Buckets {
-        let running = self.counts.iter().scan(0, |sum, count| {
-            *sum += count;
-            Some(*sum)
-        });
-        let count = self.counts.iter().sum::<u64>() + self.above;
         Buckets {
-            cumulative: self.bounds.into_iter().zip(running).collect(),
-            count,
+            cumulative: self.bounds.into_iter().zip(self.cumulative).collect(),
+            count: self.count,
             sum: self.sum,
         }
     }
@@ -132,18 +128,20 @@ impl Summary {
             Series::Top(_) | Series::Each => None,
         };
         let oldest_shown = pool.oldest_shown(now.mono);
-        for (index, (record, listing)) in pool.results().enumerate() {
-            summary.states[record.state(oldest_shown) as usize] += 1;
-            let usage = record.usage(oldest_shown);
-            let known = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
-            if let Some((usage, standing)) = &known {
-                summary.add(usage, *listing, standing, limits, now);
-            }
-            if let Some(nearest) = &mut nearest {
-                let nearness = known.map(|(usage, standing)| Nearness::of(usage, &standing));
-                nearest.offer(index, nearness);
-            }
-        }
+        pool.results()
+            .enumerate()
+            .for_each(|(index, (record, listing))| {
+                summary.states[record.state(oldest_shown) as usize] += 1;
+                let usage = record.usage(oldest_shown);
+                let known = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
+                if let Some((usage, standing)) = &known {
+                    summary.add(usage, *listing, standing, limits, now);
+                }
+                if let Some(nearest) = &mut nearest {
+                    let nearness = known.map(|(usage, standing)| Nearness::of(usage, &standing));
+                    nearest.offer(index, nearness);
+                }
+            });
         if let Some(nearest) = nearest {
             summary.selection = Selection::Some(nearest.chosen());
         }
@@ -165,15 +163,12 @@ impl Summary {
         add(&mut self.datasets, usage.datasets.map(u64::from));
         add(&mut self.storage_bytes, usage.storage_bytes);
         for (index, limit) in Limit::ALL.into_iter().enumerate() {
-            match standing.reaches(limit, NEAR_PERCENT) {
-                Certainty::Impossible => {}
-                Certainty::Possible => self.near_possible[index] += 1,
-                Certainty::Certain => {
-                    self.near_certain[index] += 1;
-                    self.full[index] += u64::from(standing.is_full(limit));
-                    self.above[index] += u64::from(standing.is_above(limit));
-                }
-            }
+            // Adds ones and zeros, because branches on what identities use are unpredictable.
+            let near = standing.reaches(limit, NEAR_PERCENT);
+            self.near_certain[index] += u64::from(near == Certainty::Certain);
+            self.near_possible[index] += u64::from(near == Certainty::Possible);
+            self.full[index] += u64::from(standing.is_full(limit));
+            self.above[index] += u64::from(standing.is_above(limit));
         }
         if let Some(fraction) = standing.used(Limit::DatasetStorage) {
             self.dataset_storage_used.add(fraction);

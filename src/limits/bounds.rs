@@ -34,6 +34,7 @@ impl Bounds {
     /// prove nothing: bytes without a dataset.
     ///
     /// Where the counts contradict the limit, AWS has raised it, and it bounds nothing.
+    #[inline]
     #[must_use]
     pub fn of_fullest_dataset(datasets: u32, storage_bytes: u64, limit: u64) -> Option<Self> {
         let datasets = u64::from(datasets);
@@ -50,10 +51,12 @@ impl Bounds {
     }
 
     /// Whether the number is `percent` of `limit` or more.
+    #[inline]
     #[must_use]
     pub fn reaches(self, percent: u64, limit: u64) -> Certainty {
-        let level = u128::from(percent) * u128::from(limit);
-        let reaches = |number: u64| 100 * u128::from(number) >= level;
+        // The least number that does. In a loop over identities it is computed once.
+        let level = (u128::from(percent) * u128::from(limit)).div_ceil(100);
+        let reaches = |number: u64| u128::from(number) >= level;
         if reaches(self.at_least) {
             Certainty::Certain
         } else if reaches(self.at_most) {

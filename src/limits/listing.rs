@@ -137,6 +137,7 @@ impl Listing {
 
     /// The most records in one dataset: exactly, or, from what was written since the list, at most.
     /// That assumes records of the usual size. `storage_bytes` is the sum at present.
+    #[inline]
     #[must_use]
     pub fn records_bounds(self, storage_bytes: Option<u64>) -> Option<Bounds> {
         let records = self.records()?;

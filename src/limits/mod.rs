@@ -68,6 +68,7 @@ pub struct Standing {
 
 impl Standing {
     /// Of an identity with this usage, of which this list is kept.
+    #[inline]
     #[must_use]
     pub fn of(usage: &Usage, listing: Listing, limits: Limits) -> Self {
         let proven = || {
@@ -96,6 +97,7 @@ impl Standing {
     }
 
     /// Whether this percentage of a limit is used, or more.
+    #[inline]
     #[must_use]
     pub fn reaches(&self, limit: Limit, percent: u64) -> Certainty {
         self.bounds(limit).map_or(Certainty::Impossible, |bounds| {
@@ -105,6 +107,7 @@ impl Standing {
 
     /// The fraction of a limit that is used for certain; above 1 beyond it. `None` if nothing
     /// is known.
+    #[inline]
     #[must_use]
     pub fn used(&self, limit: Limit) -> Option<f64> {
         let bounds = self.bounds(limit)?;
@@ -122,6 +125,7 @@ impl Standing {
 
     /// Whether AWS refuses writes for certain, or may refuse the next one, unless it has raised the
     /// limit.
+    #[inline]
     #[must_use]
     pub fn is_full(&self, limit: Limit) -> bool {
         self.reaches(limit, FULL_PERCENT) == Certainty::Certain && !self.is_above(limit)
