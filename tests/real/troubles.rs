@@ -50,8 +50,8 @@ fn exporter(server: &Server, poll: &str, identities: usize) -> Exporter {
 fn each_trouble_is_seen_by_its_rule() {
     let healthy = Server::start(still_world(1, 20));
 
-    // A full identity in a pool with series, and three in one without; one above the limit; one that
-    // writes to a pool that is drained; one missing; files that are broken while it runs.
+    // A full identity in a pool with series, and three in one without; one above the limit; one
+    // that writes to a pool that is drained; one missing; files that are broken while it runs.
     let limits = Server::start(still_world(2, 5));
     limits.simulator.world(|world| {
         world.insert(&pool_id(0), &identity_id(1), Life::Still(stores(1 << 20)));
