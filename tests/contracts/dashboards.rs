@@ -37,7 +37,9 @@ pub(super) fn rules(file: &str) -> Vec<Value> {
 }
 
 fn alerts() -> Vec<Value> {
-    rules("dashboards/alerts/alerts.yaml")
+    let mut rules = rules("dashboards/alerts/alerts.yaml");
+    rules.retain(|rule| !rule["alert"].is_null());
+    rules
 }
 
 pub(super) fn text<'a>(rule: &'a Value, key: &str) -> &'a str {
