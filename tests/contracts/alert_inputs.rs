@@ -11,7 +11,7 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use serde_json::Value;
 
-use super::dashboards::{rules, text};
+use super::dashboards::{alerts, recordings, text};
 
 const FILE: &str = "dashboards/alerts/inputs.txt";
 const HEAD: &str = "\
@@ -55,7 +55,7 @@ struct Rules(BTreeMap<String, Vec<(Expr, Value)>>);
 impl Rules {
     fn read() -> Self {
         let mut recorded: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for rule in rules("dashboards/alerts/recording.yaml") {
+        for rule in recordings() {
             let expr = parser::parse(text(&rule, "expr")).unwrap();
             let of_name = recorded
                 .entry(text(&rule, "record").to_owned())
@@ -186,7 +186,7 @@ fn joined(names: &BTreeSet<&str>) -> String {
 
 /// The file as the rules have it.
 fn inputs() -> String {
-    let alerts = rules("dashboards/alerts/alerts.yaml");
+    let alerts = alerts();
     let rules = Rules::read();
     let mut by_name: BTreeMap<String, Vec<Expr>> = BTreeMap::new();
     for alert in alerts {

@@ -36,9 +36,18 @@ pub(super) fn rules(file: &str) -> Vec<Value> {
         .collect()
 }
 
-fn alerts() -> Vec<Value> {
+pub(super) fn alerts() -> Vec<Value> {
     let mut rules = rules("dashboards/alerts/alerts.yaml");
     rules.retain(|rule| !rule["alert"].is_null());
+    rules
+}
+
+/// Recording rules stand in both files: where their group's interval is that of alerts, with them.
+pub(super) fn recordings() -> Vec<Value> {
+    let files =
+        ["recording", "alerts"].map(|file| rules(&format!("dashboards/alerts/{file}.yaml")));
+    let mut rules = files.concat();
+    rules.retain(|rule| !rule["record"].is_null());
     rules
 }
 
