@@ -21,12 +21,14 @@ pub struct Listing {
     date_or_sum: u32,
     /// Hours since 1970, modulo 2^16.
     hour: u16,
-    /// Of the dataset with the most records, rounded down, at least 1.
+    /// The fewest of any dataset with many records, rounded down, at least 1.
     bytes_per_record: u16,
 }
 
 const _: () = assert!(size_of::<Listing>() == 16, "most identities have one");
 
+/// A dataset has many records if it has at least this part of the most.
+const MANY_RECORDS_PART: u64 = 4;
 const ABSENT_BYTES: u32 = u32::MAX;
 const RECORDS_BITS: u32 = 29;
 const ABSENT_RECORDS: u32 = (1 << RECORDS_BITS) - 1;
@@ -58,9 +60,13 @@ impl Listing {
         };
         let storage = most(|dataset| dataset.storage_bytes);
         let records = most(|dataset| dataset.records);
-        let with_most = datasets.iter().filter(|dataset| dataset.records == records);
-        let bytes_per_record = with_most
-            .map(|dataset| dataset.storage_bytes.unwrap_or(0) / dataset.records.unwrap_or(0).max(1))
+        // Any of those with many may fill up next, not only the one with the most.
+        let many = records.unwrap_or(0).div_ceil(MANY_RECORDS_PART).max(1);
+        let bytes_per_record = datasets
+            .iter()
+            .filter_map(|dataset| Some((dataset.storage_bytes, dataset.records?)))
+            .filter(|(_, records)| *records >= many)
+            .map(|(bytes, records)| bytes.unwrap_or(0) / records)
             .min()
             .unwrap_or(0);
         let fits = |number: &u32| *number < ABSENT_RECORDS;
@@ -125,7 +131,13 @@ impl Listing {
     /// Bytes in the fullest dataset, if the list is exact.
     #[must_use]
     pub fn exact_storage(self) -> Option<u64> {
-        let is_known = self.is_exact() && self.storage_bytes != ABSENT_BYTES;
+        self.last_storage().filter(|_| self.is_exact())
+    }
+
+    /// Bytes in the fullest dataset, by the last list.
+    #[must_use]
+    pub fn last_storage(self) -> Option<u64> {
+        let is_known = self.exists() && self.storage_bytes != ABSENT_BYTES;
         is_known.then_some(self.storage_bytes.into())
     }
 
@@ -144,6 +156,7 @@ impl Listing {
         match self.phase() {
             Phase::Never => None,
             Phase::Listed | Phase::Confirmed => Some(Bounds::exactly(records)),
+            Phase::Outdated if self.date_or_sum == u32::MAX => None,
             Phase::Outdated => {
                 let written = storage_bytes?.saturating_sub(self.date_or_sum.into());
                 Some(Bounds {
@@ -266,6 +279,25 @@ mod tests {
         assert_eq!(at_most(Some(1_200)), Some(50));
         assert_eq!(at_most(Some(400)), Some(30), "the records may all be left");
         assert_eq!(at_most(None), None);
+    }
+
+    #[test]
+    fn any_dataset_with_many_records_may_fill_up() {
+        let listing = Listing::of(&[dataset(500_000, 500), dataset(9_980, 499)], 0.0);
+        let listed = usage(509_980, 50.0);
+        let written = usage(519_980, 60.0);
+        let outdated = listing.after_description(&listed, &written);
+        let bounds = outdated.records_bounds(Some(519_980)).unwrap();
+        assert!(bounds.at_most >= 999, "{bounds:?}");
+        let few = Listing::of(&[dataset(500_000, 500), dataset(1, 1)], 0.0);
+        assert_eq!(few.bytes_per_record, 1_000, "one record says little");
+    }
+
+    #[test]
+    fn without_a_sum_nothing_bounds_the_records() {
+        let outdated = listing().after_description(&Usage::default(), &usage(1_005, 60.0));
+        assert!(!outdated.is_exact());
+        assert_eq!(outdated.records_bounds(Some(2_000)), None);
     }
 
     #[test]

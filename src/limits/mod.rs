@@ -18,7 +18,7 @@ use crate::config::Limits;
 
 /// From this percentage of a limit on, an identity is near it.
 pub const NEAR_PERCENT: u64 = 80;
-/// From this percentage of a limit on, an identity is full: the next write may be refused.
+/// From this percentage of a dataset's limit on, it is full: the next write may be refused.
 pub const FULL_PERCENT: u64 = 99;
 
 /// A limit beyond which AWS refuses writes.
@@ -72,7 +72,11 @@ impl Standing {
     #[must_use]
     pub fn of(usage: &Usage, listing: Listing, limits: Limits) -> Self {
         let proven = || {
-            let limit = limits.dataset_storage_bytes;
+            // A dataset beyond the limit shows that AWS has raised it.
+            let raised = listing
+                .last_storage()
+                .filter(|bytes| *bytes > limits.dataset_storage_bytes);
+            let limit = raised.map_or(limits.dataset_storage_bytes, |_| u64::MAX);
             Bounds::of_fullest_dataset(usage.datasets?, usage.storage_bytes?, limit)
         };
         Self {
@@ -128,7 +132,11 @@ impl Standing {
     #[inline]
     #[must_use]
     pub fn is_full(&self, limit: Limit) -> bool {
-        self.reaches(limit, FULL_PERCENT) == Certainty::Certain && !self.is_above(limit)
+        let percent = match limit {
+            Limit::DatasetStorage | Limit::DatasetRecords => FULL_PERCENT,
+            Limit::Datasets => 100,
+        };
+        self.reaches(limit, percent) == Certainty::Certain && !self.is_above(limit)
     }
 
     /// Whether more than the limit is used, so that AWS must have raised it.
@@ -211,6 +219,30 @@ mod tests {
             assert_eq!(standing.reaches(limit, 100), Certainty::Certain);
         }
         assert_eq!(standing.nearest(), Some((Limit::DatasetStorage, 1.429)));
+    }
+
+    #[test]
+    fn a_limit_that_aws_has_raised_bounds_nothing_after_the_list_either() {
+        let before = usage(2, 1_510);
+        let raised = Listing::of(&[dataset(1_500, 1), dataset(10, 1)], 0.0);
+        let after = usage(2, 1_520);
+        let outdated = raised.after_description(&before, &after);
+        let standing = Standing::of(&after, outdated, LIMITS);
+        let bounds = standing.bounds(Limit::DatasetStorage).unwrap();
+        assert_eq!((bounds.at_least, bounds.at_most), (760, 1_520));
+    }
+
+    #[test]
+    fn datasets_are_full_when_no_other_can_be_made() {
+        let limits = Limits {
+            datasets: 200,
+            ..LIMITS
+        };
+        let full = |datasets| {
+            let standing = Standing::of(&usage(datasets, 1), Listing::default(), limits);
+            standing.is_full(Limit::Datasets)
+        };
+        assert!(!full(199) && full(200) && !full(201));
     }
 
     #[test]

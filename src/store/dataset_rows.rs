@@ -16,14 +16,14 @@ const MAX_IDENTITIES: usize = 1_000;
 
 type Key = (PoolIndex, IdentityIndex);
 
-/// How near a limit an identity was when it was listed, in millionths of the limit, and when it was
+/// How near a limit an identity is, in millionths of the limit, and when it was
 /// last modified, in seconds since 1970: of two that are equally near, the later one is kept.
 type Rank = (u64, u64);
 
 /// The datasets of one identity.
 pub type DatasetList = AsOf<Arc<[Dataset]>>;
 
-/// The last lists of datasets of the identities that were nearest a limit by them.
+/// The last lists of datasets of the identities that are nearest a limit.
 #[derive(Debug, Default)]
 pub(super) struct DatasetRows {
     lists: HashMap<Key, (Rank, DatasetList)>,
@@ -46,15 +46,23 @@ impl DatasetRows {
         match &observation.result {
             Ok(Answer::Datasets(datasets)) if !datasets.is_empty() => {
                 let usage = Usage::of_datasets(datasets);
-                let used = standing(&usage).nearest().map_or(0.0, |(_, used)| used);
-                let last_modified = usage.last_modified.unwrap_or(0.0) as u64;
                 let list = AsOf {
                     value: Arc::from(&datasets[..]),
                     requested_at: observation.requested_at,
                 };
-                self.insert(key, ((used * 1e6) as u64, last_modified), list);
+                self.insert(key, rank(&usage, standing(&usage)), list);
             }
-            Err(Failure::NotFound) => self.remove(key),
+            Ok(Answer::Identity(Usage {
+                datasets: Some(0), ..
+            }))
+            | Err(Failure::NotFound) => {
+                self.remove(key);
+            }
+            Ok(Answer::Identity(usage)) => {
+                if let Some(list) = self.remove(key) {
+                    self.insert(key, rank(usage, standing(usage)), list);
+                }
+            }
             Ok(_) | Err(_) => {}
         }
     }
@@ -70,10 +78,10 @@ impl DatasetRows {
         }
     }
 
-    fn remove(&mut self, key: Key) {
-        if let Some((rank, _)) = self.lists.remove(&key) {
-            self.ranks.remove(&(rank, key));
-        }
+    fn remove(&mut self, key: Key) -> Option<DatasetList> {
+        let (rank, list) = self.lists.remove(&key)?;
+        self.ranks.remove(&(rank, key));
+        Some(list)
     }
 
     /// Keeps the lists of the identities that stay.
@@ -85,6 +93,12 @@ impl DatasetRows {
             }
         }
     }
+}
+
+fn rank(usage: &Usage, standing: Standing) -> Rank {
+    let used = standing.nearest().map_or(0.0, |(_, used)| used);
+    let last_modified = usage.last_modified.unwrap_or(0.0);
+    ((used * 1e6) as u64, last_modified as u64)
 }
 
 #[cfg(test)]
@@ -155,6 +169,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_emptied_makes_room() {
+        let mut rows = DatasetRows::default();
+        for identity in 0..MAX_IDENTITIES {
+            list(&mut rows, identity, 1 << 20, identity as f64);
+        }
+        let described = |datasets, storage_bytes| {
+            Ok(Answer::Identity(Usage {
+                datasets: Some(datasets),
+                storage_bytes: Some(storage_bytes),
+                last_modified: Some(9_999.0),
+            }))
+        };
+        poll(&mut rows, 0, described(0, 0));
+        assert_eq!(bytes(&rows, 0), None);
+        poll(&mut rows, 1, described(1, 10));
+        assert_eq!(bytes(&rows, 1), Some(1 << 20), "as it was listed");
+        list(&mut rows, 5_000, 900_000, 1.0);
+        list(&mut rows, 5_001, 900_000, 1.0);
+        assert!(bytes(&rows, 5_000).is_some() && bytes(&rows, 5_001).is_some());
+        assert_eq!(bytes(&rows, 1), None, "the farthest");
+    }
+
+    #[test]
     fn who_does_not_exist_has_no_datasets() {
         let mut rows = DatasetRows::default();
         list(&mut rows, 3, 1_000, 1.0);
@@ -162,6 +199,7 @@ mod tests {
             Err(Failure::Timeout),
             Ok(Answer::Datasets(Vec::new())),
             Ok(Answer::Identity(Usage::default())),
+            Err(Failure::AccessDenied),
         ] {
             poll(&mut rows, 3, result);
             assert_eq!(bytes(&rows, 3), Some(1_000));

@@ -3,7 +3,7 @@
 use super::chunked::{Listings, Records};
 use super::pool_health::PoolHealth;
 use super::record::{AsOf, Record};
-use crate::api::{Answer, Failure, PoolUsage, Usage};
+use crate::api::{Answer, Dataset, Failure, PoolUsage, Usage};
 use crate::job::IdentityIndex;
 use crate::limits::Listing;
 use crate::observation::Observation;
@@ -53,7 +53,7 @@ impl Pool {
             }
             Ok(Answer::Datasets(datasets)) => {
                 let listing = Listing::of(datasets, requested_at.unix);
-                (Some(Ok(Usage::of_datasets(datasets))), listing)
+                (Some(Ok(usage_of_list(datasets, before.as_ref()))), listing)
             }
             Ok(Answer::Identity(usage)) => {
                 let before = before.unwrap_or_default();
@@ -77,6 +77,19 @@ impl Pool {
             *self.listings.get_mut(identity) = listing;
         }
         applied
+    }
+}
+
+/// The usage that a list shows, where `before` was known. The date does not go back: that of the
+/// identity also tells of datasets that were deleted. What AWS leaves out stays as it was.
+fn usage_of_list(datasets: &[Dataset], before: Option<&Usage>) -> Usage {
+    let usage = Usage::of_datasets(datasets);
+    let Some(before) = before else { return usage };
+    let dates = [usage.last_modified, before.last_modified];
+    Usage {
+        storage_bytes: usage.storage_bytes.or(before.storage_bytes),
+        last_modified: dates.into_iter().flatten().max_by(f64::total_cmp),
+        ..usage
     }
 }
 

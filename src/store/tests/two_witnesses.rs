@@ -97,6 +97,36 @@ fn a_list_that_lags_behind_or_ahead_moves_no_date_back() {
 }
 
 #[test]
+fn a_list_of_what_is_left_does_not_move_the_date_back() {
+    // A dataset was written and deleted just now; the other one is nine days old.
+    let one = One::new();
+    one.describe(2_000_000, 1_000, 1_999_990.0);
+    one.list(2_000_001, 1_000, 1_222_400.0);
+    assert_eq!(one.last_modified(), Some(1_999_990.0));
+    one.describe(2_000_002, 1_000, 1_999_990.0);
+    assert!(one.listing().is_exact());
+}
+
+#[test]
+fn what_a_list_leaves_out_stays_known() {
+    let one = One::new();
+    one.describe(100, 1_000, 50.0);
+    let dataset = |storage_bytes| Dataset {
+        storage_bytes,
+        ..Dataset::default()
+    };
+    let datasets = vec![dataset(Some(10)), dataset(None), dataset(Some(5))];
+    one.poll(110, Ok(Answer::Datasets(datasets)));
+    let record = one.record();
+    let expected = Usage {
+        datasets: Some(3),
+        storage_bytes: Some(1_000),
+        last_modified: Some(50.0),
+    };
+    assert_eq!(record.last_usage(), Some(&expected));
+}
+
+#[test]
 fn without_lists_every_date_is_aws_s() {
     let one = One::new();
     for date in [1_000.0, 999.0, 1_001.0, 998.5] {
