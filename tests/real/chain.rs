@@ -6,9 +6,9 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use cognitosync_exporter::api::Usage;
+use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::simulator::{Fault, Life};
 use serde_json::{Value, json};
 
@@ -127,8 +127,7 @@ impl Drop for Alertmanager {
 }
 
 fn now() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap().as_secs_f64()
+    Clock::system().now().unix
 }
 
 #[test]

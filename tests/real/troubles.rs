@@ -3,9 +3,9 @@
 //! rings after its time is what promtool tests.
 
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use cognitosync_exporter::api::Usage;
+use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::simulator::{Fault, Life};
 
 use crate::prometheus::{Prometheus, job, shipped_rules};
@@ -33,11 +33,10 @@ const POLL: &str = "interval: 1s, stale_after: 2s, rate_limit: 100, attempts: 1"
 
 /// An identity with one dataset, written to just now.
 fn stores(storage_bytes: u64) -> Usage {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Usage {
         datasets: Some(1),
         storage_bytes: Some(storage_bytes),
-        last_modified: Some(since.unwrap().as_secs_f64()),
+        last_modified: Some(Clock::system().now().unix),
     }
 }
 
