@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use cognitosync_exporter::exposition::families::{self, Family, Kind};
 use promql_parser::parser::{self, Expr, VectorSelector};
 use promql_parser::util::{ExprVisitor, walk_expr};
-use serde_json::Value;
 
 use super::dashboards::{below, boards, names, rules, text};
 use super::read;
