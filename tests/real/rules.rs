@@ -10,9 +10,9 @@ use crate::support::repository;
 /// The largest notification, in bytes.
 const LARGEST: f64 = 100e3;
 
-/// The part of the former cost that the shipped rules may have here, where Prometheus has minutes of
-/// samples. The regression over a day, which the rules before had, costs some 16 CPU seconds each
-/// time with a day of them and 50,000 identities.
+/// The part of the former cost that the shipped rules may have here, where Prometheus has minutes
+/// of samples. The regression over a day, which the rules before had, costs some 16 CPU seconds
+/// each time with a day of them and 50,000 identities.
 const MOST: f64 = 0.2;
 
 #[test]
