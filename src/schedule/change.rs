@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::jobs::JobIndex;
+use super::lists::NotListed;
 use super::queue::BudgetQueue;
 use super::ticket::{Ticket, TicketId};
 use super::{Schedule, UnfinishedPoll, waiting_by_budget};
@@ -46,12 +47,13 @@ impl Schedule {
             .filter_map(|(index, poll)| {
                 // A token may mean nothing to another account or endpoint, and whom to list is
                 // another question with other settings.
-                let (paging, list) = (None, ListNeed::None);
+                let (paging, list, list_denied) = (None, ListNeed::None, false);
                 Some((
                     moved(index)?,
                     UnfinishedPoll {
                         paging,
                         list,
+                        list_denied,
                         ..poll
                     },
                 ))
@@ -66,6 +68,7 @@ impl Schedule {
         let moved_ticket = |(id, mut ticket): (TicketId, Ticket)| {
             let old_budget = &old_budgets[ticket.budget];
             ticket.targets_changed = true;
+            ticket.list_denied = false;
             let index = moved(ticket.index);
             if let Some(index) = index {
                 ticket.job.target = jobs.job(index).target;
@@ -97,7 +100,8 @@ impl Schedule {
         for ticket in in_flight.values() {
             self.queues[ticket.budget].add_in_flight();
         }
-        self.list_denials.apply_targets(change.diff, now);
+        // The reload may follow a change of the policy.
+        self.not_listed = NotListed::default();
         (self.jobs, self.first_budget) = (jobs, 0);
         (self.unfinished, self.slowed, self.in_flight) = (unfinished, slowed, in_flight);
     }

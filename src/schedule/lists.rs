@@ -6,25 +6,31 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::jobs::JobIndex;
 use crate::clock::Mono;
 use crate::job::PoolIndex;
 use crate::limits::ListNeed;
-use crate::targets::TargetDiff;
 
-/// Lists per call. Less than a quarter, so that what a budget has at its start does not make it
-/// more than a quarter in the long run.
+/// Lists per call. Less than a quarter, so that those at the start do not make it more in the long
+/// run.
 const SHARE: f64 = 0.24;
 /// The part of that which urgent lists leave to routine ones.
 const ROUTINE_SHARE: f64 = SHARE / 4.0;
-/// The lists that a budget may send at its start: enough to list a handful of identities, which
-/// may be all there are, in their second poll.
-const INITIAL: f64 = 4.0;
-/// The lists that a budget may send at once after a long time without.
-const MAX: f64 = 16.0;
+/// The lists that a budget may send at its start, and after a long time without: enough to list a
+/// handful of identities, which may be all there are, in their second poll.
+const MAX: f64 = 4.0;
 /// Routine lists leave this many to urgent ones.
 const RESERVED: f64 = 1.0;
-/// How long a budget sends no list after one was throttled or failed.
+/// With this many or more left, nobody who needs a list is passed over.
+const PLENTY: f64 = 3.0;
+/// How long a budget sends no list after one was throttled.
 const PAUSE: Duration = Duration::from_secs(60);
+/// The longest such pause, after many have failed.
+const MAX_PAUSE: Duration = Duration::from_secs(3_600);
+/// Lists that fail one after the other, for any reason, before the budget pauses.
+const MAX_FAILURES: u32 = 3;
+/// How long an identity is not listed after its list failed.
+const HELD_BACK: Duration = Duration::from_secs(3_600);
 /// How long a pool is not listed after AWS denied it.
 const DENIED: Duration = Duration::from_secs(86_400);
 
@@ -35,32 +41,38 @@ pub(super) struct ListShare {
     allowed: f64,
     /// Those of them that are kept for routine lists.
     routine: f64,
+    /// Lists that failed since one succeeded.
+    failures: u32,
     paused_until: Mono,
 }
 
 impl ListShare {
     pub(super) fn new() -> Self {
         Self {
-            allowed: INITIAL,
+            allowed: MAX,
             routine: 0.0,
+            failures: 0,
             paused_until: Mono::START,
         }
     }
 
-    /// Whether a list that tells this much may be the next call.
-    pub(super) fn allows(&self, need: ListNeed, now: Mono) -> bool {
+    /// Whether a list that tells this much may be the next call. `draw` is a number that differs
+    /// from poll to poll. Where lists are scarce it passes over every other identity, since
+    /// otherwise the same ones would be passed over in every round.
+    pub(super) fn allows(&self, need: ListNeed, draw: u64, now: Mono) -> bool {
         let is_allowed = match need {
             ListNeed::None => false,
             ListNeed::Routine => self.allowed >= 1.0 + RESERVED || self.routine >= 1.0,
             ListNeed::Urgent => true,
         };
-        is_allowed && self.allowed >= 1.0 && now >= self.paused_until
+        let is_drawn = self.allowed >= PLENTY || draw.is_multiple_of(2);
+        is_allowed && is_drawn && self.allowed >= 1.0 && now >= self.paused_until
     }
 
     /// Counts a call: `list` is what it tells if it is a list, or one of its pages.
     pub(super) fn on_sent(&mut self, list: ListNeed) {
         self.allowed = (self.allowed + SHARE).min(MAX);
-        self.routine = (self.routine + ROUTINE_SHARE).min(INITIAL);
+        self.routine = (self.routine + ROUTINE_SHARE).min(MAX);
         match list {
             ListNeed::None => {}
             ListNeed::Routine => {
@@ -71,73 +83,101 @@ impl ListShare {
         }
     }
 
-    /// A list was throttled or failed.
-    pub(super) fn pause(&mut self, now: Mono) {
+    pub(super) fn on_answered(&mut self) {
+        self.failures = 0;
+    }
+
+    /// A list was throttled.
+    pub(super) fn on_throttled(&mut self, now: Mono) {
         self.paused_until = now + PAUSE;
+    }
+
+    /// A list failed. After several, not one identity is the reason, and pauses double.
+    pub(super) fn on_failed(&mut self, now: Mono) {
+        self.failures += 1;
+        if let Some(more) = self.failures.checked_sub(MAX_FAILURES) {
+            let pause = PAUSE * 2_u32.pow(more.min(10));
+            self.paused_until = now + pause.min(MAX_PAUSE);
+        }
     }
 }
 
-/// The pools in which AWS denies `ListDatasets`, and until when none is sent.
+/// The pools in which AWS denies `ListDatasets`, and the identities whose lists failed: until when
+/// none is sent.
 #[derive(Debug, Default)]
-pub(super) struct ListDenials(HashMap<PoolIndex, Mono>);
+pub(super) struct NotListed {
+    pools: HashMap<PoolIndex, Mono>,
+    identities: HashMap<JobIndex, Mono>,
+}
 
-impl ListDenials {
-    pub(super) fn allow(&self, pool: PoolIndex, now: Mono) -> bool {
-        self.0.get(&pool).is_none_or(|until| now >= *until)
+impl NotListed {
+    pub(super) fn allows(&self, pool: PoolIndex, identity: JobIndex, now: Mono) -> bool {
+        let is_over = |until: Option<&Mono>| until.is_none_or(|until| now >= *until);
+        is_over(self.pools.get(&pool)) && is_over(self.identities.get(&identity))
     }
 
-    /// AWS denied a list. Returns whether it did not deny the one before.
+    /// AWS denied a list, and nothing else. Returns whether it did not deny the one before.
     pub(super) fn on_denied(&mut self, pool: PoolIndex, now: Mono) -> bool {
-        self.0.insert(pool, now + DENIED).is_none()
+        self.pools.insert(pool, now + DENIED).is_none()
+    }
+
+    /// A list of an identity failed.
+    pub(super) fn on_failed(&mut self, identity: JobIndex, now: Mono) {
+        self.identities.retain(|_, until| now < *until);
+        self.identities.insert(identity, now + HELD_BACK);
     }
 
     pub(super) fn on_answered(&mut self, pool: PoolIndex) {
-        self.0.remove(&pool);
-    }
-
-    /// Keeps the pools that stay. They are tried again at once: the reload may follow a change of
-    /// the policy.
-    pub(super) fn apply_targets(&mut self, diff: &TargetDiff, now: Mono) {
-        let denied = std::mem::take(&mut self.0).into_keys();
-        self.0 = denied
-            .filter_map(|pool| Some((diff.pool(pool)?, now)))
-            .collect();
+        self.pools.remove(&pool);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::hash;
     use ListNeed::{None as No, Routine, Urgent};
+    use std::collections::HashSet;
 
-    /// Sends this many calls, each a list if one is needed and allowed. Returns the lists among
-    /// them.
-    fn send(share: &mut ListShare, calls: usize, need: impl Fn(usize) -> ListNeed) -> [usize; 2] {
-        let mut lists = [0; 2];
+    fn draw(call: usize) -> u64 {
+        hash(&["draw", &call.to_string()])
+    }
+
+    /// Sends this many calls, each a list if one is needed and allowed. Returns the routine and the
+    /// urgent lists among them, by their positions.
+    fn send(
+        share: &mut ListShare,
+        calls: usize,
+        need: impl Fn(usize) -> ListNeed,
+    ) -> [Vec<usize>; 2] {
+        let mut lists = [Vec::new(), Vec::new()];
         for call in 0..calls {
             let need = need(call);
-            let allowed = share.allows(need, Mono::START);
+            let allowed = share.allows(need, draw(call), Mono::START);
             share.on_sent(if allowed { need } else { No });
-            lists[0] += usize::from(allowed && need == Routine);
-            lists[1] += usize::from(allowed && need == Urgent);
+            match need {
+                Routine if allowed => lists[0].push(call),
+                Urgent if allowed => lists[1].push(call),
+                _ => {}
+            }
         }
         lists
     }
 
     #[test]
-    fn lists_are_at_most_a_quarter_of_the_calls() {
-        for (calls, most) in [(10, 6), (400, 100), (10_000, 2_404)] {
-            let [_, urgent] = send(&mut ListShare::new(), calls, |_| Urgent);
-            assert!(urgent <= most && urgent + 2 > most, "{urgent} of {calls}");
-        }
-    }
-
-    #[test]
-    fn time_without_lists_does_not_add_up() {
+    fn lists_are_a_quarter_of_the_calls_and_four_at_most() {
         let mut share = ListShare::new();
-        assert_eq!(send(&mut share, 10_000, |_| No), [0, 0]);
-        let [_, urgent] = send(&mut share, 400, |_| Urgent);
-        assert!(urgent <= 112, "{urgent} in 400 calls");
+        let [_, none] = send(&mut share, 10_000, |_| No);
+        assert!(none.is_empty());
+        let [_, urgent] = send(&mut share, 10_000, |_| Urgent);
+        assert!(urgent.len() >= 2_390, "{} lists", urgent.len());
+        for window in [10, 16, 100, 1_000, 10_000] {
+            for from in (0..10_000).step_by(10) {
+                let lists = urgent.partition_point(|call| *call < from + window)
+                    - urgent.partition_point(|call| *call < from);
+                assert!(lists <= window / 4 + 4, "{lists} in {window} calls");
+            }
+        }
     }
 
     #[test]
@@ -149,11 +189,24 @@ mod tests {
                 Routine
             }
         };
-        let [routine, urgent] = send(&mut ListShare::new(), 10_000, mixed);
-        assert!((550..=650).contains(&routine), "{routine} routine lists");
-        assert!((1_750..=1_850).contains(&urgent), "{urgent} urgent lists");
+        let [routine, urgent] = send(&mut ListShare::new(), 10_000, mixed).map(|lists| lists.len());
+        assert!((550..=900).contains(&routine), "{routine} routine lists");
+        assert!(urgent + routine >= 2_390, "{urgent} urgent lists");
         let [routine, _] = send(&mut ListShare::new(), 10_000, |_| Routine);
-        assert!(routine >= 2_400, "alone, they have all: {routine}");
+        assert!(routine.len() >= 2_390, "alone, they have all");
+    }
+
+    /// The share must not fall on the same positions of every round.
+    #[test]
+    fn in_rounds_of_any_length_everybody_is_listed() {
+        for round in [5, 24, 25, 100, 1_000] {
+            for need in [Routine, Urgent] {
+                let [routine, urgent] = send(&mut ListShare::new(), round * 200, |_| need);
+                let listed = routine.into_iter().chain(urgent).map(|call| call % round);
+                let listed: HashSet<_> = listed.collect();
+                assert_eq!(listed.len(), round, "{need:?}");
+            }
+        }
     }
 
     #[test]
@@ -162,30 +215,60 @@ mod tests {
         for _ in 0..20 {
             share.on_sent(Urgent);
         }
-        assert_eq!(send(&mut share, 50, |_| Urgent), [0, 0]);
+        let [_, urgent] = send(&mut share, 45, |_| Urgent);
+        assert!(urgent.is_empty());
     }
 
     #[test]
-    fn a_failed_list_pauses_lists_for_a_minute() {
+    fn a_throttled_list_pauses_lists_for_a_minute() {
         let mut share = ListShare::new();
         let now = Mono::START + Duration::from_secs(100);
-        share.pause(now);
-        assert!(!share.allows(Urgent, now + Duration::from_secs(59)));
-        assert!(share.allows(Urgent, now + Duration::from_secs(60)));
+        share.on_throttled(now);
+        assert!(!share.allows(Urgent, 0, now + Duration::from_secs(59)));
+        assert!(share.allows(Urgent, 0, now + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn one_list_that_fails_pauses_no_other_and_many_do() {
+        let mut share = ListShare::new();
+        let now = Mono::START;
+        let mut fail = |share: &mut ListShare| {
+            share.on_failed(now);
+            let pauses =
+                (0..5_000).find(|s| share.allows(Urgent, 0, now + Duration::from_secs(*s)));
+            pauses.unwrap()
+        };
+        for _ in 0..10 {
+            assert_eq!((fail(&mut share), fail(&mut share)), (0, 0));
+            share.on_answered();
+        }
+        let pauses: Vec<_> = (0..9).map(|_| fail(&mut share)).collect();
+        assert_eq!(pauses, [0, 0, 60, 120, 240, 480, 960, 1_920, 3_600]);
     }
 
     #[test]
     fn a_denied_pool_is_tried_again_daily() {
-        let (mut denials, pool) = (ListDenials::default(), PoolIndex(1));
+        let (mut not_listed, pool) = (NotListed::default(), PoolIndex(1));
         let day = |days: u32| Mono::START + DENIED * days;
-        assert!(denials.allow(pool, day(0)));
-        assert!(denials.on_denied(pool, day(0)), "is new");
-        assert!(!denials.allow(pool, day(0) + DENIED / 2));
-        assert!(denials.allow(PoolIndex(0), day(0)));
-        assert!(denials.allow(pool, day(1)));
-        assert!(!denials.on_denied(pool, day(1)), "is known");
-        denials.on_answered(pool);
-        assert!(denials.allow(pool, day(1)));
-        assert!(denials.on_denied(pool, day(2)), "is new again");
+        assert!(not_listed.allows(pool, 7, day(0)));
+        assert!(not_listed.on_denied(pool, day(0)), "is new");
+        assert!(!not_listed.allows(pool, 7, day(0) + DENIED / 2));
+        assert!(not_listed.allows(PoolIndex(0), 7, day(0)));
+        assert!(not_listed.allows(pool, 7, day(1)));
+        assert!(!not_listed.on_denied(pool, day(1)), "is known");
+        not_listed.on_answered(pool);
+        assert!(not_listed.on_denied(pool, day(2)), "is new again");
+    }
+
+    #[test]
+    fn who_cannot_be_listed_is_held_back_alone() {
+        let (mut not_listed, pool) = (NotListed::default(), PoolIndex(0));
+        not_listed.on_failed(7, Mono::START);
+        assert!(!not_listed.allows(pool, 7, Mono::START));
+        assert!(not_listed.allows(pool, 8, Mono::START));
+        let later = Mono::START + HELD_BACK;
+        assert!(not_listed.allows(pool, 7, later));
+        not_listed.on_failed(8, later);
+        assert_eq!(not_listed.identities.len(), 1, "the other is forgotten");
     }
 }

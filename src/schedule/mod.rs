@@ -32,11 +32,12 @@ pub use ticket::{AfterCall, Call, EndedCall, Paging, Ticket, TicketId};
 
 use crate::api::{Failure, FailureClass, Operation};
 use crate::clock::Mono;
+use crate::identity::hash;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
 use crate::limits::ListNeed;
 use crate::targets::Targets;
 use jobs::{JobIndex, JobTable};
-use lists::ListDenials;
+use lists::NotListed;
 use queue::{BudgetQueue, CallEnd, TakenJob};
 
 /// The most cadences between two polls of a job that fails permanently.
@@ -65,7 +66,7 @@ pub struct Schedule {
     unfinished: HashMap<JobIndex, UnfinishedPoll>,
     /// Jobs that fail permanently, with the number of cadences between their polls.
     slowed: HashMap<JobIndex, u32>,
-    list_denials: ListDenials,
+    not_listed: NotListed,
     in_flight: HashMap<TicketId, Ticket>,
     last_ticket: u64,
 }
@@ -78,6 +79,8 @@ struct UnfinishedPoll {
     paging: Option<Paging>,
     /// What a list tells that the poll calls in place of a description.
     list: ListNeed,
+    /// Whether AWS denied that list.
+    list_denied: bool,
 }
 
 /// Returns what a list of an identity's datasets would tell.
@@ -103,7 +106,7 @@ impl Schedule {
             first_budget: 0,
             unfinished: HashMap::new(),
             slowed: HashMap::new(),
-            list_denials: ListDenials::default(),
+            not_listed: NotListed::default(),
             in_flight: HashMap::new(),
             last_ticket: 0,
         }
@@ -145,7 +148,7 @@ impl Schedule {
         let list = match &unfinished {
             Some(poll) => poll.list,
             None if is_probe => ListNeed::None,
-            None => self.list_in_place_of(job, budget, list_needs, now),
+            None => self.list_in_place_of(index, budget, list_needs, now),
         };
         if list != ListNeed::None {
             job.operation = Operation::ListDatasets;
@@ -159,6 +162,7 @@ impl Schedule {
             attempt: attempts + 1,
             calls: calls + 1,
             poll_began: unfinished.as_ref().map_or(now, |poll| poll.began),
+            list_denied: unfinished.as_ref().is_some_and(|poll| poll.list_denied),
             paging: unfinished.and_then(|poll| poll.paging),
             list,
             sent_at: now,
@@ -185,7 +189,7 @@ impl Schedule {
     /// What a list tells that a poll calls in place of its own operation.
     fn list_in_place_of(
         &self,
-        job: Job,
+        index: JobIndex,
         budget: usize,
         list_needs: ListNeeds<'_>,
         now: Mono,
@@ -193,16 +197,17 @@ impl Schedule {
         let Job {
             operation: Operation::DescribeIdentityUsage,
             target: Target::Identity { pool, identity },
-        } = job
+        } = self.jobs.job(index)
         else {
             return ListNeed::None;
         };
         let lists = &self.queues[budget].lists;
-        if !lists.allows(ListNeed::Urgent, now) || !self.list_denials.allow(pool, now) {
+        let draw = draw(index, now);
+        if !lists.allows(ListNeed::Urgent, draw, now) || !self.not_listed.allows(pool, index, now) {
             return ListNeed::None;
         }
         let need = list_needs(pool, identity);
-        if lists.allows(need, now) {
+        if lists.allows(need, draw, now) {
             need
         } else {
             ListNeed::None
@@ -227,8 +232,12 @@ impl Schedule {
         now: Mono,
     ) -> Option<EndedCall> {
         let ticket = self.in_flight.remove(&ticket)?;
-        let lists_denied = self.note_list(&ticket, failure, now);
+        self.note_list(&ticket, failure, now);
+        let lists_denied = ticket.list_denied
+            && failure.is_none()
+            && self.not_listed.on_denied(ticket.job.target.pool(), now);
         let index = ticket.index;
+        let is_denied_list = ticket.is_substitute() && failure == Some(Failure::AccessDenied);
         let mut continues = |attempts, paging, list| {
             let poll = UnfinishedPoll {
                 attempts,
@@ -236,6 +245,7 @@ impl Schedule {
                 began: ticket.poll_began,
                 paging,
                 list,
+                list_denied: ticket.list_denied || is_denied_list,
             };
             self.unfinished.insert(index, poll);
         };
@@ -285,21 +295,37 @@ impl Schedule {
         })
     }
 
-    /// Notes the end of a list that took the place of a description. Returns whether AWS denied it
-    /// and had not denied the pool's list before.
-    fn note_list(&mut self, ticket: &Ticket, failure: Option<Failure>, now: Mono) -> bool {
-        if ticket.list == ListNeed::None {
-            return false;
+    /// Notes the end of a list that took the place of a description. Whether AWS denies lists alone
+    /// is known when the description has succeeded.
+    fn note_list(&mut self, ticket: &Ticket, failure: Option<Failure>, now: Mono) {
+        if !ticket.is_substitute() {
+            return;
         }
-        let pool = ticket.job.target.pool();
+        let lists = &mut self.queues[ticket.budget].lists;
         match failure {
-            None => self.list_denials.on_answered(pool),
-            Some(Failure::AccessDenied) => return self.list_denials.on_denied(pool, now),
-            // It concerns the identity or the whole budget.
-            Some(Failure::NotFound | Failure::Credentials | Failure::Configuration) => {}
-            Some(_) => self.queues[ticket.budget].lists.pause(now),
+            None => {
+                lists.on_answered();
+                self.not_listed.on_answered(ticket.job.target.pool());
+            }
+            Some(Failure::Throttled) => lists.on_throttled(now),
+            // It concerns the pool, the identity or the whole budget.
+            Some(
+                Failure::AccessDenied
+                | Failure::NotFound
+                | Failure::Credentials
+                | Failure::Configuration,
+            ) => {}
+            Some(
+                Failure::InvalidParameter
+                | Failure::ServiceError
+                | Failure::Timeout
+                | Failure::Unreachable
+                | Failure::Malformed,
+            ) => {
+                lists.on_failed(now);
+                self.not_listed.on_failed(ticket.index, now);
+            }
         }
-        false
     }
 
     /// Updates the slowdown of a job. Returns the delay beyond its next turn: 1, 3, then 7 cadences
@@ -339,6 +365,11 @@ impl Schedule {
             .iter()
             .map(|queue| (queue.rate(), queue.credentials_good()))
     }
+}
+
+/// A number that differs between jobs and between polls, and is the same when a run is repeated.
+fn draw(index: JobIndex, now: Mono) -> u64 {
+    hash(&["list", &index.to_string(), &now.to_bits().to_string()])
 }
 
 /// The waiting jobs of each budget: those with a due time.

@@ -38,6 +38,8 @@ pub struct Ticket {
     pub paging: Option<Paging>,
     /// What the call tells if it is `ListDatasets` in place of the job's own operation.
     pub(super) list: ListNeed,
+    /// Whether AWS denied a list in this poll.
+    pub(super) list_denied: bool,
     pub(super) sent_at: Mono,
     /// When the job was due.
     pub(super) due_at: Mono,
