@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cognitosync_exporter::api::{Dataset, Failure, Operation};
+use cognitosync_exporter::api::{Dataset, Failure, Operation, Usage};
 use cognitosync_exporter::clock::{Clock, Mono, Timestamp};
 use cognitosync_exporter::exposition::{Blocks, Coding, Exposition, Format};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
@@ -130,7 +130,12 @@ async fn live(seed: u64, lists: Lists, lag: f64, datasets: &str) -> Outcome {
         for phase in 1..=PHASES {
             let end = phase as f64 * (BUSY + QUIET);
             let end = Mono::START + Duration::from_secs_f64(end);
-            clock.sleep_until(end).await;
+            while clock.now().mono < end {
+                let next = clock.now().mono + Duration::from_secs(7);
+                clock.sleep_until(next.min(end)).await;
+                let samples = Samples::of(&exposition, &telemetry, clock.now());
+                compare_with_the_last_answers(&server, lag, &samples, &what);
+            }
             let samples = Samples::of(&exposition, &telemetry, clock.now());
             compare(&server, &samples, datasets, &what, &mut outcome);
         }
@@ -151,6 +156,51 @@ async fn live(seed: u64, lists: Lists, lag: f64, datasets: &str) -> Outcome {
         "{what}: {outcome:?}"
     );
     outcome
+}
+
+/// While identities write: what is shown was true when AWS was asked last, or, of what lags, as long
+/// before as it lags.
+fn compare_with_the_last_answers(server: &Server, lag: f64, samples: &Samples, what: &str) {
+    for identity in 0..IDENTITIES {
+        let of = |family: &str| samples.of_identity(family, identity);
+        let Some(asked) = of("last_success_timestamp_seconds") else {
+            continue;
+        };
+        let most = |at: f64, number: fn(&Dataset) -> Option<u64>| {
+            let state = server.state(identity, at)?;
+            let most = state.datasets.iter().filter_map(number).max()?;
+            Some(most as f64)
+        };
+        let largest: [(_, fn(&Dataset) -> _); 2] = [
+            ("largest_dataset_storage_bytes", |dataset| {
+                dataset.storage_bytes
+            }),
+            ("largest_dataset_records", |dataset| dataset.records),
+        ];
+        for (family, number) in largest {
+            if let Some(shown) = of(family) {
+                let true_once = [asked + 0.1, asked, asked - lag].map(|at| most(at, number));
+                assert!(
+                    true_once.contains(&Some(shown)),
+                    "{what}: {family} of {identity}"
+                );
+            }
+        }
+        // The date of an identity is that of a write, and lags; those of its datasets do not, and do
+        // not tell of a dataset that was deleted. An answer is up to a call newer than its request.
+        let Some(state) = server.state(identity, asked + 0.1) else {
+            continue;
+        };
+        if let Some(date) = of("last_modified_timestamp_seconds") {
+            assert!(
+                date <= state.since + lag,
+                "{what}: {identity} was not written to"
+            );
+            let before = server.state(identity, asked - lag);
+            let before = before.and_then(|state| Usage::of_datasets(&state.datasets).last_modified);
+            assert!(before <= Some(date), "{what}: {identity} was written to");
+        }
+    }
 }
 
 fn compare(server: &Server, samples: &Samples, datasets: &str, what: &str, outcome: &mut Outcome) {
