@@ -15,7 +15,7 @@ use crate::stores::{body, store};
 fn render() {
     let (mut synthesised, mut near) = (0, 0);
     bolero::check!()
-        .with_iterations(300)
+        .with_iterations(200)
         .with_max_len(4_096)
         .for_each(|input: &[u8]| {
             let store = store(input);
