@@ -232,7 +232,7 @@ mod tests {
     fn one_list_that_fails_pauses_no_other_and_many_do() {
         let mut share = ListShare::new();
         let now = Mono::START;
-        let mut fail = |share: &mut ListShare| {
+        let fail = |share: &mut ListShare| {
             share.on_failed(now);
             let pauses =
                 (0..5_000).find(|s| share.allows(Urgent, 0, now + Duration::from_secs(*s)));

@@ -97,7 +97,7 @@ fn a_list_takes_the_place_of_a_description_and_of_no_more_than_a_quarter() {
     }
 }
 
-/// A list that AWS denies, and the description that follows. Returns whether that is told.
+/// A list that AWS denies, and the description that follows. Returns whether that is reported.
 fn denied(listing: &mut Listing, described: Option<Failure>) -> bool {
     let list = listing.next_list();
     let next = listing.fall_back(&list, Failure::AccessDenied);
@@ -172,7 +172,7 @@ fn a_reload_forgets_who_may_not_be_listed() {
         1_000.0,
         listing.now,
     );
-    assert!(denied(&mut listing, None), "it is told again");
+    assert!(denied(&mut listing, None), "it is reported again");
 }
 
 #[test]

@@ -158,8 +158,8 @@ async fn live(seed: u64, lists: Lists, lag: f64, datasets: &str) -> Outcome {
     outcome
 }
 
-/// While identities write: what is shown was true when AWS was asked last, or, of what lags, as long
-/// before as it lags.
+/// While identities write: what is shown was true when AWS was asked last, or, of what lags, as
+/// long before as it lags.
 fn compare_with_the_last_answers(server: &Server, lag: f64, samples: &Samples, what: &str) {
     for identity in 0..IDENTITIES {
         let of = |family: &str| samples.of_identity(family, identity);
