@@ -186,8 +186,8 @@ fn compare_with_the_last_answers(server: &Server, lag: f64, samples: &Samples, w
                 );
             }
         }
-        // The date of an identity is that of a write, and lags; those of its datasets do not, and do
-        // not tell of a dataset that was deleted. An answer is up to a call newer than its request.
+        // The date of an identity is that of a write, and lags; those of its datasets do not, and
+        // do not tell of one that was deleted. An answer is up to a call newer than its request.
         let Some(state) = server.state(identity, asked + 0.1) else {
             continue;
         };
