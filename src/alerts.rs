@@ -22,19 +22,20 @@ pub struct AlertInput {
 }
 
 impl AlertInput {
-    /// The shipped alerts that the settings of a pool concern.
+    /// The shipped alerts that the settings of a pool with so many identities concern.
     #[must_use]
-    pub fn of(settings: &PoolSettings) -> Self {
-        Self::of_inputs(INPUTS, settings)
+    pub fn of(settings: &PoolSettings, identities: usize) -> Self {
+        Self::of_inputs(INPUTS, settings, identities)
     }
 
-    fn of_inputs(inputs: &'static str, settings: &PoolSettings) -> Self {
+    fn of_inputs(inputs: &'static str, settings: &PoolSettings, identities: usize) -> Self {
         let is_there = |name: &str| match name {
             NOTHING => true,
-            WITHOUT_SERIES => settings.series != Series::Each,
-            _ => IdentityMetric::parse(name).is_some_and(|metric| {
-                settings.series != Series::None && settings.identity_metrics.has(metric)
-            }),
+            WITHOUT_SERIES => {
+                settings.series == Series::None || settings.series.count(identities) < identities
+            }
+            _ => IdentityMetric::parse(name)
+                .is_some_and(|metric| settings.series != Series::None && settings.can_have(metric)),
         };
         let all_there = |names: &str| names.split(' ').all(is_there);
         let mut input = Self::default();
@@ -73,7 +74,7 @@ fn parse(line: &str) -> Option<(&str, &str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::IdentityMetrics;
+    use crate::config::{Datasets, IdentityMetrics};
 
     #[test]
     fn every_line_is_understood() {
@@ -104,7 +105,9 @@ mod tests {
                 identity_metrics: metrics.fold(IdentityMetrics::NONE, IdentityMetrics::with),
                 ..PoolSettings::default()
             };
-            let lines: Vec<_> = AlertInput::of_inputs(inputs, &settings).lines().collect();
+            let lines: Vec<_> = AlertInput::of_inputs(inputs, &settings, 50)
+                .lines()
+                .collect();
             lines.join("; ")
         };
         use IdentityMetric::{Age, Datasets, Storage, Up};
@@ -121,7 +124,16 @@ mod tests {
                 &[Age, Up],
                 "alerts without input: Pool; alerts with less input: Either",
             ),
-            (Series::Top(1), &[Age, Up], "alerts with less input: Either"),
+            (
+                Series::Top(49),
+                &[Age, Up],
+                "alerts with less input: Either",
+            ),
+            (
+                Series::Top(50),
+                &[Age, Up],
+                "alerts without input: Pool; alerts with less input: Either",
+            ),
             (
                 Series::None,
                 &[Age, Datasets, Storage, Up],
@@ -135,18 +147,39 @@ mod tests {
     #[test]
     fn all_series_are_enough_and_none_are_not() {
         let mut settings = PoolSettings::default();
-        assert_eq!(AlertInput::of(&settings), AlertInput::default());
+        assert_eq!(AlertInput::of(&settings, 50), AlertInput::default());
         assert_eq!(AlertInput::default().lines().count(), 0);
         settings.identity_metrics = IdentityMetrics::NONE;
-        let without_metrics = AlertInput::of(&settings);
+        let without_metrics = AlertInput::of(&settings, 50);
         assert!(!without_metrics.none.is_empty());
         settings.series = Series::None;
-        let without_series = AlertInput::of(&settings);
+        let without_series = AlertInput::of(&settings, 50);
         assert!(!without_series.none.is_empty());
         let line = without_series.lines().next().unwrap();
         assert!(
             line.starts_with("alerts without input: CognitoSync"),
             "{line}"
         );
+    }
+
+    #[test]
+    fn without_lists_no_dataset_is_known_to_be_the_largest() {
+        let only = IdentityMetrics::NONE.with(IdentityMetric::LargestDataset);
+        let mut settings = PoolSettings {
+            identity_metrics: only,
+            ..PoolSettings::default()
+        };
+        assert_eq!(
+            AlertInput::of(&settings, 50).none,
+            ["CognitoSyncWritesStopped"]
+        );
+        settings.datasets = Datasets::Off;
+        let of_identities = [
+            "CognitoSyncIdentityFullSoon",
+            "CognitoSyncIdentityNearLimit",
+            "CognitoSyncPoolNearLimit",
+            "CognitoSyncWritesStopped",
+        ];
+        assert_eq!(AlertInput::of(&settings, 50).none, of_identities);
     }
 }

@@ -46,7 +46,7 @@ impl Display for CheckReport<'_> {
                 Series::Top(max) => writeln!(f, "; series for the {max} nearest a limit")?,
                 Series::None => writeln!(f, "; no series for identities")?,
             }
-            for line in AlertInput::of(settings).lines() {
+            for line in AlertInput::of(settings, pool.identities.len()).lines() {
                 writeln!(f, "  {line}")?;
             }
         }

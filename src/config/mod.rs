@@ -126,6 +126,16 @@ impl Default for PoolSettings {
     }
 }
 
+impl PoolSettings {
+    /// Whether identities with series of their own can have this metric: largest datasets are known
+    /// by lists only.
+    #[must_use]
+    pub fn can_have(&self, metric: IdentityMetric) -> bool {
+        let is_known = metric != IdentityMetric::LargestDataset || self.datasets != Datasets::Off;
+        is_known && self.identity_metrics.has(metric)
+    }
+}
+
 /// For which identities of a pool `ListDatasets` is called in place of `DescribeIdentityUsage`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Datasets {
@@ -181,6 +191,18 @@ pub enum Series {
     Top(usize),
     /// None; the pool's own series remain.
     None,
+}
+
+impl Series {
+    /// How many of so many identities get series of their own.
+    #[must_use]
+    pub fn count(self, identities: usize) -> usize {
+        match self {
+            Self::Each => identities,
+            Self::Top(max) => max.min(identities),
+            Self::None => 0,
+        }
+    }
 }
 
 /// An identity as listed in the configuration: its text, and an optional display name.

@@ -62,7 +62,7 @@ impl IdentityFamily {
     }
 
     /// What the configuration calls it.
-    fn metric(self) -> IdentityMetric {
+    pub(super) fn metric(self) -> IdentityMetric {
         match self {
             Self::Datasets => IdentityMetric::Datasets,
             Self::Storage => IdentityMetric::Storage,

@@ -35,7 +35,7 @@ pub use summary::{GaugeHistogram, Summary};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::{Mono, Timestamp};
-use crate::config::{Datasets, PoolSettings, Series};
+use crate::config::PoolSettings;
 use crate::job::IdentityIndex;
 use crate::store::{Snapshot, Store};
 use crate::targets::{Identities, Pool, Targets};
@@ -183,13 +183,9 @@ pub fn too_many_samples(targets: &Targets) -> Option<String> {
 /// The most samples that the identities of a pool with these settings have in a scrape.
 #[must_use]
 pub fn identity_samples(settings: &PoolSettings, identities: &Identities) -> usize {
-    let with_series = match settings.series {
-        Series::Each => identities.len(),
-        Series::Top(max) => max.min(identities.len()),
-        Series::None => 0,
-    };
-    let lists = settings.datasets != Datasets::Off;
-    let families = IdentityFamily::of(settings).filter(|family| lists || !family.is_listed());
+    let with_series = settings.series.count(identities.len());
+    let families = IdentityFamily::ALL.into_iter();
+    let families = families.filter(|family| settings.can_have(family.metric()));
     with_series * families.count() + with_series.min(identities.named())
 }
 

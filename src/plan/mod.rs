@@ -120,7 +120,7 @@ impl Plan<'_> {
             )?;
         }
         for pool in &self.targets.pools {
-            for line in AlertInput::of(&pool.settings).lines() {
+            for line in AlertInput::of(&pool.settings, pool.identities.len()).lines() {
                 writeln!(f, "             pool {}: {line}", pool.id)?;
             }
         }
