@@ -24,6 +24,7 @@ pub use record::{AsOf, Record, State};
 
 use crate::api::{Answer, Failure, FailureClass, PoolUsage, Usage};
 use crate::clock::{Mono, Timestamp};
+use crate::identity::IdentityId;
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::limits::{ListNeed, Listing, Standing, list_need, weekly_hour};
 use crate::observation::Observation;
@@ -217,19 +218,6 @@ impl Store {
         )
     }
 
-    /// The latest list of an identity's datasets, which is kept for the identities nearest a limit.
-    /// `None` too if the targets are others by now.
-    #[must_use]
-    pub fn datasets(&self, targets: &Arc<Targets>, target: Target) -> Option<DatasetList> {
-        let contents = self.contents();
-        match target {
-            Target::Identity { pool, identity } if Arc::ptr_eq(targets, &contents.targets) => {
-                contents.dataset_rows.get((pool, identity))
-            }
-            Target::Identity { .. } | Target::Pool { .. } => None,
-        }
-    }
-
     fn note_answer(&self, is_answer: bool) {
         if is_answer {
             self.any_answer.store(true, Ordering::Relaxed);
@@ -257,6 +245,22 @@ impl Store {
         (Self::snapshot_of(&contents), contents.history.clone())
     }
 
+    /// All that is known of an identity, at one time.
+    #[must_use]
+    pub fn known_of(&self, id: IdentityId<'_>) -> Known {
+        let contents = self.contents();
+        let list = |target| match target {
+            Target::Identity { pool, identity } => contents.dataset_rows.get((pool, identity)),
+            Target::Pool { .. } => None,
+        };
+        let targets = contents.targets.of_identity(id);
+        Known {
+            snapshot: Self::snapshot_of(&contents),
+            history: contents.history.clone(),
+            lists: targets.map(|target| (target, list(target))).collect(),
+        }
+    }
+
     fn snapshot_of(contents: &Contents) -> Snapshot {
         let pool = |pool: &Pool| PoolSnapshot {
             records: pool.records.clone(),
@@ -272,6 +276,16 @@ impl Store {
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is known of one identity.
+#[derive(Debug)]
+pub struct Known {
+    pub snapshot: Snapshot,
+    pub history: History,
+    /// Its targets, one for each pool that lists it, with the latest list of its datasets: that is
+    /// kept for the identities nearest a limit.
+    pub lists: Vec<(Target, Option<DatasetList>)>,
 }
 
 /// The contents of the store at one time.

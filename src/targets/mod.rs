@@ -117,6 +117,16 @@ impl Targets {
         });
     }
 
+    /// The targets of an identity: one for each pool that lists it.
+    pub fn of_identity(&self, id: IdentityId<'_>) -> impl Iterator<Item = Target> {
+        let pools = self.pools.iter().enumerate();
+        pools.filter_map(move |(pool, of)| {
+            let identity = of.identities.position(id)?;
+            let pool = PoolIndex(pool);
+            Some(Target::Identity { pool, identity })
+        })
+    }
+
     /// The position of a budget, which is added if it is new.
     fn budget(&mut self, budget: Budget) -> usize {
         let known = self.budgets.iter().position(|known| *known == budget);

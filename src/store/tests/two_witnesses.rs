@@ -23,9 +23,12 @@ impl One {
         });
     }
 
+    fn known(&self) -> Known {
+        self.0.known_of(IdentityId::parse("r:a").unwrap())
+    }
+
     fn datasets(&self) -> Option<DatasetList> {
-        let targets = self.0.snapshot().targets;
-        self.0.datasets(&targets, Target::identity(PoolIndex(0), 0))
+        self.known().lists[0].1.clone()
     }
 
     fn describe(&self, seconds: u64, storage_bytes: u64, last_modified: f64) {
@@ -199,11 +202,45 @@ fn an_answer_from_before_changes_nothing() {
 }
 
 #[test]
-fn datasets_are_those_of_the_targets_that_are_asked_about() {
+fn who_is_not_listed_has_no_datasets() {
     let one = One::new();
     one.list(100, 1_000, 50.0);
-    assert!(one.datasets().is_some());
-    let others = targets(&[(POOL, &["r:0"])]);
-    let target = Target::identity(PoolIndex(0), 0);
-    assert!(one.0.datasets(&others, target).is_none());
+    let of = |id| one.0.known_of(IdentityId::parse(id).unwrap()).lists;
+    assert!(of("r:b").is_empty());
+    let [(target, Some(_))] = of("r:a")[..] else {
+        panic!("one target, with its datasets")
+    };
+    assert_eq!(target, Target::identity(PoolIndex(0), 0));
+}
+
+/// Lists of two sizes arrive in turn while readers compare.
+#[test]
+fn datasets_are_of_the_same_time_as_the_rest() {
+    let one = One::new();
+    one.list(0, 1, 50.0);
+    let is_read = std::sync::atomic::AtomicBool::new(false);
+    let mut changes = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for seconds in 1.. {
+                one.list(seconds, 1 + seconds % 2, 50.0);
+                if is_read.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        let mut last = None;
+        while changes < 100 {
+            let known = one.known();
+            let kept = known.snapshot.pool(PoolIndex(0)).listings[IdentityIndex(0)];
+            let listed = known.lists[0].1.as_ref().unwrap();
+            if kept.exact_storage() != listed.value[0].storage_bytes {
+                break;
+            }
+            changes += usize::from(last != kept.exact_storage());
+            last = kept.exact_storage();
+        }
+        is_read.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(changes, 100, "rows and what is kept of them differ");
 }

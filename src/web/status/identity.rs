@@ -8,12 +8,10 @@ use super::used::Used;
 use crate::api::{Dataset, Failure};
 use crate::clock::Timestamp;
 use crate::config::Limits;
-use crate::identity::IdentityId;
-use crate::job::{PoolIndex, Target};
+use crate::job::Target;
 use crate::limits::Limit;
 use crate::schedule::NextPoll;
-use crate::store::{DatasetList, History, Snapshot};
-use crate::targets::Targets;
+use crate::store::{DatasetList, Known};
 
 /// The most polls that are shown, so that one response does not grow with the history.
 const MAX_POLLS: usize = 100;
@@ -79,24 +77,23 @@ struct Polled {
     reason: Option<&'static str>,
 }
 
-/// The targets of an identity: one for each pool that lists it.
-pub(super) fn find(id: IdentityId<'_>, targets: &Targets) -> Vec<Target> {
-    let pools = targets.pools.iter().enumerate();
-    let found = pools.filter_map(|(pool, of)| {
-        let identity = of.identities.position(id)?;
-        let pool = PoolIndex(pool);
-        Some(Target::Identity { pool, identity })
-    });
-    found.collect()
-}
-
 impl Explained {
+    /// One for each target. `next` tells when each is polled next.
+    pub(super) fn of_each(known: &Known, next: Vec<Option<NextPoll>>, now: Timestamp) -> Vec<Self> {
+        let lists = known.lists.iter().zip(next);
+        let explained =
+            lists.filter_map(|((target, list), next)| Self::of(*target, next, known, list, now));
+        explained.collect()
+    }
+
     /// `None` for a pool.
-    pub(super) fn of(
+    fn of(
         target: Target,
         next: Option<NextPoll>,
-        (snapshot, history): &(Snapshot, History),
-        listed: Option<DatasetList>,
+        Known {
+            snapshot, history, ..
+        }: &Known,
+        listed: &Option<DatasetList>,
         now: Timestamp,
     ) -> Option<Self> {
         let Target::Identity { pool, identity } = target else {
@@ -134,7 +131,7 @@ impl Explained {
             limits_used: standing.map_or_else(Vec::new, |standing| {
                 Used::of_all(&standing, settings.limits)
             }),
-            listed: listed.map(|list| Listed {
+            listed: listed.as_ref().map(|list| Listed {
                 at: Time(list.requested_at.unix),
                 exact: view.listings[identity].is_exact(),
                 datasets: list

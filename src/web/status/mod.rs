@@ -53,7 +53,7 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
         return refusal(StatusCode::BAD_REQUEST, expected);
     };
     let targets = Arc::clone(&state.store.snapshot().targets);
-    let mut found = identity::find(id, &targets);
+    let found: Vec<_> = targets.of_identity(id).collect();
     let unknown = || {
         let error = "no pool of the configuration lists this identity";
         refusal(StatusCode::NOT_FOUND, error)
@@ -64,19 +64,14 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
     let mut next = state.poller.explain(&targets, &found).await;
     // Taken last, so that clients who wait for explanations hold no copies.
     let _turn = state.long_work.acquire().await;
-    let known = state.store.snapshot_and_history();
-    if !Arc::ptr_eq(&known.0.targets, &targets) {
-        found = identity::find(id, &known.0.targets);
-        next = vec![None; found.len()];
-        if found.is_empty() {
-            return unknown();
-        }
+    let known = state.store.known_of(id);
+    if known.lists.is_empty() {
+        return unknown();
+    }
+    if !Arc::ptr_eq(&known.snapshot.targets, &targets) {
+        next = vec![None; known.lists.len()];
     }
     let now = state.clock.now();
-    let explained = found.iter().zip(next).filter_map(|(target, next)| {
-        let listed = state.store.datasets(&known.0.targets, *target);
-        Explained::of(*target, next, &known, listed, now)
-    });
     #[derive(Serialize)]
     struct Answer {
         identities: Vec<Explained>,
@@ -84,7 +79,7 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
     as_json(
         StatusCode::OK,
         &Answer {
-            identities: explained.collect(),
+            identities: Explained::of_each(&known, next, now),
         },
     )
 }
