@@ -64,7 +64,7 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     assert_eq!(status["pools"][0]["reasons"], json!({"not_found": 1}));
     let pool = &status["pools"][1];
     assert_eq!(pool["watched_identities"], 30);
-    assert_eq!(pool["dataset_storage_used"]["above_95_percent"], 1);
+    assert_eq!(pool["dataset_storage_used"]["from_99_percent"], 1);
     let near = &pool["near_limits"][0];
     assert_eq!(
         (&near["limit"], &near["full"]),
@@ -111,7 +111,7 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     assert!(
         html.contains(&identity_id(41))
             && html.contains("not_found")
-            && html.contains("above 95 % <b>1</b>"),
+            && html.contains("from 99 % <b>1</b>"),
         "{html}"
     );
     assert!(

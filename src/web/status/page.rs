@@ -12,6 +12,7 @@ use http::HeaderValue;
 use super::humanize::{Time, bytes, humanize_duration, humanize_key};
 use super::model::{Status, TargetRef};
 use super::pool::Counts;
+use crate::limits::{FULL_PERCENT, NEAR_PERCENT};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -85,10 +86,13 @@ fn bar_segments(counts: &Counts) -> Vec<BarSegment> {
 
 /// The class of a bar by the used ratio of a limit, with the thresholds of the alert rules.
 fn severity(ratio: f64) -> &'static str {
-    match ratio {
-        0.95.. => "critical",
-        0.8.. => "warning",
-        _ => "good",
+    let reaches = |percent: u64| ratio >= percent as f64 / 100.0;
+    if reaches(FULL_PERCENT) {
+        "critical"
+    } else if reaches(NEAR_PERCENT) {
+        "warning"
+    } else {
+        "good"
     }
 }
 

@@ -9,11 +9,19 @@ use super::used;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{GaugeHistogram, Summary};
-use crate::limits::{Limit, NEAR_PERCENT};
-use crate::store::{PoolView, Record, State};
+use crate::limits::{Certainty, FULL_PERCENT, Limit, NEAR_PERCENT, Standing};
+use crate::store::{PoolView, State};
 
-/// Ratios of a limit between which identities are counted: the thresholds of the alert rules.
-const THRESHOLDS: [f64; 3] = [0.5, 0.8, 0.95];
+/// From these percentages of a limit on, identities are counted. The last two are the thresholds of
+/// the alert rules.
+const LEVELS: [u64; 3] = [50, NEAR_PERCENT, FULL_PERCENT];
+/// The names of the counts below, between and from the [`LEVELS`].
+const LEVEL_NAMES: [&str; 4] = [
+    "below_50_percent",
+    "from_50_to_80_percent",
+    "from_80_to_99_percent",
+    "from_99_percent",
+];
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Pool {
@@ -133,10 +141,21 @@ impl Pool {
     pub(super) fn of(pool: &PoolView<'_>, now: Timestamp) -> Self {
         let settings = &pool.target.settings;
         let summary = Summary::of(pool, now, &[]);
+        let oldest_shown = pool.oldest_shown(now.mono);
         let mut reasons = BTreeMap::new();
-        for failure in pool.records.chunks().flatten().filter_map(Record::failure) {
-            *reasons.entry(failure.as_str()).or_default() += 1;
+        let mut reached = [[0; LEVELS.len()]; Limit::ALL.len()];
+        for (record, listing) in pool.results() {
+            if let Some(failure) = record.failure() {
+                *reasons.entry(failure.as_str()).or_default() += 1;
+            }
+            if let Some(usage) = record.usage(oldest_shown) {
+                count_reached(
+                    &mut reached,
+                    &Standing::of(usage, *listing, settings.limits),
+                );
+            }
         }
+        let [storage, records, datasets] = reached;
         let states = State::ALL.into_iter().zip(summary.states);
         let idle = summary.idle.buckets();
         Self {
@@ -172,9 +191,9 @@ impl Pool {
                     above: summary.above[index],
                 })
                 .collect(),
-            dataset_storage_used: by_threshold(&summary.dataset_storage_used),
-            dataset_records_used: by_threshold(&summary.dataset_records_used),
-            datasets_used: by_threshold(&summary.datasets_used),
+            dataset_storage_used: by_level(&summary.dataset_storage_used, storage),
+            dataset_records_used: by_level(&summary.dataset_records_used, records),
+            datasets_used: by_level(&summary.datasets_used, datasets),
             modified_within_day: idle.cumulative[1].1,
             idle_for_90_days: idle.count - idle.cumulative[4].1,
         }
@@ -195,30 +214,72 @@ impl Pool {
     }
 }
 
-/// The number of identities between the [`THRESHOLDS`] of a limit.
-fn by_threshold<const N: usize>(used: &GaugeHistogram<N>) -> Counts {
-    let buckets = used.buckets();
-    let up_to = |threshold: f64| {
-        buckets
-            .cumulative
-            .iter()
-            .find(|(bound, _)| *bound == threshold)
-            .map_or(0, |(_, count)| *count)
-    };
-    let [half, high, near] = THRESHOLDS.map(up_to);
-    let counts = [half, high - half, near - high, buckets.count - near];
-    let names = [
-        "up_to_50_percent",
-        "to_80_percent",
-        "to_95_percent",
-        "above_95_percent",
-    ];
-    Counts(names.into_iter().zip(counts).collect())
+/// Counts an identity at each of the [`LEVELS`] of each limit that it reaches for certain.
+fn count_reached(reached: &mut [[u64; LEVELS.len()]; Limit::ALL.len()], standing: &Standing) {
+    for (counts, limit) in reached.iter_mut().zip(Limit::ALL) {
+        for (count, level) in counts.iter_mut().zip(LEVELS) {
+            *count += u64::from(standing.reaches(limit, level) == Certainty::Certain);
+        }
+    }
+}
+
+/// The number of identities between the [`LEVELS`] of a limit, of those in `used`.
+fn by_level<const N: usize>(used: &GaugeHistogram<N>, reached: [u64; LEVELS.len()]) -> Counts {
+    let [half, near, full] = reached;
+    let counts = [used.buckets().count - half, half - near, near - full, full];
+    Counts(LEVEL_NAMES.into_iter().zip(counts).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::api::Usage;
+    use crate::clock::Mono;
+    use crate::job::PoolIndex;
+    use crate::observation::Observation;
+    use crate::store::Store;
+    use crate::targets::Targets;
+
+    /// A pool of identities with so many datasets and bytes.
+    fn pool(used: &[(u32, u64)]) -> Pool {
+        let now = Timestamp {
+            mono: Mono::START,
+            unix: 0.0,
+        };
+        let store = Store::new(Arc::new(Targets::for_tests(&[("us-east-1:0", used.len())])));
+        for (identity, (datasets, storage_bytes)) in used.iter().enumerate() {
+            let usage = Usage {
+                datasets: Some(*datasets),
+                storage_bytes: Some(*storage_bytes),
+                last_modified: None,
+            };
+            let observation = Observation::of_identity(PoolIndex(0), identity, now, Ok(usage));
+            store.record(&observation);
+        }
+        Pool::of(&store.snapshot().pool(PoolIndex(0)), now)
+    }
+
+    #[test]
+    fn the_bar_and_the_line_below_it_count_from_the_same_thresholds() {
+        let counts = |counts| Counts(LEVEL_NAMES.into_iter().zip(counts).collect());
+        let by_datasets = pool(&[(9, 0), (10, 0), (15, 0), (16, 0), (19, 0), (20, 0), (21, 0)]);
+        assert_eq!(by_datasets.datasets_used, counts([1, 2, 2, 2]));
+        assert_eq!(
+            by_datasets.near_limits[Limit::Datasets as usize].counts(),
+            "80 % or more: 4; full: 1, 1 above the limit"
+        );
+        // Of 1,048,576 bytes.
+        let by_bytes = [524_287, 524_288, 838_860, 838_861, 1_038_090, 1_038_091];
+        let by_bytes = pool(&by_bytes.map(|bytes| (1, bytes)));
+        assert_eq!(by_bytes.dataset_storage_used, counts([1, 2, 2, 1]));
+        assert_eq!(
+            by_bytes.near_limits[Limit::DatasetStorage as usize].counts(),
+            "80 % or more: 3; full: 1"
+        );
+        assert_eq!(by_bytes.dataset_records_used, counts([0; 4]));
+    }
 
     #[test]
     fn attention_tells_the_full_the_near_the_possible_and_those_above() {
