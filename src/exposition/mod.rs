@@ -81,7 +81,7 @@ impl Exposition {
     pub fn scrape(&self, now: Timestamp, format: Format, own: &impl Source) -> Scrape {
         let mut own_text = Vec::new();
         own.write(now, &mut Families::new(format, &mut own_text));
-        let (snapshot, encoded_ids) = self.snapshot(now.mono);
+        let (snapshot, encoded_ids) = self.snapshot_with_ids(now.mono);
         let had_series = self.had_series(&snapshot);
         let pools = snapshot.pools().zip(&had_series);
         let summaries: Arc<[_]> = pools
@@ -106,11 +106,17 @@ impl Exposition {
         }
     }
 
+    /// A snapshot for a reader that may be slow. Scrapes and all such readers share a few.
+    #[must_use]
+    pub fn snapshot(&self, now: Mono) -> Arc<Snapshot> {
+        lock(&self.snapshots).get(now, self.store.snapshot())
+    }
+
     /// A snapshot and the encoded ids of its targets. The snapshot is taken under the lock of the
     /// ids, so that ids of new targets are never replaced by those of old ones.
-    fn snapshot(&self, now: Mono) -> (Arc<Snapshot>, Arc<EncodedIds>) {
+    fn snapshot_with_ids(&self, now: Mono) -> (Arc<Snapshot>, Arc<EncodedIds>) {
         let mut kept = lock(&self.encoded_ids);
-        let snapshot = lock(&self.snapshots).get(now, self.store.snapshot());
+        let snapshot = self.snapshot(now);
         let encoded_ids = kept
             .take()
             .filter(|ids| ids.belong_to(&snapshot.targets))

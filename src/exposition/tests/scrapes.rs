@@ -35,7 +35,8 @@ fn both_formats_are_golden() {
     }
 }
 
-/// Two scrapes that begin within a second read one snapshot; ages count to the time of each.
+/// Scrapes and lists of identities that begin within a second read one snapshot; ages count to the
+/// time of each scrape.
 #[test]
 fn a_shared_snapshot_is_shown_at_each_scrapes_own_time() {
     let exposition = Exposition::new(Arc::new(store("each")));
@@ -46,6 +47,8 @@ fn a_shared_snapshot_is_shown_at_each_scrapes_own_time() {
     let first = exposition.scrape(now(), Format::Text, &());
     let second = exposition.scrape(later, Format::Text, &());
     assert!(Arc::ptr_eq(&first.snapshot, &second.snapshot));
+    let of_list = exposition.snapshot(later.mono);
+    assert!(Arc::ptr_eq(&first.snapshot, &of_list));
     let age = |scrape| {
         let text: Vec<u8> = Blocks::new(scrape, Coding::Identity).flatten().collect();
         let text = String::from_utf8(text).unwrap();

@@ -19,7 +19,8 @@ use super::response::{CSV, JSON, private, text};
 use super::state::{AppState, RequestHead};
 use super::stream::{Body, busy, in_slices, length};
 
-/// The lists in progress at once. One with an order takes 12 MB for a million identities.
+/// The lists in progress at once. [`Rows`] tells the memory of each. Their snapshots are those of
+/// scrapes, so that clients who read slowly pin no more of them.
 pub(super) const MAX_LISTS: usize = 4;
 
 const BUSY: &str = "as many lists of identities as there may be are in progress\n";
@@ -37,7 +38,8 @@ async fn try_list(state: &Arc<AppState>, head: &RequestHead) -> Result<Response,
     let Some(place) = state.lists.take(head.peer, state.clock.now().mono) else {
         return Ok(busy(state, BUSY));
     };
-    let mut rows = Rows::new(state.store.snapshot(), query, state.clock.now())?;
+    let now = state.clock.now();
+    let mut rows = Rows::new(state.exposition.snapshot(now.mono), query, now)?;
     let form = rows.form();
     let mut content_length = None;
     // The body of a response to HEAD is not read.

@@ -91,6 +91,11 @@ impl Query {
         Ok(parsed)
     }
 
+    /// The most rows.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(usize::MAX)
+    }
+
     fn set(&mut self, name: &str, value: Cow<'_, str>) -> Result<(), InvalidParameter> {
         let duration = "a duration such as 90s, 12h or 7d";
         match name {

@@ -1,8 +1,8 @@
 //! The identities that a query selects, in its order, in blocks of text.
 
-use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::query::{InvalidParameter, Query, Sort};
 use super::write::{Form, Row, Writer};
@@ -20,11 +20,12 @@ const BLOCK_IDENTITIES: usize = 1_024;
 
 /// The rows of a list as blocks of text, in order. A block may be empty.
 ///
-/// Beside the snapshot this keeps 12 bytes for each selected identity if there is an order, and
-/// nothing if there is none. The order is a heap, so that no step of it takes long.
+/// Without an order this keeps the snapshot only. With one it keeps 16 bytes for each row while it
+/// ranks and 4 after that, of the identities in the pools that are listed or of `limit`, whichever
+/// are fewer. The order comes out of a heap, so that no step of it takes long.
 #[derive(Clone)]
 pub(in crate::web) struct Rows {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     /// The number of the first identity of each pool, if all are numbered through.
     firsts: Vec<u32>,
     query: Query,
@@ -33,7 +34,10 @@ pub(in crate::web) struct Rows {
     now: Timestamp,
     /// Those that were not looked at yet, by number.
     ahead: Range<u32>,
-    ranked: Option<BinaryHeap<Reverse<Rank>>>,
+    /// The first ones in the order so far, the last of them on top.
+    ranking: BinaryHeap<Rank>,
+    /// Numbers in the order, the first one at the end.
+    ranked: Vec<u32>,
     /// The number of rows written.
     written: usize,
     stage: Stage,
@@ -52,7 +56,7 @@ type Rank = (u32, u32, u32);
 impl Rows {
     /// What a query selects. [`Rows::rank`] comes before the first block.
     pub(super) fn new(
-        snapshot: Snapshot,
+        snapshot: Arc<Snapshot>,
         query: Query,
         now: Timestamp,
     ) -> Result<Self, InvalidParameter> {
@@ -66,6 +70,13 @@ impl Rows {
             let expected = "the id or the name of a pool of the configuration";
             return Err(InvalidParameter::new("pool", expected));
         }
+        let listed = targets
+            .pools
+            .iter()
+            .zip(&pools)
+            .filter(|(_, listed)| **listed);
+        let identities = listed.map(|(pool, _)| pool.identities.len()).sum();
+        let ranks = query.sort.map_or(0, |_| query.limit().min(identities));
         let firsts = targets.pools.iter().scan(0, |next, pool| {
             let first = *next;
             *next += pool.identities.len() as u32;
@@ -74,7 +85,9 @@ impl Rows {
         Ok(Self {
             firsts: firsts.collect(),
             ahead: 0..targets.identities() as u32,
-            ranked: query.sort.map(|_| BinaryHeap::new()),
+            // At their full size, since growing would take up to twice as much.
+            ranking: BinaryHeap::with_capacity(ranks),
+            ranked: Vec::with_capacity(ranks),
             pools,
             snapshot,
             query,
@@ -88,29 +101,43 @@ impl Rows {
         self.query.form.unwrap_or_default()
     }
 
-    /// Puts some more identities into the order. Returns whether all are in it, as they are when
-    /// there is no order.
+    /// Takes some more steps towards the order. Returns whether it is complete, as it is when there
+    /// is none.
     pub(super) fn rank(&mut self) -> bool {
-        let Some((sort, mut ranked)) = self.query.sort.zip(self.ranked.take()) else {
+        let Some(sort) = self.query.sort else {
             return true;
         };
         for _ in 0..BLOCK_IDENTITIES {
-            let Some(number) = self.ahead.next() else {
-                break;
-            };
-            if let Some(known) = self.selected(number) {
-                let key = known.key(sort);
-                ranked.push(Reverse(((key >> 32) as u32, key as u32, number)));
+            if let Some(number) = self.ahead.next() {
+                if let Some(known) = self.selected(number) {
+                    let key = known.key(sort);
+                    self.offer(((key >> 32) as u32, key as u32, number));
+                }
+            } else if let Some((.., number)) = self.ranking.pop() {
+                self.ranked.push(number);
+            } else {
+                self.ranking = BinaryHeap::new();
+                return true;
             }
         }
-        self.ranked = Some(ranked);
-        self.ahead.is_empty()
+        false
+    }
+
+    /// Puts an identity into the order if it is among the first, as many as are wanted.
+    fn offer(&mut self, rank: Rank) {
+        if self.ranking.len() < self.query.limit() {
+            self.ranking.push(rank);
+        } else if let Some(mut last) = self.ranking.peek_mut()
+            && rank < *last
+        {
+            *last = rank;
+        }
     }
 
     /// The number of the next identity; `None` after the last. It need not be selected.
     fn next_number(&mut self) -> Option<u32> {
-        match &mut self.ranked {
-            Some(ranked) => ranked.pop().map(|Reverse((.., number))| number),
+        match self.query.sort {
+            Some(_) => self.ranked.pop(),
             None => self.ahead.next(),
         }
     }
@@ -135,7 +162,7 @@ impl Rows {
             if writer.len() >= BLOCK_SIZE {
                 return;
             }
-            let is_enough = self.query.limit.is_some_and(|limit| self.written >= limit);
+            let is_enough = self.written >= self.query.limit();
             let Some(number) = self.next_number().filter(|_| !is_enough) else {
                 writer.end();
                 self.stage = Stage::Ended;

@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::path::Path;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ fn list(store: &Store, identity: usize, datasets: &[(u64, u64)]) {
 /// The whole text of what a query selects.
 fn text(store: &Store, query: &str) -> String {
     let query = Query::parse(query).unwrap();
-    let mut rows = Rows::new(store.snapshot(), query, now()).unwrap();
+    let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
     while !rows.rank() {}
     String::from_utf8(rows.flatten().collect()).unwrap()
 }
@@ -159,7 +160,9 @@ fn filters() {
         assert_eq!(selected(&store, query), expected, "{query}");
     }
     let query = Query::parse("pool=other").unwrap();
-    let error = Rows::new(store.snapshot(), query, now()).err().unwrap();
+    let error = Rows::new(Arc::new(store.snapshot()), query, now())
+        .err()
+        .unwrap();
     assert!(error.to_string().starts_with("parameter pool: expected"));
 }
 
@@ -200,12 +203,15 @@ fn a_long_list_comes_in_bounded_blocks_and_is_the_same_as_csv() {
         record(&store, (pool, identity), Ok(usage(1, bytes, 1.0)));
     }
     let query = Query::parse("sort=storage").unwrap();
-    let mut rows = Rows::new(store.snapshot(), query, now()).unwrap();
+    let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
     let mut steps = 1;
     while !rows.rank() {
         steps += 1;
     }
-    assert_eq!(steps, 8_000_usize.div_ceil(BLOCK_IDENTITIES));
+    // Each goes into the order and comes out of it; the last step finds none.
+    assert_eq!(steps, (2 * 8_000_usize + 1).div_ceil(BLOCK_IDENTITIES));
+    let kept = (rows.ranking.capacity(), rows.ranked.capacity());
+    assert_eq!(kept, (0, 8_000));
     for block in rows.clone() {
         assert!(block.len() < BLOCK_SIZE + 1_000, "{}", block.len());
     }
@@ -227,10 +233,27 @@ fn a_long_list_comes_in_bounded_blocks_and_is_the_same_as_csv() {
 }
 
 #[test]
+fn a_limit_bounds_what_an_order_keeps() {
+    let store = store([3_000, 5_000]);
+    for identity in 0..5_000 {
+        let bytes = identity as u64 * 7_919 % 5_000;
+        record(&store, (1, identity), Ok(usage(1, bytes, 1.0)));
+    }
+    let query = Query::parse("sort=storage&limit=10").unwrap();
+    let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
+    while !rows.rank() {
+        assert!(rows.ranking.len() <= 10, "{}", rows.ranking.len());
+    }
+    assert!(rows.ranked.capacity() <= 10);
+    let all = selected(&store, "sort=storage");
+    assert_eq!(selected(&store, "sort=storage&limit=10"), all[..10]);
+}
+
+#[test]
 fn a_search_that_finds_nothing_gives_others_their_turn() {
     let store = store([5_000, 5_000]);
     let query = Query::parse("state=missing").unwrap();
-    let rows = Rows::new(store.snapshot(), query, now()).unwrap();
+    let rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
     let blocks: Vec<_> = rows.collect();
     assert!(
         blocks.len() >= 10_000 / BLOCK_IDENTITIES,
