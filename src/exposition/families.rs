@@ -161,7 +161,7 @@ families! {
     WEB_AUTH_FAILURES: Counter "cognitosync_exporter_web_auth_failures_total" []
         "Requests rejected with 401.";
     WEB_REQUESTS_REJECTED: Counter "cognitosync_exporter_web_requests_rejected_total" ["reason"]
-        "Requests rejected because too many scrapes were in progress (busy), and connections closed because too many were open (connections).";
+        "Requests for scrapes or lists of identities rejected, or cut off while the client did not read, because too many were in progress (busy), and connections closed because too many were open (connections).";
     WEB_CONFIG_SUCCESSFUL: Gauge "cognitosync_exporter_web_config_last_reload_successful" []
         "Whether the last read of the web configuration succeeded; 1 without one.";
     WEB_CONFIG_FAILURES: Counter "cognitosync_exporter_web_config_reload_failures_total" []

@@ -1,8 +1,8 @@
-//! The scrapes in progress, of which only so many are allowed.
+//! The responses in progress, of which only so many are allowed: scrapes, and lists of identities.
 //!
-//! A scrape in progress holds a snapshot and a compressor, so their number bounds the memory that
-//! clients who do not read can take. When all places are taken, somebody who reads goes before
-//! somebody who does not.
+//! A scrape in progress holds a snapshot and a compressor, a list a snapshot and an order, so their
+//! number bounds the memory that clients who do not read can take. When all places are taken, a
+//! client that reads goes before one that does not.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -24,7 +24,7 @@ pub(super) struct Places<T> {
     taken: Mutex<Vec<Weak<Place<T>>>>,
 }
 
-/// The place of one scrape, which is free again when it is dropped.
+/// The place of one response, which is free again when it is dropped.
 pub(super) struct Place<T> {
     peer: Peer,
     /// Since when this waits for the client, in nanoseconds of [`Mono`]; [`WANTED`] if the client
@@ -34,7 +34,7 @@ pub(super) struct Place<T> {
 }
 
 enum Content<T> {
-    /// The scrape is not made yet.
+    /// The response is not made yet.
     Empty,
     Filled(T),
     /// Another has taken the place.
@@ -42,7 +42,7 @@ enum Content<T> {
 }
 
 impl<T> Places<T> {
-    /// At most `max` scrapes; 0 is no limit.
+    /// At most `max` responses; 0 is no limit.
     pub(super) fn new(max: usize) -> Self {
         Self {
             max: if max == 0 { usize::MAX } else { max },
@@ -136,7 +136,7 @@ fn nanos(time: Mono) -> u64 {
     u64::try_from(time.since(Mono::START).as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A panic of another holder leaves nothing half done here: what a scrape has written is sent as a
+/// A panic of another holder leaves nothing half done here: a block of a response is sent as a
 /// whole or not at all.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
