@@ -28,7 +28,7 @@ from queries import (
 )
 
 NOT_KNOWN = in_pools("pool_identities", 'state=~"pending|stale|missing"')
-USED = once(in_pools("pool_largest_dataset_storage_used_ratio_bucket"))
+USED = in_pools("pool_largest_dataset_storage_used_ratio_bucket")
 RECORDS = once(in_pools("pool_largest_dataset_records_used_ratio_bucket"))
 DATASETS = once(in_pools("pool_identity_datasets_used_ratio_bucket"))
 STORED = in_pools("pool_watched_storage_bytes")

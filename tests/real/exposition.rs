@@ -47,6 +47,13 @@ fn scrape(accept: &str) -> String {
     eventually("the pool's own usage", || {
         exporter.samples().contains_key(&sessions).then_some(())
     });
+    eventually("a list of datasets", || {
+        let samples = exporter.samples();
+        let mut series = samples.keys();
+        series
+            .find(|series| series.contains("identity_largest_dataset_records"))
+            .cloned()
+    });
     let mut response = ureq::get(exporter.url("/metrics"))
         .header("accept", accept)
         .call()
