@@ -144,19 +144,14 @@ fn twenty_small_datasets_are_full_of_datasets_only() {
 #[test]
 fn where_lists_fail_descriptions_go_on() {
     let denied = Fault::Error(403, "AccessDeniedException");
-    for (fault, reason, expected) in [
-        (denied, "access_denied", 1),
-        (
-            Fault::Error(429, "TooManyRequestsException"),
-            "throttled",
-            1,
-        ),
-        (
-            Fault::Error(500, "InternalErrorException"),
-            "service_error",
-            1,
-        ),
-        (Fault::repeated_token(), "malformed", 2),
+    let throttled = Fault::Error(429, "TooManyRequestsException");
+    let broken = Fault::Error(500, "InternalErrorException");
+    // Calls of a list, and how many lists fail before they pause.
+    for (fault, reason, calls, lists) in [
+        (denied, "access_denied", 1, 1),
+        (throttled, "throttled", 1, 1),
+        (broken, "service_error", 1, 3),
+        (Fault::repeated_token(), "malformed", 2, 3),
     ] {
         let server = server(5, &[(500_000, 10); 2]);
         let set = server.simulator.clone();
@@ -168,12 +163,12 @@ fn where_lists_fail_descriptions_go_on() {
         });
         let samples = exporter.samples();
         assert_eq!(exporter.in_state(0, "fresh"), 5.0, "{reason}");
-        assert_eq!(samples[LISTS], f64::from(expected), "{reason}");
+        assert_eq!(samples[LISTS], f64::from(calls * lists), "{reason}");
         let failures = format!(
             "cognitosync_exporter_api_failures_total{{operation=\"ListDatasets\",\
              reason=\"{reason}\"}}"
         );
-        assert_eq!(samples[&failures], 1.0, "{reason}");
+        assert_eq!(samples[&failures], f64::from(lists), "{reason}");
         let labels = "limit=\"dataset_storage\",certainty=\"possible\"";
         let near = count(&exporter, "identities_near_limit", labels);
         assert_eq!(near, 1.0, "a description leaves it open");
