@@ -232,7 +232,8 @@ impl Schedule {
         now: Mono,
     ) -> Option<EndedCall> {
         let ticket = self.in_flight.remove(&ticket)?;
-        self.note_list(&ticket, failure, now);
+        let is_whole = matches!(after, AfterCall::Finish);
+        self.note_list(&ticket, is_whole, failure, now);
         let lists_denied = ticket.list_denied
             && failure.is_none()
             && self.not_listed.on_denied(ticket.job.target.pool(), now);
@@ -295,14 +296,15 @@ impl Schedule {
         })
     }
 
-    /// Notes the end of a list that took the place of a description. Whether AWS denies lists alone
-    /// is known when the description has succeeded.
-    fn note_list(&mut self, ticket: &Ticket, failure: Option<Failure>, now: Mono) {
+    /// Notes the end of a list that took the place of a description, or of one of its pages. Whether
+    /// AWS denies lists alone is known when the description has succeeded.
+    fn note_list(&mut self, ticket: &Ticket, is_whole: bool, failure: Option<Failure>, now: Mono) {
         if !ticket.is_substitute() {
             return;
         }
         let lists = &mut self.queues[ticket.budget].lists;
         match failure {
+            None if !is_whole => {}
             None => {
                 lists.on_answered();
                 self.not_listed.on_answered(ticket.job.target.pool());

@@ -113,7 +113,10 @@ fn what_changes_at_the_server_changes_on_metrics() {
     // A list of datasets without dates says nothing of the identity's, a description does.
     eventually("AWS gives no date any more", || {
         let samples = exporter.samples();
-        let dates = ["last_modified_timestamp_seconds", "last_modified_age_seconds"];
+        let dates = [
+            "last_modified_timestamp_seconds",
+            "last_modified_age_seconds",
+        ];
         let has = |family| samples.contains_key(&identity_series(family, 0, 1));
         (!dates.into_iter().any(has)).then_some(())
     });

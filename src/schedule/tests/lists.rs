@@ -55,13 +55,18 @@ impl Listing {
 
     /// Ends a list that failed. The poll's next call is returned.
     fn fall_back(&mut self, call: &Call, failure: Failure) -> Call {
+        self.fall_back_after(call, failure, 2)
+    }
+
+    /// The same, where the next call is the poll's `number`th.
+    fn fall_back_after(&mut self, call: &Call, failure: Failure, number: u32) -> Call {
         assert_eq!(call.job.operation, ListDatasets);
         self.end(call, Some(failure), AfterCall::Describe(Duration::ZERO));
         let next = self.next(ListNeed::Urgent);
         assert_eq!(next.job.operation, DescribeIdentityUsage);
         assert_eq!(next.job.target, call.job.target, "at once");
         let ticket = self.schedule.ticket(next.ticket).unwrap();
-        assert_eq!((ticket.attempt, ticket.calls), (1, 2));
+        assert_eq!((ticket.attempt, ticket.calls), (1, number));
         next
     }
 
@@ -158,6 +163,26 @@ fn an_identity_whose_list_fails_is_held_back_and_no_other() {
         assert!(!listed.contains(&call.job.target), "{failure:?}");
         assert_eq!(listed.len(), 9, "{failure:?}");
     }
+}
+
+#[test]
+fn a_page_is_no_list_yet() {
+    let mut listing = Listing::new();
+    let mut sent = 0;
+    while listing.now < seconds(50.0) {
+        let first = listing.next(ListNeed::Urgent);
+        if first.job.operation != ListDatasets {
+            listing.end(&first, None, AfterCall::Finish);
+            continue;
+        }
+        sent += 1;
+        let paging = pages::page("again", listing.now);
+        listing.end(&first, None, AfterCall::NextPage(paging));
+        let second = listing.next(ListNeed::Urgent);
+        let next = listing.fall_back_after(&second, Failure::Malformed, 3);
+        listing.end(&next, None, AfterCall::Finish);
+    }
+    assert_eq!(sent, 3, "lists that all fail pause");
 }
 
 #[test]
