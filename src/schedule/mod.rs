@@ -296,8 +296,8 @@ impl Schedule {
         })
     }
 
-    /// Notes the end of a list that took the place of a description, or of one of its pages. Whether
-    /// AWS denies lists alone is known when the description has succeeded.
+    /// Notes the end of a list that took the place of a description, or of one of its pages.
+    /// Whether AWS denies lists alone is known when the description has succeeded.
     fn note_list(&mut self, ticket: &Ticket, is_whole: bool, failure: Option<Failure>, now: Mono) {
         if !ticket.is_substitute() {
             return;
