@@ -236,7 +236,7 @@ fn every_gauge_of_the_demo_arrives() {
             }
         }
         unseen.retain(|(_, identity)| {
-            // The counts are of one answer. A list moves no date back, so the date may be another's.
+            // The counts are of one answer. A list moves no date back: that may be of another.
             let [datasets, storage, date] = stored.get(identity).copied().unwrap_or_default();
             let said = &said[identity];
             let has_counts = said.iter().any(|said| said[..2] == [datasets, storage]);
