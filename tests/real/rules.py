@@ -7,7 +7,8 @@ more with rules than without is their cost. Then NEAR identities come near a lim
 Alertmanager, without the example's inhibition, sends what it has to a webhook.
 
 Prints as JSON: for each set of rules `cpu` (seconds of processor time a minute, of which
-the shipped ones cost a `part` at their own intervals), `groups` (the
+the shipped ones cost a `part` at their own intervals, and the `busiest` group takes a part
+of its interval), `groups` (the
 longest evaluation of each, in seconds), `missed` (iterations) and `bad` (rules that failed);
 `alerts` (that were active at the end) and `largest` (the longest notification, in bytes).
 """
@@ -304,10 +305,20 @@ def part(rules, groups):
 
     By how long each takes. Those without an interval run as often in both.
     """
-    text = "".join(file.read_text() for file in files(rules))
-    minutes = dict(re.findall(r"- name: (\S+)\n(?: +#.*\n)*    interval: (\d+)m", text))
-    own = sum(took / int(minutes.get(group, 1)) for group, took in groups.items())
+    own = sum(took / minutes(rules).get(group, 1) for group, took in groups.items())
     return own / sum(groups.values())
+
+
+def busiest(rules, groups):
+    """The largest part of its own interval that a group's longest evaluation took."""
+    return max(took / 60 / minutes(rules).get(group, 1) for group, took in groups.items())
+
+
+def minutes(rules):
+    """The intervals of the groups that have one."""
+    text = "".join(file.read_text() for file in files(rules))
+    found = re.findall(r"- name: (\S+)\n(?: +#.*\n)*    interval: (\d+)m", text)
+    return {group: int(interval) for group, interval in found}
 
 
 def main(shipped, before, identities, seconds, near):
@@ -332,6 +343,7 @@ def main(shipped, before, identities, seconds, near):
             often = changed(shipped, folder / "often", r"\n    interval: .*", "\n    interval: 1m")
             figures["shipped"] = prometheus.measure(files(often), seconds)
             figures["shipped"]["part"] = part(shipped, figures["shipped"]["groups"])
+            figures["shipped"]["busiest"] = busiest(shipped, figures["shipped"]["groups"])
             # Alerts at once, in place of after five minutes.
             prometheus.use(files(changed(often, folder / "hasty", r"\bfor: 5m", "for: 0s")))
             world.near = near
