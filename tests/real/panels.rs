@@ -62,6 +62,9 @@ fn filled_in(query: &str, identity: &str) -> String {
         })
 }
 
+/// The recorded series of identities that were full and are not seen any more.
+const EMPTY_WITHOUT_TROUBLE: &str = "identity_name:cognitosync_full_unseen:max";
+
 #[test]
 #[ignore = "needs Prometheus, Chromium and uPlot, which tests/run installs"]
 fn every_query_has_data_and_every_panel_can_be_read() {
@@ -162,11 +165,9 @@ fn every_query_has_data_and_every_panel_can_be_read() {
             );
             ringing.push(rule["name"].as_str().unwrap());
         }
-        if rule["type"] == "recording" {
-            assert!(
-                !prometheus.query(rule["name"].as_str().unwrap()).is_empty(),
-                "{rule}"
-            );
+        let name = rule["name"].as_str().unwrap();
+        if rule["type"] == "recording" && name != EMPTY_WITHOUT_TROUBLE {
+            assert!(!prometheus.query(name).is_empty(), "{rule}");
         }
     }
     ringing.dedup();
