@@ -57,20 +57,18 @@ impl Pool {
             }
             Ok(Answer::Identity(usage)) => {
                 let before = before.unwrap_or_default();
-                (Some(Ok(*usage)), listing.after_description(&before, usage))
+                let mut known = *usage;
+                if listing.exists() {
+                    known.last_modified = not_behind(usage.last_modified, before.last_modified);
+                }
+                (Some(Ok(known)), listing.after_description(&before, usage))
             }
             Ok(Answer::Pool(_)) => return false,
             Err(Failure::NotFound) => (Some(Err(Failure::NotFound)), Listing::default()),
             Err(failure) => (Some(Err(*failure)), listing),
         };
         let applied = match result {
-            Some(Ok(mut usage)) => {
-                if let (true, Some(before)) = (listing.exists(), before) {
-                    usage.last_modified = not_behind(usage.last_modified, before.last_modified);
-                }
-                record.apply(Ok(usage), requested_at)
-            }
-            Some(Err(failure)) => record.apply(Err(failure), requested_at),
+            Some(result) => record.apply(result, requested_at),
             None => record.clear_failures(requested_at),
         };
         if applied && listing != self.listings[identity] {
