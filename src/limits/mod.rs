@@ -73,18 +73,16 @@ impl Standing {
     pub fn of(usage: &Usage, listing: Listing, limits: Limits) -> Self {
         let proven = || {
             // A dataset beyond the limit shows that AWS has raised it.
-            let raised = listing
-                .last_storage()
-                .filter(|bytes| *bytes > limits.dataset_storage_bytes);
-            let limit = raised.map_or(limits.dataset_storage_bytes, |_| u64::MAX);
+            let limit = if listing.last_storage() > Some(limits.dataset_storage_bytes) {
+                u64::MAX
+            } else {
+                limits.dataset_storage_bytes
+            };
             Bounds::of_fullest_dataset(usage.datasets?, usage.storage_bytes?, limit)
         };
         Self {
             limits,
-            storage: listing.exact_storage().map_or_else(proven, |bytes| {
-                let exact = Bounds::exactly(bytes);
-                Some(exact)
-            }),
+            storage: listing.exact_storage().map(Bounds::exactly).or_else(proven),
             records: listing.records_bounds(usage.storage_bytes),
             datasets: usage.datasets.map(|count| Bounds::exactly(count.into())),
         }

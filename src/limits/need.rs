@@ -41,23 +41,12 @@ pub fn list_need(
     if datasets == Datasets::Off || usage.datasets == Some(0) || listing.needs_description() {
         return ListNeed::None;
     }
-    let may_be_near = |listing| {
-        let standing = Standing::of(usage, listing, limits);
-        [Limit::DatasetStorage, Limit::DatasetRecords]
-            .into_iter()
-            .any(|limit| {
-                let is_open = standing
-                    .bounds(limit)
-                    .is_some_and(|bounds| bounds.at_least < bounds.at_most);
-                is_open && standing.reaches(limit, LISTED_FROM_PERCENT) != Certainty::Impossible
-            })
-    };
-    if may_be_near(listing) {
+    let standing = Standing::of(usage, listing, limits);
+    if may_be_near(&standing) {
         return ListNeed::Urgent;
     }
     let is_near_by_list = || {
-        let standing = Standing::of(usage, listing, limits);
-        may_be_near(Listing::default())
+        may_be_near(&Standing::of(usage, Listing::default(), limits))
             || standing.reaches(Limit::DatasetRecords, LISTED_FROM_PERCENT) == Certainty::Certain
     };
     let is_due = !listing.exists() || passed(weekly_hour, now) < listing.age_hours(now).into();
@@ -66,6 +55,19 @@ pub fn list_need(
     } else {
         ListNeed::None
     }
+}
+
+/// Whether it is open how near a dataset is to a limit, and it may be from
+/// [`LISTED_FROM_PERCENT`] on.
+fn may_be_near(standing: &Standing) -> bool {
+    [Limit::DatasetStorage, Limit::DatasetRecords]
+        .into_iter()
+        .any(|limit| {
+            let is_open = standing
+                .bounds(limit)
+                .is_some_and(|bounds| bounds.at_least < bounds.at_most);
+            is_open && standing.reaches(limit, LISTED_FROM_PERCENT) != Certainty::Impossible
+        })
 }
 
 /// The hour of the week, from Thursday 0:00 UTC, in which an identity is listed anew. It depends on
