@@ -40,7 +40,7 @@ impl Operation {
         Self::ListDatasets,
     ];
 
-    /// The operations that the daemon polls.
+    /// The operations of which each target has one. [`Self::ListDatasets`] takes the place of one.
     pub const POLLED: [Self; 2] = [Self::DescribeIdentityUsage, Self::DescribeIdentityPoolUsage];
 
     /// AWS's name of the operation, as in metric labels.

@@ -16,8 +16,8 @@ const MAX_IDENTITIES: usize = 1_000;
 
 type Key = (PoolIndex, IdentityIndex);
 
-/// How near a limit an identity is, in millionths of the limit, and when it was
-/// last modified, in seconds since 1970: of two that are equally near, the later one is kept.
+/// How near a limit an identity is, in millionths of the limit, and when it was last modified, in
+/// seconds since 1970: of two that are equally near, the later one is kept.
 type Rank = (u64, u64);
 
 /// The datasets of one identity.

@@ -70,6 +70,13 @@ impl Listing {
         next
     }
 
+    /// Reads the same configuration again.
+    fn reload(&mut self) {
+        let new = targets(&[10]);
+        let (schedule, old) = (&mut self.schedule, &self.targets);
+        changes::change(schedule, old, &new, 1_000.0, self.now);
+    }
+
     /// The operations of all polls until a time, each of which succeeds.
     fn operations(&mut self, until: Mono, need: ListNeed) -> Vec<Operation> {
         let mut operations = Vec::new();
@@ -189,14 +196,7 @@ fn a_page_is_no_list_yet() {
 fn a_reload_forgets_who_may_not_be_listed() {
     let mut listing = Listing::new();
     assert!(denied(&mut listing, None));
-    let new = targets(&[10]);
-    changes::change(
-        &mut listing.schedule,
-        &listing.targets,
-        &new,
-        1_000.0,
-        listing.now,
-    );
+    listing.reload();
     assert!(denied(&mut listing, None), "it is reported again");
 }
 
@@ -229,14 +229,7 @@ fn the_next_page_is_a_list_too_and_counts() {
 fn a_reload_in_the_middle_of_a_list_goes_on_with_a_description() {
     let mut listing = Listing::new();
     let call = listing.next(ListNeed::Urgent);
-    let new = targets(&[10]);
-    changes::change(
-        &mut listing.schedule,
-        &listing.targets,
-        &new,
-        1_000.0,
-        listing.now,
-    );
+    listing.reload();
     let paging = pages::page("token", listing.now);
     listing.end(&call, None, AfterCall::NextPage(paging));
     let next = listing.next(ListNeed::None);
