@@ -32,7 +32,7 @@ use cognitosync_exporter::limits::ListNeed;
 use cognitosync_exporter::loading;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
-use cognitosync_exporter::schedule::Schedule;
+use cognitosync_exporter::schedule::{AfterCall, Demand, Knowledge, Schedule, Step};
 use cognitosync_exporter::simulator::{Life, Simulator, World, endpoint_url};
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::{TargetDiff, Targets};
@@ -107,7 +107,7 @@ fn bench() {
     server.kill().unwrap();
     server.wait().unwrap();
     println!(
-        "\n| identities | resident, MB | bytes a waiting poll | bytes a stored identity |\n|---|---|---|---|"
+        "\n| identities | resident, MB | bytes a waiting poll | bytes a stored identity | bytes more while all wait for the index |\n|---|---|---|---|---|"
     );
     for identities in ["1000", "10000", "100000", "1000000"] {
         let own = std::env::current_exe().unwrap();
@@ -252,6 +252,10 @@ impl PollObserver for Count {
         ListNeed::None
     }
 
+    fn demand(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> Demand {
+        self.store.demand(pool, identity, now)
+    }
+
     fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}
 }
 
@@ -306,7 +310,7 @@ fn memory(identities: u64) {
     let before = resident_bytes();
     let (_, targets) = targets("interval: 1h, rate_limit: 1000", &pool);
     let targets = Arc::new(targets);
-    let schedule = Schedule::new(&targets, &Operation::POLLED, 1_000.0, Mono::START);
+    let mut schedule = Schedule::new(&targets, &Operation::POLLED, 1_000.0, Mono::START);
     let waiting = resident_bytes();
     let store = Store::new(Arc::clone(&targets));
     for identity in 0..identities as usize {
@@ -318,11 +322,33 @@ fn memory(identities: u64) {
         store.record(&Observation::of_identity(PoolIndex(0), identity, at, usage));
     }
     let stored = resident_bytes();
+    all_late(&mut schedule, identities);
+    let late = resident_bytes();
     let each = |from: f64, to: f64| (to - from) / identities as f64;
     let (poll, record) = (each(before, waiting), each(waiting, stored));
     println!(
-        "| {identities} | {:.1} | {poll:.0} | {record:.0} |",
-        stored / 1e6
+        "| {identities} | {:.1} | {poll:.0} | {record:.0} | {:.0} |",
+        stored / 1e6,
+        each(stored, late)
     );
     drop((schedule, store));
+}
+
+/// Asks everybody once, then lets all of them miss their turns, so that they wait for the index.
+fn all_late(schedule: &mut Schedule, identities: u64) {
+    let mut now = Mono::START;
+    // Each call lets a thousand begin to wait.
+    for (calls, from) in [(identities, 0), (1_000 + identities / 1_000, 10_800)] {
+        now = now + Duration::from_secs(from);
+        let mut left = calls;
+        while left > 0 {
+            match schedule.next(now, AT_ONCE, Knowledge::NONE) {
+                Step::Wait(until) => now = until,
+                Step::Call(call) => {
+                    left -= 1;
+                    schedule.end_call(call.ticket, None, AfterCall::Finish, now);
+                }
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::alerts::AlertInput;
 use crate::api::Service;
 use crate::config::{Config, Series, show_duration};
 use crate::printable::Printable;
-use crate::targets::Targets;
+use crate::targets::{Pool, Targets};
 
 /// The summary of a configuration without problems. It shows no identity id.
 pub struct CheckReport<'a> {
@@ -32,10 +32,11 @@ impl Display for CheckReport<'_> {
             }
             write!(
                 f,
-                ": {} identities, each every {}, stale after {}; budget {}",
+                ": {} identities, each every {}{}, stale after {}; budget {}",
                 pool.identities.len(),
                 show_duration(settings.interval),
-                show_duration(settings.stale_after),
+                at_the_latest(pool, targets, config.poll.rate_limit),
+                show_duration(pool.stale_after),
                 targets.budgets[pool.budget(Service::CognitoSync)].label,
             )?;
             if let Some(endpoint_url) = &settings.endpoint_url {
@@ -60,4 +61,14 @@ impl Display for CheckReport<'_> {
         }
         Ok(())
     }
+}
+
+/// Where the ceiling does not suffice, the longest time between two polls of an identity.
+fn at_the_latest(pool: &Pool, targets: &Targets, rate_limit: f64) -> String {
+    let budget = pool.budget(Service::CognitoSync);
+    if targets.suffices(budget, rate_limit) {
+        return String::new();
+    }
+    let age = show_duration(targets.kept_age(pool, rate_limit));
+    format!(" to {age}")
 }

@@ -13,7 +13,7 @@ use crate::targets::{Budget, Pool, Targets};
 #[derive(Debug)]
 pub struct Progress {
     heartbeat: Arc<Heartbeat>,
-    oldest_due: AtomicU64,
+    late_since: AtomicU64,
     budgets: RwLock<Vec<BudgetProgress>>,
 }
 
@@ -38,7 +38,7 @@ impl Progress {
     pub fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
             heartbeat: Arc::new(Heartbeat::new(now)),
-            oldest_due: AtomicU64::new(Mono::MAX.to_bits()),
+            late_since: AtomicU64::new(Mono::MAX.to_bits()),
             budgets: RwLock::new(budgets(targets, rate_limit)),
         }
     }
@@ -51,12 +51,12 @@ impl Progress {
     pub(super) fn beat(
         &self,
         now: Mono,
-        oldest_due: Option<Mono>,
+        late_since: Mono,
         budgets: impl Iterator<Item = (f64, bool)>,
     ) {
         self.heartbeat.beat(now);
-        self.oldest_due
-            .store(oldest_due.unwrap_or(Mono::MAX).to_bits(), Ordering::Relaxed);
+        self.late_since
+            .store(late_since.to_bits(), Ordering::Relaxed);
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
         for (budget, (rate, credentials_good)) in known.iter_mut().zip(budgets) {
             (budget.rate, budget.credentials_good) = (rate, credentials_good);
@@ -69,10 +69,11 @@ impl Progress {
         Arc::clone(&self.heartbeat)
     }
 
-    /// The lag of the most overdue poll.
+    /// How far the one that waits longest is past `max_age`, or past its turn in budgets whose rate
+    /// gives everybody a turn each interval.
     #[must_use]
     pub fn lag(&self, now: Mono) -> Duration {
-        now.since(Mono::from_bits(self.oldest_due.load(Ordering::Relaxed)))
+        now.since(Mono::from_bits(self.late_since.load(Ordering::Relaxed)))
     }
 
     /// Duration of a sweep, which polls every identity once, at the present rates, in seconds.

@@ -13,11 +13,17 @@ from panels import (
     number,
     rows,
 )
-from queries import in_jobs, quantile, rate, with_build_info
+from queries import DAY, answered_within, in_jobs, quantile, rate, with_build_info
 
 FRESH = in_jobs("pool_identities", 'state="fresh"')
+ALL = f"sum({in_jobs('pool_identities')})"
 CEILING = in_jobs("exporter_api_rate_limit")
 CALLS = rate("api_requests_total")
+
+
+def part_answered_within(seconds):
+    return f"sum({answered_within(seconds)}) / {ALL}"
+
 
 PANELS = [
     number(
@@ -47,7 +53,7 @@ PANELS = [
     number(
         "Fresh",
         "The part of all identities whose last poll succeeded, not too long ago.",
-        f"sum({FRESH}) / sum({in_jobs('pool_identities')})",
+        f"sum({FRESH}) / {ALL}",
         unit="percentunit",
         steps=[(None, RED), (0.95, ORANGE), (0.99, GREEN)],
         decimals=1,
@@ -80,7 +86,8 @@ PANELS = [
     ),
     chart(
         "Headroom",
-        "The part of the ceiling that is not used.",
+        "The part of the ceiling that is not used. Where the ceiling does not give everybody a "
+        "turn each interval, all calls that it allows are made.",
         (f"1 - sum({CALLS}) / sum({CEILING})", "not used"),
         unit="percentunit",
         most=1,
@@ -94,9 +101,15 @@ PANELS = [
     ),
     chart(
         "Lag and sweep",
-        "How late the most overdue poll is, and what polling every identity once takes.",
+        "Lag: how far the identity that waits longest is past max_age, or past its turn where "
+        "the rate gives everybody one each interval. Sweep: what polling every identity once "
+        "takes. Usage older than stale_after is not shown.",
         (in_jobs("exporter_poll_lag_seconds"), f"lag {INSTANCE}"),
         (in_jobs("exporter_sweep_seconds"), f"sweep {INSTANCE}"),
+        (
+            f"min without (identity_pool_id) ({in_jobs('pool_stale_after_seconds')})",
+            f"shortest stale_after {INSTANCE}",
+        ),
         unit="s",
     ),
     chart(
@@ -114,11 +127,13 @@ PANELS = [
     ),
     chart(
         "Age of what is known",
-        "Time since AWS last answered for an identity: the oldest, and the mean. "
-        "Only of those with series.",
-        (f"time() - min({in_jobs('identity_last_success_timestamp_seconds')})", "oldest"),
-        (f"time() - avg({in_jobs('identity_last_success_timestamp_seconds')})", "mean"),
-        unit="s",
+        "The part of all identities, with series or without, for which AWS has answered within "
+        "that time. The usage of the others is older, or not known.",
+        (part_answered_within(300), "within 5 min"),
+        (part_answered_within(3_600), "within 1 h"),
+        (part_answered_within(DAY), "within 1 d"),
+        unit="percentunit",
+        most=1,
     ),
     chart(
         "API latency",

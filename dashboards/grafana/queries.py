@@ -63,6 +63,11 @@ def idle_bucket(seconds):
     return in_pools("pool_identity_idle_seconds_bucket", f'le=~"{seconds}([.]0)?"')
 
 
+def answered_within(seconds):
+    """Identities for which AWS has answered within so many seconds; bounds as above."""
+    return in_jobs("pool_usage_age_seconds_bucket", f'le=~"{seconds}([.]0)?"')
+
+
 def fullest(within):
     """Bytes of the fullest dataset: as listed, else the least that they can be."""
     largest = within("identity_largest_dataset_storage_bytes")

@@ -31,6 +31,7 @@ use crate::observation::Observation;
 use crate::poller::{PollObserver, Poller};
 use crate::progress::Progress;
 use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
+use crate::schedule::Demand;
 use crate::store::Store;
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
@@ -111,6 +112,10 @@ impl PollObserver for Observers {
 
     fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed {
         self.store.list_need(pool, identity, now)
+    }
+
+    fn demand(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> Demand {
+        self.store.demand(pool, identity, now)
     }
 
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {

@@ -88,10 +88,13 @@ impl PoolConfig {
 pub struct PoolSettings {
     /// A display name.
     pub name: Option<String>,
-    /// Time between two polls of one identity.
+    /// The shortest time between two polls of one identity.
     pub interval: Duration,
-    /// Usage older than this is not exported.
-    pub stale_after: Duration,
+    /// The longest time between two polls of one identity; `None`, `auto`, if it follows from the
+    /// others.
+    pub max_age: Option<Duration>,
+    /// Usage older than this is not exported; `None`, `auto`, if it follows from the others.
+    pub stale_after: Option<Duration>,
     /// For whom `ListDatasets` is called in place of `DescribeIdentityUsage`.
     pub datasets: Datasets,
     /// What stops writes.
@@ -106,16 +109,13 @@ pub struct PoolSettings {
     pub identity_metrics: IdentityMetrics,
 }
 
-/// In units of the interval, `stale_after` where the file sets none.
-const STALE_AFTER_INTERVALS: u32 = 3;
-
 impl Default for PoolSettings {
     fn default() -> Self {
-        let interval = Duration::from_secs(300);
         Self {
             name: None,
-            interval,
-            stale_after: interval * STALE_AFTER_INTERVALS,
+            interval: Duration::from_secs(300),
+            max_age: None,
+            stale_after: None,
             datasets: Datasets::Near,
             limits: Limits::default(),
             account: Account::default(),

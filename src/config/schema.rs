@@ -25,6 +25,7 @@ pub(super) struct File {
 )]
 pub(super) struct Poll {
     pub(super) interval: Option<Scalar>,
+    pub(super) max_age: Option<Scalar>,
     pub(super) timeout: Option<Scalar>,
     pub(super) attempts: Option<Scalar>,
     pub(super) rate_limit: Option<Scalar>,
@@ -55,6 +56,7 @@ pub(super) struct Pool {
     pub(super) id: String,
     pub(super) name: Option<String>,
     pub(super) interval: Option<Scalar>,
+    pub(super) max_age: Option<Scalar>,
     pub(super) stale_after: Option<Scalar>,
     pub(super) datasets: Option<String>,
     pub(super) limits: Option<Limits>,

@@ -93,6 +93,8 @@ families! {
         "Polled identities by state: pending, fresh, failing, stale, missing.";
     POOL_WATCHED_IDENTITIES: Gauge "cognitosync_pool_watched_identities" ["identity_pool_id"]
         "Polled identities with current usage, which are those that sums, counts by limit and histograms cover.";
+    POOL_STALE_AFTER: Gauge "cognitosync_pool_stale_after_seconds" ["identity_pool_id"]
+        "Age from which usage is not shown: stale_after of the configuration, or what auto is.";
     POOL_DATASET_STORAGE_LIMIT: Gauge "cognitosync_pool_dataset_storage_limit_bytes" ["identity_pool_id"]
         "Configured limit of the bytes in one dataset.";
     POOL_DATASET_RECORDS_LIMIT: Gauge "cognitosync_pool_dataset_records_limit" ["identity_pool_id"]
@@ -117,6 +119,8 @@ families! {
         "Polled identities with current usage, by the fraction of their limit of datasets that they use. It counts the present state: rate() of it is meaningless.";
     POOL_IDLE: GaugeHistogram "cognitosync_pool_identity_idle_seconds" ["identity_pool_id"]
         "Polled identities with current usage, by the time since they were last modified. It counts the present state: rate() of it is meaningless.";
+    POOL_USAGE_AGE: GaugeHistogram "cognitosync_pool_usage_age_seconds" ["identity_pool_id"]
+        "Polled identities with current usage, by the time since AWS answered. It counts the present state: rate() of it is meaningless.";
     POOL_WITHOUT_SERIES: Gauge "cognitosync_pool_identities_without_series" ["identity_pool_id"]
         "Polled identities without series of their own, because the configuration says top or none.";
     POOL_STORAGE: Gauge "cognitosync_pool_storage_bytes" ["identity_pool_id"]
@@ -145,7 +149,7 @@ families! {
     POLL_FAILURES: Counter "cognitosync_exporter_poll_failures_total" ["reason"]
         "Polls of identities of which every attempt failed, by the reason of the last attempt.";
     POLL_LAG: Gauge "cognitosync_exporter_poll_lag_seconds" []
-        "Delay of the most overdue poll.";
+        "How far the identity that waits longest is past max_age, or past its turn where the rate gives everybody a turn each interval; else 0.";
     SWEEP: Gauge "cognitosync_exporter_sweep_seconds" []
         "Duration of polling every identity once at the present rate, in the slowest budget.";
     RELOAD_SUCCESSFUL: Gauge "cognitosync_exporter_config_last_reload_successful" []

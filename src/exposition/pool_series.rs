@@ -4,8 +4,8 @@ use super::families::{
     Family, POOL_ABOVE_LIMIT, POOL_DATASET_RECORDS_LIMIT, POOL_DATASET_RECORDS_USED,
     POOL_DATASET_STORAGE_LIMIT, POOL_DATASET_STORAGE_USED, POOL_DATASETS_LIMIT, POOL_DATASETS_USED,
     POOL_FULL, POOL_IDENTITIES, POOL_IDLE, POOL_INFO, POOL_LAST_MODIFIED, POOL_NEAR_LIMIT,
-    POOL_STORAGE, POOL_SYNC_SESSIONS, POOL_WATCHED_DATASETS, POOL_WATCHED_IDENTITIES,
-    POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
+    POOL_STALE_AFTER, POOL_STORAGE, POOL_SYNC_SESSIONS, POOL_USAGE_AGE, POOL_WATCHED_DATASETS,
+    POOL_WATCHED_IDENTITIES, POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
 };
 use super::number::Number;
 use super::scrape::Scrape;
@@ -62,7 +62,7 @@ struct PoolContext<'a> {
 type Write = fn(&'static Family, &PoolContext<'_>, &mut FamilyWriter<'_>);
 
 /// The families in the order of the exposition.
-const FAMILIES: [(&Family, Write); 19] = [
+const FAMILIES: [(&Family, Write); 21] = [
     (&POOL_INFO, |family, context, out| {
         let name = context.pool.target.settings.name.as_deref();
         let labels = [context.id(), name.unwrap_or_default()];
@@ -77,6 +77,10 @@ const FAMILIES: [(&Family, Write); 19] = [
     (&POOL_WATCHED_IDENTITIES, |family, context, out| {
         let watched = Number::whole(context.summary.watched);
         context.sample(family, Some(watched), out);
+    }),
+    (&POOL_STALE_AFTER, |family, context, out| {
+        let seconds = context.pool.target.stale_after.as_secs_f64();
+        context.sample(family, Some(Number::real(seconds)), out);
     }),
     (&POOL_DATASET_STORAGE_LIMIT, |family, context, out| {
         context.limit(family, Limit::DatasetStorage, out);
@@ -126,6 +130,9 @@ const FAMILIES: [(&Family, Write); 19] = [
     }),
     (&POOL_IDLE, |family, context, out| {
         context.histogram(family, &context.summary.idle, out);
+    }),
+    (&POOL_USAGE_AGE, |family, context, out| {
+        context.histogram(family, &context.summary.usage_age, out);
     }),
     (&POOL_WITHOUT_SERIES, |family, context, out| {
         let records = context.pool.records;

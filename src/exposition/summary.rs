@@ -8,9 +8,10 @@ use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series};
 use crate::limits::{Certainty, Limit, Listing, NEAR_PERCENT, Standing};
-use crate::store::{PoolView, State};
+use crate::store::{PoolView, Record, State};
 
-const HOUR: f64 = 3_600.0;
+const MINUTE: f64 = 60.0;
+const HOUR: f64 = 60.0 * MINUTE;
 const DAY: f64 = 24.0 * HOUR;
 
 /// Bounds of the histograms of the fullest dataset, in fractions of a limit.
@@ -46,6 +47,8 @@ pub struct Summary {
     pub datasets_used: GaugeHistogram<8>,
     /// Seconds since identities were last modified.
     pub idle: GaugeHistogram<7>,
+    /// Seconds since AWS answered.
+    pub usage_age: GaugeHistogram<7>,
     /// The number of identities with an exact list.
     pub(super) listed: usize,
     pub(super) selection: Selection,
@@ -119,6 +122,15 @@ impl Summary {
                 180.0 * DAY,
                 365.0 * DAY,
             ]),
+            usage_age: GaugeHistogram::new([
+                MINUTE,
+                5.0 * MINUTE,
+                15.0 * MINUTE,
+                HOUR,
+                6.0 * HOUR,
+                DAY,
+                7.0 * DAY,
+            ]),
             listed: 0,
             selection: Selection::All,
         };
@@ -135,6 +147,7 @@ impl Summary {
                 let usage = record.usage(oldest_shown);
                 let known = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
                 if let Some((usage, standing)) = &known {
+                    summary.add_age(record, now);
                     summary.add(usage, *listing, standing, limits, now);
                 }
                 if let Some(nearest) = &mut nearest {
@@ -146,6 +159,14 @@ impl Summary {
             summary.selection = Selection::Some(nearest.chosen());
         }
         summary
+    }
+
+    /// Adds how long ago AWS answered.
+    #[inline]
+    fn add_age(&mut self, record: &Record, now: Timestamp) {
+        if let Some(answered) = record.answered_at() {
+            self.usage_age.add(now.mono.since(answered).as_secs_f64());
+        }
     }
 
     /// Adds an identity with current usage.

@@ -122,6 +122,12 @@ impl Listing {
         matches!(self.phase(), Phase::Listed | Phase::Confirmed)
     }
 
+    /// Whether it was exact and a description after it, which left `after`, shows a change.
+    #[must_use]
+    pub fn was_ended_by(self, after: Self) -> bool {
+        self.is_exact() && after.phase() == Phase::Outdated
+    }
+
     /// Whether the last list was empty and no description has followed.
     #[must_use]
     pub fn needs_description(self) -> bool {
@@ -139,6 +145,24 @@ impl Listing {
     pub fn last_storage(self) -> Option<u64> {
         let is_known = self.exists() && self.storage_bytes != ABSENT_BYTES;
         is_known.then_some(self.storage_bytes.into())
+    }
+
+    /// Bytes in the fullest dataset: exactly, or, if all that was written since the list is in it.
+    /// `storage_bytes` is the sum at present.
+    #[must_use]
+    pub(super) fn estimated_storage(self, storage_bytes: u64) -> Option<f64> {
+        let listed = self.last_storage()?;
+        let written = match self.phase() {
+            Phase::Outdated if self.date_or_sum == u32::MAX => return None,
+            Phase::Outdated => storage_bytes.saturating_sub(self.date_or_sum.into()),
+            Phase::Never | Phase::Listed | Phase::Confirmed => 0,
+        };
+        Some((listed + written) as f64)
+    }
+
+    /// The usual bytes of a record, at least 1.
+    pub(super) fn bytes_per_record(self) -> f64 {
+        f64::from(self.bytes_per_record.max(1))
     }
 
     /// The most records in one dataset, if the list is exact.

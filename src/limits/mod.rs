@@ -2,14 +2,16 @@
 //! records, no more datasets.
 //!
 //! [`Bounds`] is what counts prove, [`Listing`] is what is kept of an answer of `ListDatasets`,
-//! [`Standing`] compares both with the limits, and [`list_need`] tells for whom another list is
-//! worth its call. All of it is pure.
+//! [`Standing`] compares both with the limits, [`list_need`] tells for whom another list is worth
+//! its call, and [`writes_left`] how far the next level of a limit is. All of it is pure.
 
 mod bounds;
+mod levels;
 mod listing;
 mod need;
 
 pub use bounds::{Bounds, Certainty};
+pub use levels::writes_left;
 pub use listing::Listing;
 pub use need::{ListNeed, list_need, weekly_hour};
 

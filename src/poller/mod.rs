@@ -3,6 +3,7 @@
 //! [`Poller`] is the task. [`PollerHandle`] sends it commands.
 
 mod handle;
+mod observer;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 pub use handle::{PollerGone, PollerHandle};
+pub use observer::PollObserver;
+use observer::with_knowledge;
 
 use crate::api::{Api, CallError, Failure, FailureClass, Operation, Reply, Request};
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
-use crate::job::{IdentityIndex, Job, PoolIndex};
-use crate::limits::ListNeed;
+use crate::job::Job;
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
@@ -39,22 +41,6 @@ const MAX_PAGES: u32 = 100;
 /// For this many times as long as an explanation took, no other is made: clients who ask for many
 /// take a twentieth of the loop's time.
 const EXPLAIN_PAUSE: u32 = 20;
-
-/// Receives the events of the poller. The poller's task calls every method, so each must return
-/// soon.
-pub trait PollObserver: Send + Sync + 'static {
-    /// One API call has ended, after `took`.
-    fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>);
-
-    /// One poll has ended.
-    fn polled(&self, observation: &Observation);
-
-    /// What a list of an identity's datasets would tell, of the targets that are polled.
-    fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed;
-
-    /// From now on these targets are polled. Later observations hold positions in them.
-    fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff);
-}
 
 /// The task that polls all targets.
 pub struct Poller {
@@ -128,36 +114,41 @@ impl Poller {
         loop {
             let timestamp = self.clock.now();
             let now = timestamp.mono;
-            let list_needs = |pool, identity| observer.list_need(pool, identity, timestamp);
             let mut wake = now + MAX_SLEEP;
             let may_explain = now >= self.explain_from;
             if !may_explain {
                 wake = wake.min(self.explain_from);
             }
-            while self.calls.len() < self.settings.max_in_flight {
-                let max_in_flight = self.settings.max_in_flight;
-                match self.schedule.next(now, max_in_flight, &list_needs) {
-                    Step::Call(call) => self.spawn_call(call),
-                    Step::Wait(until) => {
-                        wake = wake.min(until);
-                        break;
-                    }
-                }
-            }
+            wake = wake.min(self.send_calls(&*observer, timestamp));
             self.progress
-                .beat(now, self.schedule.oldest_due(), self.schedule.budgets());
+                .beat(now, self.schedule.late_since(), self.schedule.budgets());
             tokio::select! {
-                // Results go before explanations, each of which takes a pass over all jobs.
+                // Results go before explanations, each of which takes time.
                 biased;
                 () = stop.cancelled() => return,
                 Some(new) = self.commands.new_targets.recv() => self.apply_targets(new, &*observer),
                 Some(ended) = self.calls.join_next_with_id() => self.end_call(ended, &*observer),
                 Some(request) = self.commands.explain.recv(), if may_explain => {
-                    self.explain(request);
+                    self.explain(request, &*observer);
                 }
                 () = self.clock.sleep_until(wake) => {}
             }
         }
+    }
+
+    /// Makes all calls that are due. Returns when there may be others.
+    fn send_calls(&mut self, observer: &impl PollObserver, at: Timestamp) -> Mono {
+        let max_in_flight = self.settings.max_in_flight;
+        while self.calls.len() < max_in_flight {
+            let next = with_knowledge(observer, at, |known| {
+                self.schedule.next(at.mono, max_in_flight, known)
+            });
+            match next {
+                Step::Call(call) => self.spawn_call(call),
+                Step::Wait(until) => return until,
+            }
+        }
+        Mono::MAX
     }
 
     fn spawn_call(&mut self, call: Call) {
@@ -332,17 +323,21 @@ impl Poller {
         let _ = applied.send(diff);
     }
 
-    fn explain(&mut self, request: ExplainRequest) {
+    fn explain(&mut self, request: ExplainRequest, observer: &impl PollObserver) {
         let ExplainRequest {
             all_targets,
             targets,
             explained,
         } = request;
-        let now = self.clock.now().mono;
+        let timestamp = self.clock.now();
+        let now = timestamp.mono;
         let is_current = Arc::ptr_eq(&all_targets, &self.targets);
         let targets = if is_current { &targets[..] } else { &[] };
+        let next = with_knowledge(observer, timestamp, |known| {
+            self.schedule.explain(targets, known, now)
+        });
         // The caller may have stopped waiting.
-        let _ = explained.send(self.schedule.explain(targets, now));
+        let _ = explained.send(next);
         let end = self.clock.now().mono;
         self.explain_from = end + end.since(now) * EXPLAIN_PAUSE;
     }

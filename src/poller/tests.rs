@@ -5,8 +5,10 @@ mod panics;
 
 use super::*;
 use crate::api::{Answer, Call as ApiCall, Continuation, PoolUsage, Usage};
-use crate::job::{PoolIndex, Target};
+use crate::job::{IdentityIndex, PoolIndex, Target};
+use crate::limits::ListNeed;
 use crate::loading;
+use crate::schedule::Demand;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -79,6 +81,10 @@ impl PollObserver for Recorded {
 
     fn list_need(&self, _: PoolIndex, _: IdentityIndex, _: Timestamp) -> ListNeed {
         ListNeed::None
+    }
+
+    fn demand(&self, _: PoolIndex, _: IdentityIndex, _: Timestamp) -> Demand {
+        Demand::UNKNOWN
     }
 
     fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}
@@ -221,13 +227,13 @@ async fn attempts_are_calls_and_the_last_one_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn overload_shows_as_lag_and_sweep_time() {
+async fn a_max_age_that_cannot_be_kept_shows_as_lag_and_sweep_time() {
     let clock = Clock::anchored(0.0);
     let (.., progress) = run(
-        "interval: 1s, rate_limit: 2",
+        "interval: 1s, max_age: 10s, rate_limit: 2",
         100,
         Fake::new(Duration::ZERO, success, clock.clone()),
-        20,
+        60,
     )
     .await;
     assert_eq!(progress.sweep_seconds(), 50.0);

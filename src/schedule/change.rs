@@ -3,10 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::jobs::JobIndex;
+use super::kept::Kept;
 use super::lists::NotListed;
+use super::order::Order;
 use super::queue::BudgetQueue;
+use super::state::State;
 use super::ticket::{Ticket, TicketId};
-use super::{Schedule, UnfinishedPoll, waiting_by_budget};
+use super::{Schedule, UnfinishedPoll};
 
 use crate::clock::Mono;
 use crate::job::Job;
@@ -22,9 +25,9 @@ pub struct TargetChange<'a> {
 }
 
 impl Schedule {
-    /// Replaces the targets. Jobs that stay keep their phase, due time, attempts, slowdown and
-    /// calls in flight. Tickets of removed targets are dropped. Budgets that stay keep their rate
-    /// and the state of their credentials.
+    /// Replaces the targets. Jobs that stay keep their phase, what they wait for, attempts,
+    /// slowdown and calls in flight; those that AWS denied have turns again. Tickets of removed
+    /// targets are dropped. Budgets that stay keep their rate and the state of their credentials.
     pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
         let jobs = self.jobs.with_targets(change.new);
         let moved = |index: JobIndex| {
@@ -34,14 +37,6 @@ impl Schedule {
                 target: change.diff.target(target)?,
             })
         };
-        let mut dues = vec![None; jobs.len()];
-        for (due, index) in self.queues.iter().flat_map(BudgetQueue::waiting) {
-            if let Some(moved) = moved(index)
-                && self.jobs.cadence(index) == jobs.cadence(moved)
-            {
-                dues[moved as usize] = Some(due);
-            }
-        }
         let unfinished = std::mem::take(&mut self.unfinished).into_iter();
         let unfinished = unfinished
             .filter_map(|(index, poll)| {
@@ -59,10 +54,6 @@ impl Schedule {
                 ))
             })
             .collect();
-        let slowed = std::mem::take(&mut self.slowed).into_iter();
-        let slowed = slowed
-            .filter_map(|(index, slow)| Some((moved(index)?, slow)))
-            .collect();
         let old_budgets = &change.old.budgets;
         let mut lost_probes = HashSet::new();
         let moved_ticket = |(id, mut ticket): (TicketId, Ticket)| {
@@ -72,7 +63,7 @@ impl Schedule {
             let index = moved(ticket.index);
             if let Some(index) = index {
                 ticket.job.target = jobs.job(index).target;
-                (ticket.index, ticket.budget) = (index, jobs.budget(index));
+                (ticket.index, ticket.budget) = (index, jobs.segment(index).budget);
             }
             let elsewhere = |_| change.new.budgets[ticket.budget] != *old_budget;
             if ticket.is_probe && index.is_none_or(elsewhere) {
@@ -84,25 +75,43 @@ impl Schedule {
         let in_flight = std::mem::take(&mut self.in_flight).into_iter();
         let in_flight: HashMap<_, _> = in_flight.filter_map(moved_ticket).collect();
 
-        let called: HashSet<_> = in_flight.values().map(|ticket| ticket.index).collect();
-        let due = |index: JobIndex| {
-            let due = || dues[index as usize].unwrap_or_else(|| jobs.next_turn(index, now));
-            (!called.contains(&index)).then(due)
-        };
-        let waiting = waiting_by_budget(&jobs, change.new, due);
+        let mut orders: Vec<_> = (0..change.new.budgets.len())
+            .map(|budget| Order::new(&jobs, budget, now))
+            .collect();
         let old_queues = old_budgets.iter().zip(std::mem::take(&mut self.queues));
         let mut old_queues: HashMap<_, _> = old_queues.collect();
-        let queue = |(budget, waiting): (&Budget, _)| match old_queues.remove(budget) {
-            Some(queue) => queue.with_jobs(waiting, rate_limit, lost_probes.contains(budget), now),
-            None => BudgetQueue::new(waiting, rate_limit),
+        for (budget, order) in change.new.budgets.iter().zip(&mut orders) {
+            if let Some(old) = old_queues.get(budget) {
+                order.take_over(&old.order, &self.jobs, &jobs, moved);
+            }
+        }
+        for old in old_queues.values_mut() {
+            for (job, kept) in old.order.kept() {
+                if let Some(job) = moved(job) {
+                    orders[jobs.segment(job).budget].put(&jobs, job, kept);
+                }
+            }
+            for (job, slowdown) in old.order.slowed.drain() {
+                if let Some(job) = moved(job) {
+                    let order = &mut orders[jobs.segment(job).budget];
+                    order.slowed.put(job, slowdown);
+                }
+            }
+        }
+        for ticket in in_flight.values() {
+            orders[ticket.budget].put(&jobs, ticket.index, Kept::As(State::Busy));
+        }
+        let queue = |(budget, order): (&Budget, _)| match old_queues.remove(budget) {
+            Some(queue) => queue.with_jobs(order, rate_limit, lost_probes.contains(budget), now),
+            None => BudgetQueue::new(order, rate_limit),
         };
-        self.queues = change.new.budgets.iter().zip(waiting).map(queue).collect();
+        self.queues = change.new.budgets.iter().zip(orders).map(queue).collect();
         for ticket in in_flight.values() {
             self.queues[ticket.budget].add_in_flight();
         }
         // The reload may follow a change of the policy.
         self.not_listed = NotListed::default();
         (self.jobs, self.first_budget) = (jobs, 0);
-        (self.unfinished, self.slowed, self.in_flight) = (unfinished, slowed, in_flight);
+        (self.unfinished, self.in_flight) = (unfinished, in_flight);
     }
 }

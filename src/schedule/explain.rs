@@ -1,9 +1,14 @@
 //! When a target will be polled next, and for which reason. The status page shows it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Schedule;
+use super::dial::Dial;
+use super::jobs::{JobIndex, JobTable};
+use super::order::{Order, Seat};
 use super::queue::BudgetQueue;
+use super::state::State;
+use super::{Knowledge, Schedule};
 use crate::clock::Mono;
 use crate::job::Target;
 
@@ -13,6 +18,8 @@ pub struct NextPoll {
     /// Expected start; [`Mono::MAX`] if unknown; in the past if the call is in flight.
     pub at: Mono,
     pub reason: NextPollReason,
+    /// The time between two polls of the target, as things are.
+    pub every: Duration,
 }
 
 /// What determines the time of a target's next poll.
@@ -22,270 +29,154 @@ pub enum NextPollReason {
     InFlight(u32),
     /// The target's regular turn, once in an interval.
     Turn,
-    /// The target fails permanently and has one turn in this many intervals.
+    /// The pool fails permanently and has one turn in this many intervals.
     Slowed(u32),
     /// This many attempts have failed; the next one waits.
     Retry(u32),
-    /// The turn has passed, but this many other jobs of the budget have waited longer. The budget
-    /// makes this many calls per second.
-    Overdue(usize, f64),
+    /// The answer comes in pages, of which the next one waits.
+    NextPage,
+    /// The turn was missed, since the calls do not suffice: the index decides.
+    Index,
+    /// The identity was never asked, and this many others come before it. The budget makes this
+    /// many calls per second.
+    Unasked(usize, f64),
+    /// The identity fails permanently, so that it is asked once in `max_age` only.
+    Deadline,
     /// The credentials of the budget do not work. This is its next probe, which may call about
     /// another target.
     Credentials,
 }
 
+/// Polls that have begun: their attempt in flight, or when the next one is sent.
+type Begun = HashMap<JobIndex, (Mono, NextPollReason)>;
+
 impl Schedule {
-    /// The next poll of each of these targets: the earliest of its jobs. Takes one pass over all
-    /// waiting jobs.
+    /// The next poll of each of these targets: the earliest of its jobs.
     #[must_use]
-    pub fn explain(&self, targets: &[Target], now: Mono) -> Vec<Option<NextPoll>> {
-        let jobs = targets.iter().enumerate().flat_map(|(position, target)| {
+    pub fn explain(
+        &self,
+        targets: &[Target],
+        known: Knowledge<'_>,
+        now: Mono,
+    ) -> Vec<Option<NextPoll>> {
+        let begun = self.begun();
+        let next = |target: &Target| {
             let jobs = self.jobs.of_target(*target);
-            jobs.map(move |index| (index, position))
+            let next = jobs.filter_map(|job| self.explain_job(job, &begun, known, now));
+            next.min_by_key(|next| next.at)
+        };
+        targets.iter().map(next).collect()
+    }
+
+    fn begun(&self) -> Begun {
+        let waiting = self.queues.iter().flat_map(|queue| queue.order.begun());
+        let waiting = waiting.map(|(at, job)| {
+            let attempts = self.unfinished.get(&job).map_or(0, |poll| poll.attempts);
+            let reason = match attempts {
+                0 => NextPollReason::NextPage,
+                attempts => NextPollReason::Retry(attempts),
+            };
+            (job, (at, reason))
         });
-        let mut wanted: Vec<_> = jobs.collect();
-        wanted.sort_unstable();
-        let positions = |index| {
-            let first = wanted.partition_point(|(other, _)| *other < index);
-            let same = wanted[first..]
-                .iter()
-                .take_while(move |(other, _)| *other == index);
-            same.map(|(_, position)| *position)
+        let in_flight = self.in_flight.values().map(|ticket| {
+            let reason = NextPollReason::InFlight(ticket.attempt);
+            (ticket.index, (ticket.sent_at, reason))
+        });
+        waiting.chain(in_flight).collect()
+    }
+
+    fn explain_job(
+        &self,
+        job: JobIndex,
+        begun: &Begun,
+        known: Knowledge<'_>,
+        now: Mono,
+    ) -> Option<NextPoll> {
+        let queue = &self.queues[self.jobs.segment(job).budget];
+        let every = self.every(queue, job, known);
+        let (at, reason) = match (begun.get(&job), queue.probe_at()) {
+            (Some(&in_flight @ (_, NextPollReason::InFlight(_))), _) => in_flight,
+            (_, Some(probe_at)) => (probe_at, NextPollReason::Credentials),
+            (Some(&waiting), None) => waiting,
+            (None, None) => self.explain_waiting(queue, job, now)?,
         };
-        let mut next: Vec<Option<NextPoll>> = vec![None; targets.len()];
-        let mut earliest = |position: usize, poll: NextPoll| {
-            let known = &mut next[position];
-            if known.is_none_or(|known| poll.at < known.at) {
-                *known = Some(poll);
-            }
-        };
-        for queue in &self.queues {
-            let mut delayed = Vec::new();
-            for (due, index) in queue.waiting() {
-                for position in positions(index) {
-                    if queue.probe_at().is_some() || due <= now {
-                        delayed.push((due, position));
-                    } else {
-                        earliest(
-                            position,
-                            NextPoll {
-                                at: due,
-                                reason: self.due_reason(index),
-                            },
-                        );
+        Some(NextPoll { at, reason, every })
+    }
+
+    /// The next poll of a job that waits for its first call.
+    fn explain_waiting(
+        &self,
+        queue: &BudgetQueue,
+        job: JobIndex,
+        now: Mono,
+    ) -> Option<(Mono, NextPollReason)> {
+        let (order, phases) = (&queue.order, &self.jobs.phases);
+        let Seat { dial, position } = order.seat(&self.jobs, job);
+        let dial = &order.dials[dial];
+        Some(match dial.state(position) {
+            State::New | State::Rests => {
+                let turn = dial.turn_after_hand(position, phases);
+                match order.slowed.until(job) {
+                    Some((until, intervals)) if turn < until => {
+                        (until, NextPollReason::Slowed(intervals))
                     }
+                    _ => (turn, NextPollReason::Turn),
                 }
             }
-            for (position, poll) in explain_delayed(queue, delayed, now) {
-                earliest(position, poll);
+            State::Parked => (dial.parked_until(position)?, NextPollReason::Turn),
+            State::Late | State::Near => {
+                let wait = order
+                    .virtual_time
+                    .wait(order.virtual_time.ahead(dial.key(position)?));
+                let deadline = dial.deadline_after_hand(position, phases)?;
+                ((now + wait).min(deadline.max(now)), NextPollReason::Index)
             }
-        }
-        for ticket in self.in_flight.values() {
-            let reason = NextPollReason::InFlight(ticket.attempt);
-            for position in positions(ticket.index) {
-                earliest(
-                    position,
-                    NextPoll {
-                        at: ticket.sent_at,
-                        reason,
-                    },
-                );
+            State::Unasked => {
+                let ahead = dial.unasked_before(position);
+                let wait = Duration::from_secs_f64(ahead as f64 / queue.rate());
+                (now + wait, NextPollReason::Unasked(ahead, queue.rate()))
             }
-        }
-        next
+            State::Denied | State::Missing => {
+                let deadline = dial.deadline_after_hand(position, phases)?;
+                (deadline, NextPollReason::Deadline)
+            }
+            State::Busy => return None,
+        })
     }
 
-    /// What determines the due time of a waiting job.
-    fn due_reason(&self, index: super::JobIndex) -> NextPollReason {
-        match (self.unfinished.get(&index), self.slowed.get(&index)) {
-            (Some(poll), _) => NextPollReason::Retry(poll.attempts),
-            (None, Some(slowdown @ 2..)) => NextPollReason::Slowed(*slowdown),
-            (None, _) => NextPollReason::Turn,
+    /// The time between two polls of a job, as things are.
+    fn every(&self, queue: &BudgetQueue, job: JobIndex, known: Knowledge<'_>) -> Duration {
+        let order = &queue.order;
+        let Seat { dial, position } = order.seat(&self.jobs, job);
+        let dial = &order.dials[dial];
+        let interval = dial.interval();
+        if let Some((_, intervals)) = order.slowed.until(job) {
+            return interval * intervals;
+        }
+        match dial.state(position) {
+            State::Denied | State::Missing => dial.max_age(),
+            _ if dial.is_of_pools() || !order.has_late() => interval,
+            _ => {
+                let price = known.demand_of(self.jobs.job(job)).price();
+                let waits = order.virtual_time.wait(price);
+                interval.saturating_add(waits).min(dial.max_age())
+            }
         }
     }
 }
 
-/// The next polls of delayed jobs: those that wait for a probe or for jobs that have waited longer.
-fn explain_delayed(
-    queue: &BudgetQueue,
-    mut delayed: Vec<(Mono, usize)>,
-    now: Mono,
-) -> Vec<(usize, NextPoll)> {
-    if let Some(at) = queue.probe_at() {
-        let poll = NextPoll {
-            at,
-            reason: NextPollReason::Credentials,
+impl Order {
+    /// Since when the one that waits longest is past `max_age`, or past its turn, if this rate
+    /// gives everybody a turn each interval; in the future if nobody is.
+    pub(super) fn late_since(&self, table: &JobTable, rate: f64) -> Mono {
+        let needed: f64 = self.dials.iter().map(Dial::calls_per_second).sum();
+        let dials = self.dials.iter();
+        let since = if needed <= rate {
+            let turns = dials.map(|dial| dial.wakes_at(&table.phases));
+            turns.chain(self.late_since).min()
+        } else {
+            dials.filter_map(Dial::past_max_age_from).min()
         };
-        return delayed
-            .into_iter()
-            .map(|(_, position)| (position, poll))
-            .collect();
-    }
-    if delayed.is_empty() {
-        return Vec::new();
-    }
-    delayed.sort_unstable();
-    let mut ahead = vec![0_usize; delayed.len()];
-    for (due, _) in queue.waiting() {
-        if let Some(count) = ahead.get_mut(delayed.partition_point(|(other, _)| *other <= due)) {
-            *count += 1;
-        }
-    }
-    let running = ahead.into_iter().scan(0, |sum, count| {
-        *sum += count;
-        Some(*sum)
-    });
-    let explained = |(ahead, (_, position)): (usize, (Mono, usize))| {
-        let at = now + Duration::from_secs_f64(ahead as f64 / queue.rate());
-        (
-            position,
-            NextPoll {
-                at,
-                reason: NextPollReason::Overdue(ahead, queue.rate()),
-            },
-        )
-    };
-    running.zip(delayed).map(explained).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::{Failure, Operation};
-    use crate::job::PoolIndex;
-    use crate::schedule::tests::no_lists;
-    use crate::schedule::{AfterCall, Call, Step};
-    use crate::targets::Targets;
-
-    const IDENTITIES: usize = 20;
-
-    /// Twenty identities, interval 10 s.
-    fn schedule(rate_limit: f64) -> Schedule {
-        let mut targets = Targets::for_tests(&[("r:0", IDENTITIES)]);
-        targets.pools[0].settings.interval = Duration::from_secs(10);
-        Schedule::new(&targets, &Operation::POLLED, rate_limit, Mono::START)
-    }
-
-    fn all() -> Vec<Target> {
-        let identity = |identity| Target::identity(PoolIndex(0), identity);
-        (0..IDENTITIES)
-            .map(identity)
-            .chain([Target::Pool { pool: PoolIndex(0) }])
-            .collect()
-    }
-
-    fn seconds(seconds: u64) -> Mono {
-        Mono::START + Duration::from_secs(seconds)
-    }
-
-    fn calls(schedule: &mut Schedule, now: Mono, max: usize) -> Vec<Call> {
-        let mut calls = Vec::new();
-        while let (true, Step::Call(call)) =
-            (calls.len() < max, schedule.next(now, 1_000, &no_lists))
-        {
-            calls.push(call);
-        }
-        calls
-    }
-
-    #[test]
-    fn without_failures_each_target_has_a_turn_within_the_interval() {
-        let explained = schedule(1_000.0).explain(&all(), Mono::START);
-        for next in explained {
-            let next = next.unwrap();
-            assert!(
-                next.reason == NextPollReason::Turn && next.at <= seconds(10),
-                "{next:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_call_in_flight_is_explained() {
-        let mut schedule = schedule(1_000.0);
-        let calls = calls(&mut schedule, seconds(10), 1);
-        let in_flight = NextPoll {
-            at: seconds(10),
-            reason: NextPollReason::InFlight(1),
-        };
-        assert_eq!(
-            schedule.explain(&[calls[0].job.target], seconds(11)),
-            [Some(in_flight)]
-        );
-    }
-
-    #[test]
-    fn overdue_jobs_go_at_the_rate_of_the_budget_and_in_order() {
-        let mut schedule = schedule(2.0);
-        let now = seconds(100);
-        let mut nexts: Vec<_> = schedule
-            .explain(&all(), now)
-            .into_iter()
-            .map(Option::unwrap)
-            .zip(all())
-            .collect();
-        nexts.sort_by_key(|(next, _)| next.at);
-        for (ahead, (next, _)) in nexts.iter().enumerate() {
-            assert_eq!(next.reason, NextPollReason::Overdue(ahead, 2.0));
-            assert_eq!(next.at, now + Duration::from_millis(500) * ahead as u32);
-        }
-        // The calls follow the explanation.
-        let called = (0..nexts.len() as u32)
-            .map(|turn| calls(&mut schedule, now + Duration::from_millis(500) * turn, 1));
-        let called: Vec<_> = called.map(|mut calls| calls.remove(0).job.target).collect();
-        assert_eq!(
-            called,
-            nexts.iter().map(|(_, target)| *target).collect::<Vec<_>>()
-        );
-    }
-
-    #[test]
-    fn failures_are_explained() {
-        let mut schedule = schedule(1_000.0);
-        let now = seconds(10);
-        let [retried, missing, refused] =
-            <[Call; 3]>::try_from(calls(&mut schedule, now, 3)).unwrap();
-        let wait = Duration::from_secs(1);
-        schedule.end_call(
-            retried.ticket,
-            Some(Failure::Timeout),
-            AfterCall::Retry(wait),
-            now,
-        );
-        schedule.end_call(
-            missing.ticket,
-            Some(Failure::NotFound),
-            AfterCall::Finish,
-            now,
-        );
-        let about = [retried.job.target, missing.job.target];
-        let explained: Vec<_> = schedule
-            .explain(&about, now)
-            .into_iter()
-            .map(Option::unwrap)
-            .collect();
-        assert_eq!(
-            explained[0],
-            NextPoll {
-                at: now + wait,
-                reason: NextPollReason::Retry(1)
-            }
-        );
-        assert!(
-            explained[1].reason == NextPollReason::Slowed(2)
-                && explained[1].at >= now + Duration::from_secs(10),
-            "{explained:?}"
-        );
-        schedule.end_call(
-            refused.ticket,
-            Some(Failure::Credentials),
-            AfterCall::Finish,
-            now,
-        );
-        let probe = NextPoll {
-            at: now + Duration::from_secs(5),
-            reason: NextPollReason::Credentials,
-        };
-        assert_eq!(schedule.explain(&about, now), [Some(probe); 2]);
+        since.unwrap_or(Mono::MAX)
     }
 }

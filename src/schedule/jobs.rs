@@ -1,5 +1,6 @@
-//! The table of all jobs, with the cadence, phase and budget of each.
+//! The table of all jobs, with the phase, settings and budget of each.
 
+use std::ops::{Index, Range};
 use std::time::Duration;
 
 use crate::api::{Operation, Scope};
@@ -11,28 +12,43 @@ use crate::targets::Targets;
 /// Position of a job in its [`JobTable`].
 pub(super) type JobIndex = u32;
 
+/// The phase of each job, in units of 2^-32 of its cadence.
+#[derive(Debug)]
+pub(super) struct Phases(Vec<u32>);
+
+impl Index<JobIndex> for Phases {
+    type Output = u32;
+
+    fn index(&self, job: JobIndex) -> &u32 {
+        &self.0[job as usize]
+    }
+}
+
 /// Every job of a set of targets, in segments. The jobs of a segment differ only in their identity.
 #[derive(Debug)]
 pub(super) struct JobTable {
-    start: Mono,
+    /// When the first cadence began.
+    pub(super) start: Mono,
+    pub(super) phases: Phases,
     /// One segment for each operation and pool: operations in the outer order, pools in the inner.
     segments: Vec<Segment>,
     operations: &'static [Operation],
     pool_count: usize,
-    /// The phase of each job, in units of 2^-32 of its cadence.
-    phases: Vec<u32>,
 }
 
 /// The jobs of one operation in one pool.
 #[derive(Debug)]
-struct Segment {
-    first_job: JobIndex,
-    operation: Operation,
-    pool: PoolIndex,
-    /// Time between two polls of the same job.
-    cadence: Duration,
+pub(super) struct Segment {
+    pub(super) jobs: Range<JobIndex>,
+    pub(super) operation: Operation,
+    pub(super) pool: PoolIndex,
+    /// The shortest time between two polls of the same job.
+    pub(super) interval: Duration,
+    /// The longest time between two polls of the same identity; `None` for a pool, which is polled
+    /// at each turn.
+    pub(super) max_age: Option<Duration>,
     /// Position in [`Targets::budgets`].
-    budget: usize,
+    pub(super) budget: usize,
 }
 
 impl JobTable {
@@ -43,27 +59,33 @@ impl JobTable {
         let mut phases = Vec::with_capacity(targets.identities() + pool_count);
         for operation in operations {
             for (index, pool) in targets.pools.iter().enumerate() {
-                segments.push(Segment {
-                    first_job: job_index(phases.len()),
-                    operation: *operation,
-                    pool: PoolIndex(index),
-                    cadence: pool.settings.interval,
-                    budget: pool.budget(operation.service()),
-                });
-                match operation.scope() {
+                let first = job_index(phases.len());
+                let max_age = match operation.scope() {
                     Scope::Identity => {
                         phases.extend(pool.identities.ids().map(|id| phase(&pool.id, Some(id))));
+                        Some(pool.max_age)
                     }
-                    Scope::Pool => phases.push(phase(&pool.id, None)),
-                }
+                    Scope::Pool => {
+                        phases.push(phase(&pool.id, None));
+                        None
+                    }
+                };
+                segments.push(Segment {
+                    jobs: first..job_index(phases.len()),
+                    operation: *operation,
+                    pool: PoolIndex(index),
+                    interval: pool.settings.interval,
+                    max_age,
+                    budget: pool.budget(operation.service()),
+                });
             }
         }
         Self {
             start,
+            phases: Phases(phases),
             segments,
             operations,
             pool_count,
-            phases,
         }
     }
 
@@ -72,19 +94,15 @@ impl JobTable {
         Self::new(targets, self.operations, self.start)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.phases.len()
-    }
-
-    pub(super) fn indices(&self) -> impl Iterator<Item = JobIndex> + use<> {
-        0..job_index(self.len())
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     pub(super) fn job(&self, index: JobIndex) -> Job {
         let segment = self.segment(index);
         let (operation, pool) = (segment.operation, segment.pool);
         let target = match operation.scope() {
-            Scope::Identity => Target::identity(pool, (index - segment.first_job) as usize),
+            Scope::Identity => Target::identity(pool, (index - segment.jobs.start) as usize),
             Scope::Pool => Target::Pool { pool },
         };
         Job { operation, target }
@@ -96,10 +114,10 @@ impl JobTable {
             .operations
             .iter()
             .position(|polled| *polled == job.operation)?;
-        let first = self.segments[operation * self.pool_count + job.target.pool().0].first_job;
+        let segment = &self.segments[operation * self.pool_count + job.target.pool().0];
         match job.target {
-            Target::Identity { identity, .. } => Some(first + job_index(identity.0)),
-            Target::Pool { .. } => Some(first),
+            Target::Identity { identity, .. } => Some(segment.jobs.start + job_index(identity.0)),
+            Target::Pool { .. } => Some(segment.jobs.start),
         }
     }
 
@@ -121,28 +139,10 @@ impl JobTable {
         })
     }
 
-    pub(super) fn cadence(&self, index: JobIndex) -> Duration {
-        self.segment(index).cadence
-    }
-
-    /// The position in [`Targets::budgets`] of the budget that a job draws on.
-    pub(super) fn budget(&self, index: JobIndex) -> usize {
-        self.segment(index).budget
-    }
-
-    /// The first turn of a job at or after `now`. A job has one turn in each cadence, at its phase.
-    pub(super) fn next_turn(&self, index: JobIndex, now: Mono) -> Mono {
-        let cadence = self.cadence(index).as_nanos();
-        let offset = (cadence * u128::from(self.phases[index as usize])) >> 32;
-        let first_turn = self.start + Duration::from_nanos(offset as u64);
-        let missed = now.since(first_turn).as_nanos().div_ceil(cadence);
-        first_turn + Duration::from_nanos((missed * cadence) as u64)
-    }
-
-    fn segment(&self, index: JobIndex) -> &Segment {
+    pub(super) fn segment(&self, index: JobIndex) -> &Segment {
         let following = self
             .segments
-            .partition_point(|segment| segment.first_job <= index);
+            .partition_point(|segment| segment.jobs.start <= index);
         &self.segments[following - 1]
     }
 }

@@ -1,36 +1,47 @@
 //! Which job is polled next. One schedule serves all jobs; a job has no task and no timer.
 //!
 //! Every job has a phase: a fixed point in its cadence, determined by a hash of its ids. Phases
-//! spread polls evenly. A job is either in its budget's queue, ordered by due time, or in flight
-//! under a [`Ticket`]. Due jobs are called in the order of their due times. Budgets take turns, so
-//! that none starves another. Jobs that fail permanently are polled less often. A budget whose
-//! credentials do not work sends only probes. A poll that begins may call `ListDatasets` in place
-//! of `DescribeIdentityUsage`.
+//! spread polls evenly. A job has a turn once an interval, and an identity a deadline once in
+//! `max_age` (`dial`). Where the calls suffice, turns are taken as they come; where they do not,
+//! an index of what each call would tell decides, and deadlines come before it (`order`, `demand`).
+//! Jobs are called under a [`Ticket`]. Budgets take turns, so that none starves another. Who fails
+//! permanently is polled less often. A budget whose credentials do not work sends only probes. A
+//! poll that begins may call `ListDatasets` in place of `DescribeIdentityUsage`.
 //!
 //! All decisions are pure: they take `now` and return the next step. [`crate::poller`] executes it.
 
 mod change;
+mod demand;
+mod denials;
+mod dial;
 mod explain;
+mod hand;
+mod heap;
 mod jobs;
+mod kept;
 mod lists;
+mod order;
 mod pacer;
 mod probe;
 mod queue;
 mod retry;
+mod slowed;
+mod state;
 mod ticket;
+mod virtual_time;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use change::TargetChange;
+pub use demand::Demand;
 pub use explain::{NextPoll, NextPollReason};
 pub use pacer::Pacer;
 pub use queue::BudgetEvent;
 pub use retry::Retry;
 pub use ticket::{AfterCall, Call, EndedCall, Paging, Ticket, TicketId};
 
-use crate::api::{Failure, FailureClass, Operation};
+use crate::api::{Failure, Operation};
 use crate::clock::Mono;
 use crate::identity::hash;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
@@ -38,12 +49,8 @@ use crate::limits::ListNeed;
 use crate::targets::Targets;
 use jobs::{JobIndex, JobTable};
 use lists::NotListed;
+use order::Order;
 use queue::{BudgetQueue, CallEnd, TakenJob};
-
-/// The most cadences between two polls of a job that fails permanently.
-const MAX_SLOWDOWN: u32 = 8;
-/// The longest time between two polls of such a job, unless its cadence is longer.
-const MAX_SLOWED_CADENCE: Duration = Duration::from_secs(3_600);
 
 /// The next step of the poller.
 #[derive(Debug)]
@@ -64,8 +71,6 @@ pub struct Schedule {
     first_budget: usize,
     /// Polls that wait for their next attempt or page.
     unfinished: HashMap<JobIndex, UnfinishedPoll>,
-    /// Jobs that fail permanently, with the number of cadences between their polls.
-    slowed: HashMap<JobIndex, u32>,
     not_listed: NotListed,
     in_flight: HashMap<TicketId, Ticket>,
     last_ticket: u64,
@@ -83,8 +88,31 @@ struct UnfinishedPoll {
     list_denied: bool,
 }
 
-/// Returns what a list of an identity's datasets would tell.
-pub type ListNeeds<'a> = &'a dyn Fn(PoolIndex, IdentityIndex) -> ListNeed;
+/// What is known of identities that decides how they are polled next.
+#[derive(Clone, Copy)]
+pub struct Knowledge<'a> {
+    /// What a list of an identity's datasets would tell. It is asked when a poll begins.
+    pub list_need: &'a dyn Fn(PoolIndex, IdentityIndex) -> ListNeed,
+    /// What asking an identity is worth. It is asked when a turn was missed.
+    pub demand: &'a dyn Fn(PoolIndex, IdentityIndex) -> Demand,
+}
+
+impl Knowledge<'static> {
+    /// Nothing is known: nobody is listed, and all are asked in turn.
+    pub const NONE: Self = Self {
+        list_need: &|_, _| ListNeed::None,
+        demand: &|_, _| Demand::UNKNOWN,
+    };
+}
+
+impl Knowledge<'_> {
+    fn demand_of(&self, job: Job) -> Demand {
+        match job.target {
+            Target::Identity { pool, identity } => (self.demand)(pool, identity),
+            Target::Pool { .. } => Demand::UNKNOWN,
+        }
+    }
+}
 
 impl Schedule {
     /// A schedule of these operations for all targets, with a ceiling of `rate_limit` calls per
@@ -97,15 +125,14 @@ impl Schedule {
         now: Mono,
     ) -> Self {
         let jobs = JobTable::new(targets, operations, now);
-        let next_turn = |index| Some(jobs.next_turn(index, now));
-        let waiting = waiting_by_budget(&jobs, targets, next_turn);
-        let queue = |waiting| BudgetQueue::new(waiting, rate_limit);
+        let orders = (0..targets.budgets.len()).map(|budget| Order::new(&jobs, budget, now));
         Self {
-            queues: waiting.into_iter().map(queue).collect(),
+            queues: orders
+                .map(|order| BudgetQueue::new(order, rate_limit))
+                .collect(),
             jobs,
             first_budget: 0,
             unfinished: HashMap::new(),
-            slowed: HashMap::new(),
             not_listed: NotListed::default(),
             in_flight: HashMap::new(),
             last_ticket: 0,
@@ -114,16 +141,16 @@ impl Schedule {
 
     /// The next step: one call, or a wait. Of the `max_in_flight` calls that may be in flight at
     /// once, each budget leaves one to every other budget. A budget whose calls all hang therefore
-    /// does not block the others. `list_needs` is asked when a poll of an identity begins.
-    pub fn next(&mut self, now: Mono, max_in_flight: usize, list_needs: ListNeeds<'_>) -> Step {
+    /// does not block the others.
+    pub fn next(&mut self, now: Mono, max_in_flight: usize, known: Knowledge<'_>) -> Step {
         let max_of_budget = (max_in_flight + 1).saturating_sub(self.queues.len()).max(1);
         let mut earliest = Mono::MAX;
         for offset in 0..self.queues.len() {
             let budget = (self.first_budget + offset) % self.queues.len();
-            match self.queues[budget].take_next(max_of_budget, now) {
+            match self.queues[budget].take_next(max_of_budget, &self.jobs, known, now) {
                 Ok(taken) => {
                     self.first_budget = budget + 1;
-                    return Step::Call(self.begin_call(taken, budget, list_needs, now));
+                    return Step::Call(self.begin_call(taken, budget, known, now));
                 }
                 Err(ready_at) => earliest = earliest.min(ready_at),
             }
@@ -135,7 +162,7 @@ impl Schedule {
         &mut self,
         taken: TakenJob,
         budget: usize,
-        list_needs: ListNeeds<'_>,
+        known: Knowledge<'_>,
         now: Mono,
     ) -> Call {
         let TakenJob {
@@ -148,7 +175,7 @@ impl Schedule {
         let list = match &unfinished {
             Some(poll) => poll.list,
             None if is_probe => ListNeed::None,
-            None => self.list_in_place_of(index, budget, list_needs, now),
+            None => self.list_in_place_of(index, budget, known, now),
         };
         if list != ListNeed::None {
             job.operation = Operation::ListDatasets;
@@ -191,7 +218,7 @@ impl Schedule {
         &self,
         index: JobIndex,
         budget: usize,
-        list_needs: ListNeeds<'_>,
+        known: Knowledge<'_>,
         now: Mono,
     ) -> ListNeed {
         let Job {
@@ -206,7 +233,7 @@ impl Schedule {
         if !lists.allows(ListNeed::Urgent, draw, now) || !self.not_listed.allows(pool, index, now) {
             return ListNeed::None;
         }
-        let need = list_needs(pool, identity);
+        let need = (known.list_need)(pool, identity);
         if lists.allows(need, draw, now) {
             need
         } else {
@@ -221,9 +248,9 @@ impl Schedule {
     }
 
     /// Ends a call. `failure` is why it failed, if it did; `after` is how its poll continues. The
-    /// job of a finished poll waits for its next turn after `now`, or for a later one while it
-    /// fails permanently. Missed turns are skipped, so that a delay causes no burst. `None` when
-    /// the job is no longer polled.
+    /// job of a finished poll waits for its next turn after `now`; a pool that fails permanently
+    /// for a later one, such an identity for its deadline. Missed turns are skipped, so that a
+    /// delay causes no burst. `None` when the job is no longer polled.
     pub fn end_call(
         &mut self,
         ticket: TicketId,
@@ -250,36 +277,38 @@ impl Schedule {
             };
             self.unfinished.insert(index, poll);
         };
-        let due_at = match after {
+        let goes_on_at = match after {
             AfterCall::Retry(wait) => {
                 continues(ticket.attempt, ticket.paging.clone(), ticket.list);
-                now + wait
+                Some(now + wait)
             }
             AfterCall::Restart(wait) => {
                 continues(ticket.attempt, None, ticket.list);
-                now + wait
+                Some(now + wait)
             }
             AfterCall::Describe(wait) => {
                 continues(0, None, ListNeed::None);
-                now + wait
+                Some(now + wait)
             }
             AfterCall::NextPage(_) if ticket.targets_changed => {
                 continues(0, None, ListNeed::None);
-                ticket.due_at.min(now)
+                Some(ticket.due_at.min(now))
             }
             AfterCall::NextPage(paging) => {
                 continues(0, Some(paging), ticket.list);
                 // The old due time puts the page first, since its token expires soon. A probe is
                 // sent before it is due, its next page is not delayed until then.
-                ticket.due_at.min(now)
+                Some(ticket.due_at.min(now))
             }
-            AfterCall::Finish => {
-                let delay = self.slowdown_delay(index, failure);
-                self.jobs.next_turn(index, now + Duration::from_nanos(1)) + delay
-            }
+            AfterCall::Finish => None,
         };
         let queue = &mut self.queues[ticket.budget];
-        queue.push(due_at, index);
+        match goes_on_at {
+            Some(at) => queue.order.go_on(at, index),
+            None => queue
+                .order
+                .end(&self.jobs, index, failure, ticket.poll_began, now),
+        }
         let (sent_at, is_probe) = (ticket.sent_at, ticket.is_probe);
         let event = queue.on_call_end(
             CallEnd {
@@ -330,34 +359,12 @@ impl Schedule {
         }
     }
 
-    /// Updates the slowdown of a job. Returns the delay beyond its next turn: 1, 3, then 7 cadences
-    /// while it fails permanently, otherwise 0.
-    fn slowdown_delay(&mut self, index: JobIndex, failure: Option<Failure>) -> Duration {
-        let cadence = self.jobs.cadence(index);
-        match failure.map(Failure::class) {
-            None => {
-                self.slowed.remove(&index);
-            }
-            Some(FailureClass::Permanent) => {
-                let max_slowdown = MAX_SLOWED_CADENCE.as_nanos() / cadence.as_nanos();
-                let max_slowdown = max_slowdown.clamp(1, u128::from(MAX_SLOWDOWN)) as u32;
-                let slowdown = self.slowed.entry(index).or_insert(1);
-                *slowdown = (*slowdown * 2).min(max_slowdown);
-            }
-            Some(
-                FailureClass::Throttled
-                | FailureClass::Transient
-                | FailureClass::NoAnswer
-                | FailureClass::Budget,
-            ) => {}
-        }
-        cadence * (self.slowed.get(&index).copied().unwrap_or(1) - 1)
-    }
-
-    /// The earliest due time of all waiting jobs.
+    /// Since when the one that waits longest is past `max_age`, or past its turn in budgets whose
+    /// rate gives everybody a turn each interval; in the future if nobody is.
     #[must_use]
-    pub fn oldest_due(&self) -> Option<Mono> {
-        self.queues.iter().filter_map(BudgetQueue::oldest_due).min()
+    pub fn late_since(&self) -> Mono {
+        let since = |queue: &BudgetQueue| queue.order.late_since(&self.jobs, queue.rate());
+        self.queues.iter().map(since).min().unwrap_or(Mono::MAX)
     }
 
     /// The present rate of each budget, in calls per second, and whether its credentials work, as
@@ -372,19 +379,6 @@ impl Schedule {
 /// A number that differs between jobs and between polls, and is the same when a run is repeated.
 fn draw(index: JobIndex, now: Mono) -> u64 {
     hash(&["list", &index.to_string(), &now.to_bits().to_string()])
-}
-
-/// The waiting jobs of each budget: those with a due time.
-fn waiting_by_budget(
-    jobs: &JobTable,
-    targets: &Targets,
-    due: impl Fn(JobIndex) -> Option<Mono>,
-) -> Vec<Vec<(Mono, JobIndex)>> {
-    let mut waiting: Vec<Vec<_>> = targets.budgets.iter().map(|_| Vec::new()).collect();
-    for index in jobs.indices() {
-        waiting[jobs.budget(index)].extend(due(index).map(|due| (due, index)));
-    }
-    waiting
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-//! The queue of one budget: its waiting jobs by due time, its rate, the state of its credentials.
+//! The calls of one budget: the order of its jobs, its rate, the state of its credentials.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use super::jobs::JobIndex;
+use super::Knowledge;
+use super::jobs::{JobIndex, JobTable};
 use super::lists::ListShare;
+use super::order::Order;
 use super::pacer::Pacer;
 use super::probe::Probe;
 use crate::api::{Failure, FailureClass};
@@ -39,8 +38,7 @@ pub(super) struct CallEnd {
 /// The jobs of one budget, and when they may be called.
 #[derive(Debug)]
 pub(super) struct BudgetQueue {
-    /// Jobs that are not in flight, by due time.
-    waiting: BinaryHeap<Reverse<(Mono, JobIndex)>>,
+    pub(super) order: Order,
     pacer: Pacer,
     in_flight: usize,
     pub(super) lists: ListShare,
@@ -50,10 +48,9 @@ pub(super) struct BudgetQueue {
 
 impl BudgetQueue {
     /// A queue with a ceiling of `rate_limit` calls per second.
-    pub(super) fn new(waiting: Vec<(Mono, JobIndex)>, rate_limit: f64) -> Self {
-        let waiting = waiting.into_iter().map(Reverse).collect();
+    pub(super) fn new(order: Order, rate_limit: f64) -> Self {
         Self {
-            waiting,
+            order,
             pacer: Pacer::new(rate_limit),
             in_flight: 0,
             lists: ListShare::new(),
@@ -65,12 +62,12 @@ impl BudgetQueue {
     /// probe is scheduled; one that is waiting becomes due.
     pub(super) fn with_jobs(
         mut self,
-        waiting: Vec<(Mono, JobIndex)>,
+        order: Order,
         rate_limit: f64,
         probe_lost: bool,
         now: Mono,
     ) -> Self {
-        self.waiting = waiting.into_iter().map(Reverse).collect();
+        self.order = order;
         self.in_flight = 0;
         self.pacer.set_ceiling(rate_limit);
         match &mut self.probe {
@@ -79,20 +76,6 @@ impl BudgetQueue {
             None => {}
         }
         self
-    }
-
-    /// The waiting jobs with their due times, in no order.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (Mono, JobIndex)> {
-        self.waiting.iter().map(|Reverse(waiting)| *waiting)
-    }
-
-    pub(super) fn push(&mut self, due: Mono, index: JobIndex) {
-        self.waiting.push(Reverse((due, index)));
-    }
-
-    /// The earliest due time of a waiting job.
-    pub(super) fn oldest_due(&self) -> Option<Mono> {
-        self.waiting.peek().map(|Reverse((due, _))| *due)
     }
 
     /// The present rate, in calls per second.
@@ -112,22 +95,31 @@ impl BudgetQueue {
 
     /// Takes the job to call now. When there is none, the error is the earliest time for the next
     /// attempt. At most `max_in_flight` calls are in flight at once.
-    pub(super) fn take_next(&mut self, max_in_flight: usize, now: Mono) -> Result<TakenJob, Mono> {
+    pub(super) fn take_next(
+        &mut self,
+        max_in_flight: usize,
+        jobs: &JobTable,
+        known: Knowledge<'_>,
+        now: Mono,
+    ) -> Result<TakenJob, Mono> {
         if self.in_flight >= max_in_flight {
             return Err(Mono::MAX);
         }
-        let due = self.oldest_due().unwrap_or(Mono::MAX);
-        // A probe is sent when it is ready, even if no job is due.
-        let ready = self
-            .probe
-            .as_ref()
-            .map_or(due, Probe::ready_at)
-            .max(self.pacer.ready_at());
-        if ready > now {
-            return Err(ready);
-        }
-        let Some(Reverse((due_at, index))) = self.waiting.pop() else {
-            return Err(Mono::MAX);
+        let paced = self.pacer.ready_at();
+        let taken = match &self.probe {
+            // A probe is sent when it is ready, even if no job is due.
+            Some(probe) if probe.ready_at().max(paced) > now => {
+                return Err(probe.ready_at().max(paced));
+            }
+            Some(_) => self.order.take_any(jobs, known, now),
+            None if paced > now => return Err(self.order.due_at(jobs, now).max(paced)),
+            None => self.order.take(jobs, known, now),
+        };
+        let Some((due_at, index)) = taken else {
+            return Err(match self.probe {
+                Some(_) => Mono::MAX,
+                None => self.order.due_at(jobs, now),
+            });
         };
         self.pacer.on_sent(now);
         self.in_flight += 1;

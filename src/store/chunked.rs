@@ -3,6 +3,7 @@
 use std::ops::Index;
 use std::sync::Arc;
 
+use super::changes::Changes;
 use super::record::Record;
 use crate::job::IdentityIndex;
 use crate::limits::Listing;
@@ -15,6 +16,8 @@ pub const CHUNK: usize = 128;
 pub type Records = Chunked<Record>;
 /// What is kept of the last list of datasets of each identity of a pool.
 pub type Listings = Chunked<Listing>;
+/// How often each identity of a pool changes.
+pub(super) type ChangesOfEach = Chunked<Changes>;
 
 /// A value for each identity of a pool, in their order. A clone is a cheap, immutable snapshot:
 /// both share their chunks. The first change of a chunk after a clone copies that chunk; later

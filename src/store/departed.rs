@@ -3,12 +3,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::pool::Pool;
-use super::record::Record;
+use super::pool::{Facts, Pool};
 use crate::clock::Mono;
 use crate::identity::{IdentityId, PoolId};
 use crate::job::IdentityIndex;
-use crate::limits::Listing;
 use crate::targets;
 
 /// Identities that may be kept, however few were ever polled.
@@ -26,15 +24,9 @@ pub(super) struct Departed {
 /// Identities that have left at the same time.
 #[derive(Debug)]
 pub(super) struct Departure {
-    pools: HashMap<PoolId, HashMap<Box<str>, Known>>,
+    pools: HashMap<PoolId, HashMap<Box<str>, Facts>>,
     /// When all of their usage is stale.
     until: Mono,
-}
-
-#[derive(Debug)]
-struct Known {
-    record: Record,
-    listing: Listing,
 }
 
 impl Departed {
@@ -96,28 +88,24 @@ impl Departure {
 
     /// Keeps what is known of an identity that leaves, if a poll of it has ever succeeded.
     pub(super) fn keep(&mut self, target: &targets::Pool, pool: &Pool, identity: IdentityIndex) {
-        let record = pool.records[identity];
-        let Some(requested_at) = record.success_requested_at() else {
+        let facts = pool.facts(identity);
+        let Some(requested_at) = facts.record.answered_at() else {
             return;
         };
-        let known = Known {
-            record,
-            listing: pool.listings[identity],
-        };
-        self.until = self.until.max(requested_at + target.settings.stale_after);
+        self.until = self.until.max(requested_at + target.stale_after);
         let id = target.identities.id(identity).as_str().into();
         let identities = self.pools.entry(target.id.clone()).or_default();
-        identities.insert(id, known);
+        identities.insert(id, facts);
     }
 
     fn restore(&mut self, target: &targets::Pool, pool: &mut Pool) {
         let Some(identities) = self.pools.get_mut(&target.id) else {
             return;
         };
-        identities.retain(|id, known| {
+        identities.retain(|id, facts| {
             let position = target.identities.position(IdentityId::new_unchecked(id));
             if let Some(identity) = position {
-                pool.put(identity, known.record, known.listing);
+                pool.put(identity, *facts);
             }
             position.is_none()
         });

@@ -1,5 +1,6 @@
 //! The latest results for all identities and pools. [`Store::record`] writes, snapshots read.
 
+mod changes;
 mod chunked;
 mod dataset_rows;
 mod departed;
@@ -28,6 +29,7 @@ use crate::identity::IdentityId;
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::limits::{ListNeed, Listing, Standing, list_need, weekly_hour};
 use crate::observation::Observation;
+use crate::schedule::Demand;
 use crate::targets::{self, TargetDiff, Targets};
 
 /// The results, behind a lock that is held while one record is written or a snapshot is taken.
@@ -84,12 +86,12 @@ impl Store {
                 pool.usage.clone_from(&old.usage);
                 pool.health.pool_failure = old.health.pool_failure;
             }
-            for (old_identity, record) in old.records.chunks().flatten().enumerate() {
+            for old_identity in 0..old.records.len() {
                 let old_target = Target::identity(old_index, old_identity);
                 let old_identity = IdentityIndex(old_identity);
                 match diff.target(old_target) {
                     Some(Target::Identity { pool, identity }) => {
-                        pools[pool.0].put(identity, *record, old.listings[old_identity]);
+                        pools[pool.0].put(identity, old.facts(old_identity));
                     }
                     _ => departure.keep(&old_targets[old_index], old, old_identity),
                 }
@@ -218,6 +220,14 @@ impl Store {
         )
     }
 
+    /// What asking an identity is worth.
+    #[must_use]
+    pub fn demand(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> Demand {
+        let contents = self.contents();
+        let limits = contents.targets[pool].settings.limits;
+        contents.pools[pool.0].demand(identity, limits, now.unix)
+    }
+
     fn note_answer(&self, is_answer: bool) {
         if is_answer {
             self.any_answer.store(true, Ordering::Relaxed);
@@ -247,17 +257,24 @@ impl Store {
 
     /// All that is known of an identity, at one time.
     #[must_use]
-    pub fn known_of(&self, id: IdentityId<'_>) -> Known {
+    pub fn known_of(&self, id: IdentityId<'_>, now: Timestamp) -> Known {
         let contents = self.contents();
-        let list = |target| match target {
-            Target::Identity { pool, identity } => contents.dataset_rows.get((pool, identity)),
-            Target::Pool { .. } => None,
+        let of_target = |target| {
+            let Target::Identity { pool, identity } = target else {
+                return None;
+            };
+            let limits = contents.targets[pool].settings.limits;
+            Some(KnownTarget {
+                target,
+                listed: contents.dataset_rows.get((pool, identity)),
+                demand: contents.pools[pool.0].demand(identity, limits, now.unix),
+            })
         };
         let targets = contents.targets.of_identity(id);
         Known {
             snapshot: Self::snapshot_of(&contents),
             history: contents.history.clone(),
-            lists: targets.map(|target| (target, list(target))).collect(),
+            targets: targets.filter_map(of_target).collect(),
         }
     }
 
@@ -283,9 +300,18 @@ impl Store {
 pub struct Known {
     pub snapshot: Snapshot,
     pub history: History,
-    /// Its targets, one for each pool that lists it, with the latest list of its datasets: that is
-    /// kept for the identities nearest a limit.
-    pub lists: Vec<(Target, Option<DatasetList>)>,
+    /// One for each pool that lists it.
+    pub targets: Vec<KnownTarget>,
+}
+
+/// An identity in one pool.
+#[derive(Debug)]
+pub struct KnownTarget {
+    pub target: Target,
+    /// The latest list of its datasets: that is kept for the identities nearest a limit.
+    pub listed: Option<DatasetList>,
+    /// What asking it is worth.
+    pub demand: Demand,
 }
 
 /// The contents of the store at one time.
@@ -339,7 +365,7 @@ impl PoolView<'_> {
     /// Usage that was requested before this time is stale and not shown.
     #[must_use]
     pub fn oldest_shown(&self, now: Mono) -> Mono {
-        now.before(self.target.settings.stale_after)
+        now.before(self.target.stale_after)
     }
 
     /// The record of each identity and what is kept of its last list, in their order.

@@ -1,24 +1,39 @@
 //! What is known of one pool and its identities.
 
-use super::chunked::{Listings, Records};
+use super::changes::Changes;
+use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::PoolHealth;
 use super::record::{AsOf, Record};
 use crate::api::{Answer, Dataset, Failure, PoolUsage, Usage};
+use crate::config::Limits;
 use crate::job::IdentityIndex;
-use crate::limits::Listing;
+use crate::limits::{Listing, writes_left};
 use crate::observation::Observation;
+use crate::schedule::Demand;
 use crate::targets;
 
 /// AWS's usage of an identity lags behind its datasets, whose dates a list returns. By up to this
 /// many seconds, a date does not go back, since another operation returned it.
 const MAX_LAG: f64 = 600.0;
+/// So many polls in a row may go unanswered before an identity waits like any other: by then it is
+/// the identity that fails.
+const MAX_UNANSWERED: u16 = 3;
 
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) records: Records,
     pub(super) listings: Listings,
+    pub(super) changes: ChangesOfEach,
     pub(super) health: PoolHealth,
     pub(super) usage: Option<AsOf<PoolUsage>>,
+}
+
+/// All that is kept of one identity, but for its datasets.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) record: Record,
+    listing: Listing,
+    changes: Changes,
 }
 
 impl Pool {
@@ -26,16 +41,33 @@ impl Pool {
         Self {
             records: Records::new(pool.identities.len()),
             listings: Listings::new(pool.identities.len()),
+            changes: ChangesOfEach::new(pool.identities.len()),
             health: PoolHealth::default(),
             usage: None,
         }
     }
 
+    pub(super) fn facts(&self, identity: IdentityIndex) -> Facts {
+        Facts {
+            record: self.records[identity],
+            listing: self.listings[identity],
+            changes: self.changes[identity],
+        }
+    }
+
     /// Sets what is known of an identity of which nothing is.
-    pub(super) fn put(&mut self, identity: IdentityIndex, record: Record, listing: Listing) {
+    pub(super) fn put(&mut self, identity: IdentityIndex, facts: Facts) {
+        let Facts {
+            record,
+            listing,
+            changes,
+        } = facts;
         *self.records.get_mut(identity) = record;
         if listing != Listing::default() {
             *self.listings.get_mut(identity) = listing;
+        }
+        if changes != Changes::default() {
+            *self.changes.get_mut(identity) = changes;
         }
         self.health.count(record.failure(), |count| count + 1);
     }
@@ -45,7 +77,7 @@ impl Pool {
     pub(super) fn apply(&mut self, identity: IdentityIndex, observation: &Observation) -> bool {
         let requested_at = observation.requested_at;
         let (record, listing) = (self.records.get_mut(identity), self.listings[identity]);
-        let before = record.last_usage().copied();
+        let (asked_before, before) = (record.answered_at(), record.last_usage().copied());
         let (result, listing) = match &observation.result {
             // It cannot say that the identity does not exist, so a description comes next.
             Ok(Answer::Datasets(datasets)) if datasets.is_empty() => {
@@ -71,11 +103,65 @@ impl Pool {
             Some(result) => record.apply(result, requested_at),
             None => record.clear_failures(requested_at),
         };
-        if applied && listing != self.listings[identity] {
+        if !applied {
+            return false;
+        }
+        let listing_before = self.listings[identity];
+        if listing != listing_before {
             *self.listings.get_mut(identity) = listing;
         }
-        applied
+        if let Some(Ok(usage)) = result {
+            let idle = usage
+                .last_modified
+                .map(|date| (requested_at.unix - date).max(0.0));
+            let is_list = matches!(observation.result, Ok(Answer::Datasets(_)));
+            let changes = self.changes.get_mut(identity);
+            *changes = match asked_before.zip(before) {
+                None => Changes::first(idle),
+                Some((asked_before, before)) => {
+                    // Only a description after a description has a date that can be compared.
+                    let is_changed = if is_list || listing_before.is_exact() {
+                        has_other_counts(&before, &usage) || listing_before.was_ended_by(listing)
+                    } else {
+                        usage.last_modified != before.last_modified
+                    };
+                    let growth = usage.storage_bytes.zip(before.storage_bytes);
+                    let growth = growth.map_or(0, |(now, before)| now.saturating_sub(before));
+                    let gap = requested_at.mono.since(asked_before);
+                    changes.after(gap, idle, is_changed.then_some(growth))
+                }
+            };
+        }
+        true
     }
+
+    /// What asking an identity is worth, at a time in seconds since 1970.
+    pub(super) fn demand(&self, identity: IdentityIndex, limits: Limits, now: f64) -> Demand {
+        let Facts {
+            record,
+            listing,
+            changes,
+        } = self.facts(identity);
+        let failures = record.failures().map_or(0, |(failures, _)| failures);
+        let was_unanswered = (1..=MAX_UNANSWERED).contains(&failures);
+        let Some(usage) = record.last_usage() else {
+            return Demand {
+                was_unanswered,
+                ..Demand::UNKNOWN
+            };
+        };
+        let idle = usage.last_modified.map(|date| (now - date).max(0.0));
+        Demand {
+            changes_per_second: changes.per_second(),
+            idle_seconds: idle.unwrap_or(f64::INFINITY),
+            writes_left: writes_left(usage, listing, limits, changes.write_bytes()),
+            was_unanswered,
+        }
+    }
+}
+
+fn has_other_counts(before: &Usage, now: &Usage) -> bool {
+    (before.datasets, before.storage_bytes) != (now.datasets, now.storage_bytes)
 }
 
 /// The usage that a list shows, where `before` was known. The date does not go back: that of the

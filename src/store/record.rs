@@ -121,7 +121,7 @@ impl Record {
     /// failures are over. Returns false, and changes nothing, if the poll was requested before the
     /// last success or the identity is missing.
     pub(super) fn clear_failures(&mut self, requested_at: Timestamp) -> bool {
-        let is_older = self.success_requested_at() > Some(requested_at.mono);
+        let is_older = self.answered_at() > Some(requested_at.mono);
         if is_older || self.missing {
             return false;
         }
@@ -186,7 +186,9 @@ impl Record {
     }
 
     /// When the last successful poll was requested, by the monotonic clock.
-    pub(super) fn success_requested_at(&self) -> Option<Mono> {
+    #[inline]
+    #[must_use]
+    pub fn answered_at(&self) -> Option<Mono> {
         self.success.map(|success| success.requested_at.mono)
     }
 

@@ -3,6 +3,7 @@
 //!
 //! A million ids live in one text per pool, so that each costs its characters and four bytes.
 
+mod ages;
 mod budget;
 mod diff;
 mod identities;
@@ -13,6 +14,7 @@ pub use diff::TargetDiff;
 pub use identities::Identities;
 
 use std::ops::Index;
+use std::time::Duration;
 
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Checked, Config, PoolConfig, PoolSettings, Problem};
@@ -40,6 +42,10 @@ pub struct Pool {
     budgets: Vec<(Service, usize)>,
     /// Its identities.
     pub identities: Identities,
+    /// The longest time between two polls of one identity, where the calls allow it.
+    pub max_age: Duration,
+    /// Usage older than this is not exported.
+    pub stale_after: Duration,
 }
 
 impl Pool {
@@ -80,6 +86,7 @@ impl Targets {
                 })
             });
         }
+        checked.value.set_ages(config.poll.rate_limit);
         for (index, budget) in checked.value.budgets.iter().enumerate() {
             let (needed, allowed) = (
                 checked.value.calls_per_second(index),
@@ -89,14 +96,14 @@ impl Targets {
                 let message = format!(
                     "is too low for budget {}, which needs {needed:.3} calls per second to keep \
                      its intervals: raise it to {:.0}, or make the intervals {:.1} times as long; \
-                     until then every identity waits for its turn",
+                     until then the identities whose next change matters most come first",
                     budget.label,
                     needed.ceil(),
                     needed / allowed + 0.05,
                 );
-                checked
-                    .warnings
-                    .push(Problem::key(&config.file, "poll.rate_limit", message));
+                let warning = Problem::key(&config.file, "poll.rate_limit", message);
+                let ages = checked.value.age_warnings(index, config);
+                checked.warnings.extend([warning].into_iter().chain(ages));
             }
         }
         checked
@@ -114,6 +121,8 @@ impl Targets {
             settings,
             budgets,
             identities,
+            max_age: Duration::ZERO,
+            stale_after: Duration::ZERO,
         });
     }
 
@@ -246,7 +255,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    fn warnings(poll: &str) -> Vec<String> {
+    pub(super) fn warnings(poll: &str) -> Vec<String> {
         let text = format!(
             "poll: {{{poll}}}\npools:\n\
              - {{id: 'r:0', identities: ['r:1', 'r:2', 'r:3']}}\n\
@@ -267,7 +276,7 @@ mod tests {
             [
                 "file: poll.rate_limit: is too low for budget r, which needs 2.000 calls per \
                  second to keep its intervals: raise it to 2, or make the intervals 1.4 times as \
-                 long; until then every identity waits for its turn"
+                 long; until then the identities whose next change matters most come first"
             ]
         );
     }

@@ -95,7 +95,7 @@ fn its_comments_are_good_too() {
             _ => line.to_owned(),
         })
         .collect();
-    assert_eq!(uncommented, 10);
+    assert_eq!(uncommented, 11);
     let config = parse(&lines.join("\n"), &directory.path().join("config.yaml"));
     assert_eq!(
         config.pools[0].settings.account.external_id.as_deref(),

@@ -244,7 +244,7 @@ fn identities_may_be_left_out_of_metrics() {
 #[test]
 fn one_that_fails_harms_no_other() {
     let server = Server::start(still_world(1, 500));
-    let poll = "interval: 2s, rate_limit: 1000, timeout: 500ms, attempts: 2, stale_after: 30s";
+    let poll = "interval: 2s, max_age: 4s, rate_limit: 1000, timeout: 500ms, attempts: 2, stale_after: 30s";
     let exporter = Exporter::start(&configuration(poll, &server.url, 1, 500));
     eventually("all fresh", || {
         (exporter.in_state(0, "fresh") == 500.0).then_some(())

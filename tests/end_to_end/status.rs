@@ -95,7 +95,7 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         failed[0]["next"]["why"]
             .as_str()
             .unwrap()
-            .contains("intervals of 2s"),
+            .contains("once in 1d"),
         "{failed}"
     );
     assert_eq!(status["polling"]["budgets"][0]["credentials_good"], true);

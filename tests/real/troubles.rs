@@ -113,7 +113,7 @@ fn each_trouble_is_seen_by_its_rule() {
             Some(Fault::Error(429, "TooManyRequestsException")),
         );
     }
-    let overrun = exporter(&healthy, "interval: 1s, rate_limit: 0.1", 20);
+    let overrun = exporter(&healthy, "interval: 1s, max_age: 10s, rate_limit: 0.1", 20);
     let killed = exporter(&healthy, POLL, 20);
 
     let exporters = [&limits_exporter, &refused, &troubled, &overrun, &killed]

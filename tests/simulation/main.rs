@@ -12,6 +12,10 @@
 )]
 
 mod datasets;
+#[allow(dead_code, reason = "the bench uses all of it")]
+#[path = "../support/freshness/mod.rs"]
+mod fresh;
+mod freshness;
 #[path = "../support/long.rs"]
 mod long;
 mod trouble;
@@ -36,11 +40,23 @@ fn seeds() -> Vec<u64> {
 fn ten_years_of_trouble() {
     // Each seed lives for half a year.
     let days = parameter("SIMULATION_DAYS", 183);
+    let seeds = seeds();
+    let live = |seeds: &[u64]| {
+        let mut total = Outcome::default();
+        for seed in seeds {
+            let lived = catch_unwind(AssertUnwindSafe(|| World::new(*seed).live(days)));
+            total += lived.unwrap_or_else(|_| panic!("SEED={seed} fails"));
+        }
+        total
+    };
     let mut total = Outcome::default();
-    for seed in seeds() {
-        let lived = catch_unwind(AssertUnwindSafe(|| World::new(seed).live(days)));
-        total += lived.unwrap_or_else(|_| panic!("SEED={seed} fails"));
-    }
+    std::thread::scope(|scope| {
+        let halves = seeds.chunks(seeds.len().div_ceil(2));
+        let lives: Vec<_> = halves.map(|half| scope.spawn(|| live(half))).collect();
+        for lived in lives {
+            total += lived.join().unwrap();
+        }
+    });
     if std::env::var_os("SEED").is_some() {
         return;
     }

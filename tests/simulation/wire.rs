@@ -21,6 +21,7 @@ use cognitosync_exporter::limits::ListNeed;
 use cognitosync_exporter::loading;
 use cognitosync_exporter::observation::Observation;
 use cognitosync_exporter::poller::{PollObserver, Poller};
+use cognitosync_exporter::schedule::Demand;
 use cognitosync_exporter::simulator::World;
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::{TargetDiff, Targets};
@@ -138,6 +139,10 @@ impl PollObserver for Observers {
 
     fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed {
         self.store.list_need(pool, identity, now)
+    }
+
+    fn demand(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> Demand {
+        self.store.demand(pool, identity, now)
     }
 
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::clock::{Mono, Timestamp};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex, Target};
-use cognitosync_exporter::limits::ListNeed;
-use cognitosync_exporter::schedule::{AfterCall, Call, Retry, Schedule, Step};
+use cognitosync_exporter::schedule::{AfterCall, Call, Knowledge, Retry, Schedule, Step};
 use cognitosync_exporter::store::{Record, State};
 use cognitosync_exporter::targets::Targets;
 
@@ -18,10 +17,11 @@ use crate::trouble::{Episode, Kind, Scope};
 const INTERVAL: Duration = Duration::from_secs(300);
 const TIMEOUT: Duration = Duration::from_secs(10);
 const STALE_AFTER: Duration = Duration::from_secs(900);
-/// After trouble has passed, everyone is asked in turn again within this time: a target that failed
-/// for good may have 8 intervals to wait, a budget without credentials 5 min, a rate that was
-/// lowered less.
-const RECOVERY: Duration = Duration::from_secs(8 * 300 + 300 + 300);
+const MAX_AGE: Duration = Duration::from_secs(6 * 3_600);
+/// After trouble has passed, everyone is asked in turn again within this time: an identity that
+/// failed for good waits for its deadline, a pool for 8 intervals, a budget without credentials for
+/// 5 min, and a rate that was lowered takes less.
+const RECOVERY: Duration = Duration::from_secs(6 * 3_600 + 300 + 300);
 const RATE_LIMIT: f64 = 0.2;
 /// Over any time this long, the ceiling is looked at.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -86,8 +86,12 @@ impl World {
             let region = &pool[..1];
             (0..IDENTITIES).map(move |identity| format!("{region}:{seed:x}-{identity}"))
         };
-        let targets =
+        let mut targets =
             Targets::for_tests_with_ids(["a:0", "a:1", "b:2"].map(|pool| (pool, ids(pool))));
+        for pool in &mut targets.pools {
+            pool.settings.max_age = Some(MAX_AGE);
+        }
+        targets.set_ages(RATE_LIMIT);
         let schedule = Schedule::new(&targets, &Operation::POLLED, RATE_LIMIT, Mono::START);
         let keys =
             || (0..3).flat_map(|pool| (0..=IDENTITIES).map(move |identity| (pool, identity)));
@@ -165,10 +169,7 @@ impl World {
         }
         let mut wake = until;
         while self.asked_about.len() < MAX_IN_FLIGHT {
-            match self
-                .schedule
-                .next(self.now, MAX_IN_FLIGHT, &|_, _| ListNeed::None)
-            {
+            match self.schedule.next(self.now, MAX_IN_FLIGHT, Knowledge::NONE) {
                 Step::Call(call) => self.call(call),
                 Step::Wait(next) => {
                     wake = wake.min(next);

@@ -13,6 +13,7 @@
 //! | `SLOW_READERS_POLLS` | 200 | polls a second meanwhile |
 //! | `RULES_IDENTITIES` | 5,000 | identities whose series the rules read |
 //! | `RULES_SECONDS` | 60 | time that each set of rules is measured |
+//! | `FRESHNESS_IDENTITIES` | 300 | identities of which one in a hundred writes |
 //! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
 //!
 //! The tests hold with smaller numbers too, except for the simulation's totals.

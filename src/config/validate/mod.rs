@@ -3,6 +3,7 @@
 
 mod limits;
 mod series;
+mod times;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -12,16 +13,13 @@ use std::time::Duration;
 use super::schema::{self, Scalar};
 use super::{
     Account, Checked, Config, Datasets, Limits, ListedIdentity, PollSettings, PoolConfig,
-    PoolSettings, Problem, STALE_AFTER_INTERVALS, units,
+    PoolSettings, Problem, units,
 };
 use super::{endpoint, regions};
 use crate::identity::{PoolId, canonicalize, has_guid};
 use crate::printable::Quoted;
+use times::{Texts, Times};
 
-const INTERVAL_RANGE: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
-const STALE_AFTER_RANGE: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(365 * 86_400);
 const TIMEOUT_RANGE: RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(300);
 
@@ -41,8 +39,7 @@ pub(super) fn validate(file: &Path, schema: schema::File) -> Checked<Config> {
 
 /// The settings of a pool that sets none itself.
 struct Defaults {
-    interval: Duration,
-    stale_after: Option<Duration>,
+    times: Times,
     datasets: Datasets,
     limits: Limits,
 }
@@ -65,10 +62,15 @@ impl Check<'_> {
     fn config(&mut self, schema: schema::File) -> Config {
         let mut poll = schema.poll.unwrap_or_default();
         let datasets = self.datasets("poll.datasets", poll.datasets.take());
-        let (poll, interval, stale_after) = self.poll(poll);
+        let texts = Texts {
+            interval: poll.interval.take(),
+            max_age: poll.max_age.take(),
+            stale_after: poll.stale_after.take(),
+        };
+        let times = self.times("poll", texts, Times::default());
+        let poll = self.poll(poll);
         let defaults = Defaults {
-            interval,
-            stale_after,
+            times,
             datasets: datasets.unwrap_or(PoolSettings::default().datasets),
             limits: self.limits("limits", schema.limits, Limits::default()),
         };
@@ -100,21 +102,10 @@ impl Check<'_> {
         }
     }
 
-    /// The section `poll`: what holds for all calls, and the pools' default interval and
-    /// `stale_after`.
-    fn poll(&mut self, poll: schema::Poll) -> (PollSettings, Duration, Option<Duration>) {
-        let interval = self
-            .duration("poll.interval", poll.interval, INTERVAL_RANGE)
-            .unwrap_or(PoolSettings::default().interval);
-        let stale_after = self.duration("poll.stale_after", poll.stale_after, STALE_AFTER_RANGE);
-        if stale_after.is_some_and(|stale_after| stale_after < interval) {
-            self.problem(
-                "poll.stale_after",
-                "is shorter than poll.interval, so that usage would come and go",
-            );
-        }
+    /// The section `poll`, as far as it holds for all calls.
+    fn poll(&mut self, poll: schema::Poll) -> PollSettings {
         let defaults = PollSettings::default();
-        let settings = PollSettings {
+        PollSettings {
             timeout: self
                 .duration("poll.timeout", poll.timeout, TIMEOUT_RANGE)
                 .unwrap_or(defaults.timeout),
@@ -127,34 +118,25 @@ impl Check<'_> {
             max_in_flight: self
                 .number("poll.max_in_flight", poll.max_in_flight, 1..=10_000)
                 .unwrap_or(defaults.max_in_flight),
-        };
-        (settings, interval, stale_after)
+        }
     }
 
     fn pool(&mut self, key: String, pool: schema::Pool, defaults: &Defaults) -> PoolConfig {
         let id = self.pool_id(&format!("{key}.id"), &pool.id);
-        let own_interval = self.duration(&format!("{key}.interval"), pool.interval, INTERVAL_RANGE);
-        let interval = own_interval.unwrap_or(defaults.interval);
-        let stale_key = format!("{key}.stale_after");
-        let own_stale_after = self.duration(&stale_key, pool.stale_after, STALE_AFTER_RANGE);
-        let stale_after = own_stale_after
-            .or(defaults.stale_after)
-            .unwrap_or(interval * STALE_AFTER_INTERVALS);
-        if stale_after < interval && own_stale_after.is_some() {
-            self.problem(
-                &stale_key,
-                "is shorter than the pool's interval, so that usage would come and go",
-            );
-        } else if stale_after < interval && own_interval.is_some() {
-            self.problem(
-                &format!("{key}.interval"),
-                "is longer than poll.stale_after, so that usage would come and go; \
-                 give the pool a stale_after of its own",
-            );
-        }
+        let texts = Texts {
+            interval: pool.interval,
+            max_age: pool.max_age,
+            stale_after: pool.stale_after,
+        };
+        let Times {
+            interval,
+            max_age,
+            stale_after,
+        } = self.times(&key, texts, defaults.times);
         let settings = PoolSettings {
             name: self.non_empty(&format!("{key}.name"), pool.name),
             interval,
+            max_age,
             stale_after,
             datasets: self
                 .datasets(&format!("{key}.datasets"), pool.datasets)

@@ -110,14 +110,16 @@ impl Known {
     }
 }
 
-/// Of the first pool's identities with current usage.
-fn watched() -> Vec<Known> {
+/// Of the first pool's identities with current usage, and how many seconds ago AWS answered.
+fn watched_and_ages() -> impl Iterator<Item = (Known, u64)> {
     let shown = IDENTITIES.iter().filter(|(.., ago)| *ago <= 900);
-    let known = shown.map(|(_, polls, _)| Known::by(polls));
+    let known = shown.map(|(_, polls, ago)| (Known::by(polls), *ago));
     let exists = |known: &Known| known.failure != Some(Failure::NotFound);
-    known
-        .filter(|known| known.usage.is_some() && exists(known))
-        .collect()
+    known.filter(move |(known, _)| known.usage.is_some() && exists(known))
+}
+
+fn watched() -> Vec<Known> {
+    watched_and_ages().map(|(known, _)| known).collect()
 }
 
 /// The samples that a family should have for the store of these tests, computed in the plain way.
@@ -230,6 +232,7 @@ fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
         }
         "pool_identities_full" => by_limit(|(least, _)| (0.99..=1.0).contains(&least)),
         "pool_identities_above_limit" => by_limit(|(least, _)| least > 1.0),
+        "pool_stale_after_seconds" => of_pools([Some(900.0); 2]),
         "pool_watched_storage_bytes" => {
             let described = (20 << 20) + (1_u64 << 53) + 838_862;
             let listed = 902_048 + 1_200_000 + 900_010 + (2 << 20);
@@ -279,6 +282,10 @@ fn histograms(family: &Family, oracle: &mut Vec<u8>) {
                     31_536_000.0,
                 ],
                 vec![0.25, 0.0],
+            ),
+            "usage_age_seconds" => (
+                &[60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0],
+                watched_and_ages().map(|(_, ago)| ago as f64).collect(),
             ),
             other => panic!("{other} is not known here"),
         };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::api::Dataset;
+use crate::schedule::Demand;
 
 /// Answers descriptions, and lists with `list`, which gets the number of pages so far.
 struct Lister {
@@ -49,6 +50,10 @@ impl PollObserver for NeedsLists {
 
     fn list_need(&self, _: PoolIndex, _: IdentityIndex, _: Timestamp) -> ListNeed {
         ListNeed::Urgent
+    }
+
+    fn demand(&self, _: PoolIndex, _: IdentityIndex, _: Timestamp) -> Demand {
+        Demand::UNKNOWN
     }
 
     fn targets_changed(&self, _: &Arc<Targets>, _: &TargetDiff) {}

@@ -44,7 +44,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
                 schedule.end_call(ends.swap_remove(ended).1, None, AfterCall::Finish, now);
             }
             let wake = loop {
-                match schedule.next(now, UNLIMITED, &no_lists) {
+                match schedule.next(now, UNLIMITED, Knowledge::NONE) {
                     Step::Wait(wake) => break wake,
                     Step::Call(call) => {
                         polled
@@ -102,7 +102,7 @@ fn a_hundred_reloads_under_load_lose_no_poll_and_double_none() {
 /// The next call, and when it is sent.
 fn take(schedule: &mut Schedule, mut now: Mono) -> (Mono, Call) {
     loop {
-        match schedule.next(now, UNLIMITED, &no_lists) {
+        match schedule.next(now, UNLIMITED, Knowledge::NONE) {
             Step::Call(call) => return (now, call),
             Step::Wait(wake) => now = wake,
         }

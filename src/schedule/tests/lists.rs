@@ -23,8 +23,12 @@ impl Listing {
 
     /// The next call about an identity. Calls about the pool are answered.
     fn next(&mut self, need: ListNeed) -> Call {
+        let known = Knowledge {
+            list_need: &|_, _| need,
+            ..Knowledge::NONE
+        };
         loop {
-            match self.schedule.next(self.now, UNLIMITED, &|_, _| need) {
+            match self.schedule.next(self.now, UNLIMITED, known) {
                 Step::Wait(until) => self.now = until,
                 Step::Call(call) if call.job.operation == Operation::DescribeIdentityPoolUsage => {
                     finish(&mut self.schedule, &call, None, self.now);

@@ -32,12 +32,15 @@ fn each_page_is_a_call_under_the_ceiling_and_goes_first() {
     let targets = targets(&[50]);
     let mut schedule = schedule(&targets, 1.0);
     let began = seconds(100.0);
-    let Step::Call(first) = schedule.next(began, UNLIMITED, &no_lists) else {
+    let Step::Call(first) = schedule.next(began, UNLIMITED, Knowledge::NONE) else {
         panic!("all are overdue")
     };
     assert_eq!(token(&first), None);
     assert!(
-        matches!(schedule.next(began, UNLIMITED, &no_lists), Step::Wait(_)),
+        matches!(
+            schedule.next(began, UNLIMITED, Knowledge::NONE),
+            Step::Wait(_)
+        ),
         "the ceiling holds"
     );
     let ended = schedule.end_call(
@@ -48,15 +51,15 @@ fn each_page_is_a_call_under_the_ceiling_and_goes_first() {
     );
     assert_eq!(ended.unwrap().ticket.calls, 1);
     assert!(
-        matches!(schedule.next(began, UNLIMITED, &no_lists), Step::Wait(_)),
+        matches!(
+            schedule.next(began, UNLIMITED, Knowledge::NONE),
+            Step::Wait(_)
+        ),
         "also for pages"
     );
-    let explained = schedule.explain(&[first.job.target], seconds(101.0));
-    assert_eq!(
-        explained[0].unwrap().reason,
-        NextPollReason::Overdue(0, 1.0)
-    );
-    let Step::Call(second) = schedule.next(seconds(101.0), UNLIMITED, &no_lists) else {
+    let explained = schedule.explain(&[first.job.target], Knowledge::NONE, seconds(101.0));
+    assert_eq!(explained[0].unwrap().reason, NextPollReason::NextPage);
+    let Step::Call(second) = schedule.next(seconds(101.0), UNLIMITED, Knowledge::NONE) else {
         panic!("a page waits")
     };
     assert_eq!(
@@ -76,11 +79,14 @@ fn a_page_that_fails_is_requested_again() {
     let targets = targets(&[0]);
     let mut schedule = schedule(&targets, 1.0);
     let at = |second: u32| seconds(100.0 + f64::from(second));
-    let call =
-        |schedule: &mut Schedule, second| match schedule.next(at(second), UNLIMITED, &no_lists) {
-            Step::Call(call) => call,
-            Step::Wait(_) => panic!("it is overdue"),
-        };
+    let call = |schedule: &mut Schedule, second| match schedule.next(
+        at(second),
+        UNLIMITED,
+        Knowledge::NONE,
+    ) {
+        Step::Call(call) => call,
+        Step::Wait(_) => panic!("it is overdue"),
+    };
     let first = call(&mut schedule, 0);
     schedule.end_call(
         first.ticket,
@@ -128,7 +134,7 @@ fn the_next_page_of_a_probe_does_not_wait_for_the_jobs_turn() {
     let targets = targets(&[0]);
     let mut schedule = schedule(&targets, 10.0);
     let call = |schedule: &mut Schedule, mut now: Mono| loop {
-        match schedule.next(now, UNLIMITED, &no_lists) {
+        match schedule.next(now, UNLIMITED, Knowledge::NONE) {
             Step::Call(call) => return (now, call),
             Step::Wait(wake) => now = wake,
         }
@@ -149,11 +155,14 @@ fn pages_end_when_the_targets_change() {
     let targets = targets(&[0]);
     let mut schedule = schedule(&targets, 1.0);
     let at = |second: u32| seconds(100.0 + f64::from(second));
-    let call =
-        |schedule: &mut Schedule, second| match schedule.next(at(second), UNLIMITED, &no_lists) {
-            Step::Call(call) => call,
-            Step::Wait(_) => panic!("it is overdue"),
-        };
+    let call = |schedule: &mut Schedule, second| match schedule.next(
+        at(second),
+        UNLIMITED,
+        Knowledge::NONE,
+    ) {
+        Step::Call(call) => call,
+        Step::Wait(_) => panic!("it is overdue"),
+    };
     let diff = &TargetDiff::new(&targets, &targets);
     let change = TargetChange {
         old: &targets,

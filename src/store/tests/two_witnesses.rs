@@ -24,11 +24,11 @@ impl One {
     }
 
     fn known(&self) -> Known {
-        self.0.known_of(IdentityId::parse("r:a").unwrap())
+        self.0.known_of(IdentityId::parse("r:a").unwrap(), at(0))
     }
 
     fn datasets(&self) -> Option<DatasetList> {
-        self.known().lists[0].1.clone()
+        self.known().targets[0].listed.clone()
     }
 
     fn describe(&self, seconds: u64, storage_bytes: u64, last_modified: f64) {
@@ -205,12 +205,16 @@ fn an_answer_from_before_changes_nothing() {
 fn who_is_not_listed_has_no_datasets() {
     let one = One::new();
     one.list(100, 1_000, 50.0);
-    let of = |id| one.0.known_of(IdentityId::parse(id).unwrap()).lists;
-    assert!(of("r:b").is_empty());
-    let [(target, Some(_))] = of("r:a")[..] else {
-        panic!("one target, with its datasets")
+    let of = |id| {
+        let id = IdentityId::parse(id).unwrap();
+        one.0.known_of(id, at(100)).targets
     };
-    assert_eq!(target, Target::identity(PoolIndex(0), 0));
+    assert!(of("r:b").is_empty());
+    let [one] = &of("r:a")[..] else {
+        panic!("one target")
+    };
+    assert!(one.listed.is_some());
+    assert_eq!(one.target, Target::identity(PoolIndex(0), 0));
 }
 
 /// Lists of two sizes arrive in turn while readers compare.
@@ -233,7 +237,7 @@ fn datasets_are_of_the_same_time_as_the_rest() {
         while changes < 100 {
             let known = one.known();
             let kept = known.snapshot.pool(PoolIndex(0)).listings[IdentityIndex(0)];
-            let listed = known.lists[0].1.as_ref().unwrap();
+            let listed = known.targets[0].listed.as_ref().unwrap();
             if kept.exact_storage() != listed.value[0].storage_bytes {
                 break;
             }

@@ -9,7 +9,8 @@ use crate::api::Service;
 use crate::clock::{Mono, Timestamp};
 use crate::config::show_duration;
 use crate::job::Target;
-use crate::schedule::{NextPoll, NextPollReason};
+use crate::limits::Limit;
+use crate::schedule::{Demand, NextPoll, NextPollReason};
 use crate::targets::Targets;
 
 /// A time in seconds since 1970; RFC 3339 in JSON.
@@ -77,6 +78,9 @@ pub(super) struct NextCall {
     /// Absent when it is not known.
     pub(super) at: Option<Time>,
     pub(super) why: String,
+    /// The time between two polls, as things are.
+    #[serde(skip)]
+    every: Option<Duration>,
 }
 
 impl NextCall {
@@ -102,9 +106,19 @@ impl NextCall {
             Some(NextPollReason::Retry(attempts)) => {
                 format!("the poll is tried again, attempt {}", attempts + 1)
             }
-            Some(NextPollReason::Overdue(ahead, rate)) => format!(
-                "it is overdue: {ahead} others have waited for longer, and the budget gives {rate:.1} calls per second"
+            Some(NextPollReason::NextPage) => "the next page of its answer waits".to_owned(),
+            Some(NextPollReason::Index) => format!(
+                "the calls do not suffice for a turn each {interval}, so those whose next change \
+                 matters most come first"
             ),
+            Some(NextPollReason::Unasked(ahead, rate)) => format!(
+                "it was never asked: {ahead} such come before it, and the budget makes {rate:.1} \
+                 calls per second"
+            ),
+            Some(NextPollReason::Deadline) => {
+                let max_age = show_duration(pool.max_age);
+                format!("it fails for good, so it is asked once in {max_age}")
+            }
             Some(NextPollReason::Credentials) => {
                 let budget = &targets.budgets[pool.budget(Service::CognitoSync)].label;
                 format!(
@@ -119,7 +133,28 @@ impl NextCall {
         Self {
             at: at.map(|at| Time(unix(at))),
             why,
+            every: next.map(|next| next.every),
         }
+    }
+
+    /// The same, with what decides how often an identity is asked: how often it changes, and the
+    /// limit that it is nearest to, with the part of it that it uses.
+    pub(super) fn with_demand(mut self, demand: &Demand, nearest: Option<(Limit, f64)>) -> Self {
+        let changes = demand.seconds_between_changes();
+        let changes =
+            changes.map(|seconds| format!("changes about every {}", humanize_duration(seconds)));
+        let used = nearest.map(|(limit, used)| {
+            let limit = humanize_key(limit.as_str());
+            format!("{} of its limit of {limit}", percent(used))
+        });
+        let every = self.every.map(|every| {
+            let every = humanize_duration(every.as_secs_f64());
+            format!("asked about every {every}")
+        });
+        for fact in [changes, used, every].into_iter().flatten() {
+            self.why = format!("{}; {fact}", self.why);
+        }
+        self
     }
 }
 

@@ -9,9 +9,9 @@ use crate::api::{Dataset, Failure};
 use crate::clock::Timestamp;
 use crate::config::Limits;
 use crate::job::Target;
-use crate::limits::Limit;
+use crate::limits::{Limit, Standing};
 use crate::schedule::NextPoll;
-use crate::store::{DatasetList, Known};
+use crate::store::{Known, KnownTarget};
 
 /// The most polls that are shown, so that one response does not grow with the history.
 const MAX_POLLS: usize = 100;
@@ -31,6 +31,11 @@ pub(super) struct Explained {
     /// Its datasets when they were listed last, if that is kept.
     listed: Option<Listed>,
     interval_seconds: f64,
+    max_age_seconds: f64,
+    /// The time between two polls of it, as things are; absent when it is not known.
+    asked_every_seconds: Option<f64>,
+    /// The time between two changes of it, by all that was seen; absent when it never changed.
+    changes_every_seconds: Option<f64>,
     stale_after_seconds: f64,
     last_success: Option<Time>,
     /// Absent when the last poll succeeded.
@@ -80,22 +85,26 @@ struct Polled {
 impl Explained {
     /// One for each target. `next` tells when each is polled next.
     pub(super) fn of_each(known: &Known, next: Vec<Option<NextPoll>>, now: Timestamp) -> Vec<Self> {
-        let lists = known.lists.iter().zip(next);
-        let explained =
-            lists.filter_map(|((target, list), next)| Self::of(*target, next, known, list, now));
+        let targets = known.targets.iter().zip(next);
+        let explained = targets.filter_map(|(target, next)| Self::of(target, next, known, now));
         explained.collect()
     }
 
     /// `None` for a pool.
     fn of(
-        target: Target,
+        known: &KnownTarget,
         next: Option<NextPoll>,
         Known {
             snapshot, history, ..
         }: &Known,
-        listed: &Option<DatasetList>,
         now: Timestamp,
     ) -> Option<Self> {
+        let KnownTarget {
+            target,
+            listed,
+            demand,
+        } = known;
+        let target = *target;
         let Target::Identity { pool, identity } = target else {
             return None;
         };
@@ -141,10 +150,14 @@ impl Explained {
                     .collect(),
             }),
             interval_seconds: settings.interval.as_secs_f64(),
-            stale_after_seconds: settings.stale_after.as_secs_f64(),
+            max_age_seconds: view.target.max_age.as_secs_f64(),
+            asked_every_seconds: next.map(|next| next.every.as_secs_f64()),
+            changes_every_seconds: demand.seconds_between_changes(),
+            stale_after_seconds: view.target.stale_after.as_secs_f64(),
             last_success: record.last_success().map(Time),
             failing,
-            next: NextCall::of(next, target, &snapshot.targets, now),
+            next: NextCall::of(next, target, &snapshot.targets, now)
+                .with_demand(demand, standing.as_ref().and_then(Standing::nearest)),
             last_polls: polls.collect(),
         })
     }

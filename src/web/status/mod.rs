@@ -64,12 +64,12 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
     let mut next = state.poller.explain(&targets, &found).await;
     // Taken last, so that clients who wait for explanations hold no copies.
     let _turn = state.long_work.acquire().await;
-    let known = state.store.known_of(id);
-    if known.lists.is_empty() {
+    let known = state.store.known_of(id, state.clock.now());
+    if known.targets.is_empty() {
         return unknown();
     }
     if !Arc::ptr_eq(&known.snapshot.targets, &targets) {
-        next = vec![None; known.lists.len()];
+        next = vec![None; known.targets.len()];
     }
     let now = state.clock.now();
     #[derive(Serialize)]

@@ -162,7 +162,7 @@ impl Pool {
             identity_pool_id: pool.target.id.as_str().to_owned(),
             name: settings.name.clone(),
             interval_seconds: settings.interval.as_secs_f64(),
-            stale_after_seconds: settings.stale_after.as_secs_f64(),
+            stale_after_seconds: pool.target.stale_after.as_secs_f64(),
             series: match settings.series {
                 Series::Each => "each".to_owned(),
                 Series::Top(most) => format!("top {most}"),

@@ -1,0 +1,167 @@
+//! How soon changes are seen, and by which polls: `cargo bench --bench freshness`.
+//!
+//! The real schedule and the real store poll worlds of identities that change, in virtual time. The
+//! same worlds are polled in equal turns, and by an oracle that knows all rates.
+//!
+//! `--identities`, `--rate` (calls per second), `--interval`, `--max-age` and `--seed` set the
+//! case.
+//! `--world FILE` takes another world: a line for each identity, its class, last modification and
+//! bytes at the start, then `seconds:bytes` of each change. `--polls FILE` writes the polls that
+//! the schedule makes, `seconds,identity`, so that others can score them.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a bench may, and clippy does not see that this is one"
+)]
+
+#[path = "../../tests/support/freshness/mod.rs"]
+mod freshness;
+mod policies;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::Parser;
+
+use freshness::Settings;
+use freshness::score::Score;
+use freshness::world::{Kind, World};
+
+const DAY: f64 = 86_400.0;
+
+#[derive(Parser)]
+struct Arguments {
+    #[arg(long, default_value_t = 10_000)]
+    identities: usize,
+    /// Calls per second; by default one for each 10,000 identities.
+    #[arg(long)]
+    rate: Option<f64>,
+    #[arg(long, default_value = "1m")]
+    interval: humantime::Duration,
+    #[arg(long, default_value = "1d")]
+    max_age: humantime::Duration,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Days of the worlds that are made.
+    #[arg(long, default_value_t = 9.0)]
+    days: f64,
+    /// Days at the start that do not count.
+    #[arg(long, default_value_t = 3.0)]
+    warm_up: f64,
+    #[arg(long)]
+    world: Option<std::path::PathBuf>,
+    #[arg(long)]
+    polls: Option<std::path::PathBuf>,
+    /// cargo bench passes it.
+    #[arg(long)]
+    bench: bool,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let settings = |rate: f64, max_age: Duration| Settings {
+        rate,
+        interval: *arguments.interval,
+        max_age,
+    };
+    println!("seconds; mean and 95th percentile, with the number of cases");
+    println!(
+        "{:42} {:>8} {:>15} {:>22} {:>8}",
+        "", "calls/s", "change seen", "80 % seen", "oldest"
+    );
+    if let Some(file) = &arguments.world {
+        let text = std::fs::read_to_string(file).unwrap();
+        let world = World::parse(&text).expect("a world, as the documentation describes it");
+        let days = (world.end() / DAY).ceil();
+        let rate = arguments.rate.unwrap_or(world.0.len() as f64 / 10_000.0);
+        let case = Case {
+            name: "a world of its own",
+            world: &world,
+            settings: settings(rate, *arguments.max_age),
+            end: days * DAY,
+            warm_up: arguments.warm_up * DAY,
+        };
+        let polls = case.schedule();
+        if let Some(file) = &arguments.polls {
+            let mut text = String::new();
+            for (at, identity) in polls {
+                let _ = writeln!(text, "{at:.3},{identity}");
+            }
+            std::fs::write(file, text).unwrap();
+        }
+        return;
+    }
+    let n = arguments.identities;
+    let rate = arguments.rate.unwrap_or(n as f64 / 10_000.0);
+    let cases = [
+        ("steady", Kind::Steady, rate, *arguments.max_age),
+        ("sessions", Kind::Sessions, rate, *arguments.max_age),
+        (
+            "return and leave",
+            Kind::ReturnAndLeave,
+            rate,
+            *arguments.max_age,
+        ),
+        (
+            "sessions, ten times fewer calls",
+            Kind::Sessions,
+            rate / 10.0,
+            Duration::from_secs(4 * 86_400),
+        ),
+    ];
+    for (name, kind, rate, max_age) in cases {
+        let world = World::new(kind, n, arguments.days, arguments.seed);
+        let case = Case {
+            name,
+            world: &world,
+            settings: settings(rate, max_age),
+            end: arguments.days * DAY,
+            warm_up: arguments.warm_up * DAY,
+        };
+        case.schedule();
+        case.compare();
+    }
+}
+
+/// One world, polled with one configuration.
+struct Case<'a> {
+    name: &'a str,
+    world: &'a World,
+    settings: Settings,
+    end: f64,
+    warm_up: f64,
+}
+
+impl Case<'_> {
+    /// The polls that the schedule makes.
+    fn schedule(&self) -> Vec<(f64, usize)> {
+        let run = freshness::run(self.world, self.settings, self.end, |_| None, |_| 0.0);
+        self.print("the schedule", run.polls.iter().copied());
+        run.polls
+    }
+
+    fn compare(&self) {
+        let n = self.world.0.len();
+        let turns = (0..(self.end * self.settings.rate) as usize)
+            .map(|call| (call as f64 / self.settings.rate, call % n));
+        self.print("equal turns", turns);
+        let oracle = policies::oracle(self.world, self.settings, self.end);
+        self.print("an oracle", oracle.into_iter());
+    }
+
+    fn print(&self, policy: &str, polls: impl Iterator<Item = (f64, usize)>) {
+        let mut score = Score::new(self.world, polls, self.warm_up, self.end);
+        println!(
+            "{:42} {:8.2} {:7.0} {:7.0} {:7.0} {:7.0} ({:4}) {:8.0}",
+            format!("{}: {policy}", self.name),
+            score.calls_per_second,
+            score.change.mean(),
+            score.change.p95(),
+            score.crossing.mean(),
+            score.crossing.p95(),
+            score.crossing.len(),
+            score.oldest,
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! What an order keeps when the targets change.
+
+use super::dial::{Dial, Position};
+use super::jobs::{JobIndex, JobTable};
+use super::order::{Order, Seat};
+use super::state::State;
+use crate::clock::Mono;
+
+/// What a job does, while the targets change.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kept {
+    As(State),
+    /// It rests until this time.
+    Parked(Mono),
+    /// It waits for the index, so far ahead of virtual time.
+    Late {
+        ahead: u64,
+        is_near: bool,
+    },
+    /// Its poll goes on at this time.
+    Begun(Mono),
+}
+
+impl Order {
+    /// Goes on from where an order of the same budget, with other targets, stands. `moved` is what
+    /// has become of an old job.
+    pub(super) fn take_over(
+        &mut self,
+        old: &Self,
+        old_table: &JobTable,
+        table: &JobTable,
+        moved: impl Fn(JobIndex) -> Option<JobIndex>,
+    ) {
+        self.virtual_time = old.virtual_time;
+        (self.late_since, self.unasked_had_turn) = (old.late_since, old.unasked_had_turn);
+        for dial in &mut self.dials {
+            let is_alike = |old: &&Dial| {
+                (old.interval(), old.max_age()) == (dial.interval(), dial.max_age())
+                    && old.is_of_pools() == dial.is_of_pools()
+            };
+            if let Some(old) = old.dials.iter().find(is_alike) {
+                dial.take_over(old, &old_table.phases, &table.phases, &moved);
+            }
+        }
+    }
+
+    /// What each job does that is not new, in no order.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (JobIndex, Kept)> {
+        let begun = self.begun().map(|(at, job)| (job, Kept::Begun(at)));
+        let parked = self.dials.iter().flat_map(Dial::parked);
+        let parked = parked.map(|(until, job)| (job, Kept::Parked(until)));
+        let of_dials = self.dials.iter().flat_map(move |dial| {
+            let positions = 0..dial.len() as Position;
+            positions.filter_map(move |position| {
+                let kept = match dial.state(position) {
+                    State::New | State::Busy | State::Parked => return None,
+                    State::Late | State::Near => Kept::Late {
+                        ahead: self.virtual_time.ahead(dial.key(position)?),
+                        is_near: dial.state(position) == State::Near,
+                    },
+                    // A reload may follow a change of the policy.
+                    State::Denied => Kept::As(State::Rests),
+                    state @ (State::Rests | State::Unasked | State::Missing) => Kept::As(state),
+                };
+                Some((dial.job(position), kept))
+            })
+        });
+        begun.chain(parked).chain(of_dials)
+    }
+
+    /// Lets a job that was new do this.
+    pub(super) fn put(&mut self, table: &JobTable, job: JobIndex, kept: Kept) {
+        let Seat { dial, position } = self.seat(table, job);
+        let dial = &mut self.dials[dial];
+        match kept {
+            Kept::As(state) => dial.put(position, state),
+            Kept::Parked(until) => dial.park(position, until),
+            Kept::Late { ahead, is_near } => {
+                dial.wait(position, self.virtual_time.key(ahead), is_near);
+            }
+            Kept::Begun(at) => {
+                dial.put(position, State::Busy);
+                self.go_on(at, job);
+            }
+        }
+    }
+}
