@@ -4,6 +4,9 @@ use super::{FULL_PERCENT, Limit, Listing, NEAR_PERCENT};
 use crate::api::Usage;
 use crate::config::Limits;
 
+/// The part of a dataset that a write makes, at most.
+const MAX_DATASETS_OF_A_WRITE: f64 = 1.0 / 20.0;
+
 /// How many writes are left until an identity is near a limit, or full: the fewest of all limits.
 /// A write adds `write_bytes`, more than 0, all of it to the fullest dataset. `None` if there is no
 /// level ahead of it, or nothing is known.
@@ -32,11 +35,11 @@ pub fn writes_left(
             records,
             write_bytes / listing.bytes_per_record(),
         ),
-        // A new dataset comes when the usual one is written.
+        // A new dataset comes when the usual one is written, but not with each write of little.
         (
             Limit::Datasets,
             Some(datasets),
-            write_bytes * datasets / storage.max(1.0),
+            (write_bytes * datasets / storage.max(1.0)).min(MAX_DATASETS_OF_A_WRITE),
         ),
     ];
     let left = used.into_iter().filter_map(|(limit, used, write)| {
@@ -86,8 +89,9 @@ mod tests {
         assert_eq!(left(0, 0, none), None);
         // Of four datasets, no more is known than that one has a quarter.
         assert_eq!(left(4, 780_000, none), Some(302.5));
-        // A write adds bytes for a fifth of a dataset.
-        assert_eq!(left(15, 150_000, none), Some(5.0));
+        // A write adds bytes for a fiftieth of a dataset, then for more than one.
+        assert_eq!(left(15, 1_500_000, none), Some(50.0));
+        assert_eq!(left(15, 15_000, none), Some(20.0));
     }
 
     #[test]

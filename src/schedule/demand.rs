@@ -6,10 +6,10 @@
 //! 2008). So an identity that is asked pays 1/sqrt(r) of virtual time, and the one that has the
 //! least is next.
 
-/// The longest virtual price: of an identity that has not changed for decades.
-const MAX_PRICE: f64 = 1e6;
 /// Virtual time is counted in this part of a price of 1.
 const UNITS: f64 = 65_536.0;
+/// The highest price: of an identity that has not changed for decades.
+pub(super) const MAX_PRICE: u64 = 1_000_000 * UNITS as u64;
 /// An identity that was changed just now is expected to change again in this many seconds.
 const RECENT: f64 = 300.0;
 /// How many times as often somebody right below a level of a limit is asked as if it changed, more
@@ -32,7 +32,7 @@ pub struct Demand {
     pub idle_seconds: f64,
     /// Writes of its own size that are left to the next level of a limit; `None` if there is none.
     pub writes_left: Option<f64>,
-    /// Whether AWS has left unanswered the last poll, and none before it.
+    /// Whether AWS has left the last polls unanswered, three at most.
     pub was_unanswered: bool,
 }
 
@@ -57,8 +57,7 @@ impl Demand {
         self.nearness() >= NEAR && self.idle_seconds < ABANDONED
     }
 
-    /// The price of being asked, in units of virtual time. Whom AWS left unanswered pays nothing,
-    /// the first time.
+    /// The price of being asked, in units of virtual time. Whom AWS left unanswered pays nothing.
     pub(super) fn price(&self) -> u64 {
         if self.was_unanswered {
             return 0;
@@ -67,7 +66,7 @@ impl Demand {
         let recent = 1.0 / (RECENT + self.idle_seconds);
         let boost = BOOST * self.nearness() / (1.0 + (self.idle_seconds / ABANDONED).powi(2));
         let expected = (self.changes_per_second * recent).sqrt() * (1.0 + boost);
-        ((1.0 / expected.sqrt()).min(MAX_PRICE) * UNITS) as u64
+        ((UNITS / expected.sqrt()) as u64).min(MAX_PRICE)
     }
 
     /// How near a level of a limit is, from 0 to 1.
@@ -97,7 +96,7 @@ mod tests {
             ..DAILY
         };
         assert!((price(DAILY) / price(hundredfold) - 10.0).abs() < 0.1);
-        assert_eq!(price(Demand::UNKNOWN), MAX_PRICE);
+        assert_eq!(Demand::UNKNOWN.price(), MAX_PRICE);
         let unanswered = Demand {
             was_unanswered: true,
             ..DAILY

@@ -1,8 +1,8 @@
 //! Pools in which AWS denies the call.
 //!
 //! An identity that is denied has deadlines only. But a policy is mended for a whole pool at once:
-//! when everybody in it is denied, one identity is asked each interval, and the first answer gives
-//! all their turns back. So does an answer after many denials in a row.
+//! when everybody in it was denied, or very many in a row, one identity is asked each interval, and
+//! the first answer gives all their turns back.
 
 use std::collections::HashMap;
 
@@ -21,15 +21,9 @@ pub(super) struct Denials(HashMap<PoolIndex, Denial>);
 struct Denial {
     in_a_row: usize,
     jobs: std::ops::Range<JobIndex>,
-    /// Who is asked next, if all are denied.
+    /// Who is asked next.
     next: JobIndex,
     ask_at: Mono,
-}
-
-impl Denial {
-    fn is_of_all(&self) -> bool {
-        self.in_a_row >= self.jobs.len()
-    }
 }
 
 impl Denials {
@@ -39,60 +33,57 @@ impl Denials {
             in_a_row: 0,
             jobs: pool.jobs.clone(),
             next: pool.jobs.start,
-            ask_at: now,
+            ask_at: now + pool.interval,
         });
         denial.in_a_row += 1;
-        denial.ask_at = now + pool.interval;
     }
 
-    /// AWS answered about an identity of this pool. Returns whether those who were denied may be
-    /// asked again.
-    pub(super) fn on_allowed(&mut self, pool: &Segment) -> bool {
-        let Some(denial) = self.0.get_mut(&pool.pool) else {
+    /// AWS answered about an identity of this pool, of which so many exist. Returns whether those
+    /// who were denied may be asked again.
+    pub(super) fn on_allowed(&mut self, pool: PoolIndex, existing: usize) -> bool {
+        let Some(denial) = self.0.get_mut(&pool) else {
             return false;
         };
-        let is_mended = denial.is_of_all() || denial.in_a_row >= MANY;
+        let is_mended = denial.is_of_pool(existing);
         denial.in_a_row = 0;
         if is_mended {
-            self.0.remove(&pool.pool);
+            self.0.remove(&pool);
         }
         is_mended
     }
 
-    /// An identity that was denied is asked once more; nobody else until the poll ends.
-    pub(super) fn on_asked(&mut self, pool: &Segment, job: JobIndex) {
-        if let Some(denial) = self.0.get_mut(&pool.pool) {
-            (denial.next, denial.ask_at) = (job + 1, Mono::MAX);
-        }
+    /// When somebody of this pool is asked next, if it is denied; so many of it exist.
+    pub(super) fn ask_at(&self, pool: PoolIndex, existing: usize) -> Option<Mono> {
+        let denial = self.0.get(&pool)?;
+        denial.is_of_pool(existing).then_some(denial.ask_at)
     }
 
-    /// A poll of an identity of this pool failed for another reason.
-    pub(super) fn on_unanswered(&mut self, pool: &Segment, now: Mono) {
-        if let Some(denial) = self.0.get_mut(&pool.pool) {
-            denial.ask_at = now + pool.interval;
-        }
+    /// The pools of which somebody was denied.
+    pub(super) fn pools(&self) -> impl Iterator<Item = PoolIndex> {
+        self.0.keys().copied()
     }
 
-    /// When somebody of a pool that is denied as a whole is asked next.
-    pub(super) fn ask_at(&self) -> Option<Mono> {
-        let denied = self.0.values().filter(|denial| denial.is_of_all());
-        denied.map(|denial| denial.ask_at).min()
-    }
-
-    /// Who of a pool that is denied as a whole is asked now, if it is time: after the one that was
-    /// asked before, the first that `denied` knows.
-    pub(super) fn first_to_ask<T>(
-        &self,
+    /// Somebody of a pool that is denied is asked now, or nobody can be: the first after the one
+    /// that was asked before whom `is_denied` knows. The next one is asked in an interval.
+    pub(super) fn ask(
+        &mut self,
+        pool: &Segment,
         now: Mono,
-        denied: impl Fn(JobIndex) -> Option<T>,
-    ) -> Option<(Mono, T)> {
-        let due = self
-            .0
-            .values()
-            .filter(|of| of.is_of_all() && of.ask_at <= now);
-        let first = due.min_by_key(|of| (of.ask_at, of.jobs.start))?;
-        let next = first.next.min(first.jobs.end);
-        let mut in_turn = (next..first.jobs.end).chain(first.jobs.start..next);
-        Some((first.ask_at, in_turn.find_map(denied)?))
+        is_denied: impl Fn(JobIndex) -> bool,
+    ) -> Option<JobIndex> {
+        let denial = self.0.get_mut(&pool.pool)?;
+        let next = denial.next.min(denial.jobs.end);
+        let mut in_turn = (next..denial.jobs.end).chain(denial.jobs.start..next);
+        let asked = in_turn.find(|job| is_denied(*job));
+        denial.next = asked.map_or(next, |job| job + 1);
+        denial.ask_at = now + pool.interval;
+        asked
+    }
+}
+
+impl Denial {
+    /// Whether the pool is denied, rather than some of its identities.
+    fn is_of_pool(&self, existing: usize) -> bool {
+        self.in_a_row >= existing.clamp(1, MANY)
     }
 }

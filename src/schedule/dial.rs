@@ -25,6 +25,10 @@ pub(super) type Position = u32;
 /// A job that was asked late is asked again after this part of its interval at the earliest, until
 /// it is back in phase.
 const MIN_REST: f64 = 0.9;
+/// A mark: the index chose the job when it was asked last.
+const CHOSEN: u32 = 1;
+/// A mark: the job was asked last at another time than its turn.
+const OUT_OF_PHASE: u32 = 2;
 /// A deadline passes over who rests, which may take this many intervals. The next one must still
 /// come within `max_age`.
 const DEADLINE_MARGIN: f64 = 1.25;
@@ -132,17 +136,22 @@ impl Dial {
     }
 
     fn set(&mut self, position: Position, state: State) {
-        let was_chosen = self.was_chosen(position);
-        self.entries[position as usize] = Entry::new(state, was_chosen.into());
+        let marks = self.marks(position);
+        self.entries[position as usize] = Entry::new(state, marks);
+    }
+
+    /// What is known of a job's last poll, or of the one that has begun.
+    fn marks(&self, position: Position) -> u32 {
+        let entry = self.entries[position as usize];
+        match entry.state() {
+            State::Late | State::Near => CHOSEN,
+            _ => entry.place(),
+        }
     }
 
     /// Whether a job waits for the index, or did before it was asked last.
     pub(super) fn was_chosen(&self, position: Position) -> bool {
-        let entry = self.entries[position as usize];
-        match entry.state() {
-            State::Late | State::Near => true,
-            _ => entry.place() == 1,
-        }
+        self.marks(position) & CHOSEN != 0
     }
 
     /// Whether a turn was missed, so that the index chooses.
@@ -295,9 +304,13 @@ impl Dial {
         if let Some(deadlines) = &mut self.deadlines {
             deadlines.pass(face, position as usize, now);
         }
-        let is_late = self.key(position).is_some();
+        let marks = match self.state(position) {
+            State::Late | State::Near => CHOSEN | OUT_OF_PHASE,
+            State::Parked | State::Unasked => OUT_OF_PHASE,
+            _ => 0,
+        };
         self.leave(position);
-        self.entries[position as usize] = Entry::new(State::Busy, is_late.into());
+        self.entries[position as usize] = Entry::new(State::Busy, marks);
     }
 
     /// Puts a job that waits nowhere into a state.
@@ -308,23 +321,15 @@ impl Dial {
         }
     }
 
-    /// A poll of the job has ended: it waits for its next turn. If calls are too few, the poll may
-    /// have begun long after the last one, at `began`; then it rests for most of an interval.
-    pub(super) fn end(
-        &mut self,
-        position: Position,
-        phases: &Phases,
-        late_began: Option<Mono>,
-        now: Mono,
-    ) {
+    /// A poll of the job has ended: it waits for its next turn. If it was out of phase, as calls
+    /// were too few, it rests for most of an interval from when it `began`.
+    pub(super) fn end(&mut self, position: Position, phases: &Phases, began: Mono, now: Mono) {
         self.put(position, State::Rests);
-        if let Some(began) = late_began {
-            let face = face(&self.jobs, phases);
-            let turn = self.turns.first_after(face, position as usize, now);
-            let rested = began + self.interval().mul_f64(MIN_REST);
-            if turn < rested {
-                self.park(position, rested);
-            }
+        let face = face(&self.jobs, phases);
+        let turn = self.turns.first_after(face, position as usize, now);
+        let rested = began + self.interval().mul_f64(MIN_REST);
+        if self.marks(position) & OUT_OF_PHASE != 0 && turn < rested {
+            self.park(position, rested);
         }
     }
 

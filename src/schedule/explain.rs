@@ -42,6 +42,8 @@ pub enum NextPollReason {
     Unasked(usize, f64),
     /// The identity fails permanently, so that it is asked once in `max_age` only.
     Deadline,
+    /// AWS denies all identities of the pool, so that one of them is asked once an interval.
+    Denied,
     /// The credentials of the budget do not work. This is its next probe, which may call about
     /// another target.
     Credentials,
@@ -138,7 +140,12 @@ impl Schedule {
             }
             State::Denied | State::Missing => {
                 let deadline = dial.deadline_after_hand(position, phases)?;
-                (deadline, NextPollReason::Deadline)
+                match order.pool_asked_at(&self.jobs, job) {
+                    Some(at) if dial.state(position) == State::Denied && at < deadline => {
+                        (at, NextPollReason::Denied)
+                    }
+                    _ => (deadline, NextPollReason::Deadline),
+                }
             }
             State::Busy => return None,
         })
@@ -169,7 +176,7 @@ impl Order {
     /// Since when the one that waits longest is past `max_age`, or past its turn, if this rate
     /// gives everybody a turn each interval; in the future if nobody is.
     pub(super) fn late_since(&self, table: &JobTable, rate: f64) -> Mono {
-        let needed: f64 = self.dials.iter().map(Dial::calls_per_second).sum();
+        let needed = self.calls_per_second();
         let dials = self.dials.iter();
         let since = if needed <= rate {
             let turns = dials.map(|dial| dial.wakes_at(&table.phases));

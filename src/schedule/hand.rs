@@ -72,15 +72,23 @@ impl Hand {
         }
     }
 
-    /// Sets it to where another hand stands: at the same phase, in the same pass.
+    /// Sets it to where another hand stands: at the same phase, at the same time.
     pub(super) fn set_to(&mut self, face: Face<'_>, other: &Self, other_face: Face<'_>) {
-        let Some(job) = other_face.jobs.get(other.position) else {
+        let (Some(job), false) = (other_face.jobs.get(other.position), face.jobs.is_empty()) else {
             return;
         };
         let phase = other_face.phases[*job];
-        (self.start, self.passes) = (other.start, other.passes);
         let is_before = |position: usize| face.phases[face.jobs[position]] < phase;
         self.position = first_not(0, face.jobs.len(), is_before);
+        if self.cadence == other.cadence {
+            (self.start, self.passes) = (other.start, other.passes);
+        } else {
+            // From now on at its own pace.
+            let time = other.reaches(other_face, other.position);
+            self.passes = 0;
+            let offset = self.reaches(face, self.position.min(face.jobs.len() - 1));
+            self.start = time.before(offset.since(self.start));
+        }
         if self.position == face.jobs.len() {
             (self.position, self.passes) = (0, self.passes + 1);
         }
@@ -237,7 +245,7 @@ impl Sweep {
     }
 }
 
-/// A duration, of which cadences are at most a year.
+/// A duration of less than 584 years.
 fn nanos(duration: Duration) -> u64 {
     duration.as_nanos() as u64
 }

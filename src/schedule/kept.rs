@@ -32,13 +32,16 @@ impl Order {
         moved: impl Fn(JobIndex) -> Option<JobIndex>,
     ) {
         self.virtual_time = old.virtual_time;
-        (self.late_since, self.unasked_had_turn) = (old.late_since, old.unasked_had_turn);
+        (self.late_since, self.round) = (old.late_since, old.round);
+        self.unasked_had_turn = old.unasked_had_turn;
         for dial in &mut self.dials {
             let is_alike = |old: &&Dial| {
-                (old.interval(), old.max_age()) == (dial.interval(), dial.max_age())
-                    && old.is_of_pools() == dial.is_of_pools()
+                (old.interval(), old.is_of_pools()) == (dial.interval(), dial.is_of_pools())
             };
-            if let Some(old) = old.dials.iter().find(is_alike) {
+            let mut alike: Vec<_> = old.dials.iter().filter(is_alike).collect();
+            // A `max_age` that is `auto` may differ whenever a list does.
+            alike.sort_by_key(|old| old.max_age() != dial.max_age());
+            if let Some(old) = alike.first() {
                 dial.take_over(old, &old_table.phases, &table.phases, &moved);
             }
         }
@@ -73,6 +76,7 @@ impl Order {
         let Seat { dial, position } = self.seat(table, job);
         let dial = &mut self.dials[dial];
         match kept {
+            Kept::As(State::Missing) => self.put_missing(table, job),
             Kept::As(state) => dial.put(position, state),
             Kept::Parked(until) => dial.park(position, until),
             Kept::Late { ahead, is_near } => {

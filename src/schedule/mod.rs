@@ -305,9 +305,17 @@ impl Schedule {
         let queue = &mut self.queues[ticket.budget];
         match goes_on_at {
             Some(at) => queue.order.go_on(at, index),
-            None => queue
-                .order
-                .end(&self.jobs, index, failure, ticket.poll_began, now),
+            None => {
+                // It was sent before the reload, which may follow a change of the policy.
+                let is_old = ticket.targets_changed && failure == Some(Failure::AccessDenied);
+                let failure = if is_old {
+                    Some(Failure::Timeout)
+                } else {
+                    failure
+                };
+                let began = ticket.poll_began;
+                queue.order.end(&self.jobs, index, failure, began, now);
+            }
         }
         let (sent_at, is_probe) = (ticket.sent_at, ticket.is_probe);
         let event = queue.on_call_end(

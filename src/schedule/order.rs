@@ -13,8 +13,10 @@
 //!    So virtual time passes faster the more calls there are, and all intervals stretch alike when
 //!    there are fewer: nothing depends on how many calls or identities there are.
 
+mod choice;
+
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 use super::Knowledge;
 use super::denials::Denials;
@@ -25,6 +27,7 @@ use super::state::State;
 use super::virtual_time::VirtualTime;
 use crate::api::{Failure, FailureClass};
 use crate::clock::Mono;
+use crate::job::PoolIndex;
 
 /// The most jobs that begin to wait for the index at once, so that no step takes long.
 const MAX_SETTLED: usize = 1_000;
@@ -49,14 +52,19 @@ pub(super) struct Order {
     /// Polls that have begun, by when they go on.
     begun: BinaryHeap<Reverse<(Mono, JobIndex)>>,
     denials: Denials,
+    /// Identities of each pool that do not exist.
+    missing: HashMap<PoolIndex, usize>,
     pub(super) slowed: Slowed,
     pub(super) virtual_time: VirtualTime,
     /// Whether those who were never asked had the last call of two that take turns.
     pub(super) unasked_had_turn: bool,
     /// Nothing is due before this time, unless something is put or ends.
     idle_until: Mono,
-    /// Since when somebody has waited whose turn was missed.
+    /// Since when somebody may have waited whose turn was missed.
     pub(super) late_since: Option<Mono>,
+    /// When a round of those who wait began, and the key that ends it: the greatest that one of
+    /// them could have then.
+    pub(super) round: (Mono, u64),
 }
 
 impl Order {
@@ -78,11 +86,13 @@ impl Order {
             dials: dials.collect(),
             begun: BinaryHeap::new(),
             denials: Denials::default(),
+            missing: HashMap::new(),
             slowed: Slowed::default(),
             virtual_time: VirtualTime::new(now),
             unasked_had_turn: false,
             idle_until: Mono::START,
             late_since: None,
+            round: (now, 0),
         }
     }
 
@@ -122,29 +132,33 @@ impl Order {
 
     /// When the next call may be due; in the past if one is.
     pub(super) fn due_at(&mut self, table: &JobTable, now: Mono) -> Mono {
+        if self.has_late() {
+            return now;
+        }
         if self.idle_until <= now {
             let begun = self.begun.peek().map(|Reverse((at, _))| *at);
-            let missed = self.has_late().then_some(now);
-            let denied = self.denials.ask_at();
+            let denied = self.first_denied(table).map(|(at, _)| at);
             let dials = self.dials.iter();
             let dials = dials.map(|dial| dial.wakes_at(&table.phases)).min();
-            let all = [begun, missed, denied, dials].into_iter();
+            let all = [begun, denied, dials].into_iter();
             self.idle_until = all.flatten().min().unwrap_or(Mono::MAX);
         }
         self.idle_until
     }
 
-    /// Takes the job that is called now, if one is due, and when it was.
+    /// Takes the job that is called now, if one is due, and when it was. The budget makes `rate`
+    /// calls per second.
     pub(super) fn take(
         &mut self,
         table: &JobTable,
         known: Knowledge<'_>,
+        rate: f64,
         now: Mono,
     ) -> Option<(Mono, JobIndex)> {
         if self.idle_until > now {
             return None;
         }
-        self.settle(table, known, now);
+        self.settle(table, known, rate, now);
         let begun = self.begun.peek().map(|Reverse(begun)| *begun);
         let begun = begun.filter(|(at, _)| *at <= now);
         let due = if !self.has_late() {
@@ -168,9 +182,10 @@ impl Order {
         &mut self,
         table: &JobTable,
         known: Knowledge<'_>,
+        rate: f64,
         now: Mono,
     ) -> Option<(Mono, JobIndex)> {
-        if let Some(due) = self.take(table, known, now) {
+        if let Some(due) = self.take(table, known, rate, now) {
             return Some(due);
         }
         if let Some(Reverse(begun)) = self.begun.pop() {
@@ -188,129 +203,32 @@ impl Order {
         Some((turn, self.begin(table, seat, now)))
     }
 
-    /// Lets those wait for the index whose turn was missed.
-    fn settle(&mut self, table: &JobTable, known: Knowledge<'_>, now: Mono) {
-        let is_late = self.has_late();
-        if !is_late {
-            self.late_since = None;
-        }
-        let mut left = MAX_SETTLED;
-        for dial in self.dials.iter_mut().filter(|dial| !dial.is_of_pools()) {
-            let grace = dial.interval() * u32::from(!is_late);
-            while left > 0
-                && let Some((turn, position)) = dial.first_turn(&table.phases, now.before(grace))
-            {
-                left -= 1;
-                if dial.state(position) == State::New {
-                    dial.wait_unasked(position);
-                } else {
-                    let job = dial.job(position);
-                    let demand = known.demand_of(table.job(job));
-                    let mut price = demand.price();
-                    if !dial.was_chosen(position) {
-                        // It may come with many others whose price is the same. They would go
-                        // all in a row, again and again.
-                        let scattered = u128::from(price) * u128::from(table.phases[job]);
-                        price = (scattered >> 32) as u64;
-                    }
-                    let key = self.virtual_time.key(price);
-                    dial.wait(position, key, demand.is_near());
-                }
-                self.late_since = self.late_since.or(Some(turn));
-            }
-        }
+    /// When somebody of a job's pool is asked next, if the pool is denied.
+    pub(super) fn pool_asked_at(&self, table: &JobTable, job: JobIndex) -> Option<Mono> {
+        let pool = table.segment(job).pool;
+        self.denials.ask_at(pool, self.existing(table, pool))
     }
 
-    /// What is due first: a turn, a deadline, or a question whether a pool is still denied.
-    fn first_due(&mut self, table: &JobTable, now: Mono) -> Option<(Mono, Seat)> {
-        let turns = self
-            .dials
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, dial)| {
-                let (at, position) = match dial.is_of_pools() {
-                    true => return None,
-                    false => dial.first_turn(&table.phases, now)?,
-                };
-                Some((at, Seat::new(index, position)))
-            });
-        let turn = turns.min_by_key(|(at, _)| *at);
-        let firm = self.first_firm(table, now);
-        turn.into_iter().chain(firm).min_by_key(|(at, _)| *at)
+    /// The identities of a pool that exist, as far as is known.
+    fn existing(&self, table: &JobTable, pool: PoolIndex) -> usize {
+        let all = table
+            .identities_of(pool)
+            .map_or(0, |segment| segment.jobs.len());
+        all - self.missing.get(&pool).copied().unwrap_or(0)
     }
 
-    /// The first of what must not wait, and when it was due.
-    fn first_firm(&mut self, table: &JobTable, now: Mono) -> Option<(Mono, Seat)> {
-        let slowed = &self.slowed;
-        let firm = self
-            .dials
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, dial)| {
-                let (at, position) = match dial.is_of_pools() {
-                    true => first_pool(dial, slowed, table, now)?,
-                    false => dial.first_deadline(&table.phases, now)?,
-                };
-                Some((at, Seat::new(index, position)))
-            });
-        let firm = firm.min_by_key(|(at, _)| *at);
-        let denied = self.denials.first_to_ask(now, |job| {
-            let seat = self.seat(table, job);
-            (self.state(seat) == State::Denied).then_some(seat)
-        });
-        firm.into_iter().chain(denied).min_by_key(|(at, _)| *at)
-    }
-
-    /// The next call while there are too few.
-    fn choose_late(&mut self, table: &JobTable, now: Mono) -> Option<Seat> {
-        let firm = self.first_firm(table, now);
-        if let Some((at, seat)) = firm
-            && now <= at + self.dials[seat.dial].margin()
-        {
-            return Some(seat);
-        }
-        let (near, other) = (self.first_late(true), self.first_late(false));
-        let pressing = firm.map(|(_, seat)| seat);
-        if let Some(unasked) = self.first_unasked() {
-            let Some(pressing) = pressing.or(near.map(|(_, seat)| seat)) else {
-                return Some(unasked);
-            };
-            self.unasked_had_turn = !self.unasked_had_turn;
-            return Some(if self.unasked_had_turn {
-                unasked
-            } else {
-                pressing
-            });
-        }
-        pressing.or_else(|| {
-            let late = near.into_iter().chain(other);
-            let (key, seat) = late.min_by_key(|(key, _)| *key)?;
-            self.virtual_time.pass_to(key, now);
-            Some(seat)
-        })
-    }
-
-    /// The first of those who were never asked.
-    fn first_unasked(&mut self) -> Option<Seat> {
-        let mut dials = self.dials.iter_mut().enumerate();
-        dials.find_map(|(index, dial)| Some(Seat::new(index, dial.first_unasked()?)))
-    }
-
-    /// The least key of those near a limit, or of all others, and whose it is.
-    fn first_late(&self, is_near: bool) -> Option<(u64, Seat)> {
-        let dials = self.dials.iter().enumerate();
-        let firsts = dials.filter_map(|(index, dial)| {
-            let (key, position) = dial.first_late(is_near)?;
-            Some((key, Seat::new(index, position)))
-        });
-        firsts.min_by_key(|(key, _)| *key)
+    /// The calls that give everybody a turn each interval, in a second.
+    pub(super) fn calls_per_second(&self) -> f64 {
+        self.dials.iter().map(Dial::calls_per_second).sum()
     }
 
     fn begin(&mut self, table: &JobTable, seat: Seat, now: Mono) -> JobIndex {
         let dial = &mut self.dials[seat.dial];
         let job = dial.job(seat.position);
-        if dial.state(seat.position) == State::Denied {
-            self.denials.on_asked(table.segment(job), job);
+        if dial.state(seat.position) == State::Missing
+            && let Some(missing) = self.missing.get_mut(&table.segment(job).pool)
+        {
+            *missing -= 1;
         }
         dial.begin(seat.position, &table.phases, now);
         job
@@ -328,31 +246,40 @@ impl Order {
         self.idle_until = now;
         let Seat { dial, position } = self.seat(table, job);
         let segment = table.segment(job);
-        let is_late = self.has_late();
         let of_dial = &mut self.dials[dial];
-        let is_permanent = failure.map(Failure::class) == Some(FailureClass::Permanent);
-        if of_dial.is_of_pools() || !is_permanent {
-            let late_began = Some(began).filter(|_| is_late && !of_dial.is_of_pools());
-            of_dial.end(position, &table.phases, late_began, now);
-        } else if failure == Some(Failure::AccessDenied) {
-            of_dial.put(position, State::Denied);
-        } else {
-            of_dial.put(position, State::Missing);
-        }
         if of_dial.is_of_pools() {
+            of_dial.end(position, &table.phases, began, now);
             let turn = of_dial.turn_after_hand(position, &table.phases);
             self.slowed.on_end(job, failure, turn, segment.interval);
             return;
         }
         match failure {
-            Some(Failure::AccessDenied) => self.denials.on_denied(segment, now),
-            None | Some(Failure::NotFound | Failure::InvalidParameter) => {
-                if self.denials.on_allowed(segment) {
-                    self.release(table, segment);
-                }
+            Some(Failure::AccessDenied) => {
+                of_dial.put(position, State::Denied);
+                self.denials.on_denied(segment, now);
+                return;
             }
-            Some(_) => self.denials.on_unanswered(segment, now),
+            Some(Failure::NotFound | Failure::InvalidParameter) => {
+                self.put_missing(table, job);
+            }
+            Some(failure) => {
+                debug_assert_ne!(failure.class(), FailureClass::Permanent);
+                of_dial.end(position, &table.phases, began, now);
+                return;
+            }
+            None => of_dial.end(position, &table.phases, began, now),
         }
+        let existing = self.existing(table, segment.pool);
+        if self.denials.on_allowed(segment.pool, existing) {
+            self.release(table, segment);
+        }
+    }
+
+    /// AWS says that an identity does not exist.
+    pub(super) fn put_missing(&mut self, table: &JobTable, job: JobIndex) {
+        let Seat { dial, position } = self.seat(table, job);
+        self.dials[dial].put(position, State::Missing);
+        *self.missing.entry(table.segment(job).pool).or_default() += 1;
     }
 
     /// All jobs of the segment that were denied have turns again.
@@ -363,23 +290,6 @@ impl Order {
                 self.dials[seat.dial].put(seat.position, State::Rests);
             }
         }
-    }
-}
-
-/// The pool whose turn came first, but for those that are slowed down.
-fn first_pool(
-    dial: &mut Dial,
-    slowed: &Slowed,
-    table: &JobTable,
-    now: Mono,
-) -> Option<(Mono, Position)> {
-    loop {
-        let (turn, position) = dial.first_turn(&table.phases, now)?;
-        let until = slowed.until(dial.job(position));
-        if until.is_none_or(|(until, _)| until <= turn) {
-            return Some((turn, position));
-        }
-        dial.skip_turn();
     }
 }
 

@@ -111,9 +111,9 @@ impl BudgetQueue {
             Some(probe) if probe.ready_at().max(paced) > now => {
                 return Err(probe.ready_at().max(paced));
             }
-            Some(_) => self.order.take_any(jobs, known, now),
+            Some(_) => self.order.take_any(jobs, known, self.pacer.rate(), now),
             None if paced > now => return Err(self.order.due_at(jobs, now).max(paced)),
-            None => self.order.take(jobs, known, now),
+            None => self.order.take(jobs, known, self.pacer.rate(), now),
         };
         let Some((due_at, index)) = taken else {
             return Err(match self.probe {

@@ -48,8 +48,8 @@ impl State {
     }
 }
 
-/// A [`State`], in four bytes with the place in its heap of a job that waits for the index. Of any
-/// other it tells whether the job waited there last.
+/// A [`State`], in four bytes with the place in its heap of a job that waits for the index, or with
+/// the marks of any other.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry(u32);
 

@@ -50,8 +50,10 @@ impl Changes {
     /// modification. `growth` is `None` if it shows no change, else the bytes that were added.
     #[must_use]
     pub(super) fn after(self, gap: Duration, idle: Option<f64>, growth: Option<u64>) -> Self {
-        // Of the time before the change, nothing is known.
-        let unchanged = gap.as_secs_f64().min(idle.unwrap_or(f64::MAX));
+        // Of the time before the change, nothing is known. A clock that is behind AWS's shows none
+        // after it.
+        let gap = gap.as_secs_f64();
+        let unchanged = gap.min(idle.unwrap_or(f64::MAX).max(gap / 10.0));
         let memory = self.memory.value();
         let seen = f64::from(self.per_second) * memory + f64::from(u8::from(growth.is_some()));
         let write = self.write.value();

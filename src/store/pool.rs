@@ -4,7 +4,7 @@ use super::changes::Changes;
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::PoolHealth;
 use super::record::{AsOf, Record};
-use crate::api::{Answer, Dataset, Failure, PoolUsage, Usage};
+use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Usage};
 use crate::config::Limits;
 use crate::job::IdentityIndex;
 use crate::limits::{Listing, writes_left};
@@ -143,7 +143,8 @@ impl Pool {
             changes,
         } = self.facts(identity);
         let failures = record.failures().map_or(0, |(failures, _)| failures);
-        let was_unanswered = (1..=MAX_UNANSWERED).contains(&failures);
+        let is_answer = record.failure().map(Failure::class) == Some(FailureClass::Permanent);
+        let was_unanswered = (1..=MAX_UNANSWERED).contains(&failures) && !is_answer;
         let Some(usage) = record.last_usage() else {
             return Demand {
                 was_unanswered,

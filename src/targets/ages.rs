@@ -105,7 +105,8 @@ impl Targets {
             }
         }
         for pool in self.of_budget(index) {
-            if pool.stale_after < self.kept_age(pool, rate_limit) {
+            let is_set = pool.settings.stale_after.is_some();
+            if is_set && pool.stale_after < self.kept_age(pool, rate_limit) {
                 warnings.push(warning(
                     "poll.stale_after",
                     format!(

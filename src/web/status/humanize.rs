@@ -119,6 +119,11 @@ impl NextCall {
                 let max_age = show_duration(pool.max_age);
                 format!("it fails for good, so it is asked once in {max_age}")
             }
+            Some(NextPollReason::Denied) => {
+                format!(
+                    "AWS denies the whole pool, so one of its identities is asked each {interval}"
+                )
+            }
             Some(NextPollReason::Credentials) => {
                 let budget = &targets.budgets[pool.budget(Service::CognitoSync)].label;
                 format!(
