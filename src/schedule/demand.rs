@@ -17,9 +17,9 @@ const RECENT: f64 = 300.0;
 const BOOST: f64 = 140.0;
 /// That falls by a factor of e for so many more writes that are left to the level.
 const REACH: f64 = 10.0;
-/// Who has not changed for so many seconds (30 days) is not pressing, however near, and gets half
+/// Who has not changed for so many seconds (90 days) is not pressing, however near, and gets half
 /// of the boost; after twice that, a fifth.
-const ABANDONED: f64 = 30.0 * 86_400.0;
+const ABANDONED: f64 = 90.0 * 86_400.0;
 /// Nearness from which an identity is near a limit: some 23 writes are left.
 const NEAR: f64 = 0.1;
 
