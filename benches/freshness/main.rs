@@ -37,10 +37,10 @@ struct Arguments {
     /// Calls per second; by default one for each 10,000 identities.
     #[arg(long)]
     rate: Option<f64>,
-    #[arg(long, default_value = "1m")]
-    interval: humantime::Duration,
-    #[arg(long, default_value = "1d")]
-    max_age: humantime::Duration,
+    #[arg(long, default_value = "1m", value_parser = duration)]
+    interval: Duration,
+    #[arg(long, default_value = "1d", value_parser = duration)]
+    max_age: Duration,
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Days of the worlds that are made.
@@ -58,11 +58,19 @@ struct Arguments {
     bench: bool,
 }
 
+/// As in a configuration, or plain seconds.
+fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+    match text.parse() {
+        Ok(seconds) => Ok(Duration::from_secs_f64(seconds)),
+        Err(_) => humantime::parse_duration(text),
+    }
+}
+
 fn main() {
     let arguments = Arguments::parse();
     let settings = |rate: f64, max_age: Duration| Settings {
         rate,
-        interval: *arguments.interval,
+        interval: arguments.interval,
         max_age,
     };
     println!("seconds; mean and 95th percentile, with the number of cases");
@@ -78,7 +86,7 @@ fn main() {
         let case = Case {
             name: "a world of its own",
             world: &world,
-            settings: settings(rate, *arguments.max_age),
+            settings: settings(rate, arguments.max_age),
             end: days * DAY,
             warm_up: arguments.warm_up * DAY,
         };
@@ -95,13 +103,13 @@ fn main() {
     let n = arguments.identities;
     let rate = arguments.rate.unwrap_or(n as f64 / 10_000.0);
     let cases = [
-        ("steady", Kind::Steady, rate, *arguments.max_age),
-        ("sessions", Kind::Sessions, rate, *arguments.max_age),
+        ("steady", Kind::Steady, rate, arguments.max_age),
+        ("sessions", Kind::Sessions, rate, arguments.max_age),
         (
             "return and leave",
             Kind::ReturnAndLeave,
             rate,
-            *arguments.max_age,
+            arguments.max_age,
         ),
         (
             "sessions, ten times fewer calls",
