@@ -6,7 +6,7 @@ use super::jobs::{JobIndex, Phases};
 use crate::clock::Mono;
 
 /// The most positions that are looked at ahead of a hand.
-const MAX_LOOKAHEAD: usize = 4_096;
+const MAX_LOOKAHEAD: usize = 64;
 
 /// The jobs of a dial, by phase.
 #[derive(Clone, Copy)]
@@ -137,7 +137,7 @@ impl Hand {
         }
         while at <= until {
             let is_reached = |position| self.reaches(face, position) <= until;
-            let end = first_not(self.position + 1, jobs, is_reached);
+            let end = gallop(self.position + 1, jobs, is_reached);
             if let Some(position) = (self.position..end).find(|position| wanted(*position)) {
                 self.position = position;
                 return Some((self.reaches(face, position), position));
@@ -248,6 +248,15 @@ impl Sweep {
 /// A duration of less than 584 years.
 fn nanos(duration: Duration) -> u64 {
     duration.as_nanos() as u64
+}
+
+/// The same as [`first_not`], for what is probably not far from `from`.
+fn gallop(mut from: usize, to: usize, is_before: impl Fn(usize) -> bool) -> usize {
+    let mut step = 1;
+    while from + step < to && is_before(from + step) {
+        (from, step) = (from + step, step * 2);
+    }
+    first_not(from, to.min(from + step), is_before)
 }
 
 /// The first position of `from..to` that is not before, where all that are come first.
