@@ -96,7 +96,9 @@ fn changes_are_seen_many_times_sooner_than_in_equal_turns() {
 /// that, everybody has equal turns.
 #[test]
 fn few_calls_go_to_those_who_wait_longest() {
-    let world = World::new(Kind::Steady, IDENTITIES, 3.0, 2);
+    // With a tenth more calls than `max_age` takes, the first turn for everybody takes days.
+    let days = 8.0;
+    let world = World::new(Kind::Steady, IDENTITIES, days, 2);
     let turns = IDENTITIES as f64 / DAY;
     // The pool itself is polled as well, once an hour.
     let settings = |rate: f64| Settings {
@@ -105,8 +107,8 @@ fn few_calls_go_to_those_who_wait_longest() {
         ..SETTINGS
     };
     for part in [1.1, 1.5, 3.0] {
-        let run = polled(&world, settings(turns * part), 3.0);
-        let oldest = oldest(&run, 0.0, 3.0 * DAY);
+        let run = polled(&world, settings(turns * part), days);
+        let oldest = oldest(&run, 0.0, days * DAY);
         assert!(oldest <= DAY, "{part}: {oldest} s");
     }
     // The first turns take longer, since others are past `max_age` by then.
