@@ -5,6 +5,8 @@
 //! the first answer gives all their turns back.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::time::Duration;
 
 use super::jobs::{JobIndex, Segment};
 use crate::clock::Mono;
@@ -20,7 +22,9 @@ pub(super) struct Denials(HashMap<PoolIndex, Denial>);
 #[derive(Debug)]
 struct Denial {
     in_a_row: usize,
-    jobs: std::ops::Range<JobIndex>,
+    /// Of the pool's identities.
+    jobs: Range<JobIndex>,
+    interval: Duration,
     /// Who is asked next.
     next: JobIndex,
     ask_at: Mono,
@@ -32,19 +36,20 @@ impl Denials {
         let denial = self.0.entry(pool.pool).or_insert_with(|| Denial {
             in_a_row: 0,
             jobs: pool.jobs.clone(),
+            interval: pool.interval,
             next: pool.jobs.start,
             ask_at: now + pool.interval,
         });
         denial.in_a_row += 1;
     }
 
-    /// AWS answered about an identity of this pool, of which so many exist. Returns whether those
-    /// who were denied may be asked again.
-    pub(super) fn on_allowed(&mut self, pool: PoolIndex, existing: usize) -> bool {
+    /// AWS answered about an identity of this pool, of which so many are missing. Returns whether
+    /// those who were denied may be asked again.
+    pub(super) fn on_allowed(&mut self, pool: PoolIndex, missing: usize) -> bool {
         let Some(denial) = self.0.get_mut(&pool) else {
             return false;
         };
-        let is_mended = denial.is_of_pool(existing);
+        let is_mended = denial.is_of_pool(missing);
         denial.in_a_row = 0;
         if is_mended {
             self.0.remove(&pool);
@@ -52,10 +57,10 @@ impl Denials {
         is_mended
     }
 
-    /// When somebody of this pool is asked next, if it is denied; so many of it exist.
-    pub(super) fn ask_at(&self, pool: PoolIndex, existing: usize) -> Option<Mono> {
+    /// When somebody of this pool is asked next, if it is denied; so many of it are missing.
+    pub(super) fn ask_at(&self, pool: PoolIndex, missing: usize) -> Option<Mono> {
         let denial = self.0.get(&pool)?;
-        denial.is_of_pool(existing).then_some(denial.ask_at)
+        denial.is_of_pool(missing).then_some(denial.ask_at)
     }
 
     /// The pools of which somebody was denied.
@@ -67,23 +72,23 @@ impl Denials {
     /// that was asked before whom `is_denied` knows. The next one is asked in an interval.
     pub(super) fn ask(
         &mut self,
-        pool: &Segment,
+        pool: PoolIndex,
         now: Mono,
         is_denied: impl Fn(JobIndex) -> bool,
     ) -> Option<JobIndex> {
-        let denial = self.0.get_mut(&pool.pool)?;
+        let denial = self.0.get_mut(&pool)?;
         let next = denial.next.min(denial.jobs.end);
         let mut in_turn = (next..denial.jobs.end).chain(denial.jobs.start..next);
         let asked = in_turn.find(|job| is_denied(*job));
         denial.next = asked.map_or(next, |job| job + 1);
-        denial.ask_at = now + pool.interval;
+        denial.ask_at = now + denial.interval;
         asked
     }
 }
 
 impl Denial {
     /// Whether the pool is denied, rather than some of its identities.
-    fn is_of_pool(&self, existing: usize) -> bool {
-        self.in_a_row >= existing.clamp(1, MANY)
+    fn is_of_pool(&self, missing: usize) -> bool {
+        self.in_a_row >= (self.jobs.len() - missing).clamp(1, MANY)
     }
 }

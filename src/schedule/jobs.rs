@@ -98,12 +98,6 @@ impl JobTable {
         &self.segments
     }
 
-    /// The jobs of a pool's identities; `None` if none are polled.
-    pub(super) fn identities_of(&self, pool: PoolIndex) -> Option<&Segment> {
-        let mut segments = self.segments.iter();
-        segments.find(|segment| segment.pool == pool && segment.max_age.is_some())
-    }
-
     pub(super) fn job(&self, index: JobIndex) -> Job {
         let segment = self.segment(index);
         let (operation, pool) = (segment.operation, segment.pool);

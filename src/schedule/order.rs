@@ -137,7 +137,7 @@ impl Order {
         }
         if self.idle_until <= now {
             let begun = self.begun.peek().map(|Reverse((at, _))| *at);
-            let denied = self.first_denied(table).map(|(at, _)| at);
+            let denied = self.first_denied().map(|(at, _)| at);
             let dials = self.dials.iter();
             let dials = dials.map(|dial| dial.wakes_at(&table.phases)).min();
             let all = [begun, denied, dials].into_iter();
@@ -206,15 +206,12 @@ impl Order {
     /// When somebody of a job's pool is asked next, if the pool is denied.
     pub(super) fn pool_asked_at(&self, table: &JobTable, job: JobIndex) -> Option<Mono> {
         let pool = table.segment(job).pool;
-        self.denials.ask_at(pool, self.existing(table, pool))
+        self.denials.ask_at(pool, self.missing_of(pool))
     }
 
-    /// The identities of a pool that exist, as far as is known.
-    fn existing(&self, table: &JobTable, pool: PoolIndex) -> usize {
-        let all = table
-            .identities_of(pool)
-            .map_or(0, |segment| segment.jobs.len());
-        all - self.missing.get(&pool).copied().unwrap_or(0)
+    /// The identities of a pool that do not exist.
+    fn missing_of(&self, pool: PoolIndex) -> usize {
+        self.missing.get(&pool).copied().unwrap_or(0)
     }
 
     /// The calls that give everybody a turn each interval, in a second.
@@ -269,8 +266,8 @@ impl Order {
             }
             None => of_dial.end(position, &table.phases, began, now),
         }
-        let existing = self.existing(table, segment.pool);
-        if self.denials.on_allowed(segment.pool, existing) {
+        let missing = self.missing_of(segment.pool);
+        if self.denials.on_allowed(segment.pool, missing) {
             self.release(table, segment);
         }
     }

@@ -106,7 +106,8 @@ impl Targets {
         }
         for pool in self.of_budget(index) {
             let is_set = pool.settings.stale_after.is_some();
-            if is_set && pool.stale_after < self.kept_age(pool, rate_limit) {
+            let kept = self.kept_age(pool, rate_limit);
+            if is_set && pool.stale_after < kept {
                 warnings.push(warning(
                     "poll.stale_after",
                     format!(
@@ -114,7 +115,7 @@ impl Targets {
                          rest in pool {}, so that its usage would come and go: leave it out, or \
                          raise it",
                         show_duration(pool.stale_after),
-                        show_duration(self.kept_age(pool, rate_limit)),
+                        show_duration(kept),
                         pool.id,
                     ),
                 ));

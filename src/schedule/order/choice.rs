@@ -50,18 +50,10 @@ impl Order {
 
     /// What is due first: a turn, a deadline, or a question whether a pool is still denied.
     pub(super) fn first_due(&mut self, table: &JobTable, now: Mono) -> Option<(Mono, Seat)> {
-        let turns = self
-            .dials
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, dial)| {
-                let (at, position) = match dial.is_of_pools() {
-                    true => return None,
-                    false => dial.first_turn(&table.phases, now)?,
-                };
-                Some((at, Seat::new(index, position)))
-            });
-        let turn = turns.min_by_key(|(at, _)| *at);
+        let turn = first_of(self.dials.iter_mut(), |dial| match dial.is_of_pools() {
+            true => None,
+            false => dial.first_turn(&table.phases, now),
+        });
         let firm = self.first_firm(table, now);
         turn.into_iter().chain(firm).min_by_key(|(at, _)| *at)
     }
@@ -69,19 +61,11 @@ impl Order {
     /// The first of what must not wait, and when it was due.
     fn first_firm(&mut self, table: &JobTable, now: Mono) -> Option<(Mono, Seat)> {
         let slowed = &self.slowed;
-        let firm = self
-            .dials
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, dial)| {
-                let (at, position) = match dial.is_of_pools() {
-                    true => first_pool(dial, slowed, table, now)?,
-                    false => dial.first_deadline(&table.phases, now)?,
-                };
-                Some((at, Seat::new(index, position)))
-            });
-        let firm = firm.min_by_key(|(at, _)| *at);
-        if let Some((at, pool)) = self.first_denied(table)
+        let firm = first_of(self.dials.iter_mut(), |dial| match dial.is_of_pools() {
+            true => first_pool(dial, slowed, table, now),
+            false => dial.first_deadline(&table.phases, now),
+        });
+        if let Some((at, pool)) = self.first_denied()
             && at <= now
             && firm.is_none_or(|(firm, _)| at < firm)
             && let Some(seat) = self.ask_denied(table, pool, now)
@@ -92,9 +76,9 @@ impl Order {
     }
 
     /// The pool that is denied and whose turn to be asked comes first, and when.
-    pub(super) fn first_denied(&self, table: &JobTable) -> Option<(Mono, PoolIndex)> {
+    pub(super) fn first_denied(&self) -> Option<(Mono, PoolIndex)> {
         let asked = self.denials.pools().filter_map(|pool| {
-            let at = self.denials.ask_at(pool, self.existing(table, pool))?;
+            let at = self.denials.ask_at(pool, self.missing_of(pool))?;
             Some((at, pool))
         });
         asked.min()
@@ -102,9 +86,8 @@ impl Order {
 
     /// Who of a pool that is denied is asked now.
     fn ask_denied(&mut self, table: &JobTable, pool: PoolIndex, now: Mono) -> Option<Seat> {
-        let segment = table.identities_of(pool)?;
         let mut denials = std::mem::take(&mut self.denials);
-        let asked = denials.ask(segment, now, |job| {
+        let asked = denials.ask(pool, now, |job| {
             self.state(self.seat(table, job)) == State::Denied
         });
         self.denials = denials;
@@ -154,13 +137,20 @@ impl Order {
 
     /// The least key of those near a limit, or of all others, and whose it is.
     fn first_late(&self, is_near: bool) -> Option<(u64, Seat)> {
-        let dials = self.dials.iter().enumerate();
-        let firsts = dials.filter_map(|(index, dial)| {
-            let (key, position) = dial.first_late(is_near)?;
-            Some((key, Seat::new(index, position)))
-        });
-        firsts.min_by_key(|(key, _)| *key)
+        first_of(self.dials.iter(), |dial| dial.first_late(is_near))
     }
+}
+
+/// The least of what each dial has, and where it stands.
+fn first_of<D, T: Ord + Copy>(
+    dials: impl Iterator<Item = D>,
+    mut first: impl FnMut(D) -> Option<(T, Position)>,
+) -> Option<(T, Seat)> {
+    let firsts = dials.enumerate().filter_map(|(index, dial)| {
+        let (least, position) = first(dial)?;
+        Some((least, Seat::new(index, position)))
+    });
+    firsts.min_by_key(|(least, _)| *least)
 }
 
 /// The pool whose turn came first, but for those that are slowed down.

@@ -64,14 +64,14 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
     let mut next = state.poller.explain(&targets, &found).await;
     // Taken last, so that clients who wait for explanations hold no copies.
     let _turn = state.long_work.acquire().await;
-    let known = state.store.known_of(id, state.clock.now());
+    let now = state.clock.now();
+    let known = state.store.known_of(id, now);
     if known.targets.is_empty() {
         return unknown();
     }
     if !Arc::ptr_eq(&known.snapshot.targets, &targets) {
         next = vec![None; known.targets.len()];
     }
-    let now = state.clock.now();
     #[derive(Serialize)]
     struct Answer {
         identities: Vec<Explained>,
