@@ -4,8 +4,8 @@ use super::changes::change;
 use super::*;
 use std::collections::BTreeMap;
 
-/// One pool of so many identities.
-fn pool(numbers: std::ops::Range<usize>, interval: u64, max_age: u64) -> Targets {
+/// One pool of identities of these numbers, and a ceiling of a call a second.
+pub(super) fn pool(numbers: std::ops::Range<usize>, interval: u64, max_age: u64) -> Targets {
     let mut targets = targets_of(std::iter::once(numbers));
     let settings = &mut targets.pools[0].settings;
     settings.interval = Duration::from_secs(interval);

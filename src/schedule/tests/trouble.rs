@@ -1,17 +1,8 @@
 //! What must hold while something is wrong: nobody starves, and no wait is for a time in the past.
 
+use super::ages::pool;
 use super::changes::change;
 use super::*;
-
-/// One pool of so many identities.
-fn pool(identities: usize, interval: u64, max_age: u64) -> Targets {
-    let mut targets = targets(&[identities]);
-    let settings = &mut targets.pools[0].settings;
-    settings.interval = Duration::from_secs(interval);
-    settings.max_age = Some(Duration::from_secs(max_age));
-    targets.set_ages(1.0);
-    targets
-}
 
 /// Makes calls until `until`, and none in `stall`. Each ends at once, as `fate` says for the
 /// identity's number. Returns the times of each identity's polls, in seconds.
@@ -62,7 +53,7 @@ fn gaps(polls: &[Vec<f64>], from: f64) -> impl Iterator<Item = f64> {
 #[test]
 fn a_pool_that_is_denied_and_then_hangs_makes_no_wait_for_the_past() {
     for identities in [1, 3] {
-        let targets = pool(identities, 10, 86_400);
+        let targets = pool(0..identities, 10, 86_400);
         let mut schedule = schedule(&targets, 100.0);
         let (mut now, mut ends) = (Mono::START, Vec::<(Mono, TicketId, Failure)>::new());
         let mut hung = 0;
@@ -108,7 +99,7 @@ fn after_a_stall_that_the_rate_makes_up_for_nobody_starves() {
         ..Knowledge::NONE
     };
     for needed in [0.85, 0.95, 0.98] {
-        let targets = pool(identities, 60, 86_400);
+        let targets = pool(0..identities, 60, 86_400);
         let mut schedule = schedule(&targets, 1_001.0 / 60.0 / needed);
         let polls = polls(
             &mut schedule,
@@ -132,7 +123,7 @@ fn after_a_stall_that_the_rate_makes_up_for_nobody_starves() {
 
 #[test]
 fn a_policy_that_is_mended_gives_all_turns_back_though_some_do_not_exist() {
-    let targets = pool(10, 10, 86_400);
+    let targets = pool(0..10, 10, 86_400);
     let mut schedule = schedule(&targets, 100.0);
     let fate = |identity, at: f64| match identity {
         _ if (100.0..130.0).contains(&at) => Some(Failure::AccessDenied),
@@ -163,7 +154,7 @@ fn a_policy_that_is_mended_gives_all_turns_back_though_some_do_not_exist() {
 /// `max_age: auto` changes with the length of the list.
 #[test]
 fn a_reload_with_another_max_age_keeps_the_deadlines() {
-    let (old, new) = (pool(500, 10, 5_000), pool(500, 10, 5_500));
+    let (old, new) = (pool(0..500, 10, 5_000), pool(0..500, 10, 5_500));
     let mut schedule = schedule(&old, 1.0);
     let known = Knowledge {
         demand: &|_, IdentityIndex(identity)| Demand {
