@@ -63,7 +63,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pools: u32,
 
-    /// Let one call in twenty fail, with all transient faults.
+    /// Let one call in twenty fail, with all transient faults, and deny one identity in a hundred.
     #[arg(long)]
     pub faults: bool,
 }

@@ -14,7 +14,7 @@ use crate::aws::Credentials;
 use crate::cli;
 use crate::clock::Clock;
 use crate::loading;
-use crate::simulator::{Simulator, World, endpoint_url};
+use crate::simulator::{Fault, Simulator, World, endpoint_url};
 
 /// The seed of the world, so that every demo is the same.
 const SEED: u64 = 10_520;
@@ -24,6 +24,8 @@ const MIN_INTERVAL: Duration = Duration::from_secs(15);
 /// Calls per second beyond which the interval grows with the number of identities.
 const COMFORTABLE_RATE: f64 = 500.0;
 const ONE_FAULT_IN: u64 = 20;
+/// One identity in a hundred is denied with `--faults`: this one, and each hundredth after it.
+const DENIED: (usize, usize) = (50, 100);
 const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
 
 /// Builds the simulator and the daemon that polls it.
@@ -32,9 +34,21 @@ const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
 /// When an address cannot be listened on.
 pub async fn build(demo: &cli::Demo, web: WebOptions, clock: Clock) -> Result<App, StartError> {
     let world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
+    let (first, step) = DENIED;
+    let identities = world.pools().flat_map(|(_, identities)| identities);
+    let denied: Vec<String> = identities
+        .skip(first)
+        .step_by(step)
+        .map(str::to_owned)
+        .collect();
     let (simulator, listener) = Simulator::bind(world, clock.clone()).await?;
     simulator.set_latency(LATENCY);
-    simulator.set_random_faults(demo.faults.then_some(ONE_FAULT_IN));
+    if demo.faults {
+        simulator.set_random_faults(Some(ONE_FAULT_IN));
+        for identity in &denied {
+            simulator.set_fault(identity, Some(Fault::Error(403, "NotAuthorizedException")));
+        }
+    }
     let endpoint_url = endpoint_url(&listener)?;
     info!(endpoint_url, "simulating Cognito Sync");
     let text = simulator

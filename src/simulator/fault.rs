@@ -39,7 +39,7 @@ impl Fault {
         Self::Body("{\"Count\":0,\"Datasets\":[],\"NextToken\":\"again\"}".to_owned())
     }
 
-    /// A random fault of `demo --faults`. All are transient, so that every identity gets usage.
+    /// A random fault of `demo --faults`. All are transient.
     pub(super) fn transient(draw: u64) -> Self {
         match draw % 6 {
             0 => Self::Error(429, "TooManyRequestsException"),

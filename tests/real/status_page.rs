@@ -14,7 +14,7 @@ fn readable_everywhere() {
         let mut command = command();
         command.args(["demo", "--faults", &format!("--identities={identities}")]);
         let exporter = Exporter::run(command);
-        // Failures are a part of the page.
+        // Failures are a part of the page; of a few identities none is denied.
         eventually("a failure", || {
             let status: Value =
                 serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
