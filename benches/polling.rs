@@ -300,7 +300,7 @@ async fn polls(url: &str, identities: u64) -> (f64, f64) {
         stop: stop.clone(),
     };
     let (poller, _handle) = Poller::new(Arc::new(source), targets, config.poll, clock);
-    measured(async { poller.run(Arc::new(count), stop).await }).await
+    measured(async { drop(poller.run(Arc::new(count), stop).await) }).await
 }
 
 /// What so many identities take: a row of the table.

@@ -8,6 +8,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use serde::{Deserialize, Serialize};
+
 use crate::identity::{IdentityId, PoolId};
 
 /// An operation of an AWS API that the exporter can call.
@@ -84,7 +86,7 @@ impl Service {
 }
 
 /// The answer of `DescribeIdentityUsage`. AWS requires no field: `None` means "absent".
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Number of datasets.
     pub datasets: Option<u32>,
@@ -95,7 +97,7 @@ pub struct Usage {
 }
 
 /// The answer of `DescribeIdentityPoolUsage`. AWS requires no field: `None` means "absent".
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolUsage {
     /// Bytes in all datasets of the pool, at most 2^53.
     pub storage_bytes: Option<u64>,
@@ -106,7 +108,7 @@ pub struct PoolUsage {
 }
 
 /// One dataset in the answer of `ListDatasets`. AWS requires no field: `None` means "absent".
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Dataset {
     /// The name that the app chose.
     pub name: Option<String>,
@@ -158,7 +160,7 @@ impl Answer {
 }
 
 /// Why a call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Failure {
     /// The account's rate quota is used up.

@@ -25,6 +25,11 @@ pub struct Cli {
     #[arg(long = "config.check")]
     pub config_check: bool,
 
+    /// The directory in which what is known outlives the process. It is made if it does not exist.
+    /// Without it, nothing is kept.
+    #[arg(long = "state.path", value_name = "DIRECTORY")]
+    pub state_path: Option<PathBuf>,
+
     #[command(flatten)]
     pub web: Web,
 

@@ -3,6 +3,7 @@
 //! Decisions take a [`Timestamp`] as an argument. Scheduling and staleness use its monotonic time,
 //! which steps of the wall clock do not affect. The wall time is only exported.
 
+use std::fs;
 use std::ops::Add;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -62,6 +63,14 @@ pub struct Timestamp {
     pub unix: f64,
 }
 
+/// Which start of the machine this is, and the time since, in which it may have slept. Setting the
+/// wall clock changes neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinceBoot {
+    pub boot: String,
+    pub time: Duration,
+}
+
 /// The wall clock and the monotonic clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -112,6 +121,20 @@ impl Clock {
             mono: Mono::START + running,
             unix: (unix * 1e3).round() / 1e3,
         }
+    }
+
+    /// The time since the machine was started; `None` where the kernel does not show which start it
+    /// was, as in the unit's sandbox, or if the clock is tokio's.
+    #[must_use]
+    pub fn since_boot(&self) -> Option<SinceBoot> {
+        let Wall::System = self.wall else { return None };
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let seconds = u64::try_from(time.tv_sec).ok()?;
+        Some(SinceBoot {
+            boot: boot.trim().to_owned(),
+            time: Duration::from_secs(seconds),
+        })
     }
 
     /// Sleeps until `at`; returns at once if it has passed.

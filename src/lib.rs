@@ -34,6 +34,7 @@ pub mod schedule;
 
 pub mod aws;
 
+pub mod state;
 pub mod store;
 pub mod telemetry;
 

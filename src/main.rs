@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -36,7 +37,8 @@ const BLOCKING_THREADS: usize = 96;
     reason = "there is one, and it is taken apart at once"
 )]
 enum Mode {
-    Daemon(Loader, Loaded),
+    /// The state is in this directory, if there is one.
+    Daemon(Loader, Loaded, Option<PathBuf>),
     Demo(cli::Demo),
 }
 
@@ -101,7 +103,7 @@ fn prepare(cli: Cli) -> Prepared {
         _ => {
             let loader = app::loader();
             let loaded = loader.load(cli.config_file());
-            loaded.map(|loaded| Mode::Daemon(loader, loaded))
+            loaded.map(|loaded| Mode::Daemon(loader, loaded, cli.state_path.clone()))
         }
     };
     let (mode, web_config) = match (mode, web_config.transpose()) {
@@ -120,7 +122,7 @@ fn prepare(cli: Cli) -> Prepared {
         }
     };
     let warnings = warnings(&mode, web_config.as_ref());
-    if let Mode::Daemon(_, loaded) = &mode
+    if let Mode::Daemon(_, loaded, _) = &mode
         && let Some(report) = report(&cli, loaded, web_config.as_ref())
     {
         let warnings: Vec<_> = warnings
@@ -186,7 +188,7 @@ fn print_errors(lines: &[String]) {
 /// The warnings about the configuration, then those about the web configuration.
 fn warnings(mode: &Mode, web_config: Option<&WebConfigFile>) -> Vec<String> {
     let mut warnings = Vec::new();
-    if let Mode::Daemon(_, loaded) = mode {
+    if let Mode::Daemon(_, loaded, _) = mode {
         warnings.extend(loaded.warnings.iter().map(ToString::to_string));
     }
     if let Some(web_config) = web_config {
@@ -229,10 +231,10 @@ async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
     );
     let clock = Clock::system();
     let app = match mode {
-        Mode::Daemon(loader, loaded) => {
+        Mode::Daemon(loader, loaded, state) => {
             let hangups = signal(SignalKind::hangup())?;
             let reloading = Reloading { loader, hangups };
-            App::build(loaded, web, Credentials::Aws, Some(reloading), clock).await?
+            App::build(loaded, web, Credentials::Aws, state, Some(reloading), clock).await?
         }
         Mode::Demo(demo) => demo::build(&demo, web, clock).await?,
     };

@@ -174,6 +174,19 @@ PANELS = [
         (rate("panics_total"), f"panics {INSTANCE}"),
     ),
     chart(
+        "Saved",
+        "How long ago all that had changed was last saved in the directory of --state.path, and "
+        "attempts that failed per second. What is not saved is lost when the process ends.",
+        (f"time() - {in_jobs('exporter_state_last_save_timestamp_seconds')}", f"saved {INSTANCE}"),
+        (rate("state_save_failures_total"), f"failed per second {INSTANCE}"),
+        unit="s",
+    ),
+    chart(
+        "Restored",
+        "Identities of which something was known when the process started.",
+        (in_jobs("exporter_state_restored_identities"), INSTANCE),
+    ),
+    chart(
         "Memory",
         "Resident, of the exporter's process.",
         (with_build_info('process_resident_memory_bytes{job=~"$job"}'), INSTANCE),

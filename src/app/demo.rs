@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tracing::info;
 
 use super::{App, StartError, WebOptions};
@@ -56,7 +57,11 @@ pub async fn build(demo: &cli::Demo, web: WebOptions, clock: Clock) -> Result<Ap
         .expect("writing to a string does not fail");
     let loaded = loading::parse(Path::new("demo"), &text);
     let loaded = loaded.map_err(|mut problems| problems.swap_remove(0))?;
-    let mut app = App::build(loaded, web, Credentials::Simulator, None, clock).await?;
+    let state = TempDir::with_prefix("cognitosync_exporter-demo-")?;
+    // Which is made for this process alone.
+    let path = Some(state.path().join("state"));
+    let mut app = App::build(loaded, web, Credentials::Simulator, path, None, clock).await?;
+    app.temporary_state = Some(state);
     app.add("simulator".to_owned(), |stop| async move {
         simulator.run(listener, stop).await;
         Ok(())

@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 
 use crate::aws::NetworkError;
 use crate::config::Problem;
+use crate::state::StateError;
 use crate::telemetry;
 
 /// Why the daemon could not be built.
@@ -26,6 +27,9 @@ pub enum StartError {
     /// The environment or a profile names a proxy or a bundle of certificates that cannot be used.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// The directory of `--state.path` cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The demo's own configuration is not valid.
     #[error(transparent)]
     Configuration(#[from] Problem),

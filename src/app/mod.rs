@@ -3,17 +3,20 @@
 pub mod demo;
 mod error;
 mod reloading;
+mod state;
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use exporter_web::{InheritedSocket, Listener, WebConfigFile, connection_limit};
+use tempfile::TempDir;
 use tokio::signal::unix::Signal;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -41,6 +44,7 @@ use crate::web;
 pub use error::{RunError, StartError};
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
+use state::State;
 
 /// Maximum time for all tasks to end after a stop is requested; the rest are aborted. Listeners
 /// drain in 3 s.
@@ -58,6 +62,8 @@ pub struct App {
     names: HashMap<Id, String>,
     start: CancellationToken,
     stop: CancellationToken,
+    /// A state that ends with the process.
+    temporary_state: Option<TempDir>,
 }
 
 /// How the web server is reached.
@@ -128,7 +134,7 @@ impl App {
     /// to AWS. Without `reloading`, the configuration is never read again.
     ///
     /// # Errors
-    /// When an address cannot be listened on.
+    /// When an address cannot be listened on, or the directory of the state cannot be used.
     pub async fn build(
         Loaded {
             config,
@@ -138,6 +144,7 @@ impl App {
         }: Loaded,
         web: WebOptions,
         credentials: Credentials,
+        state_path: Option<PathBuf>,
         reloading: Option<Reloading>,
         clock: Clock,
     ) -> Result<Self, StartError> {
@@ -150,9 +157,26 @@ impl App {
         connector.check(&targets).await?;
         let api = Arc::new(connector.connect(&targets, &config.poll));
         let store = Arc::new(Store::new(Arc::clone(&targets)));
-        let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());
+        let (mut polls, poller) = Poller::new(
+            api,
+            Arc::clone(&targets),
+            config.poll.clone(),
+            clock.clone(),
+        );
+        let state = match state_path {
+            Some(path) => Some(State::open(path, &store, targets, &clock).await?),
+            None => None,
+        };
+        if let Some(state) = &state {
+            polls.resume(&state.standing, |pool, identity| {
+                store.last_poll(pool, identity)
+            });
+        }
+        let saves = state.as_ref().map(|state| Arc::clone(&state.saves));
         let progress = Arc::clone(poller.progress());
-        let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), clock.now().unix)?);
+        let now = clock.now().unix;
+        let telemetry = Telemetry::new(Arc::clone(&progress), now)?;
+        let telemetry = Arc::new(telemetry.with_saves(saves));
         let heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
         let watchdog = watchdog(&progress, reloading.is_some().then_some(&heartbeat));
         let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
@@ -178,10 +202,19 @@ impl App {
             store,
             telemetry: Arc::clone(&telemetry),
         });
+        let (stopped, last_standing) = oneshot::channel();
         app.add("poller".to_owned(), |stop| async move {
-            polls.run(observers, stop).await;
+            let standing = polls.run(observers, stop).await;
+            // Without a state, nobody wants to know.
+            let _ = stopped.send(standing);
             Ok(())
         });
+        if let Some(state) = state {
+            let keeper = state.keeper(poller.clone(), last_standing, clock.clone());
+            app.add("state".to_owned(), |stop| async move {
+                Ok(keeper.run(stop).await?)
+            });
+        }
         if let Some(Reloading { loader, hangups }) = reloading {
             let reloader = Reloader {
                 config: Arc::new(config),
@@ -209,6 +242,7 @@ impl App {
             names: HashMap::new(),
             start: CancellationToken::new(),
             stop: CancellationToken::new(),
+            temporary_state: None,
         }
     }
 
@@ -333,42 +367,4 @@ fn web_options(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn well_behaved(stop: CancellationToken) -> TaskResult {
-        stop.cancelled().await;
-        Ok(())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_takes_all_down_and_is_named() {
-        let mut app = App::empty();
-        app.add("good".to_owned(), well_behaved);
-        app.add("bad".to_owned(), |_| async { panic!("on purpose") });
-        let error = app.run(std::future::pending()).await.unwrap_err();
-        assert!(
-            matches!(&error, RunError::Panicked { name, .. } if name == "bad"),
-            "{error}"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_ends_takes_all_down_and_is_named() {
-        let mut app = App::empty();
-        app.add("good".to_owned(), well_behaved);
-        app.add("bad".to_owned(), |_| async { Err("no more".into()) });
-        let error = app.run(std::future::pending()).await.unwrap_err();
-        assert_eq!(error.to_string(), "task bad ended: no more");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_does_not_stop_is_aborted() {
-        let mut app = App::empty();
-        app.add("good".to_owned(), well_behaved);
-        app.add("stubborn".to_owned(), |_| std::future::pending());
-        let clock = Clock::anchored(0.0);
-        app.run(async { "test" }).await.unwrap();
-        assert!(clock.now().unix < 5.0, "{:?}", clock.now());
-    }
-}
+mod tests;

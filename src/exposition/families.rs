@@ -170,6 +170,12 @@ families! {
         "Whether the last read of the web configuration succeeded; 1 without one.";
     WEB_CONFIG_FAILURES: Counter "cognitosync_exporter_web_config_reload_failures_total" []
         "Failed reads of the web configuration, after each of which the previous one stays in force.";
+    STATE_RESTORED: Gauge "cognitosync_exporter_state_restored_identities" []
+        "Identities of which something was known when the process started, from the directory of --state.path. Absent without it.";
+    STATE_LAST_SAVE: Gauge "cognitosync_exporter_state_last_save_timestamp_seconds" []
+        "Time when all that had changed was last saved in the directory of --state.path. Absent without it, and before the first time.";
+    STATE_SAVE_FAILURES: Counter "cognitosync_exporter_state_save_failures_total" []
+        "Failed attempts to save in the directory of --state.path, after each of which nothing is lost until the process ends. Absent without it.";
     LOG_LINES_DROPPED: Counter "cognitosync_exporter_log_lines_dropped_total" []
         "Log lines that were not written, because the log was not read fast enough or could not be written.";
     PANICS: Counter "cognitosync_exporter_panics_total" []

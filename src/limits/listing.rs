@@ -1,5 +1,7 @@
 //! What is kept of an identity's last answer of `ListDatasets`, and whether it still holds.
 
+use serde::{Deserialize, Serialize};
+
 use super::Bounds;
 use crate::api::{Dataset, Usage};
 
@@ -10,7 +12,7 @@ use crate::api::{Dataset, Usage};
 /// from the date of the first description after it. The dates of lists and descriptions are not
 /// compared with each other: AWS keeps an identity's usage by something that lags behind its
 /// datasets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// Of the dataset with the most bytes, or [`ABSENT_BYTES`].
     storage_bytes: u32,

@@ -10,12 +10,12 @@ use crate::api::Api;
 use crate::config;
 use crate::job::Target;
 use crate::progress::Progress;
-use crate::schedule::NextPoll;
+use crate::schedule::{NextPoll, Standing};
 use crate::targets::{TargetDiff, Targets};
 
-/// The longest wait for an explanation. The loop turns every second, so a poller that does not
+/// The longest wait for an answer. The loop turns every second, so a poller that does not
 /// respond in this time has ended or hangs.
-const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(2);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Requests for an explanation that may wait.
 const MAX_QUEUED_EXPLANATIONS: usize = 4;
 
@@ -39,11 +39,15 @@ pub(super) struct ExplainRequest {
     pub(super) explained: oneshot::Sender<Vec<Option<NextPoll>>>,
 }
 
+/// The request for where the schedule stands.
+pub(super) type StandingRequest = oneshot::Sender<Standing>;
+
 /// Sends commands to a [`Poller`](super::Poller).
 #[derive(Clone)]
 pub struct PollerHandle {
     new_targets: mpsc::Sender<ReplaceTargets>,
     explain: mpsc::Sender<ExplainRequest>,
+    standing: mpsc::Sender<StandingRequest>,
     progress: Arc<Progress>,
 }
 
@@ -51,20 +55,24 @@ pub struct PollerHandle {
 pub(super) struct Commands {
     pub(super) new_targets: mpsc::Receiver<ReplaceTargets>,
     pub(super) explain: mpsc::Receiver<ExplainRequest>,
+    pub(super) standing: mpsc::Receiver<StandingRequest>,
 }
 
 impl PollerHandle {
     pub(super) fn new(progress: Arc<Progress>) -> (Self, Commands) {
         let (new_targets, receive_targets) = mpsc::channel(1);
         let (explain, receive_explain) = mpsc::channel(MAX_QUEUED_EXPLANATIONS);
+        let (standing, receive_standing) = mpsc::channel(1);
         let commands = Commands {
             new_targets: receive_targets,
             explain: receive_explain,
+            standing: receive_standing,
         };
         (
             Self {
                 new_targets,
                 explain,
+                standing,
                 progress,
             },
             commands,
@@ -112,10 +120,21 @@ impl PollerHandle {
             self.explain.send(request).await.ok()?;
             explanation.await.ok()
         };
-        let response = tokio::time::timeout(EXPLAIN_TIMEOUT, response).await;
+        let response = tokio::time::timeout(RESPONSE_TIMEOUT, response).await;
         let mut next = response.ok().flatten().unwrap_or_default();
         next.resize(targets.len(), None);
         next
+    }
+
+    /// Where the schedule stands; `None` when the poller does not respond in 2 s.
+    pub async fn standing(&self) -> Option<Standing> {
+        let (answer, standing) = oneshot::channel();
+        let response = async {
+            self.standing.send(answer).await.ok()?;
+            standing.await.ok()
+        };
+        let response = tokio::time::timeout(RESPONSE_TIMEOUT, response).await;
+        response.ok().flatten()
     }
 
     #[must_use]

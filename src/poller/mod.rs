@@ -21,12 +21,12 @@ use crate::api::{Api, CallError, Failure, FailureClass, Operation, Reply, Reques
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
-use crate::job::Job;
+use crate::job::{IdentityIndex, Job, PoolIndex};
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
-    AfterCall, BudgetEvent, Call, EndedCall, Paging, Retry, Schedule, Step, TargetChange, Ticket,
-    TicketId,
+    AfterCall, BudgetEvent, Call, EndedCall, LastPoll, Paging, Retry, Schedule, Standing, Step,
+    TargetChange, Ticket, TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
 use handle::{Commands, ExplainRequest, ReplaceTargets};
@@ -108,9 +108,25 @@ impl Poller {
         (poller, handle)
     }
 
+    /// Goes on where another process stopped. `last_poll` is what is known of an identity. To be
+    /// called before it runs.
+    pub fn resume(
+        &mut self,
+        standing: &Standing,
+        last_poll: impl Fn(PoolIndex, IdentityIndex) -> LastPoll,
+    ) {
+        let now = self.clock.now().mono;
+        self.schedule
+            .resume(&self.targets, standing, last_poll, now);
+    }
+
     /// Polls until `stop`, and notifies `observer`. On stop, calls in flight are dropped. A call
-    /// that panics is a failed one.
-    pub async fn run(mut self, observer: Arc<impl PollObserver>, stop: CancellationToken) {
+    /// that panics is a failed one. Returns where the schedule stands.
+    pub async fn run(
+        mut self,
+        observer: Arc<impl PollObserver>,
+        stop: CancellationToken,
+    ) -> Standing {
         loop {
             let timestamp = self.clock.now();
             let now = timestamp.mono;
@@ -125,11 +141,15 @@ impl Poller {
             tokio::select! {
                 // Results go before explanations, each of which takes time.
                 biased;
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return self.schedule.standing(&self.targets),
                 Some(new) = self.commands.new_targets.recv() => self.apply_targets(new, &*observer),
                 Some(ended) = self.calls.join_next_with_id() => self.end_call(ended, &*observer),
                 Some(request) = self.commands.explain.recv(), if may_explain => {
                     self.explain(request, &*observer);
+                }
+                Some(request) = self.commands.standing.recv() => {
+                    // The caller may have stopped waiting.
+                    let _ = request.send(self.schedule.standing(&self.targets));
                 }
                 () = self.clock.sleep_until(wake) => {}
             }

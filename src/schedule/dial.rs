@@ -8,6 +8,7 @@
 //! Jobs whose turn was missed wait in heaps for the index (`order`), or, if they were never asked,
 //! in the order of the dial.
 
+mod resume;
 mod take_over;
 
 use std::collections::VecDeque;

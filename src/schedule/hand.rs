@@ -94,6 +94,32 @@ impl Hand {
         }
     }
 
+    /// Sets it to the first job of this phase or a later one, so that it reaches that phase at this
+    /// time.
+    pub(super) fn set_at(&mut self, face: Face<'_>, phase: u32, time: Mono) {
+        let jobs = face.jobs.len();
+        if jobs == 0 {
+            return;
+        }
+        self.passes = 0;
+        let is_before = |position: usize| face.phases[face.jobs[position]] < phase;
+        self.position = first_not(0, jobs, is_before);
+        let offset = match self.pace {
+            Pace::ByPhase => self.offset_of_phase(phase),
+            Pace::Even => self.cadence / jobs as u64 * self.position as u64,
+        };
+        self.start = time.before(Duration::from_nanos(offset));
+        if self.position == jobs {
+            (self.position, self.passes) = (0, self.passes + 1);
+        }
+    }
+
+    /// The phase of the job where it stands, and when it reaches it; `None` without jobs.
+    pub(super) fn standing(&self, face: Face<'_>) -> Option<(u32, Mono)> {
+        let job = face.jobs.get(self.position)?;
+        Some((face.phases[*job], self.time(face)?))
+    }
+
     /// When it reaches the job where it stands; `None` without jobs.
     pub(super) fn time(&self, face: Face<'_>) -> Option<Mono> {
         (self.position < face.jobs.len()).then(|| self.reaches(face, self.position))
@@ -194,13 +220,14 @@ impl Hand {
     /// When it reaches a position in this pass.
     fn reaches(&self, face: Face<'_>, position: usize) -> Mono {
         let offset = match self.pace {
-            Pace::ByPhase => {
-                let phase = face.phases[face.jobs[position]];
-                ((u128::from(self.cadence) * u128::from(phase)) >> 32) as u64
-            }
+            Pace::ByPhase => self.offset_of_phase(face.phases[face.jobs[position]]),
             Pace::Even => self.cadence / face.jobs.len() as u64 * position as u64,
         };
         self.start + Duration::from_nanos(self.passes * self.cadence + offset)
+    }
+
+    fn offset_of_phase(&self, phase: u32) -> u64 {
+        ((u128::from(self.cadence) * u128::from(phase)) >> 32) as u64
     }
 }
 
@@ -231,6 +258,16 @@ impl Sweep {
                 last: now.since(self.began),
             };
         }
+    }
+
+    /// When the present pass began, and how long the one before took.
+    pub(super) fn standing(&self) -> (Mono, Duration) {
+        (self.began, self.last)
+    }
+
+    /// In this pass, which began then, after one that took so long.
+    pub(super) fn resume(pass: u64, (began, last): (Mono, Duration)) -> Self {
+        Self { pass, began, last }
     }
 
     /// The same, with another number for the present pass.

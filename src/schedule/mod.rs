@@ -24,6 +24,7 @@ mod order;
 mod pacer;
 mod probe;
 mod queue;
+mod resume;
 mod retry;
 mod slowed;
 mod state;
@@ -38,6 +39,7 @@ pub use demand::Demand;
 pub use explain::{NextPoll, NextPollReason};
 pub use pacer::Pacer;
 pub use queue::BudgetEvent;
+pub use resume::{BudgetStanding, DialStanding, HandStanding, LastPoll, Standing};
 pub use retry::Retry;
 pub use ticket::{AfterCall, Call, EndedCall, Paging, Ticket, TicketId};
 

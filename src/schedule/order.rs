@@ -252,8 +252,7 @@ impl Order {
         }
         match failure {
             Some(Failure::AccessDenied) => {
-                of_dial.put(position, State::Denied);
-                self.denials.on_denied(segment, now);
+                self.put_denied(table, job, now);
                 return;
             }
             Some(Failure::NotFound | Failure::InvalidParameter) => {
@@ -270,6 +269,13 @@ impl Order {
         if self.denials.on_allowed(segment.pool, missing) {
             self.release(table, segment);
         }
+    }
+
+    /// AWS denies an identity.
+    pub(super) fn put_denied(&mut self, table: &JobTable, job: JobIndex, now: Mono) {
+        let Seat { dial, position } = self.seat(table, job);
+        self.dials[dial].put(position, State::Denied);
+        self.denials.on_denied(table.segment(job), now);
     }
 
     /// AWS says that an identity does not exist.

@@ -57,6 +57,13 @@ impl Pacer {
         self.ceiling = ceiling;
     }
 
+    /// Goes on at a rate at which AWS did not throttle, as far as the ceiling allows.
+    pub fn resume(&mut self, rate: f64) {
+        if rate.is_finite() {
+            self.rate = rate.clamp(MIN_RATE.min(self.ceiling), self.ceiling);
+        }
+    }
+
     /// The present rate, in calls per second.
     #[must_use]
     pub fn rate(&self) -> f64 {

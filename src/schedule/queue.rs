@@ -78,6 +78,11 @@ impl BudgetQueue {
         self
     }
 
+    /// Goes on at this rate, in calls per second, as far as the ceiling allows.
+    pub(super) fn resume(&mut self, rate: f64) {
+        self.pacer.resume(rate);
+    }
+
     /// The present rate, in calls per second.
     pub(super) fn rate(&self) -> f64 {
         self.pacer.rate()

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// What is remembered of an identity's changes, at most: 20 days, so that what is older than 14
 /// days weighs half.
 const MAX_MEMORY: f64 = 20.0 * 86_400.0;
@@ -17,8 +19,8 @@ const PRIOR_WRITE: f64 = 2_000.0;
 const WRITE_WEIGHT: f64 = 0.3;
 
 /// The default is that of an identity that was never polled.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Changes {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
     /// Changes in a second.
     per_second: f32,
     /// Seconds that the rate was learned in.
@@ -80,7 +82,7 @@ impl Changes {
 }
 
 /// A number from 1 to 2^64, within 0.04 %.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Logarithm(u16);
 
 impl Logarithm {

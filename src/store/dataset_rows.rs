@@ -67,6 +67,18 @@ impl DatasetRows {
         }
     }
 
+    /// Takes back the last list of an identity with this usage.
+    pub(super) fn restore(
+        &mut self,
+        key: Key,
+        list: DatasetList,
+        usage: Option<Usage>,
+        standing: impl Fn(&Usage) -> Standing,
+    ) {
+        let usage = usage.unwrap_or_else(|| Usage::of_datasets(&list.value));
+        self.insert(key, rank(&usage, standing(&usage)), list);
+    }
+
     fn insert(&mut self, key: Key, rank: Rank, list: DatasetList) {
         self.remove(key);
         self.lists.insert(key, (rank, list));

@@ -65,9 +65,10 @@ impl Departed {
     }
 
     /// Gives back what is known of the identities that a pool has again.
-    pub(super) fn restore(&mut self, target: &targets::Pool, pool: &mut Pool) {
+    /// `notes_changes` tells whether they count as changed.
+    pub(super) fn restore(&mut self, target: &targets::Pool, pool: &mut Pool, notes_changes: bool) {
         for departure in &mut self.departures {
-            departure.restore(target, pool);
+            departure.restore(target, pool, notes_changes);
         }
         self.departures.retain(|departure| departure.len() > 0);
     }
@@ -89,16 +90,26 @@ impl Departure {
     /// Keeps what is known of an identity that leaves, if a poll of it has ever succeeded.
     pub(super) fn keep(&mut self, target: &targets::Pool, pool: &Pool, identity: IdentityIndex) {
         let facts = pool.facts(identity);
-        let Some(requested_at) = facts.record.answered_at() else {
-            return;
-        };
-        self.until = self.until.max(requested_at + target.stale_after);
-        let id = target.identities.id(identity).as_str().into();
-        let identities = self.pools.entry(target.id.clone()).or_default();
-        identities.insert(id, facts);
+        if let Some(requested_at) = facts.record.answered_at() {
+            let id = target.identities.id(identity);
+            self.keep_until(&target.id, id, facts, requested_at + target.stale_after);
+        }
     }
 
-    fn restore(&mut self, target: &targets::Pool, pool: &mut Pool) {
+    /// Keeps what is known of an identity until its usage is stale.
+    pub(super) fn keep_until(
+        &mut self,
+        pool: &PoolId,
+        id: IdentityId<'_>,
+        facts: Facts,
+        stale_at: Mono,
+    ) {
+        self.until = self.until.max(stale_at);
+        let identities = self.pools.entry(pool.clone()).or_default();
+        identities.insert(id.as_str().into(), facts);
+    }
+
+    fn restore(&mut self, target: &targets::Pool, pool: &mut Pool, notes_changes: bool) {
         let Some(identities) = self.pools.get_mut(&target.id) else {
             return;
         };
@@ -106,6 +117,9 @@ impl Departure {
             let position = target.identities.position(IdentityId::new_unchecked(id));
             if let Some(identity) = position {
                 pool.put(identity, *facts);
+                if notes_changes {
+                    pool.changed.mark(identity);
+                }
             }
             position.is_none()
         });

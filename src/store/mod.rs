@@ -1,10 +1,13 @@
 //! The latest results for all identities and pools. [`Store::record`] writes, snapshots read.
 
+mod changed;
 mod changes;
 mod chunked;
 mod dataset_rows;
 mod departed;
 mod history;
+mod kept;
+mod known;
 mod pool;
 mod pool_health;
 mod record;
@@ -14,18 +17,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::debug;
 
+pub use changes::Changes;
 pub use chunked::{CHUNK, Chunked, Listings, Records};
 pub use dataset_rows::DatasetList;
 use dataset_rows::DatasetRows;
 use departed::{Departed, Departure};
 pub use history::{History, Poll};
+pub use kept::{ChangedRows, Kept, KeptPool, RestoredRow};
+pub use known::{Known, KnownTarget};
 use pool::Pool;
 use pool_health::{log_change, reason};
-pub use record::{AsOf, Record, State};
+pub use record::{AsOf, Failures, Record, State};
 
 use crate::api::{Answer, Failure, FailureClass, PoolUsage, Usage};
 use crate::clock::{Mono, Timestamp};
-use crate::identity::IdentityId;
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::limits::{ListNeed, Listing, Standing, list_need, weekly_hour};
 use crate::observation::Observation;
@@ -47,6 +52,8 @@ struct Contents {
     dataset_rows: DatasetRows,
     departed: Departed,
     history: History,
+    /// Whether it is noted which identities change, since they are saved.
+    notes_changes: bool,
 }
 
 impl Store {
@@ -61,6 +68,7 @@ impl Store {
                 dataset_rows: DatasetRows::default(),
                 departed: Departed::default(),
                 history: History::default(),
+                notes_changes: false,
             }),
             any_answer: AtomicBool::new(false),
         }
@@ -78,6 +86,7 @@ impl Store {
             dataset_rows,
             departed,
             history,
+            notes_changes,
         } = &mut *contents;
         for (old_index, old) in old_pools.iter().enumerate() {
             let old_index = PoolIndex(old_index);
@@ -91,14 +100,18 @@ impl Store {
                 let old_identity = IdentityIndex(old_identity);
                 match diff.target(old_target) {
                     Some(Target::Identity { pool, identity }) => {
-                        pools[pool.0].put(identity, old.facts(old_identity));
+                        let pool = &mut pools[pool.0];
+                        pool.put(identity, old.facts(old_identity));
+                        if old.changed.contains(old_identity) {
+                            pool.changed.mark(identity);
+                        }
                     }
                     _ => departure.keep(&old_targets[old_index], old, old_identity),
                 }
             }
         }
         for (target, pool) in targets.pools.iter().zip(&mut pools) {
-            departed.restore(target, pool);
+            departed.restore(target, pool, *notes_changes);
         }
         departed.add(departure, old_targets.identities());
         dataset_rows.apply_targets(diff);
@@ -147,12 +160,16 @@ impl Store {
                 targets,
                 pools,
                 dataset_rows,
+                notes_changes,
                 ..
             } = &mut *contents;
             let pool = &mut pools[pool_index.0];
             let health_before = pool.health;
             let before = pool.records[identity].failure();
             if pool.apply(identity, observation) {
+                if *notes_changes {
+                    pool.changed.mark(identity);
+                }
                 let limits = targets[pool_index].settings.limits;
                 dataset_rows.apply((pool_index, identity), observation, |usage| {
                     Standing::of(usage, pool.listings[identity], limits)
@@ -255,29 +272,6 @@ impl Store {
         (Self::snapshot_of(&contents), contents.history.clone())
     }
 
-    /// All that is known of an identity, at one time.
-    #[must_use]
-    pub fn known_of(&self, id: IdentityId<'_>, now: Timestamp) -> Known {
-        let contents = self.contents();
-        let of_target = |target| {
-            let Target::Identity { pool, identity } = target else {
-                return None;
-            };
-            let limits = contents.targets[pool].settings.limits;
-            Some(KnownTarget {
-                target,
-                listed: contents.dataset_rows.get((pool, identity)),
-                demand: contents.pools[pool.0].demand(identity, limits, now.unix),
-            })
-        };
-        let targets = contents.targets.of_identity(id);
-        Known {
-            snapshot: Self::snapshot_of(&contents),
-            history: contents.history.clone(),
-            targets: targets.filter_map(of_target).collect(),
-        }
-    }
-
     fn snapshot_of(contents: &Contents) -> Snapshot {
         let pool = |pool: &Pool| PoolSnapshot {
             records: pool.records.clone(),
@@ -293,25 +287,6 @@ impl Store {
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is known of one identity.
-#[derive(Debug)]
-pub struct Known {
-    pub snapshot: Snapshot,
-    pub history: History,
-    /// One for each pool that lists it.
-    pub targets: Vec<KnownTarget>,
-}
-
-/// An identity in one pool.
-#[derive(Debug)]
-pub struct KnownTarget {
-    pub target: Target,
-    /// The latest list of its datasets: that is kept for the identities nearest a limit.
-    pub listed: Option<DatasetList>,
-    /// What asking it is worth.
-    pub demand: Demand,
 }
 
 /// The contents of the store at one time.

@@ -1,5 +1,6 @@
 //! What is known of one pool and its identities.
 
+use super::changed::Changed;
 use super::changes::Changes;
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::PoolHealth;
@@ -24,6 +25,8 @@ pub(super) struct Pool {
     pub(super) records: Records,
     pub(super) listings: Listings,
     pub(super) changes: ChangesOfEach,
+    /// Who changed since it was saved.
+    pub(super) changed: Changed,
     pub(super) health: PoolHealth,
     pub(super) usage: Option<AsOf<PoolUsage>>,
 }
@@ -32,8 +35,8 @@ pub(super) struct Pool {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) record: Record,
-    listing: Listing,
-    changes: Changes,
+    pub(super) listing: Listing,
+    pub(super) changes: Changes,
 }
 
 impl Pool {
@@ -42,6 +45,7 @@ impl Pool {
             records: Records::new(pool.identities.len()),
             listings: Listings::new(pool.identities.len()),
             changes: ChangesOfEach::new(pool.identities.len()),
+            changed: Changed::default(),
             health: PoolHealth::default(),
             usage: None,
         }

@@ -13,8 +13,11 @@ pub use budget::Budget;
 pub use diff::TargetDiff;
 pub use identities::Identities;
 
+use std::hash::Hasher;
 use std::ops::Index;
 use std::time::Duration;
+
+use siphasher::sip::SipHasher13;
 
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Checked, Config, PoolConfig, PoolSettings, Problem};
@@ -170,6 +173,21 @@ impl Targets {
         self.jobs_and_intervals(budget)
             .map(|(jobs, interval)| jobs as f64 / interval)
             .sum()
+    }
+
+    /// A number that is the same for the same pools with the same identities.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = SipHasher13::new();
+        for pool in &self.pools {
+            hasher.write(pool.id.as_str().as_bytes());
+            hasher.write_usize(pool.identities.len());
+            for id in pool.identities.ids() {
+                hasher.write(id.as_str().as_bytes());
+                hasher.write_u8(b'\n');
+            }
+        }
+        hasher.finish()
     }
 
     /// The number of identities in all pools.

@@ -6,6 +6,7 @@ mod log_queue;
 pub mod logging;
 mod process;
 mod progress;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::job::Target;
 use crate::observation::Observation;
 use crate::panics;
 use crate::progress::Progress;
+use crate::state::Saves;
 
 /// From an answer over loopback to one just before the timeout, in seconds.
 const CALL_BUCKETS: [f64; 12] = [
@@ -47,6 +49,8 @@ const CONNECTIONS: &str = "connections";
 pub struct Telemetry {
     registry: Registry,
     progress: Arc<Progress>,
+    /// How saving goes, with `--state.path`.
+    saves: Option<Arc<Saves>>,
     /// When the process started, in seconds since 1970, as far as it is known.
     started: Option<f64>,
     api_requests: IntCounterVec,
@@ -76,6 +80,7 @@ impl Telemetry {
         let metrics = Metrics(Registry::new());
         let telemetry = Self {
             progress,
+            saves: None,
             started: process::started(now),
             api_requests: metrics.counters(&API_REQUESTS)?,
             api_failures: metrics.counters(&API_FAILURES)?,
@@ -112,6 +117,19 @@ impl Telemetry {
             }
         }
         Ok(telemetry)
+    }
+
+    /// The same, with how saving goes.
+    #[must_use]
+    pub fn with_saves(mut self, saves: Option<Arc<Saves>>) -> Self {
+        self.saves = saves;
+        self
+    }
+
+    /// How saving goes; `None` if nothing is saved.
+    #[must_use]
+    pub fn saves(&self) -> Option<&Saves> {
+        self.saves.as_deref()
     }
 
     /// Counts a finished API call.
@@ -185,6 +203,9 @@ impl Source for Telemetry {
         gathered.extend(process::families(self.started));
         gathered.extend(progress::families(&self.progress, now.mono));
         gathered.push(by_hand::single(&PANICS, panics::count() as f64));
+        if let Some(saves) = &self.saves {
+            gathered.extend(state::families(saves));
+        }
         let dropped = logging::lines_dropped() as f64;
         gathered.push(by_hand::single(&LOG_LINES_DROPPED, dropped));
         // The order of the registry.

@@ -73,6 +73,12 @@ const MODULES: &[(&str, &[&str])] = &[
             "targets",
         ],
     ),
+    (
+        "state",
+        &[
+            "api", "clock", "identity", "limits", "poller", "schedule", "store", "targets",
+        ],
+    ),
     ("memory", &["clock", "store"]),
     (
         "exposition",
@@ -90,6 +96,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "observation",
             "panics",
             "progress",
+            "state",
         ],
     ),
     (
@@ -129,6 +136,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "progress",
             "reload",
             "schedule",
+            "state",
             "store",
             "targets",
             "telemetry",
@@ -157,6 +165,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "reload",
             "simulator",
             "schedule",
+            "state",
             "store",
             "systemd",
             "targets",
@@ -209,9 +218,18 @@ const CRATES: &[(&str, &[&str])] = &[
     ("procfs", &["aws/helpers.rs", "telemetry/process.rs"]),
     (
         "rustix",
-        &["aws/helpers.rs", "file.rs", "telemetry/process.rs"],
+        &[
+            "aws/helpers.rs",
+            "clock.rs",
+            "file.rs",
+            "state/",
+            "telemetry/process.rs",
+        ],
     ),
     ("deflate", &["exposition/"]),
+    ("redb", &["state/error.rs", "state/file.rs", "state/tests/"]),
+    ("postcard", &["state/row.rs"]),
+    ("tempfile", &["app/"]),
     ("csv", &["web/identities/"]),
     ("form_urlencoded", &["web/identities/query.rs"]),
     ("clap", &["cli.rs", "main.rs", "telemetry/logging.rs"]),

@@ -235,7 +235,7 @@ async fn run() -> String {
         stop.cancel();
         scrapes
     };
-    let ((), scrapes) = tokio::join!(polling, scrapes);
+    let (_, scrapes) = tokio::join!(polling, scrapes);
     let log = source.log.lock().unwrap().clone();
     log + "\n" + &scrapes
 }

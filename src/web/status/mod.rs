@@ -109,6 +109,10 @@ async fn make_status(state: &AppState) -> Status {
         budgets: progress.budgets(),
         late_seconds: progress.lag(now.mono).as_secs_f64(),
         sweep_seconds: progress.sweep_seconds(),
+        saving: state
+            .telemetry
+            .saves()
+            .map(|saves| model::Saving::of(saves, state.store.changed())),
         ready: state.store.is_ready(),
         stalled: stalled.map(|(name, silent)| {
             format!("The {name} has been silent for {} s.", silent.as_secs())

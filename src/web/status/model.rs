@@ -13,6 +13,7 @@ use crate::exposition::nearest_limits;
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
+use crate::state::Saves;
 use crate::store::{History, Poll, Snapshot, State};
 use crate::targets::Targets;
 use crate::telemetry::{REVISION, RUSTC, VERSION};
@@ -38,6 +39,8 @@ pub(super) struct Status {
     pub(super) attention: Vec<String>,
     pub(super) configuration: Configuration,
     pub(super) polling: Polling,
+    /// Absent when nothing outlives the process.
+    pub(super) saving: Option<Saving>,
     pub(super) pools: Vec<Pool>,
     /// Of all pools, the fullest first.
     pub(super) fullest_identities: Vec<Full>,
@@ -61,6 +64,28 @@ pub(super) struct Polling {
     /// Duration of one poll of every identity at the present rate.
     pub(super) sweep_seconds: f64,
     pub(super) budgets: Vec<Budget>,
+}
+
+/// How what is known is saved, so that it outlives the process.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Saving {
+    /// Identities of which something was known when the process started.
+    pub(super) restored_identities: u64,
+    pub(super) last_save: Option<Time>,
+    /// Identities that have changed since.
+    pub(super) unsaved_identities: usize,
+    pub(super) last_save_successful: bool,
+}
+
+impl Saving {
+    pub(super) fn of(saves: &Saves, unsaved_identities: usize) -> Self {
+        Self {
+            restored_identities: saves.restored_identities(),
+            last_save: saves.last_save().map(Time),
+            unsaved_identities,
+            last_save_successful: !saves.fails(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -133,6 +158,7 @@ pub(super) struct Sources<'a> {
     pub(super) budgets: Vec<BudgetProgress>,
     pub(super) late_seconds: f64,
     pub(super) sweep_seconds: f64,
+    pub(super) saving: Option<Saving>,
     pub(super) ready: bool,
     /// A stalled loop, in words.
     pub(super) stalled: Option<String>,
@@ -179,6 +205,7 @@ impl Status {
                     .map(|budget| Budget::of(budget, targets))
                     .collect(),
             },
+            saving: sources.saving,
             pools: snapshot.pools().map(|pool| Pool::of(&pool, now)).collect(),
             fullest_identities: fullest,
             recent_failures: sources.failures.iter().filter_map(failed).collect(),
@@ -195,6 +222,17 @@ impl Status {
         }
         if !self.configuration.web_config_last_reload_successful {
             say("The web configuration on disk, or a certificate, is wrong; the one before stays in force.".to_owned());
+        }
+        if let Some(Saving {
+            last_save_successful: false,
+            ..
+        }) = self.saving
+        {
+            say(
+                "What is known cannot be saved in the directory of --state.path: it would be lost \
+                 if the process ended now."
+                    .to_owned(),
+            );
         }
         for Budget {
             budget,

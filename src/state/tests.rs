@@ -1,0 +1,5 @@
+//! Saving and going on, through crashes and faults.
+
+mod crash;
+mod file;
+mod process;

@@ -1,0 +1,373 @@
+//! What one process leaves to the next.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::api::{Answer, Dataset, Failure, Operation, PoolUsage, Usage};
+use crate::clock::{Clock, Mono, Timestamp};
+use crate::identity::IdentityId;
+use crate::job::{IdentityIndex, Job, PoolIndex, Target};
+use crate::observation::Observation;
+use crate::schedule::{BudgetStanding, DialStanding, HandStanding, LastPoll, Standing};
+use crate::state::{Opened, Saves, open};
+use crate::store::{State, Store};
+use crate::targets::{TargetDiff, Targets};
+
+const POOL: &str = "r:0";
+const BEGAN: f64 = 1_763_903_374.0;
+/// The default `stale_after`, in seconds.
+const STALE_AFTER: f64 = 900.0;
+
+/// A process with a store, some of whose identities are polled by hand.
+struct Process {
+    targets: Arc<Targets>,
+    store: Arc<Store>,
+    saves: Arc<Saves>,
+    opened: Opened,
+    /// Its start, in seconds since 1970.
+    began: f64,
+}
+
+impl Process {
+    /// A process that starts at a time in seconds since 1970.
+    fn start(path: &Path, ids: &[&str], began: f64) -> Self {
+        let targets = Arc::new(Targets::for_tests_with_ids([(POOL, ids)]));
+        let store = Arc::new(Store::new(Arc::clone(&targets)));
+        let saves = Arc::new(Saves::default());
+        let clock = Clock::anchored(began);
+        let opened = open(path, &store, &targets, &saves, &clock).unwrap();
+        Self {
+            targets,
+            store,
+            saves,
+            opened,
+            began,
+        }
+    }
+
+    /// A time in this process, so many seconds after its start.
+    fn at(&self, seconds: f64) -> Timestamp {
+        let running = Duration::from_secs_f64(seconds.abs());
+        Timestamp {
+            mono: if seconds < 0.0 {
+                Mono::START.before(running)
+            } else {
+                Mono::START + running
+            },
+            unix: self.began + seconds,
+        }
+    }
+
+    fn index(&self, id: &str) -> IdentityIndex {
+        let id = IdentityId::parse(id).unwrap();
+        self.targets.pools[0].identities.position(id).unwrap()
+    }
+
+    /// A poll of an identity has ended, which was requested a second before the start.
+    fn poll(&self, id: &str, result: Result<Answer, Failure>) {
+        self.poll_at(id, -1.0, result);
+    }
+
+    fn poll_at(&self, id: &str, seconds: f64, result: Result<Answer, Failure>) {
+        let operation = match &result {
+            Ok(Answer::Datasets(_)) => Operation::ListDatasets,
+            _ => Operation::DescribeIdentityUsage,
+        };
+        let target = Target::identity(PoolIndex(0), self.index(id).0);
+        self.observe(Job { operation, target }, seconds, result);
+    }
+
+    fn observe(&self, job: Job, seconds: f64, result: Result<Answer, Failure>) {
+        self.store.record(&Observation {
+            job,
+            requested_at: self.at(seconds),
+            took: Duration::ZERO,
+            calls: 1,
+            result,
+        });
+    }
+
+    fn save(&mut self) {
+        self.opened.saver.save(None);
+    }
+
+    /// The state at the start, the usage and the last success of an identity.
+    fn known(&self, id: &str) -> (State, Option<Usage>, Option<f64>) {
+        let snapshot = self.store.snapshot();
+        let pool = snapshot.pool(PoolIndex(0));
+        let record = &pool.records[self.index(id)];
+        let shown = pool.oldest_shown(Mono::START);
+        (
+            record.state(shown),
+            record.usage(shown).copied(),
+            record.last_success(),
+        )
+    }
+}
+
+fn usage(bytes: u64) -> Usage {
+    Usage {
+        datasets: Some(2),
+        storage_bytes: Some(bytes),
+        last_modified: Some(BEGAN - 12.345),
+    }
+}
+
+fn described(bytes: u64) -> Result<Answer, Failure> {
+    Ok(Answer::Identity(usage(bytes)))
+}
+
+fn directory() -> (TempDir, PathBuf) {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("below").join("state");
+    (parent, path)
+}
+
+#[tokio::test(start_paused = true)]
+async fn everything_is_known_again_and_as_old_as_it_was() {
+    let (_parent, path) = directory();
+    let ids = ["r:1", "r:2", "r:3", "r:4", "r:5"];
+    let mut first = Process::start(&path, &ids, BEGAN);
+    first.poll("r:1", described(100));
+    first.poll("r:2", described(200));
+    first.poll_at("r:2", -0.5, Err(Failure::Throttled));
+    first.poll("r:3", Err(Failure::NotFound));
+    first.poll("r:4", Err(Failure::AccessDenied));
+    let pool = Job {
+        operation: Operation::DescribeIdentityPoolUsage,
+        target: Target::Pool { pool: PoolIndex(0) },
+    };
+    let pool_usage = PoolUsage {
+        storage_bytes: Some(77),
+        ..PoolUsage::default()
+    };
+    first.observe(pool, -1.0, Ok(Answer::Pool(pool_usage)));
+    first.save();
+    assert_eq!(first.store.changed(), 0);
+    drop(first);
+    let second = Process::start(&path, &ids, BEGAN + 60.0);
+    assert_eq!(second.saves.restored_identities(), 4);
+    assert!(second.store.is_ready());
+    let asked = Some(BEGAN - 1.0);
+    assert_eq!(second.known("r:1"), (State::Fresh, Some(usage(100)), asked));
+    assert_eq!(
+        second.known("r:2"),
+        (State::Failing, Some(usage(200)), asked)
+    );
+    assert_eq!(second.known("r:3"), (State::Missing, None, None));
+    assert_eq!(second.known("r:4"), (State::Failing, None, None));
+    assert_eq!(second.known("r:5"), (State::Pending, None, None));
+    let last_polls = ids.map(|id| second.store.last_poll(PoolIndex(0), second.index(id)));
+    assert_eq!(
+        last_polls,
+        [
+            LastPoll::Ended,
+            LastPoll::Ended,
+            LastPoll::Missing,
+            LastPoll::Denied,
+            LastPoll::Never
+        ]
+    );
+    let snapshot = second.store.snapshot();
+    let pool = snapshot.pool(PoolIndex(0));
+    assert_eq!(pool.usage(Mono::START), Some(&pool_usage));
+    let answered_at = pool.records[second.index("r:1")].answered_at();
+    assert_eq!(answered_at, Some(second.at(-61.0).mono));
+    drop(second);
+    let late = Process::start(&path, &ids, BEGAN + STALE_AFTER);
+    assert_eq!(late.known("r:1"), (State::Stale, None, asked));
+    assert!(late.store.is_ready(), "one is missing, which does not age");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_anything_current_it_is_not_ready() {
+    let (_parent, path) = directory();
+    let mut first = Process::start(&path, &["r:1"], BEGAN);
+    assert!(!first.store.is_ready());
+    first.poll("r:1", described(100));
+    first.save();
+    drop(first);
+    let late = Process::start(&path, &["r:1"], BEGAN + STALE_AFTER);
+    assert!(!late.store.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_learned_and_listed_is_known_again() {
+    let (_parent, path) = directory();
+    let mut first = Process::start(&path, &["r:1", "r:2"], BEGAN);
+    let datasets = [700_000, 50].map(|bytes| Dataset {
+        name: Some(format!("of {bytes}")),
+        storage_bytes: Some(bytes),
+        records: Some(3),
+        last_modified: Some(BEGAN - 5.0),
+    });
+    first.poll("r:1", Ok(Answer::Datasets(datasets.to_vec())));
+    first.poll("r:2", described(10));
+    let known = |process: &Process, id| {
+        let id = IdentityId::parse(id).unwrap();
+        let now = Timestamp {
+            mono: Mono::START,
+            unix: BEGAN,
+        };
+        let known = process.store.known_of(id, now);
+        let target = &known.targets[0];
+        let listed = target.listed.as_ref().map(|list| list.value.to_vec());
+        (listed, target.demand)
+    };
+    first.save();
+    let before = ["r:1", "r:2"].map(|id| known(&first, id));
+    assert_eq!(before[0].0, Some(datasets.to_vec()));
+    drop(first);
+    let second = Process::start(&path, &["r:1", "r:2"], BEGAN);
+    assert_eq!(["r:1", "r:2"].map(|id| known(&second, id)), before);
+    let snapshot = second.store.snapshot();
+    let listing = snapshot.pool(PoolIndex(0)).listings[IdentityIndex(0)];
+    assert_eq!(listing.exact_storage(), Some(700_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_the_list_comes_back_over_a_restart_until_its_usage_is_stale() {
+    let (_parent, path) = directory();
+    let mut first = Process::start(&path, &["r:1", "r:2"], BEGAN);
+    first.poll("r:1", described(100));
+    first.poll("r:2", described(200));
+    first.save();
+    drop(first);
+    // Two restarts without it, of which the second begins to forget.
+    for began in [BEGAN + 60.0, BEGAN + 120.0] {
+        let mut without = Process::start(&path, &["r:1"], began);
+        assert_eq!(without.saves.restored_identities(), 1);
+        without.save();
+        let back = Arc::new(Targets::for_tests_with_ids([(POOL, ["r:1", "r:2"])]));
+        let diff = TargetDiff::new(&without.targets, &back);
+        without.store.apply_targets(&back, &diff);
+        without.targets = back;
+        assert_eq!(without.known("r:2").1, Some(usage(200)));
+    }
+    let mut late = Process::start(&path, &["r:1"], BEGAN + STALE_AFTER);
+    late.poll("r:1", described(100));
+    late.save();
+    drop(late);
+    let back = Process::start(&path, &["r:1", "r:2"], BEGAN + STALE_AFTER + 1.0);
+    assert_eq!(back.known("r:2"), (State::Pending, None, None));
+    assert_eq!(back.known("r:1").0, State::Fresh);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_schedule_goes_on_where_it_stood() {
+    let (_parent, path) = directory();
+    let mut first = Process::start(&path, &["r:1"], BEGAN);
+    let hand = |phase, seconds| HandStanding {
+        phase,
+        at: Mono::START + Duration::from_secs(seconds),
+    };
+    let standing = Standing {
+        budgets: vec![BudgetStanding {
+            label: "r".to_owned(),
+            rate: 3.25,
+            dials: vec![DialStanding {
+                interval: Duration::from_secs(300),
+                max_age: Some(Duration::from_secs(86_400)),
+                turns: hand(7, 20),
+                deadlines: Some(hand(9, 40)),
+                pass: (Mono::START, Duration::from_secs(11)),
+            }],
+        }],
+    };
+    first.opened.saver.save(Some(standing.clone()));
+    drop(first);
+    let second = Process::start(&path, &["r:1"], BEGAN + 60.0);
+    let mut expected = standing;
+    let dial = &mut expected.budgets[0].dials[0];
+    let earlier = |mono: Mono| mono.before(Duration::from_secs(60));
+    dial.turns.at = earlier(dial.turns.at);
+    dial.pass.0 = earlier(dial.pass.0);
+    dial.deadlines = Some(hand(9, 40)).map(|hand| HandStanding {
+        at: earlier(hand.at),
+        ..hand
+    });
+    let near = |a: Mono, b: Mono| a.since(b).max(b.since(a)) < Duration::from_millis(500);
+    let found = &second.opened.standing.budgets[0].dials[0];
+    assert!(near(found.turns.at, expected.budgets[0].dials[0].turns.at));
+    assert_eq!(second.opened.standing.budgets[0].rate, 3.25);
+    assert_eq!(found.turns.phase, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_went_back_makes_nothing_newer() {
+    let (_parent, path) = directory();
+    let mut first = Process::start(&path, &["r:1"], BEGAN);
+    first.poll_at("r:1", -100.0, described(100));
+    first.save();
+    drop(first);
+    let second = Process::start(&path, &["r:1"], BEGAN - 5_000.0);
+    let (state, _, success) = second.known("r:1");
+    assert_eq!(state, State::Fresh);
+    let success = success.unwrap();
+    assert!((success - (BEGAN - 5_100.0)).abs() < 0.5, "{success}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_file_is_moved_aside_and_all_that_is_known_is_saved_anew() {
+    let (_parent, path) = directory();
+    let mut first = Process::start(&path, &["r:1"], BEGAN);
+    first.poll("r:1", described(100));
+    first.save();
+    drop(first);
+    fs::write(path.join("state.redb"), "nothing of the kind").unwrap();
+    let mut second = Process::start(&path, &["r:1"], BEGAN);
+    assert_eq!(second.known("r:1"), (State::Pending, None, None));
+    let names = || -> Vec<_> {
+        let names = fs::read_dir(&path).unwrap();
+        names.map(|file| file.unwrap().file_name()).collect()
+    };
+    assert_eq!(names().len(), 2, "{:?}", names());
+    second.poll("r:1", described(300));
+    second.save();
+    // In the run, the directory is taken away.
+    fs::remove_dir_all(&path).unwrap();
+    second.poll("r:1", described(400));
+    second.save();
+    assert_eq!(second.saves.failures(), 0);
+    drop(second);
+    let third = Process::start(&path, &["r:1"], BEGAN);
+    assert_eq!(third.known("r:1").1, Some(usage(400)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_is_in_use_or_may_be_written_by_others_is_refused() {
+    let (_parent, path) = directory();
+    let first = Process::start(&path, &["r:1"], BEGAN);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&path.join("state.redb")), 0o600);
+    let refusal = |path: &Path| {
+        let saves = Arc::new(Saves::default());
+        let clock = Clock::anchored(BEGAN);
+        let refused = open(path, &first.store, &first.targets, &saves, &clock);
+        refused.map(|_| ()).unwrap_err().to_string()
+    };
+    let in_use = refusal(&path);
+    assert!(
+        in_use.contains("is in use by another process")
+            && in_use.contains(&path.display().to_string()),
+        "{in_use}"
+    );
+    let open_to_all = path.parent().unwrap().join("open");
+    fs::create_dir(&open_to_all).unwrap();
+    for wide in [0o770, 0o707, 0o1777] {
+        fs::set_permissions(&open_to_all, Permissions::from_mode(wide)).unwrap();
+        let refused = refusal(&open_to_all);
+        assert!(refused.contains("can be written by others"), "{refused}");
+    }
+    fs::set_permissions(&open_to_all, Permissions::from_mode(0o755)).unwrap();
+    Process::start(&open_to_all, &["r:1"], BEGAN);
+    let file = path.parent().unwrap().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(refusal(&file).contains("is not a directory"));
+}
