@@ -3,6 +3,7 @@
 pub mod demo;
 mod error;
 mod reloading;
+mod started;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -22,6 +23,7 @@ use crate::api::{Failure, Operation};
 use crate::aws::{Connector, Credentials, Network};
 use crate::cli;
 use crate::clock::{Clock, Timestamp};
+use crate::first_sweep::{self, FirstSweep};
 use crate::health::{Heartbeat, Watchdog};
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::ListNeed;
@@ -35,12 +37,13 @@ use crate::schedule::Demand;
 use crate::store::Store;
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
-use crate::telemetry::{REVISION, Telemetry, VERSION};
+use crate::telemetry::Telemetry;
 use crate::web;
 
 pub use error::{RunError, StartError};
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
+use started::Started;
 
 /// Maximum time for all tasks to end after a stop is requested; the rest are aborted. Listeners
 /// drain in 3 s.
@@ -58,6 +61,7 @@ pub struct App {
     names: HashMap<Id, String>,
     start: CancellationToken,
     stop: CancellationToken,
+    started: Started,
 }
 
 /// How the web server is reached.
@@ -150,21 +154,25 @@ impl App {
         connector.check(&targets).await?;
         let api = Arc::new(connector.connect(&targets, &config.poll));
         let store = Arc::new(Store::new(Arc::clone(&targets)));
+        let pools = targets.pools.len();
         let (polls, poller) = Poller::new(api, targets, config.poll.clone(), clock.clone());
         let progress = Arc::clone(poller.progress());
         let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), clock.now().unix)?);
+        let first_sweep = Arc::new(FirstSweep::new(Arc::clone(&store), Arc::clone(&progress)));
         let heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
         let watchdog = watchdog(&progress, reloading.is_some().then_some(&heartbeat));
         let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
+        let config_file = reloading.is_some().then(|| config.file.clone());
         let server = web::Server::new(
             web::Dependencies {
                 store: Arc::clone(&store),
                 telemetry: Arc::clone(&telemetry),
                 progress: Arc::clone(&progress),
+                first_sweep: Arc::clone(&first_sweep),
                 poller: poller.clone(),
                 watchdog: watchdog.clone(),
                 reload: web.flags.enable_lifecycle.then_some(reload),
-                config_file: reloading.is_some().then(|| config.file.clone()),
+                config_file: config_file.clone(),
                 clock: clock.clone(),
             },
             web_options(web.flags, web.config, config.poll.max_in_flight),
@@ -172,7 +180,15 @@ impl App {
         let mut app = Self::empty();
         app.add_listeners(listeners, &server);
         let (reload_failed, reload_failure) = watch::channel(None);
-        app.add_supervisor(watchdog, progress, reload_failure, clock.clone());
+        app.started = Started::new(&first_sweep, pools, config_file, clock.now());
+        app.add_first_sweep(Arc::clone(&first_sweep), clock.clone());
+        app.add_supervisor(
+            watchdog,
+            progress,
+            first_sweep,
+            reload_failure,
+            clock.clone(),
+        );
         app.add_memory(Arc::clone(&store), clock.clone());
         let observers = Arc::new(Observers {
             store,
@@ -209,6 +225,7 @@ impl App {
             names: HashMap::new(),
             start: CancellationToken::new(),
             stop: CancellationToken::new(),
+            started: Started::default(),
         }
     }
 
@@ -228,11 +245,19 @@ impl App {
         &mut self,
         watchdog: Watchdog,
         progress: Arc<Progress>,
+        first_sweep: Arc<FirstSweep>,
         reload_failure: watch::Receiver<Option<String>>,
         clock: Clock,
     ) {
         self.add("supervisor".to_owned(), |stop| async move {
-            systemd::report(watchdog, progress, reload_failure, clock, stop).await;
+            systemd::report(watchdog, progress, first_sweep, reload_failure, clock, stop).await;
+            Ok(())
+        });
+    }
+
+    fn add_first_sweep(&mut self, first_sweep: Arc<FirstSweep>, clock: Clock) {
+        self.add("first sweep".to_owned(), |stop| async move {
+            first_sweep::log(first_sweep, clock, stop).await;
             Ok(())
         });
     }
@@ -266,7 +291,7 @@ impl App {
         mut self,
         stop_requested: impl Future<Output = &'static str>,
     ) -> Result<(), RunError> {
-        info!(version = VERSION, revision = REVISION, "started");
+        self.started.log();
         self.start.cancel();
         systemd::ready();
         let result = tokio::select! {

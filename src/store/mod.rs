@@ -2,6 +2,7 @@
 
 mod changes;
 mod chunked;
+mod counts;
 mod dataset_rows;
 mod departed;
 mod history;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::debug;
 
 pub use chunked::{CHUNK, Chunked, Listings, Records};
+pub use counts::PoolCounts;
 pub use dataset_rows::DatasetList;
 use dataset_rows::DatasetRows;
 use departed::{Departed, Departure};
@@ -151,18 +153,22 @@ impl Store {
             } = &mut *contents;
             let pool = &mut pools[pool_index.0];
             let health_before = pool.health;
-            let before = pool.records[identity].failure();
+            let before = pool.records[identity];
             if pool.apply(identity, observation) {
                 let limits = targets[pool_index].settings.limits;
                 dataset_rows.apply((pool_index, identity), observation, |usage| {
                     Standing::of(usage, pool.listings[identity], limits)
                 });
             }
-            let after = pool.records[identity].failure();
-            pool.health.count(before, |count| count - 1);
-            pool.health.count(after, |count| count + 1);
+            let after = pool.records[identity];
+            pool.health.changed(&before, &after);
             let healths = (health_before, pool.health);
-            (Arc::clone(targets), before, after, healths)
+            (
+                Arc::clone(targets),
+                before.failure(),
+                after.failure(),
+                healths,
+            )
         };
         let target = &targets[pool_index];
         if before != after {

@@ -75,6 +75,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("memory", &["clock", "store"]),
     (
+        "first_sweep",
+        &["api", "clock", "progress", "store", "targets"],
+    ),
+    (
         "exposition",
         &[
             "api", "clock", "config", "identity", "job", "limits", "store", "targets",
@@ -108,7 +112,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("systemd", &["clock", "health", "progress"]),
+    ("systemd", &["clock", "first_sweep", "health", "progress"]),
     (
         "reload",
         &["clock", "config", "health", "loading", "sources", "targets"],
@@ -120,6 +124,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "exposition",
+            "first_sweep",
             "health",
             "identity",
             "job",
@@ -146,6 +151,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "config",
             "discovery",
             "exposition",
+            "first_sweep",
             "health",
             "job",
             "limits",
@@ -243,6 +249,8 @@ const PURE_MEMBERS: &[&str] = &["deflate"];
 /// own.
 const PURE: &[&str] = &[
     "schedule/",
+    "first_sweep/milestones.rs",
+    "first_sweep/track.rs",
     "job.rs",
     "observation.rs",
     "store/record.rs",
