@@ -186,7 +186,7 @@ fn later(one: End, other: End) -> End {
 }
 
 impl Measure {
-    /// What was measured before, or a new beginning, when there is none or the targets have changed.
+    /// What was measured before, or a new beginning: the first, or one with other targets.
     fn goes_on(known: Option<Self>, budget: &BudgetNow<'_>, now: Mono) -> Self {
         let is_same = |known: &Self| {
             known.identities == budget.identities && budget.pending <= known.last_pending
