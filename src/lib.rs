@@ -28,6 +28,7 @@ pub mod reload;
 pub mod sources;
 pub mod targets;
 
+pub mod first_sweep;
 pub mod poller;
 pub mod progress;
 pub mod schedule;

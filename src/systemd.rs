@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
+use crate::first_sweep::{FirstSweep, Standing};
 use crate::health::Watchdog;
 use crate::progress::Progress;
 
@@ -49,6 +50,7 @@ fn notify(states: &[NotifyState<'_>]) {
 pub async fn report(
     watchdog: Watchdog,
     progress: Arc<Progress>,
+    first_sweep: Arc<FirstSweep>,
     mut reload_failure: watch::Receiver<Option<String>>,
     clock: Clock,
     stop: CancellationToken,
@@ -57,8 +59,8 @@ pub async fn report(
     let watchdog_interval = sd_notify::watchdog_enabled().map(|timeout| timeout / 3);
     let interval = watchdog_interval.map_or(STATUS_INTERVAL, |it| it.min(STATUS_INTERVAL));
     loop {
-        let now = clock.now().mono;
-        match watchdog.stalled(now) {
+        let now = clock.now();
+        match watchdog.stalled(now.mono) {
             Some((name, silent)) => {
                 notify(&[NotifyState::Status(&format!(
                     "the {name} has been silent for {} s",
@@ -66,9 +68,7 @@ pub async fn report(
                 ))]);
             }
             None => {
-                let (lag, sweep) = (progress.lag(now).as_secs_f64(), progress.sweep_seconds());
-                let mut status =
-                    format!("polling; maximum lag {lag:.1} s, a sweep takes {sweep:.1} s");
+                let mut status = status(&first_sweep.look(now), &progress, now);
                 if let Some(failure) = reload_failure.borrow_and_update().as_deref() {
                     // A message is lines of its own.
                     let failure = failure.replace(char::is_control, " ");
@@ -80,7 +80,103 @@ pub async fn report(
         tokio::select! {
             () = stop.cancelled() => return,
             Ok(()) = reload_failure.changed() => {}
-            () = clock.sleep_until(now + interval) => {}
+            () = clock.sleep_until(now.mono + interval) => {}
+        }
+    }
+}
+
+/// How polling goes, in a line.
+fn status(standing: &Standing, progress: &Progress, now: Timestamp) -> String {
+    let Standing {
+        identities,
+        failing,
+        missing,
+        refused,
+        sweep,
+    } = standing;
+    let mut status = match sweep {
+        Some(sweep) => {
+            let (percent, ends) = (sweep.percent(), sweep.end.words(now.unix));
+            format!("first sweep {percent} %, {ends}; {identities} identities")
+        }
+        None => format!("polling {identities} identities"),
+    };
+    status += &format!(", {failing} failing");
+    if *missing > 0 {
+        status += &format!(", {missing} missing");
+    }
+    // An end that is unknown names them already.
+    if sweep
+        .as_ref()
+        .is_none_or(|sweep| sweep.end.unix().is_some())
+        && !refused.is_empty()
+    {
+        let refused = refused.join(", ");
+        status += &format!("; credentials or settings of {refused} do not work");
+    }
+    let (lag, sweep) = (
+        progress.lag(now.mono).as_secs_f64(),
+        progress.sweep_seconds(),
+    );
+    status + &format!("; maximum lag {lag:.1} s, a sweep takes {sweep:.1} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Mono;
+    use crate::first_sweep::{End, Sweep};
+    use crate::targets::Targets;
+
+    #[test]
+    fn the_status_tells_of_the_first_sweep_and_of_refused_credentials() {
+        let now = Timestamp {
+            mono: Mono::START,
+            unix: 1_700_000_000.0,
+        };
+        let progress = Progress::new(
+            Mono::START,
+            &Targets::for_tests(&[("us-east-1:0", 40)]),
+            10.0,
+        );
+        let sweep = |end| Sweep {
+            asked: 12_000,
+            identities: 100_000,
+            began: now,
+            end,
+        };
+        let refused = vec!["us-east-1".to_owned()];
+        for (missing, refused, sweep, expected) in [
+            (
+                0,
+                vec![],
+                Some(sweep(End::About(now.unix + 60.0))),
+                "first sweep 12 %, ends about 22:15 UTC; 100000 identities, 3 failing",
+            ),
+            (
+                2,
+                refused.clone(),
+                Some(sweep(End::Unknown(refused.clone()))),
+                "first sweep 12 %, no end in sight, as credentials or settings of us-east-1 do not \
+                 work; 100000 identities, 3 failing, 2 missing",
+            ),
+            (
+                0,
+                refused,
+                None,
+                "polling 100000 identities, 3 failing; credentials or settings of us-east-1 do not \
+                 work",
+            ),
+        ] {
+            let standing = Standing {
+                identities: 100_000,
+                failing: 3,
+                missing,
+                refused,
+                sweep,
+            };
+            let expected = format!("{expected}; maximum lag 0.0 s, a sweep takes 4.0 s");
+            assert_eq!(status(&standing, &progress, now), expected);
         }
     }
 }

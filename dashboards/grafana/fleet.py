@@ -5,6 +5,7 @@ from panels import (
     BY_POOL,
     FEW_DAYS,
     GREEN,
+    GREY,
     NEAR_LIMIT,
     NONE_IS_BETTER,
     NONE_IS_GOOD,
@@ -19,10 +20,14 @@ from panels import (
 from queries import (
     datasets_ratio,
     days_to_full,
+    existing,
     fullest_bucket,
     fullest_ratio,
     in_pools,
+    known,
+    mean_storage,
     named,
+    named_once,
     near_limit,
     once,
 )
@@ -33,6 +38,8 @@ RECORDS = once(in_pools("pool_largest_dataset_records_used_ratio_bucket"))
 DATASETS = once(in_pools("pool_identity_datasets_used_ratio_bucket"))
 STORED = in_pools("pool_watched_storage_bytes")
 OF_DATASETS, CERTAIN, POSSIBLE = 'limit!="datasets"', 'certainty="certain"', 'certainty="possible"'
+OF_KNOWN = "Of those known: see Known."
+UNKNOWN = f"sum({once(existing())} - {once(in_pools('pool_watched_identities'))})"
 OF_NUMBER = 'limit="datasets"'
 GROWTH = f"{in_pools('identity_storage_bytes')} - {in_pools('identity_storage_bytes')} offset 1d"
 
@@ -46,20 +53,21 @@ PANELS = [
     number(
         "A dataset is full",
         "Identities with a dataset at 99 % of its bytes or records. AWS refuses what makes it "
-        "larger, so every later sync of it fails.",
+        f"larger, so every later sync of it fails. {OF_KNOWN}",
         f"sum({once(in_pools('pool_identities_full', OF_DATASETS))})",
         steps=NONE_IS_GOOD,
     ),
     number(
         "A dataset above 80 %",
-        "Identities of which it is certain that a dataset uses 80 % of its bytes or records.",
+        "Identities of which it is certain that a dataset uses 80 % of its bytes or records. "
+        f"{OF_KNOWN}",
         f"sum({near_limit(OF_DATASETS, CERTAIN)})",
         steps=NONE_IS_BETTER,
     ),
     number(
         "Datasets above 80 %",
         "Identities that have 80 % or more of the datasets that they may. For some apps that is "
-        "how they are.",
+        f"how they are. {OF_KNOWN}",
         f"sum({near_limit(OF_NUMBER, CERTAIN)})",
         steps=NONE_IS_BETTER,
     ),
@@ -92,32 +100,44 @@ PANELS = [
     ),
     "Used",
     chart(
+        "Known",
+        "The part of the identities whose usage is current. Sums, counts by limit and histograms "
+        "are of these. It rises from 0 in a first sweep.",
+        (named_once(known()), BY_POOL),
+        unit="percentunit",
+        width=24,
+        most=1,
+    ),
+    chart(
         "Identities by their fullest dataset",
         "Which part of the bytes that one dataset may hold the fullest uses, at least; of all "
-        "identities, with series or without.",
+        "identities, with series or without, and beside them those not known.",
         (f"sum({fullest_bucket('0.5')})", "up to 50 %"),
         (used_between("0.5", "0.8"), "50 to 80 %"),
         (used_between("0.8", "0.95"), "80 to 95 %"),
         (used_between("0.95", "+Inf"), "above 95 %"),
+        (UNKNOWN, "not known"),
         stacked=True,
         colours=[
             ("up to 50 %", GREEN),
             ("50 to 80 %", BLUE),
             ("80 to 95 %", ORANGE),
             ("above 95 %", RED),
+            ("not known", GREY),
         ],
     ),
     chart(
         "Near a limit",
         "Identities at 80 % of a limit: certainly, or possibly, which only a list of the datasets "
-        "can tell.",
+        "can tell. Beside them those not known.",
         (f"sum by (limit) ({near_limit(CERTAIN)})", "{{limit}}: certain"),
         (f"sum by (limit) ({near_limit(POSSIBLE, OF_DATASETS)})", "{{limit}}: possible"),
+        (UNKNOWN, "not known"),
     ),
     chart(
         "Fullest datasets: 99 % stay below",
         "Bytes of the fullest dataset as a part of its limit, by pool, at least: the fullest "
-        "hundredth is above.",
+        f"hundredth is above. {OF_KNOWN}",
         (named(f"histogram_quantile(0.99, {USED})"), BY_POOL),
         unit="percentunit",
         steps=NEAR_LIMIT,
@@ -126,7 +146,7 @@ PANELS = [
     chart(
         "Records and datasets: 99 % stay below",
         "As a part of the limit: the records of the fullest dataset, of identities that were "
-        "listed, and the number of datasets.",
+        f"listed, and the number of datasets. {OF_KNOWN}",
         (f"histogram_quantile(0.99, sum by (le) ({RECORDS}))", "records"),
         (f"histogram_quantile(0.99, sum by (le) ({DATASETS}))", "datasets"),
         unit="percentunit",
@@ -135,13 +155,13 @@ PANELS = [
     ),
     chart(
         "Storage by pool",
-        "Bytes in all datasets of the identities that are polled.",
+        f"Bytes in all datasets of the identities that are polled. {OF_KNOWN}",
         (named(STORED), BY_POOL),
         unit="bytes",
     ),
     chart(
         "Datasets by pool",
-        "Datasets of the identities that are polled.",
+        f"Datasets of the identities that are polled. {OF_KNOWN}",
         (named(in_pools("pool_watched_datasets")), BY_POOL),
     ),
     "The fullest",
@@ -178,14 +198,14 @@ PANELS = [
     ),
     chart(
         "Mean storage of an identity",
-        "By pool. It does not jump when identities are added.",
-        (named(f"{STORED} / {in_pools('pool_watched_identities')}"), BY_POOL),
+        "By pool, of those known. It does not jump when identities are added.",
+        (named_once(mean_storage()), BY_POOL),
         unit="bytes",
     ),
     chart(
         "Growth of a pool",
-        "Bytes a day, over the last six hours.",
-        (named(f"deriv({STORED}[6h]) * 86400"), BY_POOL),
+        "Bytes a day, over the last six hours: the growth of the mean of those known, times all.",
+        (named_once(f"deriv({mean_storage()}[6h:5m]) * {once(existing())} * 86400"), BY_POOL),
         unit="bytes",
         least=None,
     ),

@@ -13,62 +13,84 @@ from panels import (
     number,
     rows,
 )
-from queries import DAY, MONTH, QUARTER, WEEK, idle_bucket, in_pools, named
+from queries import (
+    DAY,
+    MONTH,
+    QUARTER,
+    WEEK,
+    existing,
+    in_pools,
+    known,
+    named,
+    named_once,
+    once,
+    watched,
+    written_within,
+)
+
+OF_ALL = "The part of those known, of all that exist: see Known."
 
 
-def written_within(seconds):
-    return f"sum({idle_bucket(seconds)})"
+def writers(seconds):
+    return f"sum({written_within(seconds)})"
 
 
 def written_between(most, least):
-    return f"{written_within(most)} - {written_within(least)}"
+    return f"sum({written_within(most)} - {written_within(least)})"
 
 
-KNOWN = "sum(" + in_pools("pool_identity_idle_seconds_bucket", 'le="+Inf"') + ")"
-SILENT = f"{KNOWN} - {written_within(QUARTER)}"
+# Where enough is known to tell.
+ALL = once(f"{existing()} and {watched()}")
+SILENT = f"sum({ALL} - {written_within(QUARTER)})"
 WEEKLY = written_within(WEEK)
+MONTH_OF_IT = f"({WEEKLY})[{4 * WEEK}s:1h]"
 
 PANELS = [
     number(
         "Wrote within a day",
-        "Identities modified within a day.",
-        written_within(DAY),
+        f"Identities modified within a day. {OF_ALL}",
+        writers(DAY),
+        decimals=0,
     ),
     number(
         "Wrote within a week",
-        "Identities modified within seven days: those who still use it.",
-        WEEKLY,
+        f"Identities modified within seven days: those who still use it. {OF_ALL}",
+        writers(WEEK),
+        decimals=0,
     ),
     number(
         "Silent for 90 days",
-        "Identities not modified for 90 days.",
+        f"Identities not modified for 90 days, or never. {OF_ALL}",
         SILENT,
+        decimals=0,
         steps=[(None, GREEN)],
     ),
     number(
         "Moved off",
-        "The part of all identities known that has not written for a month.",
-        f"1 - ({written_within(MONTH)}) / {KNOWN}",
+        "The part of the identities that has not written for a month, by those known.",
+        f"1 - {writers(MONTH)} / sum({ALL})",
         unit="percentunit",
         steps=[(None, ORANGE), (0.9, GREEN)],
         decimals=1,
     ),
     number(
         "Drain in a week",
-        "By how much those who wrote within a week have changed since a week ago.",
-        f"{WEEKLY} - sum({idle_bucket(WEEK)} offset 1w)",
+        "By how much those who wrote within a week have changed since a week ago, in pools known "
+        f"at both times. {OF_ALL}",
+        f"sum({WEEKLY} - {written_within(WEEK, ' offset 1w')})",
+        decimals=0,
         steps=NONE_IS_BETTER,
     ),
     number(
         "Projected end",
         "Weeks until nobody writes any more, by the last four weeks. None: it does not drain.",
-        f"({WEEKLY}) / -(sum(deriv({idle_bucket(WEEK)}[4w])) < 0) / {WEEK}",
+        f"{writers(WEEK)} / -(sum(deriv({MONTH_OF_IT})) < 0) / {WEEK}",
         decimals=1,
     ),
     chart(
         "Identities by time since they wrote",
-        "What moves down and to the bottom is the migration.",
-        (written_within(DAY), "within a day"),
+        f"What moves down and to the bottom is the migration. {OF_ALL}",
+        (writers(DAY), "within a day"),
         (written_between(WEEK, DAY), "1 to 7 days"),
         (written_between(MONTH, WEEK), "7 to 30 days"),
         (written_between(QUARTER, MONTH), "30 to 90 days"),
@@ -85,10 +107,11 @@ PANELS = [
     ),
     chart(
         "Drain",
-        "Identities that wrote within a week, by pool, and where four weeks of it lead.",
-        (named(idle_bucket(WEEK)), BY_POOL),
+        "Identities that wrote within a week, by pool, and where four weeks of it lead. "
+        f"{OF_ALL}",
+        (named_once(WEEKLY), BY_POOL),
         (
-            f"clamp_min(sum(predict_linear({idle_bucket(WEEK)}[4w], {4 * WEEK})), 0)",
+            f"clamp_min(sum(predict_linear({MONTH_OF_IT}, {4 * WEEK})), 0)",
             "all, in four weeks",
         ),
     ),
@@ -99,7 +122,7 @@ PANELS = [
     ),
     rows(
         "The last writers",
-        "The 20 identities that wrote last.",
+        "The 20 identities that wrote last, of those known that have series.",
         f"bottomk(20, {in_pools('identity_last_modified_age_seconds')})",
         "Ago",
         unit="s",
@@ -118,7 +141,14 @@ PANELS = [
         "Bytes in all datasets of the pool, by AWS's own count.",
         (named(in_pools("pool_storage_bytes")), BY_POOL),
         unit="bytes",
-        width=24,
+    ),
+    chart(
+        "Known",
+        "The part of the identities whose usage is current. The panels of writers take the others "
+        "for alike; below 1 % they show nothing.",
+        (named_once(known()), BY_POOL),
+        unit="percentunit",
+        most=1,
     ),
 ]
 

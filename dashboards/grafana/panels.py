@@ -20,7 +20,7 @@ from queries import in_pools
 SOURCE = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
 UID = "cognitosync-"
 
-GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
+GREEN, YELLOW, ORANGE, RED, BLUE, GREY = "green", "yellow", "orange", "red", "blue", "gray"
 PLAIN = [(None, BLUE)]
 NEAR_LIMIT = [(None, GREEN), (0.8, ORANGE), (0.95, RED)]
 NONE_IS_GOOD = [(None, GREEN), (1, RED)]

@@ -63,6 +63,43 @@ def idle_bucket(seconds):
     return in_pools("pool_identity_idle_seconds_bucket", f'le=~"{seconds}([.]0)?"')
 
 
+def existing(offset=""):
+    """Identities of each pool that exist, as far as is known."""
+    of_all_states = in_pools("pool_identities", 'state!="missing"')
+    return f"sum without (state) ({of_all_states}{offset})"
+
+
+def watched(offset=""):
+    """Identities that sums and histograms cover, where that is 1 % or more: fewer tell little."""
+    return f"({in_pools('pool_watched_identities')}{offset} > 0.01 * {existing(offset)})"
+
+
+def known():
+    """The part of the identities of each pool that sums and histograms cover."""
+    return once(f"{in_pools('pool_watched_identities')} / {existing()}")
+
+
+def written_within(seconds, offset=""):
+    """Identities of each pool modified within so many seconds: the part of those known, of all.
+
+    So it neither falls nor rises while an exporter that was restarted asks them anew, nor when
+    some become stale.
+    """
+    part = f"{idle_bucket(seconds)}{offset} / ignoring (le) {watched(offset)}"
+    return f"max without (instance, pod, le) ({part} * ignoring (le) {existing(offset)})"
+
+
+def mean_storage():
+    """Bytes of an identity, by pool, of those known."""
+    return once(f"{in_pools('pool_watched_storage_bytes')} / {watched()}")
+
+
+def named_once(expr):
+    """As `named`, of what `once` has merged."""
+    name = "topk without (instance, pod, name) (1, cognitosync_pool_info)"
+    return f"{expr} * ignoring (name) group_left (name) {once(name)}"
+
+
 def answered_within(seconds):
     """Identities for which AWS has answered within so many seconds; bounds as above."""
     return in_jobs("pool_usage_age_seconds_bucket", f'le=~"{seconds}([.]0)?"')

@@ -3,6 +3,7 @@
 pub mod demo;
 mod error;
 mod reloading;
+mod started;
 mod state;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::api::{Failure, Operation};
 use crate::aws::{Connector, Credentials, Network};
 use crate::cli;
 use crate::clock::{Clock, Timestamp};
+use crate::first_sweep::{self, FirstSweep};
 use crate::health::{Heartbeat, Watchdog};
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::ListNeed;
@@ -38,12 +40,13 @@ use crate::schedule::Demand;
 use crate::store::Store;
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
-use crate::telemetry::{REVISION, Telemetry, VERSION};
+use crate::telemetry::Telemetry;
 use crate::web;
 
 pub use error::{RunError, StartError};
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
+use started::Started;
 use state::State;
 
 /// Maximum time for all tasks to end after a stop is requested; the rest are aborted. Listeners
@@ -64,6 +67,7 @@ pub struct App {
     stop: CancellationToken,
     /// A state that ends with the process.
     temporary_state: Option<TempDir>,
+    started: Started,
 }
 
 /// How the web server is reached.
@@ -157,6 +161,7 @@ impl App {
         connector.check(&targets).await?;
         let api = Arc::new(connector.connect(&targets, &config.poll));
         let store = Arc::new(Store::new(Arc::clone(&targets)));
+        let pools = targets.pools.len();
         let (mut polls, poller) = Poller::new(
             api,
             Arc::clone(&targets),
@@ -177,18 +182,21 @@ impl App {
         let now = clock.now().unix;
         let telemetry = Telemetry::new(Arc::clone(&progress), now)?;
         let telemetry = Arc::new(telemetry.with_saves(saves));
+        let first_sweep = Arc::new(FirstSweep::new(Arc::clone(&store), Arc::clone(&progress)));
         let heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
         let watchdog = watchdog(&progress, reloading.is_some().then_some(&heartbeat));
         let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
+        let config_file = reloading.is_some().then(|| config.file.clone());
         let server = web::Server::new(
             web::Dependencies {
                 store: Arc::clone(&store),
                 telemetry: Arc::clone(&telemetry),
                 progress: Arc::clone(&progress),
+                first_sweep: Arc::clone(&first_sweep),
                 poller: poller.clone(),
                 watchdog: watchdog.clone(),
                 reload: web.flags.enable_lifecycle.then_some(reload),
-                config_file: reloading.is_some().then(|| config.file.clone()),
+                config_file: config_file.clone(),
                 clock: clock.clone(),
             },
             web_options(web.flags, web.config, config.poll.max_in_flight),
@@ -196,7 +204,15 @@ impl App {
         let mut app = Self::empty();
         app.add_listeners(listeners, &server);
         let (reload_failed, reload_failure) = watch::channel(None);
-        app.add_supervisor(watchdog, progress, reload_failure, clock.clone());
+        app.started = Started::new(&first_sweep, pools, config_file, clock.now());
+        app.add_first_sweep(Arc::clone(&first_sweep), clock.clone());
+        app.add_supervisor(
+            watchdog,
+            progress,
+            first_sweep,
+            reload_failure,
+            clock.clone(),
+        );
         app.add_memory(Arc::clone(&store), clock.clone());
         let observers = Arc::new(Observers {
             store,
@@ -243,6 +259,7 @@ impl App {
             start: CancellationToken::new(),
             stop: CancellationToken::new(),
             temporary_state: None,
+            started: Started::default(),
         }
     }
 
@@ -262,11 +279,19 @@ impl App {
         &mut self,
         watchdog: Watchdog,
         progress: Arc<Progress>,
+        first_sweep: Arc<FirstSweep>,
         reload_failure: watch::Receiver<Option<String>>,
         clock: Clock,
     ) {
         self.add("supervisor".to_owned(), |stop| async move {
-            systemd::report(watchdog, progress, reload_failure, clock, stop).await;
+            systemd::report(watchdog, progress, first_sweep, reload_failure, clock, stop).await;
+            Ok(())
+        });
+    }
+
+    fn add_first_sweep(&mut self, first_sweep: Arc<FirstSweep>, clock: Clock) {
+        self.add("first sweep".to_owned(), |stop| async move {
+            first_sweep::log(first_sweep, clock, stop).await;
             Ok(())
         });
     }
@@ -300,7 +325,7 @@ impl App {
         mut self,
         stop_requested: impl Future<Output = &'static str>,
     ) -> Result<(), RunError> {
-        info!(version = VERSION, revision = REVISION, "started");
+        self.started.log();
         self.start.cancel();
         systemd::ready();
         let result = tokio::select! {

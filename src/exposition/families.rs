@@ -92,7 +92,7 @@ families! {
     POOL_IDENTITIES: Gauge "cognitosync_pool_identities" ["identity_pool_id", "state"]
         "Polled identities by state: pending, fresh, failing, stale, missing.";
     POOL_WATCHED_IDENTITIES: Gauge "cognitosync_pool_watched_identities" ["identity_pool_id"]
-        "Polled identities with current usage, which are those that sums, counts by limit and histograms cover.";
+        "Polled identities with current usage. Sums, counts by limit and histograms cover these; the others are in cognitosync_pool_identities as pending, stale or missing.";
     POOL_STALE_AFTER: Gauge "cognitosync_pool_stale_after_seconds" ["identity_pool_id"]
         "Age from which usage is not shown: stale_after of the configuration, or what auto is.";
     POOL_DATASET_STORAGE_LIMIT: Gauge "cognitosync_pool_dataset_storage_limit_bytes" ["identity_pool_id"]
@@ -102,25 +102,25 @@ families! {
     POOL_DATASETS_LIMIT: Gauge "cognitosync_pool_identity_datasets_limit" ["identity_pool_id"]
         "Configured limit of the datasets of one identity.";
     POOL_NEAR_LIMIT: Gauge "cognitosync_pool_identities_near_limit" ["identity_pool_id", "limit", "certainty"]
-        "Watched identities that use 80 % of a limit or more for certain, and those of which only ListDatasets can tell (possible). Limits: dataset_storage, dataset_records, datasets.";
+        "Identities, of cognitosync_pool_watched_identities, that use 80 % of a limit or more for certain, and those of which only ListDatasets can tell (possible). Limits: dataset_storage, dataset_records, datasets.";
     POOL_FULL: Gauge "cognitosync_pool_identities_full" ["identity_pool_id", "limit"]
-        "Watched identities that use 99 % of a limit or more for certain, and no more than the limit: AWS refuses writes, or will soon.";
+        "Identities, of cognitosync_pool_watched_identities, that use 99 % of a limit or more for certain, and no more than the limit: AWS refuses writes, or will soon.";
     POOL_ABOVE_LIMIT: Gauge "cognitosync_pool_identities_above_limit" ["identity_pool_id", "limit"]
-        "Watched identities that use more than the configured limit, so that AWS allows more: correct limits in the configuration.";
+        "Identities, of cognitosync_pool_watched_identities, that use more than the configured limit, so that AWS allows more: correct limits in the configuration.";
     POOL_WATCHED_STORAGE: Gauge "cognitosync_pool_watched_storage_bytes" ["identity_pool_id"]
-        "Sum of storage over the polled identities with current usage. Absent if there are none.";
+        "Sum of storage over the polled identities with current usage (cognitosync_pool_watched_identities). Absent if there are none.";
     POOL_WATCHED_DATASETS: Gauge "cognitosync_pool_watched_datasets" ["identity_pool_id"]
-        "Sum of datasets over the polled identities with current usage. Absent if there are none.";
+        "Sum of datasets over the polled identities with current usage (cognitosync_pool_watched_identities). Absent if there are none.";
     POOL_DATASET_STORAGE_USED: GaugeHistogram "cognitosync_pool_largest_dataset_storage_used_ratio" ["identity_pool_id"]
-        "Polled identities with current usage, by the fraction of the limit of bytes that their fullest dataset uses at least. It counts the present state: rate() of it is meaningless.";
+        "Polled identities with current usage (cognitosync_pool_watched_identities), by the fraction of the limit of bytes that their fullest dataset uses at least. It counts the present state: rate() of it is meaningless.";
     POOL_DATASET_RECORDS_USED: GaugeHistogram "cognitosync_pool_largest_dataset_records_used_ratio" ["identity_pool_id"]
-        "Polled identities with current usage whose datasets are as the last list has them, by the fraction of the limit of records that one of them uses. It counts the present state: rate() of it is meaningless.";
+        "Polled identities with current usage whose datasets are as the last list has them, a part of cognitosync_pool_watched_identities, by the fraction of the limit of records that one of them uses. It counts the present state: rate() of it is meaningless.";
     POOL_DATASETS_USED: GaugeHistogram "cognitosync_pool_identity_datasets_used_ratio" ["identity_pool_id"]
-        "Polled identities with current usage, by the fraction of their limit of datasets that they use. It counts the present state: rate() of it is meaningless.";
+        "Polled identities with current usage (cognitosync_pool_watched_identities), by the fraction of their limit of datasets that they use. It counts the present state: rate() of it is meaningless.";
     POOL_IDLE: GaugeHistogram "cognitosync_pool_identity_idle_seconds" ["identity_pool_id"]
-        "Polled identities with current usage, by the time since they were last modified. It counts the present state: rate() of it is meaningless.";
+        "Polled identities with current usage (cognitosync_pool_watched_identities), by the time since they were last modified. It counts the present state: rate() of it is meaningless.";
     POOL_USAGE_AGE: GaugeHistogram "cognitosync_pool_usage_age_seconds" ["identity_pool_id"]
-        "Polled identities with current usage, by the time since AWS answered. It counts the present state: rate() of it is meaningless.";
+        "Polled identities with current usage (cognitosync_pool_watched_identities), by the time since AWS answered. It counts the present state: rate() of it is meaningless.";
     POOL_WITHOUT_SERIES: Gauge "cognitosync_pool_identities_without_series" ["identity_pool_id"]
         "Polled identities without series of their own, because the configuration says top or none.";
     POOL_STORAGE: Gauge "cognitosync_pool_storage_bytes" ["identity_pool_id"]

@@ -3,6 +3,7 @@
 mod changed;
 mod changes;
 mod chunked;
+mod counts;
 mod dataset_rows;
 mod departed;
 mod history;
@@ -19,6 +20,7 @@ use tracing::debug;
 
 pub use changes::Changes;
 pub use chunked::{CHUNK, Chunked, Listings, Records};
+pub use counts::PoolCounts;
 pub use dataset_rows::DatasetList;
 use dataset_rows::DatasetRows;
 use departed::{Departed, Departure};
@@ -165,7 +167,7 @@ impl Store {
             } = &mut *contents;
             let pool = &mut pools[pool_index.0];
             let health_before = pool.health;
-            let before = pool.records[identity].failure();
+            let before = pool.records[identity];
             if pool.apply(identity, observation) {
                 if *notes_changes {
                     pool.changed.mark(identity);
@@ -175,11 +177,15 @@ impl Store {
                     Standing::of(usage, pool.listings[identity], limits)
                 });
             }
-            let after = pool.records[identity].failure();
-            pool.health.count(before, |count| count - 1);
-            pool.health.count(after, |count| count + 1);
+            let after = pool.records[identity];
+            pool.health.changed(&before, &after);
             let healths = (health_before, pool.health);
-            (Arc::clone(targets), before, after, healths)
+            (
+                Arc::clone(targets),
+                before.failure(),
+                after.failure(),
+                healths,
+            )
         };
         let target = &targets[pool_index];
         if before != after {

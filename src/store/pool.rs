@@ -46,7 +46,7 @@ impl Pool {
             listings: Listings::new(pool.identities.len()),
             changes: ChangesOfEach::new(pool.identities.len()),
             changed: Changed::default(),
-            health: PoolHealth::default(),
+            health: PoolHealth::of_unknown(pool.identities.len()),
             usage: None,
         }
     }
@@ -66,14 +66,15 @@ impl Pool {
             listing,
             changes,
         } = facts;
-        *self.records.get_mut(identity) = record;
+        let known = self.records.get_mut(identity);
+        self.health.changed(known, &record);
+        *known = record;
         if listing != Listing::default() {
             *self.listings.get_mut(identity) = listing;
         }
         if changes != Changes::default() {
             *self.changes.get_mut(identity) = changes;
         }
-        self.health.count(record.failure(), |count| count + 1);
     }
 
     /// Applies the result of a poll of an identity. Returns false, and changes nothing, if the poll

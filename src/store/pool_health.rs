@@ -1,13 +1,17 @@
-//! What is logged of a pool: when its polls start and cease to fail.
+//! What is counted of a pool without a pass over its identities, and what is logged of that: when
+//! its polls start and cease to fail.
 
 use tracing::{info, warn};
 
+use super::record::Record;
 use crate::api::Failure;
 use crate::targets;
 
-/// The state of a pool whose changes are logged.
+/// How many identities of a pool are in which state, as far as that is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PoolHealth {
+    /// Number of identities of which no poll has finished yet.
+    pub(super) pending: usize,
     /// Number of identities whose last poll failed, except missing ones.
     pub(super) failing: usize,
     /// Number of identities that AWS reports as not found.
@@ -17,12 +21,26 @@ pub(super) struct PoolHealth {
 }
 
 impl PoolHealth {
-    /// Counts an identity whose last poll ended like this, or stops to count it.
-    pub(super) fn count(&mut self, failure: Option<Failure>, change: fn(usize) -> usize) {
-        match failure {
-            Some(Failure::NotFound) => self.missing = change(self.missing),
-            Some(_) => self.failing = change(self.failing),
-            None => {}
+    /// That of so many identities of which nothing is known.
+    pub(super) fn of_unknown(identities: usize) -> Self {
+        Self {
+            pending: identities,
+            ..Self::default()
+        }
+    }
+
+    /// An identity of which one record was known has another now.
+    pub(super) fn changed(&mut self, before: &Record, after: &Record) {
+        self.count(before, |count| count - 1);
+        self.count(after, |count| count + 1);
+    }
+
+    fn count(&mut self, record: &Record, change: fn(usize) -> usize) {
+        match (record.failure(), record.up()) {
+            (Some(Failure::NotFound), _) => self.missing = change(self.missing),
+            (Some(_), _) => self.failing = change(self.failing),
+            (None, None) => self.pending = change(self.pending),
+            (None, Some(_)) => {}
         }
     }
 }

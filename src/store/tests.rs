@@ -108,7 +108,13 @@ fn who_comes_back_before_its_usage_is_stale_keeps_what_is_known() {
         changing.known(),
         [(Some(10.0), true), nothing, (Some(20.0), false), nothing]
     );
-    assert_eq!(changing.store.contents().pools[0].health.failing, 1);
+    let counts = PoolCounts {
+        identities: 4,
+        pending: 2,
+        failing: 1,
+        missing: 0,
+    };
+    assert_eq!(changing.store.counts().1, [counts]);
     assert_eq!(changing.store.contents().departed.departures(), 0);
 }
 

@@ -19,6 +19,7 @@ use super::state::{AppState, RequestHead, long_work};
 use super::status::cache::StatusCache;
 use crate::clock::Clock;
 use crate::exposition::Exposition;
+use crate::first_sweep::FirstSweep;
 use crate::health::Watchdog;
 use crate::poller::PollerHandle;
 use crate::progress::Progress;
@@ -37,6 +38,8 @@ pub struct Dependencies {
     pub telemetry: Arc<Telemetry>,
     /// The progress of polling.
     pub progress: Arc<Progress>,
+    /// How far the first sweep has come.
+    pub first_sweep: Arc<FirstSweep>,
     /// Explains when targets are polled next.
     pub poller: PollerHandle,
     /// The loops that `/-/healthy` reports on.
@@ -90,6 +93,7 @@ impl Server {
             store,
             telemetry,
             progress,
+            first_sweep,
             poller,
             watchdog,
             reload,
@@ -116,6 +120,7 @@ impl Server {
             store,
             telemetry,
             progress,
+            first_sweep,
             poller,
             config_file,
             status: StatusCache::default(),

@@ -12,6 +12,7 @@ use super::places::Places;
 use super::status::cache::StatusCache;
 use crate::clock::Clock;
 use crate::exposition::{Blocks, Exposition};
+use crate::first_sweep::FirstSweep;
 use crate::health::Watchdog;
 use crate::poller::PollerHandle;
 use crate::progress::Progress;
@@ -33,6 +34,7 @@ pub(super) struct AppState {
     pub(super) long_work: Arc<Semaphore>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) progress: Arc<Progress>,
+    pub(super) first_sweep: Arc<FirstSweep>,
     pub(super) poller: PollerHandle,
     pub(super) config_file: Option<PathBuf>,
     pub(super) status: StatusCache,

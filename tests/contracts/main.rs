@@ -15,6 +15,7 @@ mod documents;
 mod example;
 mod imports;
 mod lengths;
+mod modules;
 mod queries;
 mod steps;
 mod words;

@@ -64,6 +64,7 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     assert_eq!(status["pools"][0]["reasons"], json!({"not_found": 1}));
     let pool = &status["pools"][1];
     assert_eq!(pool["watched_identities"], 30);
+    assert_eq!(status["first_sweep"], Value::Null, "everyone was asked");
     assert_eq!(pool["dataset_storage_used"]["from_99_percent"], 1);
     let near = &pool["near_limits"][0];
     assert_eq!(
@@ -115,6 +116,11 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         "{html}"
     );
     assert!(
+        html.contains("of 29 of 30 identities") && html.contains("Of 59 of 60 identities."),
+        "sums say of how many they are: {html}"
+    );
+    assert!(!html.contains("<progress"), "no sweep is under way: {html}");
+    assert!(
         !html.contains("<script") && html.contains("&#60;script&#62;alert"),
         "names are escaped: {html}"
     );
@@ -125,6 +131,36 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         "{policy}"
     );
     assert_eq!(agent.headers()["cache-control"], "no-store");
+}
+
+#[test]
+fn a_first_sweep_is_shown_with_its_end() {
+    let server = Server::start(still_world(1, 200));
+    let poll = "interval: 1h, rate_limit: 10, attempts: 1";
+    let exporter = Exporter::start(&configuration(poll, &server.url, 1, 200));
+    let began = status(&exporter)["first_sweep"].take();
+    assert_eq!(
+        (&began["identities"], &began["measured"]),
+        (&json!(200), &json!(false)),
+        "{began}"
+    );
+    // Each has its turn at a fixed point in the hour.
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let ends = began["ends_timestamp_seconds"].as_f64().unwrap() - now.as_secs_f64();
+    assert!((3_500.0..=3_601.0).contains(&ends), "{ends}");
+    let (_, html) = page(&exporter, "/");
+    assert!(
+        html.contains("<progress max=\"100\" value=\"")
+            && html.contains(" of 200 identities were asked; it ends at ")
+            && html.contains(" UTC at the earliest (in 60 min)."),
+        "{html}"
+    );
+    let log = exporter.log().join("\n");
+    assert!(
+        log.contains(" pools=1 identities=200 first_sweep=\"1h\"")
+            || log.contains(" pools=1 identities=200 first_sweep=1h"),
+        "{log}"
+    );
 }
 
 #[test]

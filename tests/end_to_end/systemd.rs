@@ -75,11 +75,12 @@ fn a_service_manager_hears_how_it_goes() {
     for _ in 0..5 {
         let status = manager.next("STATUS=");
         assert!(
-            status.contains("polling; ") && status.contains("a sweep takes "),
+            status.contains("10 identities, 0 failing; ") && status.contains("a sweep takes "),
             "{status}"
         );
         manager.next("WATCHDOG=1");
     }
+    manager.next_status(|status| status.contains("polling 10 identities"));
     for configuration in [
         configuration("interval: 2s", &server.url, 1, 10),
         "nonsense: true\n".to_owned(),

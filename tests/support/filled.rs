@@ -18,6 +18,7 @@ use std::time::Duration;
 use cognitosync_exporter::api::{Api, Call, Dataset, Failure, Request};
 use cognitosync_exporter::clock::{Clock, Mono, Timestamp};
 use cognitosync_exporter::config::Config;
+use cognitosync_exporter::first_sweep::FirstSweep;
 use cognitosync_exporter::health::Watchdog;
 use cognitosync_exporter::job::PoolIndex;
 use cognitosync_exporter::loading;
@@ -134,8 +135,11 @@ pub(crate) fn serve_with(
             let (_, poller) = Poller::new(Arc::new(Nobody), targets, config.poll, clock.clone());
             let progress = Arc::clone(poller.progress());
             let telemetry = Arc::new(Telemetry::new(Arc::clone(&progress), now().unix).unwrap());
+            let first_sweep = FirstSweep::new(Arc::clone(&store), Arc::clone(&progress));
+            let first_sweep = Arc::new(first_sweep);
             let server = web::Server::new(
                 web::Dependencies {
+                    first_sweep,
                     store,
                     telemetry,
                     progress,

@@ -52,6 +52,19 @@ pub(super) fn humanize_duration(seconds: f64) -> String {
     format!("{:.0} {name}", seconds / unit)
 }
 
+/// A number with its digits in groups, such as `29,500`.
+pub(super) fn group_digits(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 /// A key of the JSON as a phrase.
 pub(super) fn humanize_key(key: &str) -> String {
     key.replace("_percent", " %").replace('_', " ")
@@ -182,6 +195,12 @@ mod tests {
         ] {
             assert_eq!(Time(now.0 + seconds).relative(now), words);
         }
+    }
+
+    #[test]
+    fn digits_in_groups() {
+        let grouped = [0, 999, 1_000, 29_500, 1_234_567].map(group_digits);
+        assert_eq!(grouped, ["0", "999", "1,000", "29,500", "1,234,567"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod identity;
 mod model;
 mod page;
 mod pool;
+mod sweep;
 mod used;
 
 use std::sync::Arc;
@@ -107,6 +108,7 @@ async fn make_status(state: &AppState) -> Status {
         snapshot: &snapshot,
         failures: &failures.into_iter().zip(next).collect::<Vec<_>>(),
         budgets: progress.budgets(),
+        first_sweep: state.first_sweep.look(now).sweep,
         late_seconds: progress.lag(now.mono).as_secs_f64(),
         sweep_seconds: progress.sweep_seconds(),
         saving: state

@@ -6,10 +6,12 @@ use serde::Serialize;
 
 use super::humanize::{NextCall, Time, humanize_duration};
 use super::pool::{NearLimit, Pool};
+use super::sweep::FirstSweep;
 use super::used::Used;
 use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::exposition::nearest_limits;
+use crate::first_sweep::Sweep;
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
@@ -35,6 +37,8 @@ pub(super) struct Status {
     pub(super) up_seconds: f64,
     /// Whether AWS has answered about any identity.
     pub(super) ready: bool,
+    /// Absent once every identity was asked.
+    pub(super) first_sweep: Option<FirstSweep>,
     /// What an operator should look at; empty when all is well.
     pub(super) attention: Vec<String>,
     pub(super) configuration: Configuration,
@@ -156,6 +160,7 @@ pub(super) struct Sources<'a> {
     /// The recent failures, and when their targets are polled next.
     pub(super) failures: &'a [(Poll, Option<NextPoll>)],
     pub(super) budgets: Vec<BudgetProgress>,
+    pub(super) first_sweep: Option<Sweep>,
     pub(super) late_seconds: f64,
     pub(super) sweep_seconds: f64,
     pub(super) saving: Option<Saving>,
@@ -189,6 +194,9 @@ impl Status {
             rustc: RUSTC,
             up_seconds: now.mono.since(crate::clock::Mono::START).as_secs_f64(),
             ready: sources.ready,
+            first_sweep: sources
+                .first_sweep
+                .map(|sweep| FirstSweep::of(&sweep, Time(now.unix))),
             attention: sources.stalled.into_iter().collect(),
             configuration: Configuration {
                 file: sources.config_file.map(|file| file.display().to_string()),

@@ -11,7 +11,7 @@ use http::HeaderValue;
 
 use super::humanize::{Time, bytes, humanize_duration, humanize_key};
 use super::model::{Status, TargetRef};
-use super::pool::Counts;
+use super::pool::{self, Counts};
 use crate::limits::{FULL_PERCENT, NEAR_PERCENT};
 
 const STYLE: &str = include_str!("style.css");
@@ -50,6 +50,13 @@ impl Page<'_> {
         time.relative(self.status.now)
     }
 
+    /// Of how many identities the tables over all pools speak.
+    fn coverage(&self) -> String {
+        let pools = self.status.pools.iter();
+        let watched = pools.clone().map(|pool| pool.watched_identities).sum();
+        pool::of_all(watched, pools.map(|pool| pool.identities).sum())
+    }
+
     fn pool_name<'w>(&'w self, who: &'w TargetRef) -> &'w str {
         let pool = self
             .status
@@ -70,7 +77,7 @@ struct BarSegment {
 
 /// The segments of a bar whose length is the number of identities.
 fn bar_segments(counts: &Counts) -> Vec<BarSegment> {
-    let all = counts.0.iter().map(|(_, count)| count).sum::<u64>().max(1) as f64;
+    let all = counts.sum().max(1) as f64;
     let widths = counts
         .0
         .iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::humanize::group_digits;
 use super::used;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
@@ -131,6 +132,12 @@ impl NearLimit {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Counts(pub(super) Vec<(&'static str, u64)>);
 
+impl Counts {
+    pub(super) fn sum(&self) -> u64 {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+}
+
 impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
@@ -209,9 +216,25 @@ impl Pool {
         self.near_limits.iter().zip(used)
     }
 
+    /// Of how many identities the sums and counts speak.
+    pub(super) fn coverage(&self) -> String {
+        of_all(self.watched_identities, self.identities)
+    }
+
+    /// The same of the counts of one limit, which of records speak of those that were listed.
+    pub(super) fn coverage_of(&self, used: &Counts) -> String {
+        of_all(used.sum(), self.identities)
+    }
+
     pub(super) fn interval(&self) -> String {
         show_duration(Duration::from_secs_f64(self.interval_seconds))
     }
+}
+
+/// Such as "29,500 of 30,000 identities".
+pub(super) fn of_all(some: u64, all: usize) -> String {
+    let [some, all] = [some, all as u64].map(group_digits);
+    format!("{some} of {all} identities")
 }
 
 /// Counts an identity at each of the [`LEVELS`] of each limit that it reaches for certain.
