@@ -36,7 +36,7 @@ use crate::observation::Observation;
 use crate::poller::{PollObserver, Poller};
 use crate::progress::Progress;
 use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
-use crate::schedule::Demand;
+use crate::schedule::{Demand, LastPoll};
 use crate::store::Store;
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
@@ -128,6 +128,10 @@ impl PollObserver for Observers {
         self.store.demand(pool, identity, now)
     }
 
+    fn last_poll(&self, pool: PoolIndex, identity: IdentityIndex) -> LastPoll {
+        self.store.last_poll(pool, identity)
+    }
+
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
         self.store.apply_targets(targets, diff);
     }
@@ -172,11 +176,6 @@ impl App {
             Some(path) => Some(State::open(path, &store, targets, &clock).await?),
             None => None,
         };
-        if let Some(state) = &state {
-            polls.resume(&state.standing, |pool, identity| {
-                store.last_poll(pool, identity)
-            });
-        }
         let saves = state.as_ref().map(|state| Arc::clone(&state.saves));
         let progress = Arc::clone(poller.progress());
         let now = clock.now().unix;
@@ -219,7 +218,12 @@ impl App {
             telemetry: Arc::clone(&telemetry),
         });
         let (stopped, last_standing) = oneshot::channel();
+        let standing = state.as_ref().map(|state| state.standing.clone());
         app.add("poller".to_owned(), |stop| async move {
+            // Here, since scrapes need not wait for it.
+            if let Some(standing) = standing {
+                polls.resume(&standing, &*observers);
+            }
             let standing = polls.run(observers, stop).await;
             // Without a state, nobody wants to know.
             let _ = stopped.send(standing);

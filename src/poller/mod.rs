@@ -21,12 +21,12 @@ use crate::api::{Api, CallError, Failure, FailureClass, Operation, Reply, Reques
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
-use crate::job::{IdentityIndex, Job, PoolIndex};
+use crate::job::Job;
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
-    AfterCall, BudgetEvent, Call, EndedCall, LastPoll, Paging, Retry, Schedule, Standing, Step,
-    TargetChange, Ticket, TicketId,
+    AfterCall, BudgetEvent, Call, EndedCall, Paging, Retry, Schedule, Standing, Step, TargetChange,
+    Ticket, TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
 use handle::{Commands, ExplainRequest, ReplaceTargets};
@@ -108,16 +108,15 @@ impl Poller {
         (poller, handle)
     }
 
-    /// Goes on where another process stopped. `last_poll` is what is known of an identity. To be
-    /// called before it runs.
-    pub fn resume(
-        &mut self,
-        standing: &Standing,
-        last_poll: impl Fn(PoolIndex, IdentityIndex) -> LastPoll,
-    ) {
-        let now = self.clock.now().mono;
-        self.schedule
-            .resume(&self.targets, standing, last_poll, now);
+    /// Goes on where another process stopped, with what the observer knows. To be called before it
+    /// runs.
+    pub fn resume(&mut self, standing: &Standing, observer: &impl PollObserver) {
+        let now = self.clock.now();
+        with_knowledge(observer, now, |known| {
+            let last_poll = |pool, identity| observer.last_poll(pool, identity);
+            self.schedule
+                .resume(&self.targets, standing, last_poll, known, now.mono);
+        });
     }
 
     /// Polls until `stop`, and notifies `observer`. On stop, calls in flight are dropped. A call

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::ListNeed;
 use crate::observation::Observation;
-use crate::schedule::{Demand, Knowledge};
+use crate::schedule::{Demand, Knowledge, LastPoll};
 use crate::targets::{TargetDiff, Targets};
 
 /// Receives the events of the poller. The poller's task calls every method, so each must return
@@ -25,6 +25,12 @@ pub trait PollObserver: Send + Sync + 'static {
 
     /// What asking an identity is worth, of the targets that are polled.
     fn demand(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> Demand;
+
+    /// What is known of an identity's last poll, before the first one of this process.
+    fn last_poll(&self, pool: PoolIndex, identity: IdentityIndex) -> LastPoll {
+        let _ = (pool, identity);
+        LastPoll::Never
+    }
 
     /// From now on these targets are polled. Later observations hold positions in them.
     fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff);

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
-use super::Schedule;
-use super::jobs::Phases;
+use super::demand::MAX_PRICE;
+use super::jobs::{JobIndex, JobTable, Phases};
 use super::kept::Kept;
-use super::order::Order;
+use super::order::{Order, Seat};
 use super::state::State;
+use super::virtual_time::VirtualTime;
+use super::{Knowledge, Schedule};
 use crate::api::Operation;
 use crate::clock::Mono;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
@@ -57,8 +59,8 @@ pub struct HandStanding {
 pub enum LastPoll {
     /// There was none.
     Never,
-    /// It may be asked at its turn.
-    Ended,
+    /// It may be asked at its turn, and answered last when asked at this time, if it ever did.
+    Ended(Option<Mono>),
     /// AWS denied it.
     Denied,
     /// AWS says that it does not exist, or that its id is not valid.
@@ -86,31 +88,49 @@ impl Schedule {
         targets: &Targets,
         standing: &Standing,
         last_poll: impl Fn(PoolIndex, IdentityIndex) -> LastPoll,
+        known: Knowledge<'_>,
         now: Mono,
     ) {
         for (budget, queue) in targets.budgets.iter().zip(&mut self.queues) {
             let is_its = |standing: &&BudgetStanding| standing.label == budget.label;
             if let Some(standing) = standing.budgets.iter().find(is_its) {
                 queue.resume(standing.rate);
-                queue.order.resume(&standing.dials, &self.jobs.phases);
+                queue.order.resume(standing, &self.jobs.phases);
             }
         }
         let operation = Operation::DescribeIdentityUsage;
-        for (pool, of) in targets.pools.iter().enumerate() {
-            let pool = PoolIndex(pool);
-            for identity in (0..of.identities.len()).map(IdentityIndex) {
-                let last_poll = last_poll(pool, identity);
-                let target = Target::Identity { pool, identity };
-                let Some(job) = self.jobs.index(Job { operation, target }) else {
-                    continue;
+        let pools = targets.pools.iter().enumerate();
+        let identities = pools.flat_map(|(pool, of)| {
+            (0..of.identities.len())
+                .map(move |identity| Target::identity(PoolIndex(pool), identity))
+        });
+        let polled: Vec<_> = identities
+            .filter_map(|target| {
+                let job = self.jobs.index(Job { operation, target })?;
+                let Target::Identity { pool, identity } = target else {
+                    return None;
                 };
-                let order = &mut self.queues[self.jobs.segment(job).budget].order;
-                match last_poll {
-                    LastPoll::Never => {}
-                    LastPoll::Ended => order.put(&self.jobs, job, Kept::As(State::Rests)),
-                    LastPoll::Denied => order.put_denied(&self.jobs, job, now),
-                    LastPoll::Missing => order.put_missing(&self.jobs, job),
-                }
+                Some((job, last_poll(pool, identity)))
+            })
+            .collect();
+        let mut shares = vec![0.0; self.queues.len()];
+        for (job, last_poll) in &polled {
+            if let LastPoll::Ended(_) = last_poll {
+                let price = known.demand_of(self.jobs.job(*job)).price();
+                shares[self.jobs.segment(*job).budget] += 1.0 / price.max(1) as f64;
+            }
+        }
+        for (queue, share) in self.queues.iter_mut().zip(shares) {
+            let rate = queue.rate();
+            queue.order.expect_speed(share, rate, now);
+        }
+        for (job, last_poll) in polled {
+            let order = &mut self.queues[self.jobs.segment(job).budget].order;
+            match last_poll {
+                LastPoll::Never => {}
+                LastPoll::Ended(at) => order.put_asked(&self.jobs, job, at, known, now),
+                LastPoll::Denied => order.put_denied(&self.jobs, job, now),
+                LastPoll::Missing => order.put_missing(&self.jobs, job),
             }
         }
     }
@@ -122,18 +142,60 @@ impl Order {
         dials.filter_map(|dial| dial.standing(phases)).collect()
     }
 
-    fn resume(&mut self, standing: &[DialStanding], phases: &Phases) {
+    fn resume(&mut self, standing: &BudgetStanding, phases: &Phases) {
         for dial in &mut self.dials {
             let is_alike = |standing: &&DialStanding| {
                 (standing.interval, standing.max_age.is_none())
                     == (dial.interval(), dial.is_of_pools())
             };
-            let mut alike: Vec<_> = standing.iter().filter(is_alike).collect();
+            let mut alike: Vec<_> = standing.dials.iter().filter(is_alike).collect();
             // A `max_age` that is `auto` may differ whenever a list does.
             alike.sort_by_key(|standing| standing.max_age != Some(dial.max_age()));
             if let Some(standing) = alike.first() {
                 dial.resume(standing, phases);
             }
         }
+    }
+
+    /// Where a rate does not suffice for all turns, lets virtual time pass as fast as it does when
+    /// each identity is asked once in its price: all of them together take the rate.
+    fn expect_speed(&mut self, sum_of_inverse_prices: f64, rate: f64, now: Mono) {
+        let is_index = self.calls_per_second() > rate && sum_of_inverse_prices > 0.0;
+        let speed = if is_index {
+            rate / sum_of_inverse_prices
+        } else {
+            0.0
+        };
+        self.virtual_time = VirtualTime::at_speed(speed, now);
+    }
+
+    /// An identity was answered last when it was asked at this time. Where the index decides, it
+    /// has waited since. Else it waits for its turn, unless it has missed a whole one.
+    fn put_asked(
+        &mut self,
+        table: &JobTable,
+        job: JobIndex,
+        at: Option<Mono>,
+        known: Knowledge<'_>,
+        now: Mono,
+    ) {
+        let Seat { dial, position } = self.seat(table, job);
+        let interval = self.dials[dial].interval();
+        let age = at.map_or(interval, |at| now.since(at));
+        let speed = self.virtual_time.per_second();
+        let is_index = speed > 0.0;
+        if age < interval * if is_index { 1 } else { 2 } {
+            self.put(table, job, Kept::As(State::Rests));
+            return;
+        }
+        let demand = known.demand_of(table.job(job));
+        let (price, speed) = if is_index {
+            (demand.price(), speed)
+        } else {
+            (MAX_PRICE, MAX_PRICE as f64 / interval.as_secs_f64())
+        };
+        let key = self.virtual_time.key_after(price, age, speed);
+        self.dials[dial].wait(position, key, demand.is_near());
+        self.late_since = Some(now);
     }
 }

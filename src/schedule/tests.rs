@@ -5,6 +5,7 @@ mod changes;
 mod explain;
 mod lists;
 mod pages;
+mod resume;
 mod trouble;
 
 use super::*;

@@ -7,6 +7,9 @@ use crate::clock::Mono;
 /// The speed is averaged over so many seconds.
 const SPEED_SECONDS: f64 = 600.0;
 
+/// Ten of the highest prices and more.
+const LONG: u64 = 1 << 48;
+
 /// The virtual time of a budget, in units of [`Demand::price`](super::Demand).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct VirtualTime {
@@ -23,6 +26,26 @@ impl VirtualTime {
             per_second: 0.0,
             at,
         }
+    }
+
+    /// It has passed at this speed for so long that those who waited have keys behind it.
+    pub(super) fn at_speed(per_second: f64, at: Mono) -> Self {
+        Self {
+            now: LONG,
+            per_second,
+            at,
+        }
+    }
+
+    /// How much of it passes in a second.
+    pub(super) fn per_second(&self) -> f64 {
+        self.per_second
+    }
+
+    /// The key of one who began to wait for `ahead` so long ago, at this speed.
+    pub(super) fn key_after(&self, ahead: u64, waited: Duration, per_second: f64) -> u64 {
+        let passed = (waited.as_secs_f64() * per_second) as u64;
+        self.key(ahead).saturating_sub(passed)
     }
 
     /// The key that is so far ahead.

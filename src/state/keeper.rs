@@ -17,8 +17,10 @@ use crate::schedule::Standing;
 use crate::store::Store;
 use crate::targets::Targets;
 
-/// What has changed is saved this often.
-const SAVE_EVERY: Duration = Duration::from_secs(3);
+/// What has changed is saved this often, and first so soon after the start, so that a process that
+/// is killed again and again gets on.
+const SAVE_EVERY: Duration = Duration::from_secs(2);
+const FIRST_SAVE: Duration = Duration::from_millis(500);
 /// How long the start waits for a disk. A service manager waits for longer.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the last save waits for the poller to say where it stands.
@@ -115,12 +117,14 @@ impl Keeper {
             },
         };
         let saver = Arc::new(Mutex::new(opened.saver));
+        let mut wait = FIRST_SAVE;
         loop {
-            let next = self.clock.now().mono + SAVE_EVERY;
+            let next = self.clock.now().mono + wait;
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.clock.sleep_until(next) => {}
             }
+            wait = SAVE_EVERY;
             let standing = self.poller.standing().await;
             save(&saver, standing).await;
         }

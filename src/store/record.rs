@@ -182,7 +182,7 @@ impl Record {
         match (self.failure, self.success) {
             (Some(Failure::NotFound | Failure::InvalidParameter), _) => LastPoll::Missing,
             (Some(Failure::AccessDenied), _) => LastPoll::Denied,
-            (Some(_), _) | (None, Some(_)) => LastPoll::Ended,
+            (Some(_), _) | (None, Some(_)) => LastPoll::Ended(self.answered_at()),
             (None, None) => LastPoll::Never,
         }
     }

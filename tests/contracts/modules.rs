@@ -2,7 +2,7 @@
 
 /// The modules that each module may import: only such as stand before it, so that there is no
 /// circle. No module may import `app` or `main`, and only `app` may import `cli`.
-pub const MODULES: &[(&str, &[&str])] = &[
+pub(crate) const MODULES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("health", &["clock"]),
     ("identity", &[]),

@@ -35,6 +35,7 @@ mod reload;
 mod scrapes;
 mod slow_readers;
 mod sockets;
+mod state;
 mod status;
 mod systemd;
 mod web;

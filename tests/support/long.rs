@@ -14,6 +14,10 @@
 //! | `RULES_IDENTITIES` | 5,000 | identities whose series the rules read |
 //! | `RULES_SECONDS` | 60 | time that each set of rules is measured |
 //! | `FRESHNESS_IDENTITIES` | 300 | identities of which one in a hundred writes |
+//! | `KILLS` | 6 | kills at random moments |
+//! | `KILLS_RATE` | 100 | polls a second meanwhile |
+//! | `RESTART_IDENTITIES` | 600 | identities that are known after a restart |
+//! | `RESTART_RATE` | 20 | polls a second after it |
 //! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
 //!
 //! The tests hold with smaller numbers too, except for the simulation's totals.

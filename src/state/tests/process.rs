@@ -166,8 +166,8 @@ async fn everything_is_known_again_and_as_old_as_it_was() {
     assert_eq!(
         last_polls,
         [
-            LastPoll::Ended,
-            LastPoll::Ended,
+            LastPoll::Ended(Some(second.at(-61.0).mono)),
+            LastPoll::Ended(Some(second.at(-61.0).mono)),
             LastPoll::Missing,
             LastPoll::Denied,
             LastPoll::Never

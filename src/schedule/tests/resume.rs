@@ -1,0 +1,151 @@
+//! A schedule that goes on where another one stopped.
+
+use super::ages::pool;
+use super::*;
+use std::collections::BTreeMap;
+
+/// When each identity was called last.
+type Asked = BTreeMap<IdentityIndex, Mono>;
+
+fn note(asked: &mut Asked, calls: &[(Mono, Target)]) {
+    for (at, target) in calls {
+        if let Target::Identity { identity, .. } = target {
+            asked.insert(*identity, *at);
+        }
+    }
+}
+
+/// Another schedule, at `now`, of what the first one has left behind.
+fn resumed(first: &Schedule, targets: &Targets, rate: f64, asked: &Asked, now: Mono) -> Schedule {
+    let standing = first.standing(targets);
+    let mut second = Schedule::new(targets, &Operation::POLLED, rate, now);
+    let last_poll = |_, identity| match asked.get(&identity) {
+        Some(at) => LastPoll::Ended(Some(*at)),
+        None => LastPoll::Never,
+    };
+    second.resume(targets, &standing, last_poll, Knowledge::NONE, now);
+    second
+}
+
+/// The identities that are called, in their order.
+fn identities(calls: &[(Mono, Target)]) -> Vec<IdentityIndex> {
+    let identities = calls.iter().filter_map(|(_, target)| match target {
+        Target::Identity { identity, .. } => Some(*identity),
+        Target::Pool { .. } => None,
+    });
+    identities.collect()
+}
+
+#[test]
+fn turns_go_on_as_after_a_pause() {
+    let targets = pool(0..200, 100, 86_400);
+    for pause in [0.0, 30.0, 90.0, 500.0] {
+        let mut first = schedule(&targets, 5.0);
+        let latency = Duration::from_millis(1);
+        let mut asked = Asked::new();
+        note(
+            &mut asked,
+            &run(&mut first, Mono::START, seconds(250.0), latency),
+        );
+        let began = seconds(250.001 + pause);
+        let mut second = resumed(&first, &targets, 5.0, &asked, began);
+        let calls = run(
+            &mut second,
+            began,
+            began + Duration::from_secs(140),
+            latency,
+        );
+        let order = identities(&calls);
+        // The oldest first, all within the time of a turn or that of the calls.
+        let mut oldest: Vec<_> = asked.iter().map(|(id, at)| (*at, *id)).collect();
+        oldest.sort_unstable();
+        let missed = (pause * 2.0).min(200.0) as usize;
+        let is_misplaced = |(place, id): &(usize, &IdentityIndex)| {
+            let expected = oldest.iter().position(|(_, oldest)| oldest == *id);
+            place.abs_diff(expected.unwrap()) > 2
+        };
+        // A deadline may come between them.
+        let misplaced = order[..missed].iter().enumerate().filter(is_misplaced);
+        assert!(misplaced.count() <= 2, "after {pause} s");
+        let everybody: HashSet<_> = order.iter().take(230).collect();
+        assert_eq!(everybody.len(), 200, "after {pause} s");
+        for (second, in_second) in per_second(&calls) {
+            assert!(
+                in_second <= 6,
+                "{in_second} in second {second} after {pause} s"
+            );
+        }
+    }
+}
+
+fn per_second(calls: &[(Mono, Target)]) -> BTreeMap<u64, usize> {
+    let mut counts = BTreeMap::new();
+    for (at, _) in calls {
+        *counts.entry(at.since(Mono::START).as_secs()).or_default() += 1;
+    }
+    counts
+}
+
+/// With a tenth of the calls that turns would take, and equal demand, those who were asked longest
+/// ago are first.
+#[test]
+fn the_index_goes_on_with_the_oldest() {
+    let targets = pool(0..500, 10, 86_400);
+    let mut first = schedule(&targets, 5.0);
+    let latency = Duration::from_millis(1);
+    let mut asked = Asked::new();
+    note(
+        &mut asked,
+        &run(&mut first, Mono::START, seconds(400.0), latency),
+    );
+    assert_eq!(asked.len(), 500);
+    let began = seconds(460.0);
+    let mut second = resumed(&first, &targets, 5.0, &asked, began);
+    let calls = run(&mut second, began, seconds(500.0), latency);
+    let order = identities(&calls);
+    let mut oldest: Vec<_> = asked.iter().map(|(id, at)| (*at, *id)).collect();
+    oldest.sort_unstable();
+    let first_half: HashSet<_> = oldest[..250].iter().map(|(_, id)| *id).collect();
+    let old = order.iter().filter(|id| first_half.contains(id)).count();
+    assert!(
+        order.len() > 150 && old * 100 >= order.len() * 95,
+        "{old} of {}",
+        order.len()
+    );
+}
+
+#[test]
+fn those_who_were_never_asked_are_new_and_failures_stay_slow() {
+    let targets = pool(0..400, 10, 86_400);
+    let first = schedule(&targets, 50.0);
+    let mut second = schedule(&targets, 50.0);
+    let last_poll = |_, identity: IdentityIndex| match identity.0 {
+        0 => LastPoll::Never,
+        1 => LastPoll::Denied,
+        2 => LastPoll::Missing,
+        _ => LastPoll::Ended(Some(Mono::START)),
+    };
+    let standing = first.standing(&targets);
+    second.resume(&targets, &standing, last_poll, Knowledge::NONE, Mono::START);
+    let calls = identities(&run(
+        &mut second,
+        Mono::START,
+        seconds(29.9),
+        Duration::ZERO,
+    ));
+    let calls_of = |identity| calls.iter().filter(|id| id.0 == identity).count();
+    assert_eq!([0, 1, 2, 3].map(calls_of), [3, 0, 0, 3]);
+}
+
+#[test]
+fn the_rate_goes_on_below_the_ceiling() {
+    let targets = pool(0..4, 10, 1_000);
+    let mut standing = schedule(&targets, 5.0).standing(&targets);
+    for (rate, expected) in [(2.5, 2.5), (50.0, 5.0), (0.0, 0.5), (f64::NAN, 5.0)] {
+        standing.budgets[0].rate = rate;
+        let mut second = schedule(&targets, 5.0);
+        let never = |_, _| LastPoll::Never;
+        second.resume(&targets, &standing, never, Knowledge::NONE, Mono::START);
+        assert_eq!(second.budgets().next(), Some((expected, true)));
+    }
+}

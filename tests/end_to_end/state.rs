@@ -1,0 +1,275 @@
+//! What is known outlives the process, however it ends.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use cognitosync_exporter::clock::Clock;
+
+use crate::long::parameter;
+use crate::support::{
+    Exporter, Server, command, configuration, eventually, get, identity_id, pool_id, samples,
+    still_world, usage,
+};
+
+const LAST_SUCCESS: &str = "cognitosync_identity_last_success_timestamp_seconds";
+const STORAGE: &str = "cognitosync_identity_storage_bytes";
+/// What is known may be lost of so many seconds.
+const MAX_LOST: f64 = 10.0;
+
+/// An exporter that keeps its state in a directory.
+struct Kept {
+    directory: tempfile::TempDir,
+}
+
+impl Kept {
+    fn new(configuration: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("config.yaml"), configuration).unwrap();
+        Self { directory }
+    }
+
+    fn state(&self) -> std::path::PathBuf {
+        self.directory.path().join("state")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = command();
+        command.arg("--config.file");
+        command.arg(self.directory.path().join("config.yaml"));
+        command.arg("--state.path").arg(self.state());
+        command.arg("--log.level=info");
+        command
+    }
+
+    fn start(&self) -> Exporter {
+        Exporter::run(self.command())
+    }
+}
+
+/// The samples of a family, by identity's number.
+fn of(all: &BTreeMap<String, f64>, family: &str, identities: usize) -> BTreeMap<usize, f64> {
+    let number = |number: usize| {
+        let series = format!(
+            "{family}{{identity_pool_id=\"{}\",identity_id=\"{}\"}}",
+            pool_id(0),
+            identity_id(number)
+        );
+        Some((number, *all.get(&series)?))
+    };
+    (0..identities).filter_map(number).collect()
+}
+
+fn kill(mut exporter: Exporter) -> ExitStatus {
+    exporter.signal("KILL");
+    exporter.wait()
+}
+
+/// Each start shows what was true at most 10 s before, and is ready at once; nothing is false.
+#[test]
+fn no_kill_loses_more_than_seconds() {
+    let kills = parameter("KILLS", 6);
+    let rate = parameter("KILLS_RATE", 100) as usize;
+    let identities = rate * 5;
+    let server = Server::start(still_world(1, identities));
+    let poll = format!("interval: 5s, rate_limit: {}, stale_after: 10m", rate * 2);
+    let kept = Kept::new(&configuration(&poll, &server.url, 1, identities));
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut exporter = kept.start();
+    let is_all_known = |exporter: &Exporter| {
+        let known = of(&exporter.samples(), LAST_SUCCESS, identities).len();
+        (known == identities).then_some(())
+    };
+    eventually("all are known", || is_all_known(&exporter));
+    thread::sleep(Duration::from_secs(3));
+    let mut oldest_state = 0_f64;
+    for kill_number in 0..kills {
+        thread::sleep(Duration::from_millis(random.u64(..6_000)));
+        let before = of(&exporter.samples(), LAST_SUCCESS, identities);
+        let killed_at = Clock::system().now().unix;
+        assert!(!kill(exporter).success());
+        exporter = kept.start();
+        assert_eq!(exporter.get("/-/ready").0, 200, "kill {kill_number}");
+        let all = exporter.samples();
+        let (after, storage) = (
+            of(&all, LAST_SUCCESS, identities),
+            of(&all, STORAGE, identities),
+        );
+        assert_eq!(after.len(), identities, "kill {kill_number}");
+        for (number, bytes) in storage {
+            let expected = usage(number).storage_bytes.unwrap();
+            assert_eq!(bytes, expected as f64, "kill {kill_number}");
+        }
+        let newest = after.values().fold(0.0, |a: f64, b| a.max(*b));
+        oldest_state = oldest_state.max(killed_at - newest);
+        for (number, asked) in &after {
+            let shown = before[number];
+            assert!(
+                *asked >= shown - MAX_LOST && *asked <= Clock::system().now().unix,
+                "kill {kill_number}: {shown} was {asked}"
+            );
+        }
+    }
+    println!("{kills} kills at {rate} polls/s: the oldest state was {oldest_state:.1} s old");
+    assert!(oldest_state <= MAX_LOST, "{oldest_state} s");
+}
+
+/// After a kill, all is there by the first scrape, no call was made for it, and those who were
+/// asked longest ago come first.
+#[test]
+fn a_restart_shows_all_at_once_and_goes_on_with_the_oldest() {
+    let identities = parameter("RESTART_IDENTITIES", 600) as usize;
+    let rate = parameter("RESTART_RATE", 20);
+    let server = Server::start(still_world(1, identities));
+    let fast = "interval: 1s, rate_limit: 20000, max_in_flight: 64, stale_after: 2h";
+    let kept = Kept::new(&configuration(fast, &server.url, 1, identities));
+    let exporter = kept.start();
+    crate::support::patiently(1 + identities as u32 / 20_000, "all are known", || {
+        (exporter.in_state(0, "fresh") == identities as f64).then_some(())
+    });
+    let mut first = exporter;
+    first.signal("TERM");
+    assert!(first.wait().success());
+    // The same, at a rate at which everybody waits.
+    let slow = format!("interval: 1s, rate_limit: {rate}, stale_after: 2h, datasets: off");
+    std::fs::write(
+        kept.directory.path().join("config.yaml"),
+        configuration(&slow, &server.url, 1, identities),
+    )
+    .unwrap();
+    let slowed_at = Clock::system().now().unix;
+    let exporter = kept.start();
+    thread::sleep(Duration::from_secs(4));
+    let before = of(&exporter.samples(), LAST_SUCCESS, identities);
+    assert_eq!(before.len(), identities);
+    thread::sleep(Duration::from_secs(3));
+    kill(exporter);
+    drop(server.simulator.take_call_log());
+    let began = Clock::system();
+    let exporter = kept.start();
+    let (status, body) = get(&exporter.url("/metrics"));
+    let took = began
+        .now()
+        .mono
+        .since(cognitosync_exporter::clock::Mono::START);
+    assert_eq!(status, 200);
+    let shown = of(&samples(&body), LAST_SUCCESS, identities);
+    assert_eq!(shown.len(), identities);
+    println!(
+        "{identities} identities are shown {:.2} s after the start",
+        took.as_secs_f64()
+    );
+    for (number, asked) in &shown {
+        assert!(*asked >= before[number], "it was known before");
+    }
+    thread::sleep(Duration::from_secs(3));
+    let calls = server.simulator.take_call_log();
+    let called = calls.iter().filter_map(|call| call.identity.as_deref());
+    let called: Vec<_> = called.map(str::to_owned).collect();
+    let seconds = began
+        .now()
+        .mono
+        .since(cognitosync_exporter::clock::Mono::START);
+    let most = rate as f64 * seconds.as_secs_f64() * 1.1 + 1.0;
+    assert!((called.len() as f64) <= most, "{} calls", called.len());
+    assert!(called.len() as u64 >= rate, "{} calls", called.len());
+    let old = |id: &&String| {
+        let mut shown = shown.iter();
+        shown.any(|(number, asked)| identity_id(*number) == **id && *asked < slowed_at)
+    };
+    // Those near a limit come more often.
+    let of_oldest = called.iter().filter(old).count();
+    assert!(
+        of_oldest * 4 >= called.len() * 3,
+        "{of_oldest} of {} calls are for those who were asked before the slow turn began",
+        called.len()
+    );
+}
+
+/// The start fails, and names the directory and what is wrong with it.
+#[test]
+fn a_directory_that_cannot_be_used_is_named() {
+    let server = Server::start(still_world(1, 1));
+    let kept = Kept::new(&configuration("interval: 1s", &server.url, 1, 1));
+    let first = kept.start();
+    let refusal = || {
+        let mut command = kept.command();
+        let output = command
+            .arg("--web.listen-address=127.0.0.1:0")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let path = kept.state().display().to_string();
+    let in_use = refusal();
+    assert!(
+        in_use.contains("in use by another process") && in_use.contains(&path),
+        "{in_use}"
+    );
+    drop(first);
+    set_mode(&kept.state(), 0o777);
+    let wide = refusal();
+    assert!(
+        wide.contains("can be written by others") && wide.contains(&path),
+        "{wide}"
+    );
+    set_mode(&kept.state(), 0o750);
+    let exporter = kept.start();
+    let log = exporter.log().join("\n");
+    assert!(
+        log.contains("can be read by others") && log.contains("level=warn"),
+        "{log}"
+    );
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Polls and scrapes go on without the directory, and all is saved when it can be made again.
+#[test]
+fn a_directory_that_vanishes_costs_nothing() {
+    let server = Server::start(still_world(1, 50));
+    let kept = Kept::new(&configuration("interval: 1s", &server.url, 1, 50));
+    let exporter = kept.start();
+    let metric = |name: &str| {
+        let samples = exporter.samples();
+        samples
+            .get(&format!("cognitosync_exporter_{name}"))
+            .copied()
+    };
+    eventually("saved", || metric("state_last_save_timestamp_seconds"));
+    // Where the directory was, nothing can be made.
+    let aside = kept.directory.path().join("aside");
+    std::fs::rename(kept.state(), &aside).unwrap();
+    std::fs::write(kept.state(), "in the way").unwrap();
+    eventually("it fails", || {
+        (metric("state_save_failures_total")? >= 1.0).then_some(())
+    });
+    let polls = metric("polls_total").unwrap();
+    eventually("polls go on", || {
+        (metric("polls_total")? > polls + 100.0).then_some(())
+    });
+    let is_saved = || {
+        let status = get(&exporter.url("/api/v1/status")).1;
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+        status["saving"]["last_save_successful"] == true
+    };
+    assert!(!is_saved());
+    assert!(get(&exporter.url("/")).1.contains("cannot be saved"));
+    std::fs::remove_file(kept.state()).unwrap();
+    eventually("it is saved again", || is_saved().then_some(()));
+    let failures = exporter
+        .log()
+        .iter()
+        .filter(|l| l.contains("cannot be saved"))
+        .count();
+    assert_eq!(failures, 1, "said once");
+    kill(exporter);
+    let exporter = kept.start();
+    assert_eq!(of(&exporter.samples(), STORAGE, 50).len(), 50);
+}
