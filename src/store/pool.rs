@@ -125,10 +125,10 @@ impl Pool {
                     } else {
                         usage.last_modified != before.last_modified
                     };
-                    let growth = usage.storage_bytes.zip(before.storage_bytes);
-                    let growth = growth.map_or(0, |(now, before)| now.saturating_sub(before));
+                    let added = usage.storage_bytes.zip(before.storage_bytes);
+                    let added = added.map_or(0.0, |(now, before)| now as f64 - before as f64);
                     let gap = requested_at.mono.since(asked_before);
-                    changes.after(gap, idle, is_changed.then_some(growth))
+                    changes.after(gap, idle, is_changed.then_some(added))
                 }
             };
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::departed::MIN_DEPARTED;
 use super::*;
-use crate::api::{Dataset, Operation};
+use crate::api::{Dataset, Operation, Usage};
 use crate::clock::Timestamp;
 use crate::identity::IdentityId;
 use crate::job::Job;

@@ -15,6 +15,7 @@ mod datasets;
 #[allow(dead_code, reason = "the bench uses all of it")]
 #[path = "../support/freshness/mod.rs"]
 mod fresh;
+mod forecast;
 mod freshness;
 #[path = "../support/long.rs"]
 mod long;
