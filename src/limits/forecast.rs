@@ -101,7 +101,10 @@ mod tests {
         assert_eq!(seconds(several, exact, 4.0), Some(390.0 / 3.0));
         let outdated = exact.after_description(&several, &usage(2, 801));
         assert_eq!(seconds(usage(2, 801), outdated, 4.0), None);
-        assert_eq!(seconds(usage(2, 1_000), listing(&[(990, 1), (10, 1)]), 1.0), None);
+        assert_eq!(
+            seconds(usage(2, 1_000), listing(&[(990, 1), (10, 1)]), 1.0),
+            None
+        );
     }
 
     #[test]

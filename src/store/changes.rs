@@ -21,8 +21,8 @@ const PRIOR_WRITE: f64 = 2_000.0;
 /// The weight of the latest change in the mean.
 const WRITE_WEIGHT: f64 = 0.3;
 
-/// Seconds that growth is spread over, at least: nobody writes all day as in a busy hour.
-const MIN_WATCHED: f64 = 86_400.0;
+/// Seconds that growth is spread over, at least: nobody writes for days as in a busy hour.
+const MIN_WATCHED: f64 = 2.0 * 86_400.0;
 /// Growth is told from so many changes on.
 const MIN_CHANGES: f64 = 2.0;
 /// A change counts as no more than so many usual ones, so that a jump is no growth.

@@ -1,5 +1,6 @@
 //! What a change of targets keeps.
 
+mod lives;
 mod two_witnesses;
 
 use std::time::Duration;
@@ -35,6 +36,10 @@ impl Changing {
         let diff = TargetDiff::new(&self.targets, &new);
         self.store.apply_targets(&new, &diff);
         self.targets = new;
+    }
+
+    fn describe(&self, id: &str, seconds: u64, usage: Usage) {
+        self.poll(id, seconds, Ok(Answer::Identity(usage)));
     }
 
     /// Polls an identity of the first pool at a time in seconds.

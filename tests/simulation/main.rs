@@ -12,10 +12,10 @@
 )]
 
 mod datasets;
+mod forecast;
 #[allow(dead_code, reason = "the bench uses all of it")]
 #[path = "../support/freshness/mod.rs"]
 mod fresh;
-mod forecast;
 mod freshness;
 #[path = "../support/long.rs"]
 mod long;
