@@ -6,7 +6,7 @@ use super::changes::Changes;
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::record::{AsOf, Record};
 use crate::api::{PoolUsage, Usage};
-use crate::clock::{Mono, Timestamp};
+use crate::clock::Mono;
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::{Listing, Standing};
 use crate::targets::{self, Targets};
@@ -35,7 +35,7 @@ pub struct PoolView<'a> {
     /// What is kept of the last list of datasets of each identity, in the same order.
     pub listings: &'a Listings,
     /// How each changes, in the same order.
-    changes: &'a ChangesOfEach,
+    pub(super) changes: &'a ChangesOfEach,
     usage: Option<&'a AsOf<PoolUsage>>,
 }
 
@@ -85,16 +85,6 @@ impl PoolView<'_> {
     #[must_use]
     pub fn standing(&self, identity: IdentityIndex, usage: &Usage) -> Standing {
         Standing::of(usage, self.listings[identity], self.target.settings.limits)
-    }
-
-    /// When a dataset of an identity will be full, see [`Changes::full_at`]; `None` if its usage is
-    /// not shown.
-    #[must_use]
-    pub fn full_at(&self, identity: IdentityIndex, now: Timestamp) -> Option<f64> {
-        let record = &self.records[identity];
-        let usage = record.usage(self.oldest_shown(now.mono))?;
-        let standing = self.standing(identity, usage);
-        self.changes[identity].full_at(record, &standing, now)
     }
 
     /// The pool's own usage, unless it is stale.

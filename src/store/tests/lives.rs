@@ -1,7 +1,6 @@
 //! Forecasts of made-up lives.
 
 use super::*;
-use crate::api::Usage;
 
 const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
