@@ -23,7 +23,7 @@ const WRITE_WEIGHT: f64 = 0.3;
 
 /// Seconds that growth is spread over, at least: nobody writes for days as in a busy hour.
 const MIN_WATCHED: f64 = 2.0 * 86_400.0;
-/// Growth is told from so many changes on.
+/// There is growth from so many changes on.
 const MIN_CHANGES: f64 = 2.0;
 /// A change counts as no more than so many usual ones, so that a jump is no growth.
 const MAX_WRITES: f64 = 8.0;

@@ -9,8 +9,8 @@ use crate::limits::Standing;
 
 impl Changes {
     /// When a dataset will be full, in whole seconds since 1970, by the growth that was seen; not
-    /// before `now`. `standing` is of the usage in `record`. `None` if nothing is known of growth or
-    /// it has ended, and where [`Standing::seconds_until_full`] tells nothing.
+    /// before `now`. `standing` is of the usage in `record`. `None` if nothing is known of growth,
+    /// or it has ended, and where [`Standing::seconds_until_full`] tells nothing.
     #[must_use]
     pub fn full_at(self, record: &Record, standing: &Standing, now: Timestamp) -> Option<f64> {
         let growth = self.growth(record, now)?;

@@ -233,7 +233,7 @@ fn forecasts_are_near_the_truth_and_seldom_false() {
     let steady = of(Kind::Steady, 0.0);
     assert!(steady.error < 0.2);
     let (within_week, wrong) = steady.within_week;
-    assert!(within_week - wrong > steady.due * 3 / 4, "most are told of");
+    assert!(within_week - wrong > steady.due * 3 / 4, "most are found");
     for kind in [Kind::Bursts, Kind::Stops] {
         of(kind, 0.0);
     }

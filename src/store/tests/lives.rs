@@ -45,7 +45,7 @@ fn grows(every: u64, bytes: f64) -> impl Fn(u64) -> (u64, f64) {
 }
 
 #[test]
-fn a_steady_grower_is_told_when_it_is_full_however_often_it_writes_and_is_polled() {
+fn a_steady_grower_has_a_date_however_often_it_writes_and_is_polled() {
     let a_day = 20_000.0;
     for polled in [300, HOUR, DAY] {
         for writes in [600, 7_000, DAY] {

@@ -221,7 +221,7 @@ impl Pool {
         self.near_limits.iter().zip(used)
     }
 
-    /// How many will be full soon, and of how many that is told.
+    /// How many will be full soon, and of how many it speaks.
     pub(super) fn forecast(&self) -> String {
         let windows = self.full_within.0.iter();
         let windows = windows.map(|(window, identities)| format!("within {window}: {identities}"));
