@@ -13,6 +13,7 @@
 
 mod datasets;
 mod forecast;
+mod forecast_lists;
 #[allow(dead_code, reason = "the bench uses all of it")]
 #[path = "../support/freshness/mod.rs"]
 mod fresh;
