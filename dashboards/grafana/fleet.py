@@ -169,9 +169,8 @@ PANELS = [
         "Full within a month, by pool",
         "As beside this. The exporter's list names them, the first to be full first; its status "
         "page says of how many it speaks.",
-        named(f"(topk without (instance, pod) (1, {full_within('30d')}) > 0)"),
+        named(f"topk without (instance, pod) (1, {full_within('30d')})"),
         "Identities",
-        no_value="None",
         exporter_page="api/v1/identities?sort=full_at&limit=100&pool=${__data.fields.Pool}",
     ),
     rows(
