@@ -169,7 +169,7 @@ PANELS = [
         "Full within a month, by pool",
         "As beside this. The exporter's list names them, the first to be full first; its status "
         "page says of how many it speaks.",
-        named(f"topk without (instance, pod) (1, {full_within('30d')})"),
+        named(f"max without (window) (topk without (instance, pod) (1, {full_within('30d')}))"),
         "Identities",
         exporter_page="api/v1/identities?sort=full_at&limit=100&pool=${__data.fields.Pool}",
     ),

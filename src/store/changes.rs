@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+const HOUR: f64 = 3_600.0;
 /// What is remembered of an identity's changes, at most: 20 days, so that what is older than 14
 /// days weighs half.
 const MAX_MEMORY: f64 = 20.0 * 86_400.0;
@@ -27,6 +28,10 @@ const MIN_WATCHED: f64 = 2.0 * 86_400.0;
 const MIN_CHANGES: f64 = 2.0;
 /// A change counts as no more than so many usual ones, so that a jump is no growth.
 const MAX_WRITES: f64 = 8.0;
+/// Nor does it count as more than so many bytes for each hour since the change before, or this part
+/// of all that is remembered: the polls of one busy hour do not make a jump usual.
+const MAX_BYTES: f64 = MAX_WRITES * PRIOR_WRITE;
+const MAX_PART: f64 = 1.0 / 4.0;
 /// A change that takes away more than so many usual ones add is cleaning up. It counts twice: who
 /// has cleaned up will do so again, so what it grows by until then is no news.
 const CLEANED_WRITES: f64 = 3.0;
@@ -37,6 +42,15 @@ const ENDED_CHANGES: f64 = 5.0;
 /// Of growth that was learned from `n` changes, so many parts of `1 / sqrt(n)` are in doubt, and
 /// left out: a date is rather late than early.
 const DOUBT: f64 = 0.5;
+
+/// What a poll saw that shows a change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Added {
+    /// Less those that were taken away.
+    pub(super) bytes: f64,
+    /// Seconds from the last modification that was seen before to the latest one.
+    pub(super) seconds: f64,
+}
 
 /// The default is that of an identity that was never polled.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -75,10 +89,9 @@ impl Changes {
     }
 
     /// After a poll that came `gap` after the one before, and `idle` seconds after the date of last
-    /// modification. `added` is `None` if it shows no change, else the bytes that were added, less
-    /// those that were taken away.
+    /// modification. `added` is `None` if it shows no change.
     #[must_use]
-    pub(super) fn after(self, gap: Duration, idle: Option<f64>, added: Option<f64>) -> Self {
+    pub(super) fn after(self, gap: Duration, idle: Option<f64>, added: Option<Added>) -> Self {
         // Of the time before the change, nothing is known. A clock that is behind AWS's shows none
         // after it.
         let gap = gap.as_secs_f64();
@@ -87,7 +100,8 @@ impl Changes {
         let seen = f64::from(self.per_second) * memory + f64::from(u8::from(added.is_some()));
         let write = self.write.value();
         let mean_of = |added: f64| write + WRITE_WEIGHT * (added - write);
-        let write = added.filter(|added| *added > 0.0).map(mean_of);
+        let added_bytes = added.map(|added| added.bytes);
+        let write = added_bytes.filter(|bytes| *bytes > 0.0).map(mean_of);
         Self {
             per_second: (seen / (memory + unchanged).max(1.0)) as f32,
             memory: Logarithm::of((memory + unchanged).min(MAX_MEMORY)),
@@ -99,15 +113,18 @@ impl Changes {
 
     /// Bytes in a second, after so many seconds in which so many bytes were added, or nothing has
     /// changed.
-    fn growth_after(self, gap: f64, added: Option<f64>) -> f32 {
+    fn growth_after(self, gap: f64, added: Option<Added>) -> f32 {
         let watched = self.watched.seconds();
         let before = f64::from(self.growth) * watched.max(MIN_WATCHED);
         let usual = self.write.value();
-        let added = match added.unwrap_or(0.0) {
-            cleaned if cleaned < -CLEANED_WRITES * usual => 2.0 * cleaned,
-            added => added.min(MAX_WRITES * usual.max(PRIOR_WRITE)),
+        let counted = |Added { bytes, seconds }| {
+            if bytes < -CLEANED_WRITES * usual {
+                return 2.0 * bytes;
+            }
+            let most = (MAX_PART * before).max(MAX_BYTES * (gap.max(seconds) / HOUR).max(1.0));
+            bytes.min(MAX_WRITES * usual.max(PRIOR_WRITE)).min(most)
         };
-        ((before + added) / (watched + gap).max(MIN_WATCHED)) as f32
+        ((before + added.map_or(0.0, counted)) / (watched + gap).max(MIN_WATCHED)) as f32
     }
 
     /// Changes in a second, by all that was seen.
@@ -180,8 +197,6 @@ impl Logarithm {
 mod tests {
     use super::*;
 
-    const HOUR: f64 = 3_600.0;
-
     #[test]
     fn numbers_are_kept_within_a_twentieth_of_a_percent() {
         for value in [1.0, 2.0, 1e3, 86_400.0, MAX_MEMORY, 1e15] {
@@ -191,6 +206,13 @@ mod tests {
         assert_eq!(Logarithm::of(0.0).value(), 1.0);
     }
 
+    fn added(bytes: f64) -> Added {
+        Added {
+            bytes,
+            seconds: HOUR,
+        }
+    }
+
     /// Polls for so many days, each hour; a change each `period` seconds. Returns the rate over the
     /// true one.
     fn learned(start: Changes, period: f64, days: u32) -> f64 {
@@ -198,8 +220,8 @@ mod tests {
         for hour in 1..=days * 24 {
             let now = f64::from(hour) * HOUR;
             let idle = now % period;
-            let growth = (idle < HOUR).then_some(5_000.0);
-            changes = changes.after(Duration::from_secs(3_600), Some(idle), growth);
+            let added = (idle < HOUR).then_some(added(5_000.0));
+            changes = changes.after(Duration::from_secs(3_600), Some(idle), added);
         }
         changes.per_second() * period
     }
@@ -233,7 +255,7 @@ mod tests {
         let mut changes = Changes::first(Some(HOUR));
         assert!((changes.write_bytes() / PRIOR_WRITE - 1.0).abs() < 1e-3);
         for growth in [0.0, 5e4, 5e4, 5e4, 0.0, 5e4, 5e4, 5e4, 5e4] {
-            changes = changes.after(Duration::from_secs(60), Some(1.0), Some(growth));
+            changes = changes.after(Duration::from_secs(60), Some(1.0), Some(added(growth)));
         }
         assert!((40_000.0..50_000.0).contains(&changes.write_bytes()));
     }

@@ -63,9 +63,10 @@ fn a_steady_grower_has_a_date_however_often_it_writes_and_is_polled() {
 fn bursts_grow_by_what_they_add_on_average() {
     // Twenty writes in ten minutes, twice a week.
     let bursts = |now: u64| {
+        let now = now + 1_234;
         let (week, second) = (now / (DAY * 7 / 2), now % (DAY * 7 / 2));
         let writes = (second / 30).min(20);
-        let last = week * (DAY * 7 / 2) + writes * 30;
+        let last = (week * (DAY * 7 / 2) + writes * 30).saturating_sub(1_234);
         (last, START + (week * 20 + writes) as f64 * 2_500.0)
     };
     let said = forecasts(HOUR, 35, bursts);
@@ -107,6 +108,26 @@ fn a_jump_is_no_growth() {
         let soonest = said.iter().flatten().copied().fold(f64::MAX, f64::min);
         assert!(soonest > 30.0, "{from}: {soonest}");
     }
+}
+
+#[test]
+fn a_jump_that_many_polls_see_is_none_either() {
+    // Half a megabyte within an hour, after ten days of little; polled every five minutes.
+    let jumps = |now: u64| {
+        let written = now / HOUR * HOUR;
+        let from = 10 * DAY;
+        let minutes = now.saturating_sub(from).min(HOUR) / 300;
+        let last = if now < from + HOUR {
+            now.max(written)
+        } else {
+            written
+        };
+        let bytes = START + written as f64 / 1e3 + minutes as f64 * 45_000.0;
+        (if minutes > 0 { last } else { written }, bytes)
+    };
+    let said = forecasts(300, 20, jumps);
+    let soonest = said.iter().flatten().copied().fold(f64::MAX, f64::min);
+    assert!(soonest > 7.0, "{soonest}");
 }
 
 #[test]
