@@ -175,7 +175,6 @@ mod tests {
         );
         settings.datasets = Datasets::Off;
         let of_identities = [
-            "CognitoSyncIdentityFullSoon",
             "CognitoSyncIdentityNearLimit",
             "CognitoSyncPoolNearLimit",
             "CognitoSyncWritesStopped",

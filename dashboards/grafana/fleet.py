@@ -3,7 +3,6 @@
 from panels import (
     BLUE,
     BY_POOL,
-    FEW_DAYS,
     GREEN,
     GREY,
     NEAR_LIMIT,
@@ -19,8 +18,8 @@ from panels import (
 )
 from queries import (
     datasets_ratio,
-    days_to_full,
     existing,
+    full_within,
     fullest_bucket,
     fullest_ratio,
     in_pools,
@@ -73,9 +72,10 @@ PANELS = [
     ),
     number(
         "Full within a week",
-        "Alerts that a dataset is more than half full and will be full in seven days, as it grew "
-        "over the last. Only of identities with series.",
-        'count(ALERTS{alertname="CognitoSyncIdentityFullSoon", alertstate="firing"}) or vector(0)',
+        "Identities of which a dataset is not full, but will be within seven days, at the growth "
+        "that the exporter has seen; with series or without. Only of those whose fullest dataset "
+        "is known exactly, by one dataset or an exact list.",
+        f"sum({once(full_within('7d'))})",
         steps=NONE_IS_BETTER,
     ),
     number(
@@ -178,15 +178,20 @@ PANELS = [
         "{{identity_id}}",
     ),
     "Growth",
+    chart(
+        "Will be full",
+        "Identities of which a dataset is not full, but will be within a week, or a month, at the "
+        "growth that the exporter has seen. Only of those whose fullest dataset is known exactly.",
+        (f"sum({once(full_within('7d'))})", "within 7 days"),
+        (f"sum({once(full_within('30d'))})", "within 30 days"),
+    ),
     rows(
-        "Predicted days to full",
-        "Of identities that grew over the last day: when a dataset will be full if they go on. "
-        "The nearest 20.",
-        f"bottomk(20, {once(days_to_full(in_pools))})",
-        "Days",
-        unit="d",
-        steps=FEW_DAYS,
-        height=10,
+        "Full within a month, by pool",
+        "As beside this. The exporter's list names them, the first to be full first; its status "
+        "page says of how many it speaks.",
+        named(f"max without (window) (topk without (instance, pod) (1, {full_within('30d')}))"),
+        "Identities",
+        exporter_page="api/v1/identities?sort=full_at&limit=100&pool=${__data.fields.Pool}",
     ),
     rows(
         "Growing fastest",

@@ -37,7 +37,7 @@ PANELS = [
     number(
         "Days to full",
         "Until a dataset is full, if it goes on growing as over the last day. None: it does not "
-        "grow.",
+        "grow. The exporter's own forecast looks back for weeks: /api/v1/identities/ID.",
         days_to_full(of_identity),
         unit="d",
         steps=FEW_DAYS,

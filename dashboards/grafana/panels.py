@@ -127,13 +127,31 @@ def bars(title, description, expr, legend):
 
 
 def rows(
-    title, description, expr, value, unit="short", width=12, steps=None, height=8, no_value=None
+    title,
+    description,
+    expr,
+    value,
+    unit="short",
+    width=12,
+    steps=None,
+    height=8,
+    no_value=None,
+    exporter_page=None,
 ):
-    """A table of this moment; `value` names the column of values."""
+    """A table of this moment; `value` names the column of values. With the path of a page, each row
+    has its exporter, and a link to that page of it."""
     panel = of_kind(table, title, description, width, height)
+    renamed = {"Value": value, **RENAMED}
+    hidden = HIDDEN
+    if exporter_page:
+        renamed["instance"] = "Exporter"
+        hidden = [name for name in HIDDEN if name != "instance"]
+        url = f"http://${{__value.raw}}/{exporter_page}"
+        link = option("links", [{"title": "Its list of identities", "url": url}])
+        panel = panel.override_by_name("Exporter", [link])
     columns = {
-        "excludeByName": {name: True for name in HIDDEN},
-        "renameByName": {"Value": value, **RENAMED},
+        "excludeByName": {name: True for name in hidden},
+        "renameByName": renamed,
     }
     panel = panel.with_transformation(models.DataTransformerConfig("organize", options=columns))
     properties = [option("unit", unit)]

@@ -58,6 +58,11 @@ def near_limit(*matchers):
     return once(in_pools("pool_identities_near_limit", *matchers))
 
 
+def full_within(window):
+    """Identities that will be full within a window, at the growth seen."""
+    return in_pools("pool_identities_full_within", f'window="{window}"')
+
+
 def idle_bucket(seconds):
     """Identities modified within so many seconds. The two formats write the bound differently."""
     return in_pools("pool_identity_idle_seconds_bucket", f'le=~"{seconds}([.]0)?"')

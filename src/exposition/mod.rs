@@ -31,7 +31,7 @@ pub use nearest::nearest_limits;
 pub use number::Number;
 pub use scrape::Scrape;
 pub use source::{Families, Source};
-pub use summary::{GaugeHistogram, Summary};
+pub use summary::{FULL_WITHIN, GaugeHistogram, Summary};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::{Mono, Timestamp};

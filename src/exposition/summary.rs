@@ -19,6 +19,10 @@ const FRACTIONS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0];
 /// Bounds of the histogram of datasets, in fractions of the limit.
 const DATASET_FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
 
+/// The windows in which identities that will be full are counted: their names in the metric's
+/// label, and their seconds.
+pub const FULL_WITHIN: [(&str, f64); 2] = [("7d", 7.0 * DAY), ("30d", 30.0 * DAY)];
+
 /// The identities of a pool, summed up. All but `states` is about those with current usage. Counts
 /// by limit are in the order of [`Limit::ALL`].
 #[derive(Clone, Debug)]
@@ -39,6 +43,11 @@ pub struct Summary {
     pub full: [u64; Limit::ALL.len()],
     /// The number of identities that use more than a limit, so that AWS must have raised it.
     pub above: [u64; Limit::ALL.len()],
+    /// The number of identities of which it is known, not only bounded, what the fullest dataset
+    /// holds.
+    pub exact: u64,
+    /// Of these, the number of those that will be full within each window of [`FULL_WITHIN`].
+    pub full_within: [u64; FULL_WITHIN.len()],
     /// Fractions of the limit of bytes that the fullest dataset uses at least.
     pub dataset_storage_used: GaugeHistogram<9>,
     /// Fractions of the limit of records that one dataset uses, of those with an exact list.
@@ -110,6 +119,8 @@ impl Summary {
             near_possible: [0; Limit::ALL.len()],
             full: [0; Limit::ALL.len()],
             above: [0; Limit::ALL.len()],
+            exact: 0,
+            full_within: [0; FULL_WITHIN.len()],
             dataset_storage_used: GaugeHistogram::new(FRACTIONS),
             dataset_records_used: GaugeHistogram::new(FRACTIONS),
             datasets_used: GaugeHistogram::new(DATASET_FRACTIONS),
@@ -140,21 +151,25 @@ impl Summary {
             Series::Top(_) | Series::Each => None,
         };
         let oldest_shown = pool.oldest_shown(now.mono);
-        pool.results()
-            .enumerate()
-            .for_each(|(index, (record, listing))| {
+        pool.results().zip(pool.changes()).enumerate().for_each(
+            |(index, ((record, listing), changes))| {
                 summary.states[record.state(oldest_shown) as usize] += 1;
                 let usage = record.usage(oldest_shown);
                 let known = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
                 if let Some((usage, standing)) = &known {
                     summary.add_age(record, now);
                     summary.add(usage, *listing, standing, limits, now);
+                    if standing.is_exact() {
+                        summary.exact += 1;
+                        summary.add_forecast(changes.full_at(record, standing, now), now);
+                    }
                 }
                 if let Some(nearest) = &mut nearest {
                     let nearness = known.map(|(usage, standing)| Nearness::of(usage, &standing));
                     nearest.offer(index, nearness);
                 }
-            });
+            },
+        );
         if let Some(nearest) = nearest {
             summary.selection = Selection::Some(nearest.chosen());
         }
@@ -166,6 +181,15 @@ impl Summary {
     fn add_age(&mut self, record: &Record, now: Timestamp) {
         if let Some(answered) = record.answered_at() {
             self.usage_age.add(now.mono.since(answered).as_secs_f64());
+        }
+    }
+
+    /// Adds when an identity will be full.
+    #[inline]
+    fn add_forecast(&mut self, full_at: Option<f64>, now: Timestamp) {
+        let Some(full_at) = full_at else { return };
+        for (count, (_, seconds)) in self.full_within.iter_mut().zip(FULL_WITHIN) {
+            *count += u64::from(full_at - now.unix <= seconds);
         }
     }
 

@@ -2,10 +2,12 @@
 //! records, no more datasets.
 //!
 //! [`Bounds`] is what counts prove, [`Listing`] is what is kept of an answer of `ListDatasets`,
-//! [`Standing`] compares both with the limits, [`list_need`] tells for whom another list is worth
-//! its call, and [`writes_left`] how far the next level of a limit is. All of it is pure.
+//! [`Standing`] compares both with the limits, and tells from growth when one is reached;
+//! [`list_need`] tells for whom another list is worth its call, and [`writes_left`] how far the
+//! next level of a limit is. All of it is pure.
 
 mod bounds;
+mod forecast;
 mod levels;
 mod listing;
 mod need;

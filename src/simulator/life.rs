@@ -45,6 +45,48 @@ pub enum Life {
     Empty,
     /// Exists for a while, is missing for two minutes, and exists again.
     Vanishing(f64),
+    /// Grows evenly for weeks.
+    Collecting(Collecting),
+}
+
+/// Datasets that grow in proportion, of which the first has twice as much as each other. They have
+/// grown before the world's start, too.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Collecting {
+    /// At least 1.
+    pub datasets: usize,
+    /// What they hold together at the world's start.
+    pub bytes: f64,
+    /// Bytes of each write, to all datasets together.
+    pub write: f64,
+    /// Seconds between two writes.
+    pub every: f64,
+    /// Size of each record.
+    pub record_bytes: f64,
+}
+
+impl Collecting {
+    /// The part of all bytes that the first dataset has.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        2.0 / (self.datasets as f64 + 1.0)
+    }
+
+    fn contents(&self, age: f64) -> Vec<Content> {
+        let written = last_write(age, self.every);
+        let bytes = self.bytes + written / self.every * self.write;
+        let most = (DATASET_BYTES as f64).min(DATASET_RECORDS as f64 * self.record_bytes);
+        let content = |number: usize| {
+            let part = if number == 0 { 1.0 } else { 0.5 };
+            let bytes = (bytes * self.share() * part).clamp(0.0, most);
+            Content {
+                bytes: bytes as u64,
+                records: (bytes / self.record_bytes) as u64,
+                written,
+            }
+        };
+        (0..self.datasets).map(content).collect()
+    }
 }
 
 /// What one dataset holds.
@@ -190,6 +232,7 @@ impl Life {
                 }
                 few(draw, 0.1 + 0.2 * draw, -DAY * draw)
             }
+            Self::Collecting(ref collecting) => collecting.contents(age),
         };
         let dataset = |(number, content): (usize, &Content)| Dataset {
             name: Some(name(number)),

@@ -26,7 +26,7 @@ use http_body_util::{BodyExt, Limited};
 use tokio_util::sync::CancellationToken;
 
 pub use fault::Fault;
-pub use life::Life;
+pub use life::{Collecting, Life};
 pub use world::World;
 
 use crate::api::Operation;

@@ -6,12 +6,14 @@ mod chunked;
 mod counts;
 mod dataset_rows;
 mod departed;
+mod forecast;
 mod history;
 mod kept;
 mod known;
 mod pool;
 mod pool_health;
 mod record;
+mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,14 +32,16 @@ pub use known::{Known, KnownTarget};
 use pool::Pool;
 use pool_health::{log_change, reason};
 pub use record::{AsOf, Failures, Record, State};
+use snapshot::PoolSnapshot;
+pub use snapshot::{PoolView, Snapshot};
 
-use crate::api::{Answer, Failure, FailureClass, PoolUsage, Usage};
+use crate::api::{Answer, Failure, FailureClass, PoolUsage};
 use crate::clock::{Mono, Timestamp};
 use crate::job::{IdentityIndex, PoolIndex, Target};
-use crate::limits::{ListNeed, Listing, Standing, list_need, weekly_hour};
+use crate::limits::{ListNeed, Standing, list_need, weekly_hour};
 use crate::observation::Observation;
 use crate::schedule::Demand;
-use crate::targets::{self, TargetDiff, Targets};
+use crate::targets::{TargetDiff, Targets};
 
 /// The results, behind a lock that is held while one record is written or a snapshot is taken.
 #[derive(Debug)]
@@ -282,6 +286,7 @@ impl Store {
         let pool = |pool: &Pool| PoolSnapshot {
             records: pool.records.clone(),
             listings: pool.listings.clone(),
+            changes: pool.changes.clone(),
             usage: pool.usage,
         };
         Snapshot {
@@ -292,81 +297,6 @@ impl Store {
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The contents of the store at one time.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    pub targets: Arc<Targets>,
-    pools: Vec<PoolSnapshot>,
-}
-
-#[derive(Clone, Debug)]
-struct PoolSnapshot {
-    records: Records,
-    listings: Listings,
-    usage: Option<AsOf<PoolUsage>>,
-}
-
-/// The results for one pool at one time.
-#[derive(Clone, Copy, Debug)]
-pub struct PoolView<'a> {
-    pub target: &'a targets::Pool,
-    /// The record of each identity, in the order of `target.identities`.
-    pub records: &'a Records,
-    /// What is kept of the last list of datasets of each identity, in the same order.
-    pub listings: &'a Listings,
-    usage: Option<&'a AsOf<PoolUsage>>,
-}
-
-impl Snapshot {
-    /// All pools, in the configuration's order.
-    pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
-        (0..self.pools.len()).map(|index| self.pool(PoolIndex(index)))
-    }
-
-    #[must_use]
-    pub fn pool(&self, index: PoolIndex) -> PoolView<'_> {
-        let PoolSnapshot {
-            records,
-            listings,
-            usage,
-        } = &self.pools[index.0];
-        PoolView {
-            target: &self.targets[index],
-            records,
-            listings,
-            usage: usage.as_ref(),
-        }
-    }
-}
-
-impl PoolView<'_> {
-    /// Usage that was requested before this time is stale and not shown.
-    #[must_use]
-    pub fn oldest_shown(&self, now: Mono) -> Mono {
-        now.before(self.target.stale_after)
-    }
-
-    /// The record of each identity and what is kept of its last list, in their order.
-    pub fn results(&self) -> impl Iterator<Item = (&Record, &Listing)> {
-        let chunks = self.records.chunks().zip(self.listings.chunks());
-        chunks.flat_map(|(records, listings)| records.iter().zip(listings))
-    }
-
-    /// What is known of an identity with this usage, compared with its limits.
-    #[must_use]
-    pub fn standing(&self, identity: IdentityIndex, usage: &Usage) -> Standing {
-        Standing::of(usage, self.listings[identity], self.target.settings.limits)
-    }
-
-    /// The pool's own usage, unless it is stale.
-    #[must_use]
-    pub fn usage(&self, now: Mono) -> Option<&PoolUsage> {
-        self.usage
-            .filter(|usage| usage.is_current(self.oldest_shown(now)))
-            .map(|usage| &usage.value)
     }
 }
 

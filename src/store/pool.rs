@@ -1,7 +1,7 @@
 //! What is known of one pool and its identities.
 
 use super::changed::Changed;
-use super::changes::Changes;
+use super::changes::{Added, Changes};
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::PoolHealth;
 use super::record::{AsOf, Record};
@@ -130,10 +130,14 @@ impl Pool {
                     } else {
                         usage.last_modified != before.last_modified
                     };
-                    let growth = usage.storage_bytes.zip(before.storage_bytes);
-                    let growth = growth.map_or(0, |(now, before)| now.saturating_sub(before));
+                    let bytes = usage.storage_bytes.zip(before.storage_bytes);
+                    let dates = usage.last_modified.zip(before.last_modified);
+                    let added = Added {
+                        bytes: bytes.map_or(0.0, |(now, before)| now as f64 - before as f64),
+                        seconds: dates.map_or(0.0, |(now, before)| now - before),
+                    };
                     let gap = requested_at.mono.since(asked_before);
-                    changes.after(gap, idle, is_changed.then_some(growth))
+                    changes.after(gap, idle, is_changed.then_some(added))
                 }
             };
         }

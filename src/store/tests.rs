@@ -1,12 +1,13 @@
 //! What a change of targets keeps.
 
+mod lives;
 mod two_witnesses;
 
 use std::time::Duration;
 
 use super::departed::MIN_DEPARTED;
 use super::*;
-use crate::api::{Dataset, Operation};
+use crate::api::{Dataset, Operation, Usage};
 use crate::clock::Timestamp;
 use crate::identity::IdentityId;
 use crate::job::Job;
@@ -35,6 +36,10 @@ impl Changing {
         let diff = TargetDiff::new(&self.targets, &new);
         self.store.apply_targets(&new, &diff);
         self.targets = new;
+    }
+
+    fn describe(&self, id: &str, seconds: u64, usage: Usage) {
+        self.poll(id, seconds, Ok(Answer::Identity(usage)));
     }
 
     /// Polls an identity of the first pool at a time in seconds.

@@ -119,6 +119,8 @@ class World:
         for limit in ("dataset_storage", "dataset_records", "datasets"):
             for name in ("full", "above_limit"):
                 labelled.append((f"identities_{name}", f'limit="{limit}"', 0))
+        for window in ("7d", "30d"):
+            labelled.append(("identities_full_within", f'window="{window}"', 0))
         lines += [
             f'cognitosync_pool_{name}{{identity_pool_id="{POOL}",{label}}} {value}\n'
             for name, label, value in labelled

@@ -12,6 +12,8 @@
 )]
 
 mod datasets;
+mod forecast;
+mod forecast_lists;
 #[allow(dead_code, reason = "the bench uses all of it")]
 #[path = "../support/freshness/mod.rs"]
 mod fresh;

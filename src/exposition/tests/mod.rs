@@ -1,6 +1,7 @@
 //! Tests of the exposition, and the store that they share.
 
 mod encoded_ids;
+mod forecast;
 mod oracle;
 mod scrapes;
 mod sections;

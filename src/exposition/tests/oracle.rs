@@ -232,6 +232,8 @@ fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
         }
         "pool_identities_full" => by_limit(|(least, _)| (0.99..=1.0).contains(&least)),
         "pool_identities_above_limit" => by_limit(|(least, _)| least > 1.0),
+        // Nobody was seen to change twice.
+        "pool_identities_full_within" => labelled(&["7d", "30d"], [&[0.0; 2]; 2]),
         "pool_stale_after_seconds" => of_pools([Some(900.0); 2]),
         "pool_watched_storage_bytes" => {
             let described = (20 << 20) + (1_u64 << 53) + 838_862;

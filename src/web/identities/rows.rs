@@ -193,6 +193,7 @@ impl Iterator for Rows {
 struct Known<'a> {
     pool: PoolView<'a>,
     identity: IdentityIndex,
+    now: Timestamp,
     state: State,
     usage: Option<&'a Usage>,
     standing: Option<Standing>,
@@ -205,6 +206,7 @@ impl<'a> Known<'a> {
         Self {
             pool,
             identity,
+            now,
             state: record.state(oldest_shown),
             usage,
             standing: usage.map(|usage| pool.standing(identity, usage)),
@@ -284,9 +286,8 @@ impl<'a> Known<'a> {
         self.pool.records[self.identity].last_success()
     }
 
-    /// There is no forecast yet.
     fn full_at(&self) -> Option<f64> {
-        None
+        self.pool.full_at(self.identity, self.now)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::humanize::{NextCall, Time};
+use super::humanize::{NextCall, Time, bytes};
 use super::model::{ShownUsage, TargetRef};
 use super::used::Used;
 use crate::api::{Dataset, Failure};
@@ -13,6 +13,7 @@ use crate::limits::{Limit, Standing};
 use crate::schedule::NextPoll;
 use crate::store::{Known, KnownTarget};
 
+const DAY: f64 = 86_400.0;
 /// The most polls that are shown, so that one response does not grow with the history.
 const MAX_POLLS: usize = 100;
 
@@ -28,6 +29,13 @@ pub(super) struct Explained {
     limits: Limits,
     /// What of each limit is used, as far as it is known.
     limits_used: Vec<Used>,
+    /// Bytes that all its datasets together grow by in a day, as far as was seen; absent when they
+    /// do not.
+    growth_bytes_per_day: Option<f64>,
+    /// When a dataset will be full at that growth.
+    full_at: Option<Time>,
+    /// That in words, or why it is not known.
+    forecast: String,
     /// Its datasets when they were listed last, if that is kept.
     listed: Option<Listed>,
     interval_seconds: f64,
@@ -114,6 +122,8 @@ impl Explained {
         let state = record.state(oldest_shown);
         let usage = record.usage(oldest_shown);
         let standing = usage.map(|usage| view.standing(identity, usage));
+        let growth = usage.and_then(|_| view.growth(identity, now));
+        let full_at = view.full_at(identity, now).map(Time);
         let failing =
             record
                 .failure()
@@ -140,6 +150,9 @@ impl Explained {
             limits_used: standing.map_or_else(Vec::new, |standing| {
                 Used::of_all(&standing, settings.limits)
             }),
+            growth_bytes_per_day: growth.map(|growth| growth * DAY),
+            full_at,
+            forecast: forecast(standing.as_ref(), growth, full_at, Time(now.unix)),
             listed: listed.as_ref().map(|list| Listed {
                 at: Time(list.requested_at.unix),
                 exact: view.listings[identity].is_exact(),
@@ -160,6 +173,39 @@ impl Explained {
                 .with_demand(demand, standing.as_ref().and_then(Standing::nearest)),
             last_polls: polls.collect(),
         })
+    }
+}
+
+/// When a dataset will be full in words, or why that is not known.
+fn forecast(
+    standing: Option<&Standing>,
+    growth: Option<f64>,
+    full_at: Option<Time>,
+    now: Time,
+) -> String {
+    let Some(standing) = standing else {
+        return "its usage is not known".to_owned();
+    };
+    let walls = [Limit::DatasetStorage, Limit::DatasetRecords];
+    if walls.iter().any(|limit| standing.is_full(*limit)) {
+        return "a dataset is full".to_owned();
+    }
+    if walls.iter().any(|limit| standing.is_above(*limit)) {
+        return "a dataset is above a configured limit, so the true one is not known".to_owned();
+    }
+    if !standing.is_exact() {
+        return "not known, since only a list can tell what the fullest dataset holds".to_owned();
+    }
+    let Some(growth) = growth else {
+        return "no growth was seen, or it has ended".to_owned();
+    };
+    let growth = bytes((growth * DAY).round() as u64);
+    match full_at {
+        Some(at) => format!(
+            "a dataset will be full {}, at {growth} a day",
+            at.relative(now)
+        ),
+        None => format!("at {growth} a day, no dataset will be full within ten years"),
     }
 }
 

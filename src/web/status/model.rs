@@ -265,6 +265,12 @@ impl Status {
             for (identities, what) in pool.near_limits.iter().flat_map(NearLimit::attention) {
                 say(format!("{name}: {what}: {identities}."));
             }
+            if let Some((window, identities @ 1..)) = pool.full_within.0.first() {
+                say(format!(
+                    "{name}: identities that will be full within {window}, at the growth seen: \
+                     {identities}."
+                ));
+            }
             for state in [State::Failing, State::Stale, State::Missing] {
                 if let (what, identities @ 1..) = pool.states.0[state as usize] {
                     say(format!("{name}: identities that are {what}: {identities}."));

@@ -9,7 +9,7 @@ use super::humanize::group_digits;
 use super::used;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
-use crate::exposition::{GaugeHistogram, Summary};
+use crate::exposition::{FULL_WITHIN, GaugeHistogram, Summary};
 use crate::limits::{Certainty, FULL_PERCENT, Limit, NEAR_PERCENT, Standing};
 use crate::store::{PoolView, State};
 
@@ -48,6 +48,10 @@ pub(super) struct Pool {
     /// The same of records, of the identities whose datasets are listed.
     pub(super) dataset_records_used: Counts,
     pub(super) datasets_used: Counts,
+    /// Number of identities of which it is known, not only bounded, what the fullest dataset holds.
+    pub(super) exact_identities: u64,
+    /// Of these, the number of those that will be full within each window, at the growth seen.
+    pub(super) full_within: Counts,
     /// Number of identities that were modified within a day, and not within 90 days.
     pub(super) modified_within_day: u64,
     pub(super) idle_for_90_days: u64,
@@ -201,6 +205,14 @@ impl Pool {
             dataset_storage_used: by_level(&summary.dataset_storage_used, storage),
             dataset_records_used: by_level(&summary.dataset_records_used, records),
             datasets_used: by_level(&summary.datasets_used, datasets),
+            exact_identities: summary.exact,
+            full_within: Counts(
+                FULL_WITHIN
+                    .into_iter()
+                    .zip(summary.full_within)
+                    .map(|((window, _), identities)| (window, identities))
+                    .collect(),
+            ),
             modified_within_day: idle.cumulative[1].1,
             idle_for_90_days: idle.count - idle.cumulative[4].1,
         }
@@ -224,6 +236,18 @@ impl Pool {
     /// The same of the counts of one limit, which of records speak of those that were listed.
     pub(super) fn coverage_of(&self, used: &Counts) -> String {
         of_all(used.sum(), self.identities)
+    }
+
+    /// How many will be full soon, and of how many it speaks.
+    pub(super) fn forecast(&self) -> String {
+        let windows = self.full_within.0.iter();
+        let windows = windows.map(|(window, identities)| format!("within {window}: {identities}"));
+        let windows: Vec<_> = windows.collect();
+        format!(
+            "{}; by the growth of the {} whose fullest dataset is known exactly",
+            windows.join(", "),
+            self.exact_identities
+        )
     }
 
     pub(super) fn interval(&self) -> String {
@@ -302,6 +326,16 @@ mod tests {
             "80 % or more: 3; full: 1"
         );
         assert_eq!(by_bytes.dataset_records_used, counts([0; 4]));
+    }
+
+    #[test]
+    fn a_forecast_says_of_how_many_it_speaks() {
+        let pool = pool(&[(0, 0), (1, 900_000), (2, 900_000)]);
+        assert_eq!(
+            pool.forecast(),
+            "within 7d: 0, within 30d: 0; by the growth of the 2 whose fullest dataset is known \
+             exactly"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ use cognitosync_exporter::targets::Targets;
 use world::World;
 
 /// When the worlds begin, in seconds since 1970.
-const START: f64 = 1.7e9;
+pub(crate) const START: f64 = 1.7e9;
 /// Calls in flight: more than there ever are.
 const AT_ONCE: usize = 1_000;
 
@@ -61,6 +61,18 @@ pub(crate) fn run(
     fate: impl Fn(f64) -> Option<Failure>,
     step: impl Fn(f64) -> f64,
 ) -> Run {
+    watched_run(world, settings, seconds, fate, step, |_, _, _| ())
+}
+
+/// The same. `watch` sees the store before each step, how many seconds have passed, and the time.
+pub(crate) fn watched_run(
+    world: &World,
+    settings: Settings,
+    seconds: f64,
+    fate: impl Fn(f64) -> Option<Failure>,
+    step: impl Fn(f64) -> f64,
+    mut watch: impl FnMut(&Store, f64, Timestamp),
+) -> Run {
     let targets = Arc::new(targets(world.0.len(), settings));
     let store = Store::new(Arc::clone(&targets));
     let start = Mono::START;
@@ -76,6 +88,7 @@ pub(crate) fn run(
             mono: now,
             unix: START + passed + step(passed),
         };
+        watch(&store, passed, timestamp);
         let known = Knowledge {
             list_need: &|_, _| ListNeed::None,
             demand: &|pool, identity| store.demand(pool, identity, timestamp),

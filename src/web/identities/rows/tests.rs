@@ -192,6 +192,42 @@ fn orders_with_the_unknown_last_and_equals_by_id() {
 }
 
 #[test]
+fn who_is_full_first_comes_first() {
+    let store = store([4, 1]);
+    // Each grows for ten days; the third has two datasets and no list.
+    for day in 0..=10 {
+        for (identity, datasets, a_day) in [(0, 1, 10_000), (1, 1, 40_000), (2, 2, 80_000)] {
+            let asked = at((90 + day) as f64 * DAY);
+            let usage = Usage {
+                datasets: Some(datasets),
+                storage_bytes: Some(200_000 + day * a_day),
+                last_modified: Some(asked.unix - 3_600.0),
+            };
+            let observed = Observation::of_identity(PoolIndex(0), identity, asked, Ok(usage));
+            store.record(&observed);
+        }
+    }
+    assert_eq!(
+        selected(&store, "sort=full_at"),
+        ["01", "0", "02", "03", "1"]
+    );
+    let days: Vec<_> = rows(&store, "sort=full_at")
+        .iter()
+        .map(|row| Some((row["full_at"].as_f64()? - now().unix) / DAY))
+        .collect();
+    // (1,038,090 - 600,000) / 40,000, rather late than early; (1,038,090 - 300,000) / 10,000.
+    assert!((10.9..14.0).contains(&days[0].unwrap()), "{days:?}");
+    assert!((73.0..90.0).contains(&days[1].unwrap()), "{days:?}");
+    assert_eq!(days[2..], [None; 3]);
+    let csv = text(&store, "sort=full_at&limit=1&format=csv");
+    let cell = csv.trim_end().rsplit(',').next().unwrap();
+    assert!(
+        cell.starts_with("1970-04-2") && cell.ends_with(".000Z"),
+        "{cell}"
+    );
+}
+
+#[test]
 fn a_long_list_comes_in_bounded_blocks_and_is_the_same_as_csv() {
     let store = store([3_000, 5_000]);
     let pools = [(0, 3_000), (1, 5_000)];

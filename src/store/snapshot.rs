@@ -1,0 +1,97 @@
+//! Immutable contents of the store, to read at leisure.
+
+use std::sync::Arc;
+
+use super::changes::Changes;
+use super::chunked::{ChangesOfEach, Listings, Records};
+use super::record::{AsOf, Record};
+use crate::api::{PoolUsage, Usage};
+use crate::clock::Mono;
+use crate::job::{IdentityIndex, PoolIndex};
+use crate::limits::{Listing, Standing};
+use crate::targets::{self, Targets};
+
+/// The contents of the store at one time.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub targets: Arc<Targets>,
+    pub(super) pools: Vec<PoolSnapshot>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct PoolSnapshot {
+    pub(super) records: Records,
+    pub(super) listings: Listings,
+    pub(super) changes: ChangesOfEach,
+    pub(super) usage: Option<AsOf<PoolUsage>>,
+}
+
+/// The results for one pool at one time.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolView<'a> {
+    pub target: &'a targets::Pool,
+    /// The record of each identity, in the order of `target.identities`.
+    pub records: &'a Records,
+    /// What is kept of the last list of datasets of each identity, in the same order.
+    pub listings: &'a Listings,
+    /// How each changes, in the same order.
+    pub(super) changes: &'a ChangesOfEach,
+    usage: Option<&'a AsOf<PoolUsage>>,
+}
+
+impl Snapshot {
+    /// All pools, in the configuration's order.
+    pub fn pools(&self) -> impl Iterator<Item = PoolView<'_>> {
+        (0..self.pools.len()).map(|index| self.pool(PoolIndex(index)))
+    }
+
+    #[must_use]
+    pub fn pool(&self, index: PoolIndex) -> PoolView<'_> {
+        let PoolSnapshot {
+            records,
+            listings,
+            changes,
+            usage,
+        } = &self.pools[index.0];
+        PoolView {
+            target: &self.targets[index],
+            records,
+            listings,
+            changes,
+            usage: usage.as_ref(),
+        }
+    }
+}
+
+impl PoolView<'_> {
+    /// Usage that was requested before this time is stale and not shown.
+    #[must_use]
+    pub fn oldest_shown(&self, now: Mono) -> Mono {
+        now.before(self.target.stale_after)
+    }
+
+    /// The record of each identity and what is kept of its last list, in their order.
+    pub fn results(&self) -> impl Iterator<Item = (&Record, &Listing)> {
+        let chunks = self.records.chunks().zip(self.listings.chunks());
+        chunks.flat_map(|(records, listings)| records.iter().zip(listings))
+    }
+
+    /// How each identity changes, in their order.
+    pub fn changes(&self) -> impl Iterator<Item = &Changes> {
+        self.changes.chunks().flatten()
+    }
+
+    /// What is known of an identity with this usage, compared with its limits.
+    #[must_use]
+    pub fn standing(&self, identity: IdentityIndex, usage: &Usage) -> Standing {
+        Standing::of(usage, self.listings[identity], self.target.settings.limits)
+    }
+
+    /// The pool's own usage, unless it is stale.
+    #[must_use]
+    pub fn usage(&self, now: Mono) -> Option<&PoolUsage> {
+        self.usage
+            .filter(|usage| usage.is_current(self.oldest_shown(now)))
+            .map(|usage| &usage.value)
+    }
+}
