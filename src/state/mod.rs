@@ -57,6 +57,14 @@ pub struct Opened {
     pub standing: Standing,
 }
 
+impl Opened {
+    /// Saves all that has changed, and where the schedule stands, if that is known. It waits for
+    /// the disk.
+    pub fn save(&mut self, standing: Option<Standing>) {
+        self.saver.save(standing);
+    }
+}
+
 /// Opens a directory, and gives all that it holds to the store. It waits for the disk.
 ///
 /// # Errors

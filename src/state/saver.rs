@@ -41,6 +41,8 @@ pub(super) struct Saver {
     saves: Arc<Saves>,
     clock: Clock,
     standing: Option<Standing>,
+    /// Of the list of identities that was saved last.
+    fingerprint: Option<(Arc<Targets>, u64)>,
     /// When it was last tried, and when something was last saved.
     last: Timestamp,
     saved_at: Option<Mono>,
@@ -65,6 +67,7 @@ impl Saver {
             saves: Arc::clone(saves),
             clock: clock.clone(),
             standing: None,
+            fingerprint: None,
             last: now,
             saved_at: None,
             forget_at: now.mono,
@@ -171,11 +174,16 @@ impl Saver {
             let stale = stale(file, &latest.targets, times)?;
             identities.extend(stale.into_iter().map(|key| (key, Vec::new())));
         }
+        let fingerprint = match self.fingerprint.take() {
+            Some((of, fingerprint)) if Arc::ptr_eq(&of, &latest.targets) => fingerprint,
+            _ => latest.targets.fingerprint(),
+        };
+        self.fingerprint = Some((Arc::clone(&latest.targets), fingerprint));
         let standing = self.standing.as_ref();
         file.save(Batch {
             saved_at: SavedAt::new(now, self.clock.since_boot()),
             standing: standing.map(|standing| StandingRow::new(standing, times)),
-            fingerprint: latest.targets.fingerprint(),
+            fingerprint,
             pools,
             identities,
         })

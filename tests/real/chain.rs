@@ -6,16 +6,18 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::clock::Clock;
+use cognitosync_exporter::identity::{IdentityId, PoolId, phase};
 use cognitosync_exporter::simulator::{Fault, Life};
 use serde_json::{Value, json};
 
 use crate::prometheus::{Prometheus, free_port, job, shipped_rules};
 use crate::support::{
-    Exporter, Server, configuration, eventually, get, identity_id, patiently, pool_id, repository,
-    still_world,
+    Exporter, Server, command, configuration, eventually, get, identity_id, patiently, pool_id,
+    repository, still_world,
 };
 
 /// Keeps what Alertmanager tells it; its thread ends with the process.
@@ -218,4 +220,83 @@ fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
         .filter(|alert| alert["labels"]["alertname"] != name)
         .collect();
     assert!(others.is_empty(), "{others:?}");
+}
+
+/// An alert does not end when the exporter is killed and started again, before AWS was asked again;
+/// without a state it does.
+#[test]
+#[ignore = "needs Prometheus and Alertmanager; tests/run installs them and runs it"]
+fn the_alert_of_a_full_identity_survives_a_kill() {
+    const IDENTITIES: usize = 5;
+    let server = Server::start(still_world(1, IDENTITIES));
+    let pool = PoolId::parse(&pool_id(0)).unwrap();
+    // Whose turn comes last after a start that knows nothing.
+    let turn = |number: &usize| {
+        let id = identity_id(*number);
+        phase(&pool, Some(IdentityId::parse(&id).unwrap()))
+    };
+    let full = (0..IDENTITIES).max_by_key(turn).unwrap();
+    let usage = Usage {
+        datasets: Some(1),
+        storage_bytes: Some(1 << 20),
+        last_modified: Some(now()),
+    };
+    server
+        .simulator
+        .world(|world| world.insert(pool.as_str(), &identity_id(full), Life::Still(usage)));
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.yaml");
+    let poll = "interval: 1m, rate_limit: 50, attempts: 1, datasets: off";
+    let text = configuration(poll, &server.url, 1, IDENTITIES);
+    std::fs::write(&config, text).unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let start = |with_state: bool| {
+        let mut command = command();
+        command.arg("--config.file").arg(&config);
+        command.arg(format!("--web.listen-address={address}"));
+        if with_state {
+            command
+                .arg("--state.path")
+                .arg(directory.path().join("state"));
+        }
+        Exporter::run(command)
+    };
+    let kill = |mut exporter: Exporter| {
+        exporter.signal("KILL");
+        assert!(!exporter.wait().success());
+    };
+    let exporter = start(true);
+    let webhook = Webhook::start();
+    let alertmanager = Alertmanager::telling(&webhook);
+    let rules = tempfile::tempdir().unwrap();
+    let prometheus = format!(
+        "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n\
+         alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n{}{}",
+        alertmanager.port,
+        shipped_rules(rules.path()),
+        job(&[&address]),
+    );
+    let prometheus = Prometheus::run(&prometheus, rules, &[]);
+    let name = "CognitoSyncIdentityNearLimit";
+    patiently(5, "the webhook heard of it", || {
+        webhook.alerts(name, "firing").first().cloned()
+    });
+    let is_firing = || {
+        let firing = format!("ALERTS{{alertname=\"{name}\",alertstate=\"firing\"}}");
+        !prometheus.query(&firing).is_empty()
+    };
+    thread::sleep(Duration::from_secs(5));
+    kill(exporter);
+    let exporter = start(true);
+    // Longer than an alert is held, and shorter than all turns take.
+    for _ in 0..40 {
+        assert!(is_firing(), "it ended");
+        thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(webhook.alerts(name, "resolved"), Vec::<Value>::new());
+    kill(exporter);
+    let _exporter = start(false);
+    eventually("the webhook heard that it ended", || {
+        webhook.alerts(name, "resolved").first().cloned()
+    });
 }

@@ -105,6 +105,14 @@ impl Network {
         Ok(SharedHttpClient::new(Client::new(connections, time)))
     }
 
+    /// The client below the SDK, for calls that others make: a bench, by the SDK alone.
+    ///
+    /// # Errors
+    /// When the bundle in force cannot be used.
+    pub async fn http_client(&self) -> Result<SharedHttpClient, NetworkError> {
+        self.client(None, self.0.time.clone()).await
+    }
+
     /// Finds a setting that keeps calls with a profile from being made.
     ///
     /// # Errors
