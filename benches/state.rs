@@ -1,8 +1,8 @@
 //! What `--state.path` costs: `cargo bench --bench state [-- IDENTITIES]`.
 //!
 //! An hour of 500 polls a second of random identities, as the index of a large pool has them, saved
-//! every 2 s as the daemon does; without the waiting. Then a restart. CPU is user and system time of
-//! this process; machines are noisy, so read it beside the CPU of a poll in `--bench polling`.
+//! every 2 s as the daemon does; without the waiting. Then a restart. CPU is user and system time
+//! of this thread; machines are noisy, so read it beside that of a poll (`tests/long/saving`).
 
 #![allow(
     clippy::unwrap_used,
@@ -52,7 +52,7 @@ fn main() {
     let path = directory.path().join("state");
     let (clock, saves) = (Clock::system(), Arc::new(Saves::default()));
     let store = Arc::new(Store::new(Arc::clone(&targets)));
-    let mut opened = open(&path, &store, &targets, &saves, &clock).unwrap();
+    let mut opened = open(&path, &store, &saves, &clock).unwrap();
     // The first sweep, in the order of phases, which is a random one.
     let mut sweep: Vec<_> = (0..identities).collect();
     rng.shuffle(&mut sweep);
@@ -97,7 +97,7 @@ fn main() {
     drop(opened);
     let restored = Arc::new(Store::new(Arc::clone(&targets)));
     let (cpu, began) = (cpu_seconds(), clock.now().mono);
-    let opened = open(&path, &restored, &targets, &saves, &clock).unwrap();
+    let opened = open(&path, &restored, &saves, &clock).unwrap();
     let took = clock.now().mono.since(began).as_secs_f64();
     assert_eq!(saves.restored_identities(), identities as u64);
     println!(

@@ -63,11 +63,12 @@ pub struct Timestamp {
     pub unix: f64,
 }
 
-/// Which start of the machine this is, and the time since, in which it may have slept. Setting the
-/// wall clock changes neither.
+/// The time since the machine was started, in which it may have slept. Setting the wall clock does
+/// not change it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinceBoot {
-    pub boot: String,
+    /// Which start it was; `None` where the kernel does not show that, as in the unit's sandbox.
+    pub boot: Option<String>,
     pub time: Duration,
 }
 
@@ -123,17 +124,16 @@ impl Clock {
         }
     }
 
-    /// The time since the machine was started; `None` where the kernel does not show which start it
-    /// was, as in the unit's sandbox, or if the clock is tokio's.
+    /// The time since the machine was started; `None` if the clock is tokio's.
     #[must_use]
     pub fn since_boot(&self) -> Option<SinceBoot> {
         let Wall::System = self.wall else { return None };
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
         let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let seconds = u64::try_from(time.tv_sec).ok()?;
+        let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
         Some(SinceBoot {
-            boot: boot.trim().to_owned(),
-            time: Duration::from_secs(seconds),
+            boot: boot.map(|boot| boot.trim().to_owned()),
+            time: Duration::new(seconds.ok()?, nanos.ok()?),
         })
     }
 

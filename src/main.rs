@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use cognitosync_exporter::printable::Printable;
 use cognitosync_exporter::telemetry::logging;
 use exporter_web::{InheritedSocket, WebConfigFile};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 /// `EX_CONFIG` of sysexits.h.
 const INVALID_CONFIGURATION: u8 = 78;
@@ -230,18 +231,27 @@ async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
         signal(SignalKind::interrupt())?,
     );
     let clock = Clock::system();
-    let app = match mode {
-        Mode::Daemon(loader, loaded, state) => {
-            let hangups = signal(SignalKind::hangup())?;
-            let reloading = Reloading { loader, hangups };
-            App::build(loaded, web, Credentials::Aws, state, Some(reloading), clock).await?
+    let hangups = signal(SignalKind::hangup())?;
+    let app = async {
+        match mode {
+            Mode::Daemon(loader, loaded, state) => {
+                let reloading = Reloading { loader, hangups };
+                App::build(loaded, web, Credentials::Aws, state, Some(reloading), clock).await
+            }
+            Mode::Demo(demo) => demo::build(&demo, web, clock).await,
         }
-        Mode::Demo(demo) => demo::build(&demo, web, clock).await?,
     };
-    let stop_requested = async {
+    let mut stop_requested = pin!(async {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
+        }
+    });
+    let app = tokio::select! {
+        app = app => app?,
+        why = &mut stop_requested => {
+            info!(why, "stopping before the start");
+            return Ok(());
         }
     };
     Ok(app.run(stop_requested).await?)

@@ -173,7 +173,7 @@ impl App {
             clock.clone(),
         );
         let state = match state_path {
-            Some(path) => Some(State::open(path, &store, targets, &clock).await?),
+            Some(path) => Some(State::open(path, &store, &clock).await?),
             None => None,
         };
         let saves = state.as_ref().map(|state| Arc::clone(&state.saves));

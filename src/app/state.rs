@@ -11,7 +11,6 @@ use crate::poller::PollerHandle;
 use crate::schedule::Standing;
 use crate::state::{Keeper, Opening, Saves, open_in_time};
 use crate::store::Store;
-use crate::targets::Targets;
 
 /// What was opened, and given to the store.
 pub(super) struct State {
@@ -27,14 +26,12 @@ impl State {
     pub(super) async fn open(
         path: PathBuf,
         store: &Arc<Store>,
-        targets: Arc<Targets>,
         clock: &Clock,
     ) -> Result<Self, StartError> {
         let saves = Arc::new(Saves::default());
         let opening = open_in_time(
             path.clone(),
             Arc::clone(store),
-            targets,
             Arc::clone(&saves),
             clock.clone(),
         );

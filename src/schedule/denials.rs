@@ -57,6 +57,13 @@ impl Denials {
         is_mended
     }
 
+    /// AWS has answered about others of this pool meanwhile.
+    pub(super) fn was_answered(&mut self, pool: PoolIndex) {
+        if let Some(denial) = self.0.get_mut(&pool) {
+            denial.in_a_row = 0;
+        }
+    }
+
     /// When somebody of this pool is asked next, if it is denied; so many of it are missing.
     pub(super) fn ask_at(&self, pool: PoolIndex, missing: usize) -> Option<Mono> {
         let denial = self.0.get(&pool)?;

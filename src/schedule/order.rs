@@ -278,6 +278,11 @@ impl Order {
         self.denials.on_denied(table.segment(job), now);
     }
 
+    /// Not all of this pool are denied.
+    pub(super) fn was_answered(&mut self, pool: PoolIndex) {
+        self.denials.was_answered(pool);
+    }
+
     /// AWS says that an identity does not exist.
     pub(super) fn put_missing(&mut self, table: &JobTable, job: JobIndex) {
         let Seat { dial, position } = self.seat(table, job);

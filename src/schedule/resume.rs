@@ -3,6 +3,7 @@
 //! Hands stand where they stood, so that turns that were missed are late, and nobody waits for
 //! another interval.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::demand::MAX_PRICE;
@@ -16,6 +17,9 @@ use crate::api::Operation;
 use crate::clock::Mono;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
 use crate::targets::Targets;
+
+/// Times that differ by no more are the same: they were saved in milliseconds.
+const LOST: Duration = Duration::from_millis(10);
 
 /// Where a schedule stands. Times may be before the process.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,6 +128,11 @@ impl Schedule {
             let rate = queue.rate();
             queue.order.expect_speed(share, rate, now);
         }
+        let answered: HashSet<_> = polled
+            .iter()
+            .filter(|(_, last_poll)| matches!(last_poll, LastPoll::Ended(Some(_))))
+            .map(|(job, _)| self.jobs.segment(*job).pool)
+            .collect();
         for (job, last_poll) in polled {
             let order = &mut self.queues[self.jobs.segment(job).budget].order;
             match last_poll {
@@ -132,6 +141,11 @@ impl Schedule {
                 LastPoll::Denied => order.put_denied(&self.jobs, job, now),
                 LastPoll::Missing => order.put_missing(&self.jobs, job),
             }
+        }
+        for queue in &mut self.queues {
+            answered
+                .iter()
+                .for_each(|pool| queue.order.was_answered(*pool));
         }
     }
 }
@@ -185,7 +199,15 @@ impl Order {
         let speed = self.virtual_time.per_second();
         let is_index = speed > 0.0;
         if age < interval * if is_index { 1 } else { 2 } {
-            self.put(table, job, Kept::As(State::Rests));
+            let turn = self.dials[dial].turn_after_hand(position, &table.phases);
+            // The hand has passed it and its call was lost with the process.
+            let lost = at.is_some_and(|at| at + interval + LOST < turn);
+            let kept = if lost && age >= interval.mul_f64(0.9) {
+                Kept::Parked(now)
+            } else {
+                Kept::As(State::Rests)
+            };
+            self.put(table, job, kept);
             return;
         }
         let demand = known.demand_of(table.job(job));

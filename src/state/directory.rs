@@ -16,6 +16,7 @@ const WRITABLE: u32 = 0o022;
 const WIDE: u32 = 0o077;
 
 const FILE: &str = "state.redb";
+const ASIDE: &str = "state.redb.unusable";
 
 /// The directory of `--state.path`.
 #[derive(Clone, Debug)]
@@ -67,11 +68,8 @@ impl Directory {
     }
 
     /// Says if others may read it.
-    ///
-    /// # Errors
-    /// When it is not there.
-    pub(super) fn warn_if_wide(&self) -> io::Result<()> {
-        let mode = fs::metadata(&self.0)?.mode() & 0o7777;
+    pub(super) fn warn_if_wide(&self) {
+        let mode = fs::metadata(&self.0).map_or(0, |found| found.mode() & 0o7777);
         if mode & WIDE != 0 {
             warn!(
                 directory = %self.0.display(),
@@ -80,7 +78,6 @@ impl Directory {
                  personal; expected mode 0700"
             );
         }
-        Ok(())
     }
 
     /// Which file is there: its device and its number there.
@@ -110,13 +107,35 @@ impl Directory {
         Ok(file)
     }
 
-    /// Moves the file aside, at a time in seconds since 1970. Returns where it is.
+    /// Moves the file aside, in the place of one that was before. Returns where it is.
     ///
     /// # Errors
     /// When it cannot be moved.
-    pub(super) fn move_aside(&self, unix: f64) -> io::Result<PathBuf> {
-        let aside = self.0.join(format!("{FILE}.{}.unusable", unix as u64));
+    pub(super) fn move_aside(&self) -> io::Result<PathBuf> {
+        let aside = self.0.join(ASIDE);
         fs::rename(self.0.join(FILE), &aside)?;
         Ok(aside)
+    }
+}
+
+impl RefusedDirectory {
+    /// Whether a disk, rather than the one who named the directory, is to blame, so that it may
+    /// pass.
+    pub(super) fn may_pass(&self) -> bool {
+        use io::ErrorKind::{
+            AlreadyExists, InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied,
+        };
+        match self {
+            Self::Io(error) => !matches!(
+                error.kind(),
+                AlreadyExists
+                    | InvalidFilename
+                    | InvalidInput
+                    | NotADirectory
+                    | NotFound
+                    | PermissionDenied
+            ),
+            Self::NotADirectory | Self::Writable(_) | Self::Foreign(_) => false,
+        }
     }
 }

@@ -9,7 +9,6 @@ use std::{fs, io};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::directory::Directory;
 use super::error::{FileError, VERSION};
 use super::journal::{Journal, Row};
 use super::row::{MAX_POOLS, PoolNumber, PoolRow, StandingRow, from_bytes, to_bytes};
@@ -96,6 +95,10 @@ impl StateFile {
         let facts = match reading.open_table(FACTS) {
             Ok(facts) => facts,
             Err(TableError::TableDoesNotExist(_)) => {
+                if reading.list_tables()?.next().is_some() {
+                    let other = "it is the database of another program".to_owned();
+                    return Err(FileError::Damaged(other));
+                }
                 drop(reading);
                 let empty = Self {
                     database,
@@ -212,9 +215,9 @@ impl StateFile {
         by_number.collect()
     }
 
-    /// Whether it is the one of this directory, which may have been taken away.
-    pub(super) fn is_in(&self, directory: &Directory) -> bool {
-        directory.inode().ok() == self.inode
+    /// Which file it is: its device and its number there.
+    pub(super) fn inode(&self) -> Option<(u64, u64)> {
+        self.inode
     }
 
     #[cfg(test)]

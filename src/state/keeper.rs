@@ -15,14 +15,13 @@ use crate::clock::Clock;
 use crate::poller::PollerHandle;
 use crate::schedule::Standing;
 use crate::store::Store;
-use crate::targets::Targets;
 
 /// What has changed is saved this often, and first so soon after the start, so that a process that
 /// is killed again and again gets on.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
 const FIRST_SAVE: Duration = Duration::from_millis(500);
-/// How long the start waits for a disk. A service manager waits for longer.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the start waits for a disk: for a million identities a slow machine takes half of it.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the last save waits for the poller to say where it stands.
 const STANDING_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -51,14 +50,13 @@ pub enum Opening {
 pub async fn open_in_time(
     path: PathBuf,
     store: Arc<Store>,
-    targets: Arc<Targets>,
     saves: Arc<Saves>,
     clock: Clock,
 ) -> Result<(Opening, Standing), StateError> {
     let directory = path.clone();
     let mut opening = {
         let clock = clock.clone();
-        tokio::task::spawn_blocking(move || open(&path, &store, &targets, &saves, &clock))
+        tokio::task::spawn_blocking(move || open(&path, &store, &saves, &clock))
     };
     match tokio::time::timeout(OPEN_TIMEOUT, &mut opening).await {
         Ok(Ok(opened)) => {
@@ -126,20 +124,24 @@ impl Keeper {
             }
             wait = SAVE_EVERY;
             let standing = self.poller.standing().await;
-            save(&saver, standing).await;
+            save(&saver, standing, false).await;
         }
         let standing = tokio::time::timeout(STANDING_TIMEOUT, self.last_standing).await;
         let standing = standing.ok().and_then(Result::ok);
-        save(&saver, standing).await;
+        save(&saver, standing, true).await;
         Ok(())
     }
 }
 
-async fn save(saver: &Arc<Mutex<Saver>>, standing: Option<Standing>) {
+/// Saves on a thread for what blocks; the last time, the file is closed there too.
+async fn save(saver: &Arc<Mutex<Saver>>, standing: Option<Standing>, is_last: bool) {
     let saver = Arc::clone(saver);
     let save = move || {
         let mut saver = saver.lock().unwrap_or_else(PoisonError::into_inner);
-        saver.save(standing);
+        saver.save(standing, is_last);
+        if is_last {
+            saver.close();
+        }
     };
     // A panic was logged and counted; the next save goes on.
     let _ = tokio::task::spawn_blocking(save).await;

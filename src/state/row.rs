@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::times::{Restoring, Saving};
+use super::times::{ClockSteps, Restoring, offset};
 use crate::api::{Dataset, Failure, PoolUsage, Usage};
+use crate::clock::Mono;
 use crate::limits::Listing;
 use crate::schedule::{BudgetStanding, DialStanding, HandStanding, Standing};
 use crate::store::{AsOf, Changes, Failures, Kept, KeptPool};
@@ -75,7 +76,7 @@ struct IdentityRow {
 }
 
 /// The row of an identity.
-pub(super) fn identity_row(kept: &Kept, times: Saving) -> Vec<u8> {
+pub(super) fn identity_row(kept: &Kept, times: &ClockSteps) -> Vec<u8> {
     let row = IdentityRow {
         success: kept
             .success
@@ -146,7 +147,7 @@ impl PoolRow {
         number: PoolNumber,
         stale_after: Duration,
         kept: &KeptPool,
-        times: Saving,
+        times: &ClockSteps,
     ) -> Self {
         Self {
             number,
@@ -190,14 +191,14 @@ struct DialRow {
 }
 
 impl StandingRow {
-    pub(super) fn new(standing: &Standing, times: Saving) -> Self {
-        let hand = |hand: HandStanding| (hand.phase, times.offset(hand.at));
+    pub(super) fn new(standing: &Standing, now: Mono) -> Self {
+        let hand = |hand: HandStanding| (hand.phase, offset(now, hand.at));
         let dial = |dial: &DialStanding| DialRow {
             interval: dial.interval,
             max_age: dial.max_age,
             turns: hand(dial.turns),
             deadlines: dial.deadlines.map(hand),
-            pass: (times.offset(dial.pass.0), dial.pass.1),
+            pass: (offset(now, dial.pass.0), dial.pass.1),
         };
         let budget = |budget: &BudgetStanding| BudgetRow {
             label: budget.label.clone(),

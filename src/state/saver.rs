@@ -1,5 +1,6 @@
 //! Takes what has changed from the store and saves it. It waits for the disk.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,15 +10,15 @@ use tracing::{info, warn};
 
 use super::directory::Directory;
 use super::error::FileError;
-use super::file::{Batch, StateFile};
-use super::row::{self, PoolRow, StandingRow};
+use super::file::{Batch, Found, StateFile};
+use super::restore::restore;
+use super::row::{self, PoolRow, StandingRow, requested_at};
 use super::saves::Saves;
-use super::times::{SavedAt, Saving};
-use super::{open_file, row::requested_at};
+use super::times::{ClockSteps, Restoring, SavedAt, milliseconds};
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::identity::IdentityId;
 use crate::schedule::Standing;
-use crate::store::{ChangedRows, Store};
+use crate::store::{ChangedRows, Leaver, Store};
 use crate::targets::Targets;
 
 /// Identities that are taken from the store at once, and those that are saved at once.
@@ -28,23 +29,26 @@ const SAVE_ANYWAY: Duration = Duration::from_secs(60);
 /// How often those are forgotten who are polled no longer and whose usage is stale.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// After a failure, the next attempt waits for this long, twice as long after another, and so on.
-const FIRST_RETRY: Duration = Duration::from_secs(3);
-const LAST_RETRY: Duration = Duration::from_secs(60);
+const FIRST_RETRY: Duration = Duration::from_secs(2);
+const LAST_RETRY: Duration = Duration::from_secs(8);
 
 /// Saves what the store knows in a directory.
 #[derive(Debug)]
 pub(super) struct Saver {
     path: PathBuf,
-    /// `None` after a failure: it is opened anew.
+    /// `None` before the first time, and after a failure: it is opened anew.
     file: Option<StateFile>,
+    /// Which file all that was known was saved in.
+    inode: Option<(u64, u64)>,
+    /// Whether what a file held was given to the store.
+    was_restored: bool,
     store: Arc<Store>,
     saves: Arc<Saves>,
     clock: Clock,
+    steps: ClockSteps,
     standing: Option<Standing>,
     /// Of the list of identities that was saved last.
     fingerprint: Option<(Arc<Targets>, u64)>,
-    /// When it was last tried, and when something was last saved.
-    last: Timestamp,
     saved_at: Option<Mono>,
     forget_at: Mono,
     retry_at: Mono,
@@ -52,23 +56,20 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    pub(super) fn new(
-        path: &Path,
-        file: Option<StateFile>,
-        store: &Arc<Store>,
-        saves: &Arc<Saves>,
-        clock: &Clock,
-    ) -> Self {
+    pub(super) fn new(path: &Path, store: &Arc<Store>, saves: &Arc<Saves>, clock: &Clock) -> Self {
         let now = clock.now();
+        let since_boot = clock.since_boot().map(|since| since.time);
         Self {
             path: path.to_owned(),
-            file,
+            file: None,
+            inode: None,
+            was_restored: false,
             store: Arc::clone(store),
             saves: Arc::clone(saves),
             clock: clock.clone(),
+            steps: ClockSteps::new(now, since_boot),
             standing: None,
             fingerprint: None,
-            last: now,
             saved_at: None,
             forget_at: now.mono,
             retry_at: now.mono,
@@ -76,20 +77,15 @@ impl Saver {
         }
     }
 
-    /// Saves all that has changed, and where the schedule stands, if that is known.
-    pub(super) fn save(&mut self, standing: Option<Standing>) {
+    /// Saves all that has changed, and where the schedule stands, if that is known. After a failure
+    /// it waits for a while before it tries again, unless it `is_last`.
+    pub(super) fn save(&mut self, standing: Option<Standing>, is_last: bool) {
         self.standing = standing.or(self.standing.take());
         let now = self.clock.now();
-        if now.mono < self.retry_at {
+        if now.mono < self.retry_at && !is_last {
             return;
         }
-        if Saving::at(now).was_set_since(self.last) {
-            warn!("the clock was set; all that is known is saved by the new one");
-            self.store.mark_all_changed();
-        }
-        self.last = now;
-        let result = self.save_all(now);
-        match result {
+        match self.open().and_then(|_| self.save_all()) {
             Ok(()) => {
                 if self.saves.fails() {
                     info!(directory = %self.path.display(), "what is known is saved again");
@@ -97,35 +93,101 @@ impl Saver {
                 self.retry = FIRST_RETRY;
                 self.saves.saved(self.clock.now().unix);
             }
-            Err(error) => {
-                if !self.saves.fails() {
-                    warn!(
-                        directory = %self.path.display(),
-                        %error,
-                        "what is known cannot be saved; it is tried again, and nothing else waits \
-                         for it"
-                    );
-                }
-                self.saves.failed();
-                close(self.file.take());
-                self.retry_at = self.clock.now().mono + self.retry;
-                self.retry = (self.retry * 2).min(LAST_RETRY);
-            }
+            Err(error) => self.failed(&error),
         }
     }
 
-    fn save_all(&mut self, now: Timestamp) -> Result<(), FileError> {
-        self.reopen()?;
+    /// Notes a failure, and says the first of several.
+    pub(super) fn failed(&mut self, error: &FileError) {
+        if !self.saves.fails() {
+            warn!(
+                directory = %self.path.display(),
+                %error,
+                "what is known cannot be saved; it is tried again, and nothing else waits for it"
+            );
+        }
+        self.saves.failed();
+        self.close();
+        self.retry_at = self.clock.now().mono + self.retry;
+        self.retry = (self.retry * 2).min(LAST_RETRY);
+    }
+
+    /// Ends with the file. After a failure, what redb does to end properly may fail too.
+    pub(super) fn close(&mut self) {
+        let file = self.file.take();
+        // A panic was counted and logged.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(file)));
+    }
+
+    /// Opens the file if it is not, or if it is not that of the directory any more. The first one
+    /// gives what it holds to the store; then it returns where the schedule stood.
+    pub(super) fn open(&mut self) -> Result<Option<Standing>, FileError> {
+        let directory = Directory::make(&self.path).map_err(std::io::Error::other)?;
+        let is_there = |file: &StateFile| directory.inode().ok() == file.inode();
+        if self.file.as_ref().is_some_and(is_there) {
+            return Ok(None);
+        }
+        self.close();
+        let opened = StateFile::open(directory.open()?);
+        let opened = opened.and_then(|(file, found)| Ok((self.restore(&file, found)?, file)));
+        let (standing, file) = match opened {
+            Err(error) if error.is_final() => {
+                let aside = directory.move_aside()?;
+                warn!(
+                    %error,
+                    moved_to = %aside.display(),
+                    "what was known before cannot be read: it was moved aside, and is begun anew"
+                );
+                (None, StateFile::open(directory.open()?)?.0)
+            }
+            opened => opened?,
+        };
+        // Another file does not have what was saved in the one before.
+        if self.inode != file.inode() && (self.inode.is_some() || standing.is_none()) {
+            self.store.mark_all_changed();
+        }
+        self.was_restored = true;
+        self.inode = file.inode();
+        self.file = Some(file);
+        Ok(standing)
+    }
+
+    fn restore(
+        &self,
+        file: &StateFile,
+        found: Option<Found>,
+    ) -> Result<Option<Standing>, FileError> {
+        let Some(found) = found.filter(|_| !self.was_restored) else {
+            return Ok(None);
+        };
+        let targets = self.store.snapshot().targets;
+        let since_boot = self.clock.since_boot();
+        let times = Restoring::new(&found.saved_at, self.clock.now(), since_boot.as_ref());
+        let restored = restore(file, &found, &self.store, &targets, &times)?;
+        self.saves.restored(restored);
+        Ok(Some(found.standing.standing(&times)))
+    }
+
+    fn save_all(&mut self) -> Result<(), FileError> {
         loop {
+            let since_boot = self.clock.since_boot().map(|since| since.time);
+            let now = self.clock.now();
+            if let Some(seconds) = self.steps.look(now, since_boot) {
+                warn!(
+                    seconds,
+                    "the clock was set; all that is known is saved by the new one"
+                );
+                self.store.mark_all_changed();
+            }
             let taken = self.take();
             let is_last = taken.last().is_none_or(|rows| rows.left == 0);
-            let is_empty = taken.iter().all(|rows| rows.identities.is_empty());
+            let is_empty = taken.iter().all(ChangedRows::is_empty);
             let is_late = |saved_at: Mono| now.mono.since(saved_at) >= SAVE_ANYWAY;
             if is_empty && !self.saved_at.is_none_or(is_late) {
                 return Ok(());
             }
-            if let Err(error) = self.save_taken(&taken, now) {
-                taken.iter().for_each(|rows| self.store.put_back(rows));
+            if let Err(error) = self.save_taken(&taken) {
+                taken.into_iter().for_each(|rows| self.store.put_back(rows));
                 return Err(error);
             }
             self.saved_at = Some(now.mono);
@@ -149,29 +211,36 @@ impl Saver {
         taken
     }
 
-    fn save_taken(&mut self, taken: &[ChangedRows], now: Timestamp) -> Result<(), FileError> {
+    fn save_taken(&mut self, taken: &[ChangedRows]) -> Result<(), FileError> {
         let Some((file, latest)) = self.file.as_mut().zip(taken.last()) else {
             return Ok(());
         };
-        let times = Saving::at(now);
         let mut identities = Vec::new();
+        // A reload may come between two that were taken: each pool, and the latest that is known.
+        let mut pools = HashMap::new();
         for rows in taken {
+            for Leaver { pool, id, kept } in &rows.leavers {
+                let number = file.pool_number(pool)?;
+                let hex = id.split_once(':').map_or("", |(_, hex)| hex);
+                let row = row::identity_row(kept, &self.steps);
+                identities.push((row::key(number, hex), row));
+            }
             for (pool, identity, kept) in &rows.identities {
                 let pool = &rows.targets[*pool];
                 let number = file.pool_number(&pool.id)?;
                 let key = row::key(number, pool.identities.hex(*identity));
-                identities.push((key, row::identity_row(kept, times)));
+                identities.push((key, row::identity_row(kept, &self.steps)));
+            }
+            for (pool, kept) in rows.targets.pools.iter().zip(&rows.pools) {
+                let number = file.pool_number(&pool.id)?;
+                let row = PoolRow::new(number, pool.stale_after, kept, &self.steps);
+                pools.insert(pool.id.clone(), row);
             }
         }
-        let mut pools = Vec::new();
-        for (pool, kept) in latest.targets.pools.iter().zip(&latest.pools) {
-            let number = file.pool_number(&pool.id)?;
-            let row = PoolRow::new(number, pool.stale_after, kept, times);
-            pools.push((pool.id.clone(), row));
-        }
+        let now = self.clock.now();
         if self.forget_at <= now.mono {
             self.forget_at = now.mono + FORGET_EVERY;
-            let stale = stale(file, &latest.targets, times)?;
+            let stale = stale(file, &latest.targets, now)?;
             identities.extend(stale.into_iter().map(|key| (key, Vec::new())));
         }
         let fingerprint = match self.fingerprint.take() {
@@ -179,41 +248,19 @@ impl Saver {
             _ => latest.targets.fingerprint(),
         };
         self.fingerprint = Some((Arc::clone(&latest.targets), fingerprint));
-        let standing = self.standing.as_ref();
+        let (now, standing) = (self.clock.now(), self.standing.as_ref());
         file.save(Batch {
             saved_at: SavedAt::new(now, self.clock.since_boot()),
-            standing: standing.map(|standing| StandingRow::new(standing, times)),
+            standing: standing.map(|standing| StandingRow::new(standing, now.mono)),
             fingerprint,
-            pools,
+            pools: pools.into_iter().collect(),
             identities,
         })
     }
-
-    /// Opens the file if it is not, or if it is not that of the directory any more.
-    fn reopen(&mut self) -> Result<(), FileError> {
-        let directory = Directory::make(&self.path).map_err(std::io::Error::other)?;
-        let is_there = |file: &StateFile| file.is_in(&directory);
-        if self.file.as_ref().is_some_and(is_there) {
-            return Ok(());
-        }
-        close(self.file.take());
-        let (file, found) = open_file(&directory, &self.clock)?;
-        if found.is_none() {
-            self.store.mark_all_changed();
-        }
-        self.file = Some(file);
-        Ok(())
-    }
-}
-
-/// Ends with a file. After a failure, what it does to end properly may fail too.
-fn close(file: Option<StateFile>) {
-    // A panic was counted and logged.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(file)));
 }
 
 /// The keys of those who are polled no longer and have no usage, or stale one.
-fn stale(file: &StateFile, targets: &Targets, times: Saving) -> Result<Vec<Vec<u8>>, FileError> {
+fn stale(file: &StateFile, targets: &Targets, now: Timestamp) -> Result<Vec<Vec<u8>>, FileError> {
     let pools = file.pools();
     let mut stale = Vec::new();
     file.each_identity(|key, value| {
@@ -232,7 +279,7 @@ fn stale(file: &StateFile, targets: &Targets, times: Saving) -> Result<Vec<Vec<u
         if !is_polled {
             let stale_after = pool.map_or(*stale_after, |pool| pool.stale_after);
             let is_current = requested_at(value)?
-                .is_some_and(|at| at + stale_after.as_millis() as u64 >= times.now());
+                .is_some_and(|at| at + stale_after.as_millis() as u64 >= milliseconds(now.unix));
             if !is_current {
                 stale.push(key.to_vec());
             }

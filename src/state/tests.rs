@@ -3,3 +3,4 @@
 mod crash;
 mod file;
 mod process;
+mod trouble;

@@ -12,6 +12,8 @@ use crate::clock::{Mono, SinceBoot, Timestamp};
 
 /// A difference between clocks, in seconds, that is no step: clocks are adjusted slowly too.
 const MAX_DRIFT: f64 = 5.0;
+/// So many steps of the clock are remembered. A time before all of them is off by the forgotten.
+const MAX_STEPS: usize = 100;
 
 /// Milliseconds since 1970.
 pub(super) fn milliseconds(unix: f64) -> u64 {
@@ -23,53 +25,71 @@ pub(super) fn milliseconds(unix: f64) -> u64 {
 pub(super) struct SavedAt {
     /// Milliseconds since 1970.
     pub(super) unix: u64,
-    /// Which start of the machine it was, and the seconds since, if that is known.
+    /// Which start of the machine it was, and the milliseconds since, if that is known.
     boot: Option<(String, u64)>,
 }
 
 impl SavedAt {
     pub(super) fn new(now: Timestamp, since_boot: Option<SinceBoot>) -> Self {
+        let boot = since_boot.and_then(|since| Some((since.boot?, since.time)));
         Self {
             unix: milliseconds(now.unix),
-            boot: since_boot.map(|since| (since.boot, since.time.as_secs())),
+            boot: boot.map(|(boot, time)| (boot, time.as_millis() as u64)),
         }
     }
 }
 
-/// The times of a process that saves, at one time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Saving {
-    now: Timestamp,
+/// What is noticed of the wall clock while the process runs.
+#[derive(Debug)]
+pub(super) struct ClockSteps {
+    /// The last look: the time, and that since the boot, which goes on while the machine sleeps.
+    last: (Timestamp, Option<Duration>),
+    /// When the clock was set, and by how many seconds: the last few times.
+    steps: Vec<(Mono, f64)>,
 }
 
-impl Saving {
-    pub(super) fn at(now: Timestamp) -> Self {
-        Self { now }
+impl ClockSteps {
+    pub(super) fn new(now: Timestamp, since_boot: Option<Duration>) -> Self {
+        Self {
+            last: (now, since_boot),
+            steps: Vec::new(),
+        }
     }
 
-    /// Milliseconds since 1970.
-    pub(super) fn now(&self) -> u64 {
-        milliseconds(self.now.unix)
+    /// Looks at the clock. Returns by how many seconds it was set since the last look, if it was.
+    pub(super) fn look(&mut self, now: Timestamp, since_boot: Option<Duration>) -> Option<f64> {
+        let (last, last_since_boot) = self.last;
+        let running = match since_boot.zip(last_since_boot) {
+            Some((now, last)) => now.saturating_sub(last),
+            None => now.mono.since(last.mono),
+        };
+        let step = now.unix - last.unix - running.as_secs_f64();
+        self.last = (now, since_boot);
+        if step.abs() <= MAX_DRIFT {
+            return None;
+        }
+        if self.steps.len() == MAX_STEPS {
+            self.steps.remove(0);
+        }
+        self.steps.push((last.mono, step));
+        Some(step)
     }
 
     /// A time by the wall clock as it is now, in milliseconds since 1970.
     pub(super) fn unix(&self, time: Timestamp) -> u64 {
-        let by_present_clock = self.now.unix - self.now.mono.since(time.mono).as_secs_f64();
-        let is_step = (by_present_clock - time.unix).abs() > MAX_DRIFT;
-        milliseconds(if is_step { by_present_clock } else { time.unix })
+        let since = self.steps.iter().filter(|(at, _)| time.mono <= *at);
+        milliseconds(
+            since
+                .fold(time.unix, |unix, (_, step)| unix + step)
+                .max(0.0),
+        )
     }
+}
 
-    /// Milliseconds from now to a time, which are negative if it is past.
-    pub(super) fn offset(&self, time: Mono) -> i64 {
-        let milliseconds = |duration: Duration| duration.as_millis() as i64;
-        milliseconds(time.since(self.now.mono)) - milliseconds(self.now.mono.since(time))
-    }
-
-    /// Whether the wall clock was set since another time.
-    pub(super) fn was_set_since(&self, before: Timestamp) -> bool {
-        let running = self.now.mono.since(before.mono).as_secs_f64();
-        (self.now.unix - before.unix - running).abs() > MAX_DRIFT
-    }
+/// Milliseconds from one time to another, which are negative if that is past.
+pub(super) fn offset(now: Mono, time: Mono) -> i64 {
+    let milliseconds = |duration: Duration| duration.as_millis() as i64;
+    milliseconds(time.since(now)) - milliseconds(now.since(time))
 }
 
 /// The times of a process that goes on from what was saved.
@@ -87,19 +107,16 @@ impl Restoring {
     pub(super) fn new(saved: &SavedAt, now: Timestamp, since_boot: Option<&SinceBoot>) -> Self {
         let by_wall = now.unix - saved.unix as f64 / 1e3;
         let same_boot = saved.boot.as_ref().zip(since_boot);
-        let same_boot = same_boot.filter(|((boot, _), since)| *boot == since.boot);
+        let same_boot = same_boot.filter(|((boot, _), since)| Some(boot) == since.boot.as_ref());
         let elapsed = match same_boot {
-            Some(((_, then), since)) => since.time.as_secs().saturating_sub(*then) as f64,
+            Some(((_, then), since)) => since
+                .time
+                .saturating_sub(Duration::from_millis(*then))
+                .as_secs_f64(),
             None => by_wall.max(0.0),
         };
         let step = by_wall - elapsed;
         let clock_step = (step.abs() > MAX_DRIFT).then_some(step);
-        // The boot's time has whole seconds.
-        let elapsed = if clock_step.is_some() {
-            elapsed
-        } else {
-            by_wall.max(0.0)
-        };
         Self {
             now,
             saved: saved.unix,
@@ -160,7 +177,7 @@ mod tests {
 
     fn boot(name: &str, seconds: u64) -> Option<SinceBoot> {
         Some(SinceBoot {
-            boot: name.to_owned(),
+            boot: Some(name.to_owned()),
             time: Duration::from_secs(seconds),
         })
     }
@@ -176,9 +193,9 @@ mod tests {
             at(1, 0.0).mono.since(asked.mono),
             Duration::from_millis(559_750)
         );
-        let turn = restoring.at(Saving::at(at(100, 0.0)).offset(at(90, 0.0).mono));
+        let turn = restoring.at(offset(at(100, 0.0).mono, at(90, 0.0).mono));
         assert_eq!(at(1, 0.0).mono.since(turn), Duration::from_secs(510));
-        let next = restoring.at(Saving::at(at(100, 0.0)).offset(at(700, 0.0).mono));
+        let next = restoring.at(offset(at(100, 0.0).mono, at(700, 0.0).mono));
         assert_eq!(next, at(101, 0.0).mono);
     }
 
@@ -212,11 +229,26 @@ mod tests {
 
     #[test]
     fn what_was_asked_before_the_clock_was_set_is_saved_by_the_new_one() {
-        let before = at(100, 5_000.0);
-        let saving = Saving::at(at(160, 1_000_000.0));
-        assert!(saving.was_set_since(before));
-        assert!(!saving.was_set_since(at(159, 999_999.5)));
-        assert_eq!(saving.unix(before), milliseconds(999_940.0));
-        assert_eq!(saving.unix(at(150, 999_990.004)), 999_990_004);
+        let mut steps = ClockSteps::new(at(100, 5_000.0), None);
+        let asked = at(100, 5_000.0);
+        assert_eq!(steps.look(at(110, 5_011.0), None), None);
+        assert_eq!(steps.unix(asked), 5_000_000);
+        assert_eq!(steps.look(at(160, 1_005_060.0), None), Some(999_999.0));
+        assert_eq!(steps.unix(asked), 1_004_999_000);
+        let later = at(161, 1_005_061.25);
+        assert_eq!(steps.unix(later), 1_005_061_250);
+        assert_eq!(steps.look(at(162, 1_004_062.0), None), Some(-1_000.0));
+        assert_eq!(steps.unix(asked), 1_003_999_000);
+        assert_eq!(steps.unix(later), 1_005_061_250, "in between");
+    }
+
+    #[test]
+    fn a_machine_that_slept_has_set_no_clock() {
+        let hours = Duration::from_secs(8 * 3_600);
+        let awake = Duration::from_secs(60);
+        let mut steps = ClockSteps::new(at(100, 5_000.0), Some(awake));
+        let woken = at(101, 5_001.0 + hours.as_secs_f64());
+        assert_eq!(steps.look(woken, Some(awake + hours)), None);
+        assert_eq!(steps.unix(at(100, 5_000.0)), 5_000_000);
     }
 }

@@ -54,6 +54,15 @@ impl Departed {
         }
     }
 
+    /// Whether an identity is among them.
+    pub(super) fn knows(&self, pool: &PoolId, id: IdentityId<'_>) -> bool {
+        let mut pools = self
+            .departures
+            .iter()
+            .filter_map(|left| left.pools.get(pool));
+        pools.any(|identities| identities.contains_key(id.as_str()))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.departures.iter().map(Departure::len).sum()
     }

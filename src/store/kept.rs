@@ -50,8 +50,27 @@ pub struct ChangedRows {
     pub identities: Vec<(PoolIndex, IdentityIndex, Kept)>,
     /// All pools.
     pub pools: Vec<KeptPool>,
+    /// Those who have changed and are no targets any more.
+    pub leavers: Vec<Leaver>,
     /// Identities that have changed and were not taken.
     pub left: usize,
+}
+
+/// An identity that is no target any more and had changed before.
+#[derive(Debug)]
+pub struct Leaver {
+    pub pool: PoolId,
+    /// The whole id.
+    pub id: Box<str>,
+    pub kept: Kept,
+}
+
+impl ChangedRows {
+    /// Whether nobody has changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.identities.is_empty() && self.leavers.is_empty()
+    }
 }
 
 /// What is known of an identity that may be a target.
@@ -66,6 +85,22 @@ pub struct RestoredRow {
 }
 
 impl Kept {
+    pub(super) fn new(facts: Facts, datasets: Option<DatasetList>) -> Self {
+        let Facts {
+            record,
+            listing,
+            changes,
+        } = facts;
+        Self {
+            success: record.success(),
+            failures: record.failed_polls(),
+            is_missing: record.is_missing(),
+            listing,
+            changes,
+            datasets,
+        }
+    }
+
     fn facts(&self) -> Facts {
         Facts {
             record: Record::restored(self.success, self.failures, self.is_missing),
@@ -89,24 +124,14 @@ impl Store {
             targets,
             pools,
             dataset_rows,
+            leavers,
             ..
         } = &mut *contents;
         let mut identities = Vec::new();
         for (index, pool) in pools.iter_mut().enumerate() {
             for identity in pool.changed.take(most - identities.len()) {
-                let Facts {
-                    record,
-                    listing,
-                    changes,
-                } = pool.facts(identity);
-                let kept = Kept {
-                    success: record.success(),
-                    failures: record.failed_polls(),
-                    is_missing: record.is_missing(),
-                    listing,
-                    changes,
-                    datasets: dataset_rows.get((PoolIndex(index), identity)),
-                };
+                let datasets = dataset_rows.get((PoolIndex(index), identity));
+                let kept = Kept::new(pool.facts(identity), datasets);
                 identities.push((PoolIndex(index), identity, kept));
             }
         }
@@ -118,6 +143,7 @@ impl Store {
             targets: Arc::clone(targets),
             identities,
             pools: pools.iter().map(kept_pool).collect(),
+            leavers: std::mem::take(leavers),
             left: pools.iter().map(|pool| pool.changed.len()).sum(),
         }
     }
@@ -130,8 +156,9 @@ impl Store {
     }
 
     /// Notes identities as changed that were taken and could not be saved.
-    pub fn put_back(&self, rows: &ChangedRows) {
+    pub fn put_back(&self, rows: ChangedRows) {
         let mut contents = self.contents();
+        contents.leavers.extend(rows.leavers);
         let is_same = Arc::ptr_eq(&contents.targets, &rows.targets);
         for (pool, identity, _) in &rows.identities {
             let (mut pool, mut identity) = (*pool, *identity);
@@ -206,7 +233,7 @@ impl Store {
                 }
             });
             let Some(identity) = identity else {
-                if stale_at < now {
+                if stale_at < now || departed.knows(&pool_id, id) {
                     continue;
                 }
                 departure.keep_until(&pool_id, id, kept.facts(), stale_at);
@@ -214,13 +241,11 @@ impl Store {
             };
             next = identity.0 + 1;
             is_ready |= kept.is_missing || stale_at >= now;
-            restored += 1;
             let pool = &mut pools[pool_at];
-            // A slow disk may give back what was polled meanwhile.
-            if pool.records[identity] != Record::default() {
+            if !pool.put_older(identity, kept.facts()) {
                 continue;
             }
-            pool.put(identity, kept.facts());
+            restored += 1;
             if let Some(list) = kept.datasets {
                 let limits = targets[PoolIndex(pool_at)].settings.limits;
                 let key = (PoolIndex(pool_at), identity);
@@ -243,8 +268,11 @@ impl Store {
         let mut targets = contents.targets.pools.iter();
         if let Some(position) = targets.position(|pool| pool.id == *id) {
             let pool = &mut contents.pools[position];
-            pool.usage = kept.usage;
-            pool.health.pool_failure = kept.failure;
+            // A slow disk may give back what was polled meanwhile.
+            if pool.usage.is_none() && pool.health.pool_failure.is_none() {
+                pool.usage = kept.usage;
+                pool.health.pool_failure = kept.failure;
+            }
         }
     }
 

@@ -27,7 +27,7 @@ pub use dataset_rows::DatasetList;
 use dataset_rows::DatasetRows;
 use departed::{Departed, Departure};
 pub use history::{History, Poll};
-pub use kept::{ChangedRows, Kept, KeptPool, RestoredRow};
+pub use kept::{ChangedRows, Kept, KeptPool, Leaver, RestoredRow};
 pub use known::{Known, KnownTarget};
 use pool::Pool;
 use pool_health::{log_change, reason};
@@ -60,6 +60,8 @@ struct Contents {
     history: History,
     /// Whether it is noted which identities change, since they are saved.
     notes_changes: bool,
+    /// Those who had changed when they ceased to be targets, and were not saved since.
+    leavers: Vec<Leaver>,
 }
 
 impl Store {
@@ -75,6 +77,7 @@ impl Store {
                 departed: Departed::default(),
                 history: History::default(),
                 notes_changes: false,
+                leavers: Vec::new(),
             }),
             any_answer: AtomicBool::new(false),
         }
@@ -93,6 +96,7 @@ impl Store {
             departed,
             history,
             notes_changes,
+            leavers,
         } = &mut *contents;
         for (old_index, old) in old_pools.iter().enumerate() {
             let old_index = PoolIndex(old_index);
@@ -112,7 +116,18 @@ impl Store {
                             pool.changed.mark(identity);
                         }
                     }
-                    _ => departure.keep(&old_targets[old_index], old, old_identity),
+                    _ => {
+                        let target = &old_targets[old_index];
+                        departure.keep(target, old, old_identity);
+                        if old.changed.contains(old_identity) {
+                            let datasets = dataset_rows.get((old_index, old_identity));
+                            leavers.push(Leaver {
+                                pool: target.id.clone(),
+                                id: target.identities.id(old_identity).as_str().into(),
+                                kept: Kept::new(old.facts(old_identity), datasets),
+                            });
+                        }
+                    }
                 }
             }
         }

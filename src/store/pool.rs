@@ -77,6 +77,23 @@ impl Pool {
         }
     }
 
+    /// Sets what was known of an identity before, as a slow disk gives it back late. Returns false,
+    /// and changes nothing, if a poll has succeeded since.
+    pub(super) fn put_older(&mut self, identity: IdentityIndex, older: Facts) -> bool {
+        let known = self.records[identity];
+        if known == Record::default() {
+            self.put(identity, older);
+            return true;
+        }
+        if known.answered_at().is_some() || known.is_missing() {
+            return false;
+        }
+        // Its polls have failed since.
+        let record = Record::restored(older.record.success(), known.failed_polls(), false);
+        self.put(identity, Facts { record, ..older });
+        true
+    }
+
     /// Applies the result of a poll of an identity. Returns false, and changes nothing, if the poll
     /// was requested before the last success.
     pub(super) fn apply(&mut self, identity: IdentityIndex, observation: &Observation) -> bool {

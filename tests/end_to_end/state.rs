@@ -39,13 +39,18 @@ impl Kept {
         let mut command = command();
         command.arg("--config.file");
         command.arg(self.directory.path().join("config.yaml"));
-        command.arg("--state.path").arg(self.state());
         command.arg("--log.level=info");
         command
     }
 
+    fn with_state(&self) -> Command {
+        let mut command = self.command();
+        command.arg("--state.path").arg(self.state());
+        command
+    }
+
     fn start(&self) -> Exporter {
-        Exporter::run(self.command())
+        Exporter::run(self.with_state())
     }
 }
 
@@ -190,6 +195,47 @@ fn a_restart_shows_all_at_once_and_goes_on_with_the_oldest() {
     );
 }
 
+/// How much processor time a poll takes with a state and without, in the same run.
+#[test]
+fn what_saving_costs_is_measured() {
+    let (seconds, rate) = (
+        parameter("SAVING_SECONDS", 2),
+        parameter("SAVING_RATE", 100),
+    );
+    let identities = parameter("SAVING_IDENTITIES", 1_000) as usize;
+    let server = Server::start(still_world(1, identities));
+    let poll = format!("interval: 1s, rate_limit: {rate}, datasets: off");
+    let kept = Kept::new(&with_last_success(&poll, &server.url, identities));
+    let cost = |with_state: bool| {
+        let mut command = kept.command();
+        if with_state {
+            command.arg("--state.path").arg(kept.state());
+        }
+        let exporter = Exporter::run(command);
+        let polls = || {
+            let status = get(&exporter.url("/metrics")).1;
+            samples(&status)["cognitosync_exporter_polls_total"]
+        };
+        eventually("it polls", || (polls() > 10.0).then_some(()));
+        let (cpu, before) = (exporter.cpu_seconds(), polls());
+        thread::sleep(Duration::from_secs(seconds));
+        // A scrape is no part of it.
+        let cpu = exporter.cpu_seconds() - cpu;
+        cpu * 1e6 / (polls() - before)
+    };
+    let mut costs = [0.0; 2];
+    for _ in 0..3 {
+        costs[0] += cost(false) / 3.0;
+        costs[1] += cost(true) / 3.0;
+    }
+    let [without, with] = costs;
+    println!(
+        "a poll takes {without:.0} us, and {with:.0} us with a state, which is {:.2} times as much",
+        with / without
+    );
+    assert!(without > 0.0 && with > 0.0);
+}
+
 /// The start fails, and names the directory and what is wrong with it.
 #[test]
 fn a_directory_that_cannot_be_used_is_named() {
@@ -197,7 +243,7 @@ fn a_directory_that_cannot_be_used_is_named() {
     let kept = Kept::new(&configuration("interval: 1s", &server.url, 1, 1));
     let first = kept.start();
     let refusal = || {
-        let mut command = kept.command();
+        let mut command = kept.with_state();
         let output = command
             .arg("--web.listen-address=127.0.0.1:0")
             .output()

@@ -18,6 +18,9 @@
 //! | `KILLS_RATE` | 100 | polls a second meanwhile |
 //! | `RESTART_IDENTITIES` | 600 | identities that are known after a restart |
 //! | `RESTART_RATE` | 20 | polls a second after it |
+//! | `SAVING_SECONDS` | 2 | time in which polls with and without a state are measured |
+//! | `SAVING_RATE` | 100 | polls a second meanwhile |
+//! | `SAVING_IDENTITIES` | 1,000 | identities that are polled |
 //! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
 //!
 //! The tests hold with smaller numbers too, except for the simulation's totals.

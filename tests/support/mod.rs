@@ -250,6 +250,21 @@ impl Exporter {
         kilobytes.parse::<f64>().unwrap() * 1_024.0
     }
 
+    /// Processor time of the process so far, as the kernel counts it, in hundredths.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        let ticks = fields[11..13]
+            .iter()
+            .map(|field| field.parse::<f64>().unwrap());
+        ticks.sum::<f64>() / 100.0
+    }
+
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill")
             .arg(format!("-{signal}"))

@@ -149,3 +149,55 @@ fn the_rate_goes_on_below_the_ceiling() {
         assert_eq!(second.budgets().next(), Some((expected, true)));
     }
 }
+
+/// A call in flight is lost with the process, and its identity need not wait for another turn.
+#[test]
+fn whose_call_was_lost_is_asked_at_once() {
+    let targets = pool(0..200, 100, 86_400);
+    let mut first = schedule(&targets, 5.0);
+    let latency = Duration::from_millis(1);
+    let mut asked = Asked::new();
+    note(
+        &mut asked,
+        &run(&mut first, Mono::START, seconds(150.0), latency),
+    );
+    // Some calls begin, and are never heard of again.
+    let mut now = seconds(150.0);
+    let mut lost = Vec::new();
+    while lost.len() < 5 {
+        match first.next(now, UNLIMITED, Knowledge::NONE) {
+            Step::Call(call) => lost.push(call.job.target),
+            Step::Wait(until) => now = until,
+        }
+    }
+    let mut second = resumed(&first, &targets, 5.0, &asked, now);
+    let calls = run(&mut second, now, now + Duration::from_secs(5), latency);
+    let called: HashSet<_> = calls.iter().map(|(_, target)| *target).collect();
+    let missing = lost
+        .iter()
+        .filter(|target| !called.contains(target))
+        .count();
+    assert_eq!(missing, 0);
+}
+
+/// Some denied identities do not make a pool a denied one.
+#[test]
+fn denials_of_some_stay_theirs() {
+    let targets = pool(0..400, 10, 86_400);
+    let first = schedule(&targets, 50.0);
+    let mut second = schedule(&targets, 50.0);
+    let last_poll = |_, identity: IdentityIndex| match identity.0 {
+        0..200 => LastPoll::Denied,
+        _ => LastPoll::Ended(Some(Mono::START)),
+    };
+    let standing = first.standing(&targets);
+    second.resume(&targets, &standing, last_poll, Knowledge::NONE, Mono::START);
+    let calls = identities(&run(
+        &mut second,
+        Mono::START,
+        seconds(29.9),
+        Duration::ZERO,
+    ));
+    assert!(calls.iter().all(|identity| identity.0 >= 200));
+    assert!(calls.len() >= 590, "{}", calls.len());
+}

@@ -12,7 +12,7 @@ use crate::state::error::FileError;
 use crate::state::file::{Batch, StateFile};
 use crate::state::journal::Row;
 use crate::state::row::{self, PoolRow};
-use crate::state::times::{SavedAt, Saving};
+use crate::state::times::{ClockSteps, SavedAt};
 use crate::store::KeptPool;
 
 /// Times that the power is lost.
@@ -34,7 +34,7 @@ fn batch(identities: Vec<Row>) -> Batch {
             usage: None,
             failure: None,
         },
-        Saving::at(now()),
+        &ClockSteps::new(now(), None),
     );
     Batch {
         saved_at: SavedAt::new(now(), None),
@@ -214,6 +214,15 @@ fn other_files_and_versions_are_not_read() {
         let error = open(&Storage::of(bytes)).unwrap_err();
         assert!(error.is_final(), "{error}");
     }
+    let other = Storage::default();
+    let database = redb::Builder::new().create_with_backend(other.clone());
+    let writing = database.as_ref().unwrap().begin_write().unwrap();
+    let table = redb::TableDefinition::<u64, u64>::new("of another program");
+    writing.open_table(table).unwrap().insert(1, 1).unwrap();
+    writing.commit().unwrap();
+    drop(database);
+    let error = open(&other).unwrap_err();
+    assert!(error.is_final(), "{error}");
     let storage = Storage::default();
     let mut file = open(&storage).unwrap();
     file.save(batch(Vec::new())).unwrap();

@@ -1,7 +1,5 @@
 //! What one process leaves to the next.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +16,16 @@ use crate::state::{Opened, Saves, open};
 use crate::store::{State, Store};
 use crate::targets::{TargetDiff, Targets};
 
-const POOL: &str = "r:0";
-const BEGAN: f64 = 1_763_903_374.0;
+pub(super) const POOL: &str = "r:0";
+pub(super) const BEGAN: f64 = 1_763_903_374.0;
 /// The default `stale_after`, in seconds.
 const STALE_AFTER: f64 = 900.0;
 
 /// A process with a store, some of whose identities are polled by hand.
-struct Process {
-    targets: Arc<Targets>,
-    store: Arc<Store>,
-    saves: Arc<Saves>,
+pub(super) struct Process {
+    pub(super) targets: Arc<Targets>,
+    pub(super) store: Arc<Store>,
+    pub(super) saves: Arc<Saves>,
     opened: Opened,
     /// Its start, in seconds since 1970.
     began: f64,
@@ -35,12 +33,12 @@ struct Process {
 
 impl Process {
     /// A process that starts at a time in seconds since 1970.
-    fn start(path: &Path, ids: &[&str], began: f64) -> Self {
+    pub(super) fn start(path: &Path, ids: &[&str], began: f64) -> Self {
         let targets = Arc::new(Targets::for_tests_with_ids([(POOL, ids)]));
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let saves = Arc::new(Saves::default());
         let clock = Clock::anchored(began);
-        let opened = open(path, &store, &targets, &saves, &clock).unwrap();
+        let opened = open(path, &store, &saves, &clock).unwrap();
         Self {
             targets,
             store,
@@ -69,11 +67,11 @@ impl Process {
     }
 
     /// A poll of an identity has ended, which was requested a second before the start.
-    fn poll(&self, id: &str, result: Result<Answer, Failure>) {
+    pub(super) fn poll(&self, id: &str, result: Result<Answer, Failure>) {
         self.poll_at(id, -1.0, result);
     }
 
-    fn poll_at(&self, id: &str, seconds: f64, result: Result<Answer, Failure>) {
+    pub(super) fn poll_at(&self, id: &str, seconds: f64, result: Result<Answer, Failure>) {
         let operation = match &result {
             Ok(Answer::Datasets(_)) => Operation::ListDatasets,
             _ => Operation::DescribeIdentityUsage,
@@ -92,12 +90,12 @@ impl Process {
         });
     }
 
-    fn save(&mut self) {
-        self.opened.saver.save(None);
+    pub(super) fn save(&mut self) {
+        self.opened.save(None);
     }
 
     /// The state at the start, the usage and the last success of an identity.
-    fn known(&self, id: &str) -> (State, Option<Usage>, Option<f64>) {
+    pub(super) fn known(&self, id: &str) -> (State, Option<Usage>, Option<f64>) {
         let snapshot = self.store.snapshot();
         let pool = snapshot.pool(PoolIndex(0));
         let record = &pool.records[self.index(id)];
@@ -110,7 +108,7 @@ impl Process {
     }
 }
 
-fn usage(bytes: u64) -> Usage {
+pub(super) fn usage(bytes: u64) -> Usage {
     Usage {
         datasets: Some(2),
         storage_bytes: Some(bytes),
@@ -118,11 +116,11 @@ fn usage(bytes: u64) -> Usage {
     }
 }
 
-fn described(bytes: u64) -> Result<Answer, Failure> {
+pub(super) fn described(bytes: u64) -> Result<Answer, Failure> {
     Ok(Answer::Identity(usage(bytes)))
 }
 
-fn directory() -> (TempDir, PathBuf) {
+pub(super) fn directory() -> (TempDir, PathBuf) {
     let parent = tempfile::tempdir().unwrap();
     let path = parent.path().join("below").join("state");
     (parent, path)
@@ -279,7 +277,7 @@ async fn the_schedule_goes_on_where_it_stood() {
             }],
         }],
     };
-    first.opened.saver.save(Some(standing.clone()));
+    first.opened.save(Some(standing.clone()));
     drop(first);
     let second = Process::start(&path, &["r:1"], BEGAN + 60.0);
     let mut expected = standing;
@@ -310,64 +308,4 @@ async fn a_clock_that_went_back_makes_nothing_newer() {
     assert_eq!(state, State::Fresh);
     let success = success.unwrap();
     assert!((success - (BEGAN - 5_100.0)).abs() < 0.5, "{success}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_damaged_file_is_moved_aside_and_all_that_is_known_is_saved_anew() {
-    let (_parent, path) = directory();
-    let mut first = Process::start(&path, &["r:1"], BEGAN);
-    first.poll("r:1", described(100));
-    first.save();
-    drop(first);
-    fs::write(path.join("state.redb"), "nothing of the kind").unwrap();
-    let mut second = Process::start(&path, &["r:1"], BEGAN);
-    assert_eq!(second.known("r:1"), (State::Pending, None, None));
-    let names = || -> Vec<_> {
-        let names = fs::read_dir(&path).unwrap();
-        names.map(|file| file.unwrap().file_name()).collect()
-    };
-    assert_eq!(names().len(), 2, "{:?}", names());
-    second.poll("r:1", described(300));
-    second.save();
-    // In the run, the directory is taken away.
-    fs::remove_dir_all(&path).unwrap();
-    second.poll("r:1", described(400));
-    second.save();
-    assert_eq!(second.saves.failures(), 0);
-    drop(second);
-    let third = Process::start(&path, &["r:1"], BEGAN);
-    assert_eq!(third.known("r:1").1, Some(usage(400)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_directory_that_is_in_use_or_may_be_written_by_others_is_refused() {
-    let (_parent, path) = directory();
-    let first = Process::start(&path, &["r:1"], BEGAN);
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!(mode(&path), 0o700);
-    assert_eq!(mode(&path.join("state.redb")), 0o600);
-    let refusal = |path: &Path| {
-        let saves = Arc::new(Saves::default());
-        let clock = Clock::anchored(BEGAN);
-        let refused = open(path, &first.store, &first.targets, &saves, &clock);
-        refused.map(|_| ()).unwrap_err().to_string()
-    };
-    let in_use = refusal(&path);
-    assert!(
-        in_use.contains("is in use by another process")
-            && in_use.contains(&path.display().to_string()),
-        "{in_use}"
-    );
-    let open_to_all = path.parent().unwrap().join("open");
-    fs::create_dir(&open_to_all).unwrap();
-    for wide in [0o770, 0o707, 0o1777] {
-        fs::set_permissions(&open_to_all, Permissions::from_mode(wide)).unwrap();
-        let refused = refusal(&open_to_all);
-        assert!(refused.contains("can be written by others"), "{refused}");
-    }
-    fs::set_permissions(&open_to_all, Permissions::from_mode(0o755)).unwrap();
-    Process::start(&open_to_all, &["r:1"], BEGAN);
-    let file = path.parent().unwrap().join("file");
-    fs::write(&file, "").unwrap();
-    assert!(refusal(&file).contains("is not a directory"));
 }

@@ -1,0 +1,78 @@
+//! Gives what a file holds to the store.
+
+use tracing::{info, warn};
+
+use super::error::FileError;
+use super::file::{Found, StateFile};
+use super::row;
+use super::times::Restoring;
+use crate::clock::Mono;
+use crate::store::{RestoredRow, Store};
+use crate::targets::Targets;
+
+/// Rows that are given to the store at once.
+const ROWS_AT_ONCE: usize = 4_096;
+
+/// Gives all rows to the store, as far as nothing newer is known. Returns how many identities are
+/// polled.
+///
+/// # Errors
+/// When the file cannot be read. What was read before is in the store.
+pub(super) fn restore(
+    file: &StateFile,
+    found: &Found,
+    store: &Store,
+    targets: &Targets,
+    times: &Restoring,
+) -> Result<usize, FileError> {
+    for (id, row) in found.pools.values() {
+        store.restore_pool(id, row.kept(times));
+    }
+    let now = times.now();
+    let mut restored = 0;
+    let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
+    file.each_identity(|key, value| {
+        let (number, hex) = row::parse_key(key).ok_or_else(no_key)?;
+        // A row of a pool that was taken away while it was saved.
+        let Some((pool, of_pool)) = found.pools.get(&number) else {
+            return Ok(());
+        };
+        let kept = row::kept(value, times)?;
+        let target = targets.pools.iter().find(|target| target.id == *pool);
+        let stale_after = target.map_or(of_pool.stale_after, |target| target.stale_after);
+        let asked = kept.success.map(|success| success.requested_at.mono);
+        rows.push(RestoredRow {
+            id: format!("{}:{hex}", pool.region()),
+            pool: pool.clone(),
+            kept,
+            stale_at: asked.map_or(Mono::from_bits(0), |asked| asked + stale_after),
+        });
+        if rows.len() == ROWS_AT_ONCE {
+            restored += store.restore(rows.drain(..), now.mono);
+        }
+        Ok(())
+    })?;
+    restored += store.restore(rows.drain(..), now.mono);
+    say(restored, found, targets, times);
+    Ok(restored)
+}
+
+fn no_key() -> FileError {
+    FileError::Damaged("a key cannot be read".to_owned())
+}
+
+fn say(restored: usize, found: &Found, targets: &Targets, times: &Restoring) {
+    if let Some(step) = times.clock_step {
+        warn!(
+            seconds = step,
+            "the clock was set since the state was saved; what is known keeps its age"
+        );
+    }
+    info!(
+        identities = restored,
+        of = targets.identities(),
+        saved_seconds_ago = times.elapsed().as_secs(),
+        same_list = found.fingerprint == targets.fingerprint(),
+        "what was known before is restored"
+    );
+}
