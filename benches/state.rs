@@ -1,8 +1,8 @@
 //! What `--state.path` costs: `cargo bench --bench state [-- IDENTITIES]`.
 //!
-//! An hour of 500 polls a second of random identities, as the index of a large pool has them, saved
-//! every 2 s as the daemon does; without the waiting. Then a restart. CPU is user and system time
-//! of this thread; machines are noisy, so read it beside that of a poll (`tests/long/saving`).
+//! An hour of 500 polls a second of random identities, as the index of a large pool has them,
+//! saved every 2 s as the daemon does; without the waiting. Then a restart. CPU is user and system
+//! time of this thread; machines are noisy: read it beside that of a poll in `tests/long/saving`.
 
 #![allow(
     clippy::unwrap_used,
