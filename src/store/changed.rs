@@ -33,8 +33,8 @@ impl Changed {
         word.is_some_and(|word| word & (1 << (identity % BITS)) != 0)
     }
 
-    /// Takes out at most so many identities, from all over the pool: a file that grows at all of its
-    /// places has fuller pages than one that grows at its end.
+    /// Takes out at most so many identities, from all over the pool: a file that grows at all of
+    /// its places has fuller pages than one that grows at its end.
     pub(super) fn take(&mut self, most: usize) -> Vec<IdentityIndex> {
         let mut taken = Vec::with_capacity(most.min(self.len));
         let words = self.words.len();
