@@ -107,8 +107,7 @@ PANELS = [
     ),
     chart(
         "Drain",
-        "Identities that wrote within a week, by pool, and where four weeks of it lead. "
-        f"{OF_ALL}",
+        f"Identities that wrote within a week, by pool, and where four weeks of it lead. {OF_ALL}",
         (named_once(WEEKLY), BY_POOL),
         (
             f"clamp_min(sum(predict_linear({MONTH_OF_IT}, {4 * WEEK})), 0)",

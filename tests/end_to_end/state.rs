@@ -321,3 +321,58 @@ fn a_directory_that_vanishes_costs_nothing() {
     let exporter = kept.start();
     assert_eq!(of(&exporter.samples(), STORAGE, 50).len(), 50);
 }
+
+/// A disk that is full, here one that takes no file of more than 256 KiB, costs no poll and no
+/// scrape. When there is room again, all is saved, and a kill loses no more than ever.
+#[test]
+fn a_disk_that_fills_up_and_empties_costs_nothing() {
+    const IDENTITIES: usize = 4_000;
+    let server = Server::start(still_world(1, IDENTITIES));
+    let poll = "interval: 5s, rate_limit: 2000, stale_after: 1h, datasets: off";
+    let kept = Kept::new(&with_last_success(poll, &server.url, IDENTITIES));
+    let whole = kept.with_state();
+    let mut limited = Command::new("sh");
+    // A signal that is ignored stays so, and the write fails.
+    limited.args(["-c", "trap '' XFSZ; ulimit -S -f 512; exec \"$0\" \"$@\""]);
+    limited.arg(whole.get_program()).args(whole.get_args());
+    for (name, value) in whole.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let exporter = Exporter::run(limited);
+    let metric = |name: &str| {
+        let samples = exporter.samples();
+        samples.get(&format!("cognitosync_exporter_{name}")).copied()
+    };
+    eventually("it is full", || {
+        (metric("state_save_failures_total")? >= 2.0).then_some(())
+    });
+    let polls = metric("polls_total").unwrap();
+    eventually("polls go on", || {
+        (metric("polls_total")? > polls + 1_000.0).then_some(())
+    });
+    eventually("all are known", || {
+        (of(&exporter.samples(), LAST_SUCCESS, IDENTITIES).len() == IDENTITIES).then_some(())
+    });
+    let room = Command::new("prlimit")
+        .args(["--fsize=unlimited:unlimited", "--pid", &exporter.id().to_string()])
+        .status();
+    assert!(room.unwrap().success());
+    let failures = metric("state_save_failures_total");
+    let emptied_at = Clock::system().now().unix;
+    eventually("it is saved again", || {
+        (metric("state_last_save_timestamp_seconds")? > emptied_at).then_some(())
+    });
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(metric("state_save_failures_total"), failures);
+    let before = of(&exporter.samples(), LAST_SUCCESS, IDENTITIES);
+    kill(exporter);
+    let exporter = kept.start();
+    let after = of(&exporter.samples(), LAST_SUCCESS, IDENTITIES);
+    assert_eq!(after.len(), IDENTITIES);
+    for (number, asked) in after {
+        assert!(asked >= before[&number] - MAX_LOST);
+    }
+}

@@ -250,6 +250,11 @@ impl Exporter {
         kilobytes.parse::<f64>().unwrap() * 1_024.0
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Processor time of the process so far, as the kernel counts it, in hundredths.
     pub fn cpu_seconds(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
