@@ -145,8 +145,10 @@ fn a_first_sweep_is_shown_with_its_end() {
         "{began}"
     );
     // Each has its turn at a fixed point in the hour.
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    let ends = began["ends_timestamp_seconds"].as_f64().unwrap() - now.as_secs_f64();
+    let epoch = std::time::SystemTime::UNIX_EPOCH;
+    let ends = humantime::parse_rfc3339(began["ends"].as_str().unwrap()).unwrap();
+    let ends = ends.duration_since(epoch).unwrap().as_secs_f64();
+    let ends = ends - epoch.elapsed().unwrap().as_secs_f64();
     assert!((3_500.0..=3_601.0).contains(&ends), "{ends}");
     let (_, html) = page(&exporter, "/");
     assert!(
