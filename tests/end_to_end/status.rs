@@ -166,6 +166,21 @@ fn a_first_sweep_is_shown_with_its_end() {
 }
 
 #[test]
+fn the_last_line_of_a_first_sweep_says_how_many_fail() {
+    let server = Server::start(still_world(1, 1_000));
+    let fault = Fault::Error(500, "InternalErrorException");
+    server.simulator.set_fault(&identity_id(1), Some(fault));
+    let poll = "interval: 3s, rate_limit: 1000, attempts: 1";
+    let exporter = Exporter::start(&configuration(poll, &server.url, 1, 1_000));
+    let line = eventually("the end", || {
+        let is_last = |line: &String| line.contains("first sweep complete");
+        exporter.log().into_iter().find(is_last)
+    });
+    assert!(line.contains("asked=1000 identities=1000 "), "{line}");
+    assert!(line.contains(" failing=1 "), "{line}");
+}
+
+#[test]
 fn one_identity_explained() {
     let server = Server::start(still_world(1, 3));
     server.simulator.set_fault(

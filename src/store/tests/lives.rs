@@ -106,13 +106,19 @@ fn one_that_cleans_up_is_silent_also_just_before_it_does() {
 
 #[test]
 fn one_that_deletes_in_small_steps_is_silent_too() {
-    // It grows to 97 % of the limit in six and a half days, and deletes in half a day.
+    // It grows to 97 % of the limit in six and a half days by a write an hour, and deletes as much
+    // in half a day by one each five minutes.
     let saw = |now: u64| {
-        let written = now / 300 * 300;
-        let (second, half_day) = (written % (7 * DAY), DAY / 2);
-        let part = second as f64 / (7 * DAY - half_day) as f64;
+        let (week, second, half_day) = (now / (7 * DAY), now % (7 * DAY), DAY / 2);
+        let grows_for = 7 * DAY - half_day;
+        let step = if second < grows_for { HOUR } else { 300 };
+        let second = second / step * step;
+        let grown = second as f64 / grows_for as f64;
         let left = (7 * DAY - second) as f64 / half_day as f64;
-        (written, 20_000.0 + 997_000.0 * part.min(left))
+        (
+            week * 7 * DAY + second,
+            20_000.0 + 997_000.0 * grown.min(left),
+        )
     };
     let said = forecasts(300, 70, saw);
     let second_tooth = 6 * 288;
