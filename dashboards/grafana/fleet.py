@@ -72,9 +72,9 @@ PANELS = [
     ),
     number(
         "Full within a week",
-        "Identities of which a dataset is not full, but will be within seven days, at the growth "
-        "that the exporter has seen; with series or without. Only of those whose fullest dataset "
-        "is known exactly, by one dataset or an exact list.",
+        "Identities of which a dataset is not full, but almost surely will be within seven days, "
+        "at the growth that the exporter has seen in ten days or more; with series or without. "
+        "Only of those whose fullest dataset is known exactly, by one dataset or an exact list.",
         f"sum({once(full_within('7d'))})",
         steps=NONE_IS_BETTER,
     ),
@@ -180,8 +180,9 @@ PANELS = [
     "Growth",
     chart(
         "Will be full",
-        "Identities of which a dataset is not full, but will be within a week, or a month, at the "
-        "growth that the exporter has seen. Only of those whose fullest dataset is known exactly.",
+        "Identities of which a dataset is not full, but almost surely will be within a week, or a "
+        "month, at the growth that the exporter has seen in ten days or more. Only of those whose "
+        "fullest dataset is known exactly.",
         (f"sum({once(full_within('7d'))})", "within 7 days"),
         (f"sum({once(full_within('30d'))})", "within 30 days"),
     ),
@@ -209,8 +210,9 @@ PANELS = [
     ),
     chart(
         "Growth of a pool",
-        "Bytes a day, over the last six hours: the growth of the mean of those known, times all.",
-        (named_once(f"deriv({mean_storage()}[6h:5m]) * {once(existing())} * 86400"), BY_POOL),
+        "Bytes a day, over the last six hours: the growth of the mean of those known, times all. "
+        "None while less than nine tenths are known: the mean of those asked so far is another one.",
+        (named_once(f"deriv({mean_storage('0.9')}[6h:5m]) * {once(existing())} * 86400"), BY_POOL),
         unit="bytes",
         least=None,
     ),

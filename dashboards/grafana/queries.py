@@ -59,7 +59,7 @@ def near_limit(*matchers):
 
 
 def full_within(window):
-    """Identities that will be full within a window, at the growth seen."""
+    """Identities that will almost surely be full within a window, at the growth seen."""
     return in_pools("pool_identities_full_within", f'window="{window}"')
 
 
@@ -74,9 +74,9 @@ def existing(offset=""):
     return f"sum without (state) ({of_all_states}{offset})"
 
 
-def watched(offset=""):
+def watched(offset="", part="0.01"):
     """Identities that sums and histograms cover, where that is 1 % or more: fewer tell little."""
-    return f"({in_pools('pool_watched_identities')}{offset} > 0.01 * {existing(offset)})"
+    return f"({in_pools('pool_watched_identities')}{offset} > {part} * {existing(offset)})"
 
 
 def known():
@@ -94,9 +94,9 @@ def written_within(seconds, offset=""):
     return f"max without (instance, pod, le) ({part} * ignoring (le) {existing(offset)})"
 
 
-def mean_storage():
-    """Bytes of an identity, by pool, of those known."""
-    return once(f"{in_pools('pool_watched_storage_bytes')} / {watched()}")
+def mean_storage(part="0.01"):
+    """Bytes of an identity, by pool, of those known, where they are such a part of all or more."""
+    return once(f"{in_pools('pool_watched_storage_bytes')} / {watched(part=part)}")
 
 
 def named_once(expr):

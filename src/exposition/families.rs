@@ -108,7 +108,7 @@ families! {
     POOL_ABOVE_LIMIT: Gauge "cognitosync_pool_identities_above_limit" ["identity_pool_id", "limit"]
         "Identities, of cognitosync_pool_watched_identities, that use more than the configured limit, so that AWS allows more: correct limits in the configuration.";
     POOL_FULL_WITHIN: Gauge "cognitosync_pool_identities_full_within" ["identity_pool_id", "window"]
-        "Identities, of cognitosync_pool_watched_identities, that are not full, but of which a dataset will be within the window (7d, 30d; 30d holds those of 7d), at the growth seen; of those whose fullest dataset is exact, by one dataset or a list.";
+        "Identities, of cognitosync_pool_watched_identities, that are not full, but of which a dataset almost surely will be within the window (7d, 30d; 30d holds those of 7d), at the growth seen in ten days or more; of those whose fullest dataset is exact, by one dataset or a list.";
     POOL_WATCHED_STORAGE: Gauge "cognitosync_pool_watched_storage_bytes" ["identity_pool_id"]
         "Sum of storage over the polled identities with current usage (cognitosync_pool_watched_identities). Absent if there are none.";
     POOL_WATCHED_DATASETS: Gauge "cognitosync_pool_watched_datasets" ["identity_pool_id"]

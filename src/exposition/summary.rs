@@ -19,7 +19,7 @@ const FRACTIONS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0];
 /// Bounds of the histogram of datasets, in fractions of the limit.
 const DATASET_FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
 
-/// The windows in which identities that will be full are counted: their names in the metric's
+/// The windows in which identities that will almost surely be full are counted: their names in the metric's
 /// label, and their seconds.
 pub const FULL_WITHIN: [(&str, f64); 2] = [("7d", 7.0 * DAY), ("30d", 30.0 * DAY)];
 
@@ -46,7 +46,10 @@ pub struct Summary {
     /// The number of identities of which it is known, not only bounded, what the fullest dataset
     /// holds.
     pub exact: u64,
-    /// Of these, the number of those that will be full within each window of [`FULL_WITHIN`].
+    /// Of these, the number of those whose growth is known, be it none.
+    pub growth_known: u64,
+    /// Of these, the number of those that will almost surely be full within each window of
+    /// [`FULL_WITHIN`].
     pub full_within: [u64; FULL_WITHIN.len()],
     /// Fractions of the limit of bytes that the fullest dataset uses at least.
     pub dataset_storage_used: GaugeHistogram<9>,
@@ -120,6 +123,7 @@ impl Summary {
             full: [0; Limit::ALL.len()],
             above: [0; Limit::ALL.len()],
             exact: 0,
+            growth_known: 0,
             full_within: [0; FULL_WITHIN.len()],
             dataset_storage_used: GaugeHistogram::new(FRACTIONS),
             dataset_records_used: GaugeHistogram::new(FRACTIONS),
@@ -161,7 +165,8 @@ impl Summary {
                     summary.add(usage, *listing, standing, limits, now);
                     if standing.is_exact() {
                         summary.exact += 1;
-                        summary.add_forecast(changes.full_at(record, standing, now), now);
+                        summary.growth_known += u64::from(changes.is_growth_known());
+                        summary.add_forecast(changes.surely_full_at(record, standing, now), now);
                     }
                 }
                 if let Some(nearest) = &mut nearest {
@@ -184,7 +189,7 @@ impl Summary {
         }
     }
 
-    /// Adds when an identity will be full.
+    /// Adds by when an identity will almost surely be full.
     #[inline]
     fn add_forecast(&mut self, full_at: Option<f64>, now: Timestamp) {
         let Some(full_at) = full_at else { return };

@@ -21,7 +21,8 @@ const ONE_IN: usize = 100;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Milestone {
     Reached(Sweep),
-    Complete { identities: usize, took: Duration },
+    /// The end, with the time that it took.
+    Complete(Duration),
 }
 
 /// What was logged.
@@ -46,20 +47,12 @@ struct UnderWay {
 
 impl Milestones {
     /// The line to log, if it is time for one.
-    pub(super) fn pass(
-        &mut self,
-        identities: usize,
-        sweep: Option<Sweep>,
-        now: Mono,
-    ) -> Option<Milestone> {
+    pub(super) fn pass(&mut self, sweep: Option<Sweep>, now: Mono) -> Option<Milestone> {
         let Some(sweep) = sweep else {
             let ended = self.under_way.take();
             let ended = ended.filter(|it| it.is_logged(self.had_first, now));
             self.had_first = true;
-            return ended.map(|it| Milestone::Complete {
-                identities,
-                took: now.since(it.began.mono),
-            });
+            return ended.map(|it| Milestone::Complete(now.since(it.began.mono)));
         };
         let reached = reached(&sweep);
         let same = self.under_way.take().filter(|it| it.began == sweep.began);
@@ -119,10 +112,10 @@ mod tests {
                 began,
                 end: End::About(0.0),
             });
-            let milestone = milestones.pass(identities, sweep, at(seconds).mono);
+            let milestone = milestones.pass(sweep, at(seconds).mono);
             Some(match milestone? {
                 Milestone::Reached(sweep) => sweep.whole_percent(),
-                Milestone::Complete { took, .. } => {
+                Milestone::Complete(took) => {
                     assert_eq!(took.as_secs(), seconds - looks[0].0);
                     100
                 }

@@ -109,9 +109,9 @@ pub async fn log(first_sweep: Arc<FirstSweep>, clock: Clock, stop: CancellationT
     let mut milestones = Milestones::default();
     loop {
         let now = clock.now();
-        let standing = first_sweep.look(now);
-        if let Some(milestone) = milestones.pass(standing.identities, standing.sweep, now.mono) {
-            log_line(&milestone);
+        let mut standing = first_sweep.look(now);
+        if let Some(milestone) = milestones.pass(standing.sweep.take(), now.mono) {
+            log_line(&milestone, &standing);
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -120,7 +120,7 @@ pub async fn log(first_sweep: Arc<FirstSweep>, clock: Clock, stop: CancellationT
     }
 }
 
-fn log_line(milestone: &Milestone) {
+fn log_line(milestone: &Milestone, standing: &Standing) {
     match milestone {
         Milestone::Reached(sweep) => {
             let Sweep {
@@ -129,9 +129,11 @@ fn log_line(milestone: &Milestone) {
             let (percent, ends) = (sweep.whole_percent(), sweep.end.logged());
             info!(asked, identities, percent, %ends, "first sweep");
         }
-        Milestone::Complete { identities, took } => {
+        Milestone::Complete(took) => {
             let took = humantime::format_duration(Duration::from_secs(took.as_secs()));
-            info!(asked = identities, identities, percent = 100, %took, "first sweep complete");
+            let (identities, failing) = (standing.identities, standing.failing);
+            let (asked, percent) = (identities, 100);
+            info!(asked, identities, percent, failing, %took, "first sweep complete");
         }
     }
 }

@@ -29,6 +29,13 @@ impl Bounds {
         }
     }
 
+    /// Whether the number is known, not only bounded.
+    #[inline]
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        self.at_least == self.at_most
+    }
+
     /// The bytes of the fullest of so many datasets that have `storage_bytes` in all, of which none
     /// has more than `limit`. Both bounds are reached by some distribution. `None` if the counts
     /// prove nothing: bytes without a dataset.

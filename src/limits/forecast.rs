@@ -11,8 +11,7 @@ impl Standing {
     #[inline]
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        let is_number = |bounds: Bounds| bounds.at_least == bounds.at_most;
-        self.storage.is_some_and(is_number)
+        self.storage.is_some_and(Bounds::is_exact)
     }
 
     /// Seconds until [`FULL_PERCENT`] of the bytes or of the records of one dataset are used, if
@@ -20,10 +19,10 @@ impl Standing {
     /// takes more than ten years, it is not exact what the fullest dataset holds, or a dataset is
     /// full or above a limit already.
     ///
-    /// All datasets grow in proportion to what they hold, and records stay as large as they are: so
-    /// an identity that has one dataset, whose list is older than its last write, has records by
-    /// their usual size. The number of datasets has no forecast, since growth of bytes does not
-    /// tell when another is made.
+    /// All datasets grow in proportion to what they hold, and records stay as large as they are.
+    /// Records count only where a list tells how many there are: what was written since may be
+    /// many or none. The number of datasets has no forecast, since growth of bytes does not tell
+    /// when another is made.
     #[must_use]
     pub fn seconds_until_full(&self, storage_bytes: u64, bytes_per_second: f64) -> Option<f64> {
         let walls = [
@@ -36,7 +35,7 @@ impl Standing {
         }
         let share_per_second = bytes_per_second / storage_bytes as f64;
         let seconds = walls.into_iter().filter_map(|(limit, used)| {
-            let used = used?.at_most as f64;
+            let used = used.filter(|used| used.is_exact())?.at_most as f64;
             let full = limit.of(self.limits) as f64 * FULL_PERCENT as f64 / 100.0;
             Some((full - used).max(0.0) / (used * share_per_second))
         });
@@ -112,12 +111,12 @@ mod tests {
         let (before, now) = (usage(1, 400), usage(1, 480));
         let small = listing(&[(400, 80)]);
         assert_eq!(seconds(before, small, 5.0), Some(19.0));
-        // The list is outdated, and so are the 80 records: 16 more were written since.
+        // The list is outdated: up to 16 more were written since, or 20. Bytes are left.
         let outdated = small.after_description(&before, &now);
-        assert_eq!(seconds(now, outdated, 5.0), Some(3.0));
-        let more = usage(1, 499);
+        assert_eq!(seconds(now, outdated, 5.0), Some(102.0));
+        let more = usage(1, 500);
         let perhaps = outdated.after_description(&now, &more);
-        assert_eq!(seconds(more, perhaps, 5.0), Some(0.0), "perhaps full");
+        assert_eq!(seconds(more, perhaps, 5.0), Some(98.0), "perhaps full");
         assert_eq!(seconds(usage(1, 500), listing(&[(500, 100)]), 1.0), None);
     }
 }

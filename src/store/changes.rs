@@ -34,9 +34,9 @@ const MAX_WRITES: f64 = 8.0;
 /// of all that is remembered: the polls of one busy hour do not make a jump usual.
 const MAX_BYTES: f64 = MAX_WRITES * PRIOR_WRITE;
 const MAX_PART: f64 = 1.0 / 4.0;
-/// A change that takes away more than so many usual ones add is cleaning up. It counts twice: who
-/// has cleaned up will do so again, so what it grows by until then is no news.
-const CLEANED_WRITES: f64 = 3.0;
+/// A change that takes bytes away counts so many times: who has cleaned up will do so again, so what
+/// it grows by until then is no news. Small ones count as much, for cleaning up may take many.
+const TAKEN_AWAY: f64 = 2.0;
 /// Growth has ended when nothing was written for so many seconds, and for so many times as long as
 /// usual between two changes: a weekend is not the end.
 const ENDED_SECONDS: f64 = 3.0 * 86_400.0;
@@ -44,6 +44,9 @@ const ENDED_CHANGES: f64 = 5.0;
 /// Of growth that was learned from `n` changes, so many parts of `1 / sqrt(n)` are in doubt, and
 /// left out: a date is rather late than early.
 const DOUBT: f64 = 0.5;
+/// The same where growth has to be almost sure, and seconds that it was watched for by then.
+const SURE_DOUBT: f64 = 3.5;
+const SURE_WATCHED: f64 = 10.0 * 86_400.0;
 
 /// What a poll saw that shows a change.
 #[derive(Clone, Copy, Debug)]
@@ -120,8 +123,8 @@ impl Changes {
         let before = f64::from(self.growth) * watched.max(MIN_WATCHED);
         let usual = self.write.value();
         let counted = |Added { bytes, seconds }| {
-            if bytes < -CLEANED_WRITES * usual {
-                return 2.0 * bytes;
+            if bytes < 0.0 {
+                return TAKEN_AWAY * bytes;
             }
             let most = (MAX_PART * before).max(MAX_BYTES * (gap.max(seconds) / HOUR).max(1.0));
             bytes.min(MAX_WRITES * usual.max(PRIOR_WRITE)).min(most)
@@ -146,12 +149,32 @@ impl Changes {
     /// has not written for so long that its growth has ended.
     #[must_use]
     pub(super) fn growth_per_second(self, idle: f64) -> Option<f64> {
-        let changes = self.watched.changes();
+        self.growth_less(DOUBT, idle)
+    }
+
+    /// The same by which it almost surely grows at least. `None` also before it was watched for
+    /// long, and where there were too few changes to tell.
+    #[must_use]
+    pub(super) fn sure_growth_per_second(self, idle: f64) -> Option<f64> {
+        let is_watched = self.watched.seconds() >= SURE_WATCHED;
+        self.growth_less(SURE_DOUBT, idle).filter(|_| is_watched)
+    }
+
+    /// Whether enough changes were seen for its growth to be known, be it none.
+    #[inline]
+    #[must_use]
+    pub fn is_growth_known(self) -> bool {
+        self.watched.changes() >= MIN_CHANGES
+    }
+
+    fn growth_less(self, doubt: f64, idle: f64) -> Option<f64> {
         let has_ended = idle > ENDED_SECONDS && idle * self.per_second() > ENDED_CHANGES;
-        if self.growth <= 0.0 || changes < MIN_CHANGES || has_ended {
+        if !self.is_growth_known() || has_ended {
             return None;
         }
-        Some(f64::from(self.growth) * (1.0 - DOUBT / changes.sqrt()))
+        let sure = 1.0 - doubt / self.watched.changes().sqrt();
+        let growth = f64::from(self.growth) * sure;
+        (self.growth > 0.0 && sure > 0.0).then_some(growth)
     }
 }
 

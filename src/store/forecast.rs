@@ -13,18 +13,41 @@ impl Changes {
     /// or it has ended, and where [`Standing::seconds_until_full`] tells nothing.
     #[must_use]
     pub fn full_at(self, record: &Record, standing: &Standing, now: Timestamp) -> Option<f64> {
-        let growth = self.growth(record, now)?;
-        let storage_bytes = record.last_usage()?.storage_bytes?;
-        let seconds = standing.seconds_until_full(storage_bytes, growth)?;
-        // What should have come by now has not come before the next answer.
-        Some((record.last_success()? + seconds).max(now.unix).ceil())
+        full_at(self.growth(record, now)?, record, standing, now)
+    }
+
+    /// The same by when it will almost surely be full, for those who count and alert: later than
+    /// [`Changes::full_at`], and `None` for those who were watched for less than ten days, or have
+    /// changed seldom.
+    #[must_use]
+    pub fn surely_full_at(
+        self,
+        record: &Record,
+        standing: &Standing,
+        now: Timestamp,
+    ) -> Option<f64> {
+        let growth = self.sure_growth_per_second(idle(record, now)?)?;
+        full_at(growth, record, standing, now)
     }
 
     /// Bytes in a second by which an identity with this record grows, more than 0.
     fn growth(self, record: &Record, now: Timestamp) -> Option<f64> {
-        let last_modified = record.last_usage()?.last_modified;
-        self.growth_per_second(last_modified.map_or(0.0, |date| now.unix - date))
+        self.growth_per_second(idle(record, now)?)
     }
+}
+
+/// Seconds since an identity with this record was last modified, as far as is known.
+fn idle(record: &Record, now: Timestamp) -> Option<f64> {
+    let last_modified = record.last_usage()?.last_modified;
+    Some(last_modified.map_or(0.0, |date| now.unix - date))
+}
+
+/// When a dataset will be full, if all grow by so many bytes a second together.
+fn full_at(growth: f64, record: &Record, standing: &Standing, now: Timestamp) -> Option<f64> {
+    let storage_bytes = record.last_usage()?.storage_bytes?;
+    let seconds = standing.seconds_until_full(storage_bytes, growth)?;
+    // What should have come by now has not come before the next answer.
+    Some((record.last_success()? + seconds).max(now.unix).ceil())
 }
 
 impl PoolView<'_> {

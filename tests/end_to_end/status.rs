@@ -145,8 +145,10 @@ fn a_first_sweep_is_shown_with_its_end() {
         "{began}"
     );
     // Each has its turn at a fixed point in the hour.
-    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
-    let ends = began["ends_timestamp_seconds"].as_f64().unwrap() - now.as_secs_f64();
+    let epoch = std::time::SystemTime::UNIX_EPOCH;
+    let ends = humantime::parse_rfc3339(began["ends"].as_str().unwrap()).unwrap();
+    let ends = ends.duration_since(epoch).unwrap().as_secs_f64();
+    let ends = ends - epoch.elapsed().unwrap().as_secs_f64();
     assert!((3_500.0..=3_601.0).contains(&ends), "{ends}");
     let (_, html) = page(&exporter, "/");
     assert!(
@@ -161,6 +163,21 @@ fn a_first_sweep_is_shown_with_its_end() {
             || log.contains(" pools=1 identities=200 first_sweep=1h"),
         "{log}"
     );
+}
+
+#[test]
+fn the_last_line_of_a_first_sweep_says_how_many_fail() {
+    let server = Server::start(still_world(1, 1_000));
+    let fault = Fault::Error(500, "InternalErrorException");
+    server.simulator.set_fault(&identity_id(1), Some(fault));
+    let poll = "interval: 3s, rate_limit: 1000, attempts: 1";
+    let exporter = Exporter::start(&configuration(poll, &server.url, 1, 1_000));
+    let line = eventually("the end", || {
+        let is_last = |line: &String| line.contains("first sweep complete");
+        exporter.log().into_iter().find(is_last)
+    });
+    assert!(line.contains("asked=1000 identities=1000 "), "{line}");
+    assert!(line.contains(" failing=1 "), "{line}");
 }
 
 #[test]

@@ -11,8 +11,8 @@ const START: f64 = 200_000.0;
 
 /// An identity that is polled each `every` seconds, for so many days. `written` tells when it wrote
 /// last and what it holds, for each time in seconds. Returns in how many days each poll said that
-/// it is full.
-fn forecasts(every: u64, days: u64, written: impl Fn(u64) -> (u64, f64)) -> Vec<Option<f64>> {
+/// it is full, and that it almost surely is.
+fn looks(every: u64, days: u64, written: impl Fn(u64) -> (u64, f64)) -> Vec<[Option<f64>; 2]> {
     let changing = Changing::start(&[ID]);
     let forecast = |seconds: u64| {
         let (last_modified, bytes) = written(seconds);
@@ -27,13 +27,22 @@ fn forecasts(every: u64, days: u64, written: impl Fn(u64) -> (u64, f64)) -> Vec<
             unix: seconds as f64,
         };
         let snapshot = changing.store.snapshot();
-        let at = snapshot.pool(PoolIndex(0)).full_at(IdentityIndex(0), now);
-        at.map(|at| (at - now.unix) / DAY as f64)
+        let (pool, index) = (snapshot.pool(PoolIndex(0)), IdentityIndex(0));
+        let standing = pool.standing(index, &usage);
+        let surely = pool.changes[index].surely_full_at(&pool.records[index], &standing, now);
+        let days = |at: f64| (at - now.unix) / DAY as f64;
+        [pool.full_at(index, now), surely].map(|at| at.map(days))
     };
     (DAY..DAY * (days + 1))
         .step_by(every as usize)
         .map(forecast)
         .collect()
+}
+
+/// The dates only.
+fn forecasts(every: u64, days: u64, written: impl Fn(u64) -> (u64, f64)) -> Vec<Option<f64>> {
+    let dates = looks(every, days, written).into_iter();
+    dates.map(|[date, _]| date).collect()
 }
 
 /// Writes so many bytes each `every` seconds, at odd times.
@@ -96,6 +105,30 @@ fn one_that_cleans_up_is_silent_also_just_before_it_does() {
 }
 
 #[test]
+fn one_that_deletes_in_small_steps_is_silent_too() {
+    // It grows to 97 % of the limit in six and a half days by a write an hour, and deletes as much
+    // in half a day by one each five minutes.
+    let saw = |now: u64| {
+        let (week, second, half_day) = (now / (7 * DAY), now % (7 * DAY), DAY / 2);
+        let grows_for = 7 * DAY - half_day;
+        let step = if second < grows_for { HOUR } else { 300 };
+        let second = second / step * step;
+        let grown = second as f64 / grows_for as f64;
+        let left = (7 * DAY - second) as f64 / half_day as f64;
+        (
+            week * 7 * DAY + second,
+            20_000.0 + 997_000.0 * grown.min(left),
+        )
+    };
+    let said = forecasts(300, 70, saw);
+    let second_tooth = 6 * 288;
+    assert!(said[second_tooth - 288].is_some());
+    let later = said[second_tooth..].iter().flatten();
+    let soonest = later.copied().fold(f64::MAX, f64::min);
+    assert!(soonest > 30.0, "{soonest}");
+}
+
+#[test]
 fn a_jump_is_no_growth() {
     for from in [0.0, 500.0] {
         // Small writes before and after.
@@ -128,6 +161,34 @@ fn a_jump_that_many_polls_see_is_none_either() {
     let said = forecasts(300, 20, jumps);
     let soonest = said.iter().flatten().copied().fold(f64::MAX, f64::min);
     assert!(soonest > 7.0, "{soonest}");
+}
+
+#[test]
+fn an_upload_of_a_new_identity_is_never_almost_sure() {
+    let uploads = |now: u64| {
+        let minutes = now.saturating_sub(2 * DAY).min(HOUR) / 300;
+        let last = if minutes > 0 {
+            now.min(2 * DAY + HOUR)
+        } else {
+            0
+        };
+        (last, 20_000.0 + minutes as f64 * 60_000.0)
+    };
+    let said = looks(300, 30, uploads);
+    assert!(said.iter().any(|[date, _]| date.is_some()));
+    assert!(said.iter().all(|[_, surely]| surely.is_none()));
+}
+
+#[test]
+fn a_steady_grower_is_almost_sure_after_ten_days() {
+    let said = looks(HOUR, 30, grows(7_000, 2_000.0));
+    let first = said
+        .iter()
+        .position(|[_, surely]| surely.is_some())
+        .unwrap();
+    assert_eq!(first, 240);
+    let is_later = |[date, surely]: &[Option<f64>; 2]| surely.is_none_or(|it| Some(it) > *date);
+    assert!(said.iter().all(is_later));
 }
 
 #[test]

@@ -266,7 +266,7 @@ impl<'a> Known<'a> {
             largest_dataset_records: self
                 .usage
                 .and_then(|_| self.pool.listings[self.identity].exact_records()),
-            exact: largest_dataset.map(|bounds| bounds.at_least == bounds.at_most),
+            exact: largest_dataset.map(Bounds::is_exact),
             last_modified: self.last_modified(),
             last_success: self.last_success(),
             full_at: self.full_at(),

@@ -267,8 +267,8 @@ impl Status {
             }
             if let Some((window, identities @ 1..)) = pool.full_within.0.first() {
                 say(format!(
-                    "{name}: identities that will be full within {window}, at the growth seen: \
-                     {identities}."
+                    "{name}: identities that will almost surely be full within {window}, at the \
+                     growth seen: {identities}."
                 ));
             }
             for state in [State::Failing, State::Stale, State::Missing] {

@@ -50,7 +50,10 @@ pub(super) struct Pool {
     pub(super) datasets_used: Counts,
     /// Number of identities of which it is known, not only bounded, what the fullest dataset holds.
     pub(super) exact_identities: u64,
-    /// Of these, the number of those that will be full within each window, at the growth seen.
+    /// Of these, the number of those whose growth is known: two changes were seen.
+    pub(super) growth_known_identities: u64,
+    /// Of these, the number of those that will almost surely be full within each window, at the
+    /// growth seen in ten days or more.
     pub(super) full_within: Counts,
     /// Number of identities that were modified within a day, and not within 90 days.
     pub(super) modified_within_day: u64,
@@ -206,6 +209,7 @@ impl Pool {
             dataset_records_used: by_level(&summary.dataset_records_used, records),
             datasets_used: by_level(&summary.datasets_used, datasets),
             exact_identities: summary.exact,
+            growth_known_identities: summary.growth_known,
             full_within: Counts(
                 FULL_WITHIN
                     .into_iter()
@@ -238,15 +242,18 @@ impl Pool {
         of_all(used.sum(), self.identities)
     }
 
-    /// How many will be full soon, and of how many it speaks.
+    /// How many will almost surely be full soon, and of how many it speaks.
     pub(super) fn forecast(&self) -> String {
         let windows = self.full_within.0.iter();
-        let windows = windows.map(|(window, identities)| format!("within {window}: {identities}"));
+        let windows = windows
+            .map(|(window, identities)| format!("within {window}: {}", group_digits(*identities)));
         let windows: Vec<_> = windows.collect();
         format!(
-            "{}; by the growth of the {} whose fullest dataset is known exactly",
+            "{}; the fullest dataset of {} is known exactly, and the growth of {} of these (two \
+             changes seen)",
             windows.join(", "),
-            self.exact_identities
+            group_digits(self.exact_identities),
+            group_digits(self.growth_known_identities)
         )
     }
 
@@ -333,8 +340,8 @@ mod tests {
         let pool = pool(&[(0, 0), (1, 900_000), (2, 900_000)]);
         assert_eq!(
             pool.forecast(),
-            "within 7d: 0, within 30d: 0; by the growth of the 2 whose fullest dataset is known \
-             exactly"
+            "within 7d: 0, within 30d: 0; the fullest dataset of 2 is \
+             known exactly, and the growth of 0 of these (two changes seen)"
         );
     }
 

@@ -14,14 +14,14 @@ pub(super) struct FirstSweep {
     /// Rounded down to tenths.
     pub(super) percent: f64,
     began: Time,
-    /// Unix time, rounded up. Absent while credentials do not work.
-    ends_timestamp_seconds: Option<f64>,
+    /// Null while credentials do not work.
+    ends: Option<Time>,
     /// Whether the end is by the pace so far, not only by the rate of calls.
     measured: bool,
     /// Budgets whose credentials or settings do not work, so that there is no end.
     waits_for: Vec<String>,
     #[serde(skip)]
-    ends: String,
+    ends_words: String,
 }
 
 impl FirstSweep {
@@ -34,20 +34,20 @@ impl FirstSweep {
             identities: sweep.identities as u64,
             percent: sweep.percent(),
             began: Time(sweep.began.unix),
-            ends_timestamp_seconds: unix.map(f64::ceil),
+            ends: unix.map(Time),
             measured: matches!(sweep.end, End::About(_)),
             waits_for: match &sweep.end {
                 End::Unknown(budgets) => budgets.clone(),
                 End::About(_) | End::AtTheEarliest(_) => Vec::new(),
             },
-            ends: ends + &distance.unwrap_or_default(),
+            ends_words: ends + &distance.unwrap_or_default(),
         }
     }
 
     /// What is asked of what, and when it ends.
     pub(super) fn words(&self) -> String {
         let [asked, identities] = [self.asked, self.identities].map(group_digits);
-        let Self { percent, ends, .. } = self;
+        let (percent, ends) = (self.percent, &self.ends_words);
         format!("{percent} %: {asked} of {identities} identities were asked; it {ends}.")
     }
 }
@@ -76,7 +76,8 @@ mod tests {
             about.words(),
             "1.2 %: 1,299 of 100,000 identities were asked; it ends about 00:14 UTC (in 2 h)."
         );
-        assert_eq!(about.ends_timestamp_seconds, Some(1_700_007_201.0));
+        let json = serde_json::to_value(&about).unwrap();
+        assert_eq!(json["ends"], "2023-11-15T00:13:20.500Z");
         let unknown = shown(End::Unknown(vec!["us-east-1".to_owned()]));
         assert!(
             unknown
@@ -84,5 +85,7 @@ mod tests {
                 .contains("credentials or settings of us-east-1 do not work")
         );
         assert_eq!(unknown.waits_for, ["us-east-1"]);
+        let json = serde_json::to_value(&unknown).unwrap();
+        assert_eq!(json["ends"], serde_json::Value::Null);
     }
 }

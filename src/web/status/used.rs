@@ -45,7 +45,7 @@ impl Used {
             value: limit.of(limits),
             at_least: bounds.at_least,
             at_most: bounds.at_most,
-            exact: bounds.at_least == bounds.at_most,
+            exact: bounds.is_exact(),
             used_ratio: standing.used(limit)?,
             near: match standing.reaches(limit, NEAR_PERCENT) {
                 Certainty::Impossible => "impossible",
