@@ -344,7 +344,9 @@ fn a_disk_that_fills_up_and_empties_costs_nothing() {
     let exporter = Exporter::run(limited);
     let metric = |name: &str| {
         let samples = exporter.samples();
-        samples.get(&format!("cognitosync_exporter_{name}")).copied()
+        samples
+            .get(&format!("cognitosync_exporter_{name}"))
+            .copied()
     };
     eventually("it is full", || {
         (metric("state_save_failures_total")? >= 2.0).then_some(())
@@ -357,7 +359,11 @@ fn a_disk_that_fills_up_and_empties_costs_nothing() {
         (of(&exporter.samples(), LAST_SUCCESS, IDENTITIES).len() == IDENTITIES).then_some(())
     });
     let room = Command::new("prlimit")
-        .args(["--fsize=unlimited:unlimited", "--pid", &exporter.id().to_string()])
+        .args([
+            "--fsize=unlimited:unlimited",
+            "--pid",
+            &exporter.id().to_string(),
+        ])
         .status();
     assert!(room.unwrap().success());
     let failures = metric("state_save_failures_total");
