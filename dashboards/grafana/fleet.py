@@ -211,7 +211,7 @@ PANELS = [
     chart(
         "Growth of a pool",
         "Bytes a day, over the last six hours: the growth of the mean of those known, times all. "
-        "None while less than nine tenths are known: the mean of those asked so far is another one.",
+        "None while less than nine tenths are known: that mean is another one.",
         (named_once(f"deriv({mean_storage('0.9')}[6h:5m]) * {once(existing())} * 86400"), BY_POOL),
         unit="bytes",
         least=None,
