@@ -19,8 +19,8 @@ const FRACTIONS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0];
 /// Bounds of the histogram of datasets, in fractions of the limit.
 const DATASET_FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
 
-/// The windows in which identities that will almost surely be full are counted: their names in the metric's
-/// label, and their seconds.
+/// The windows in which identities that will almost surely be full are counted: their names in the
+/// metric's label, and their seconds.
 pub const FULL_WITHIN: [(&str, f64); 2] = [("7d", 7.0 * DAY), ("30d", 30.0 * DAY)];
 
 /// The identities of a pool, summed up. All but `states` is about those with current usage. Counts
