@@ -34,8 +34,8 @@ const MAX_WRITES: f64 = 8.0;
 /// of all that is remembered: the polls of one busy hour do not make a jump usual.
 const MAX_BYTES: f64 = MAX_WRITES * PRIOR_WRITE;
 const MAX_PART: f64 = 1.0 / 4.0;
-/// A change that takes bytes away counts so many times: who has cleaned up will do so again, so what
-/// it grows by until then is no news. Small ones count as much, for cleaning up may take many.
+/// A change that takes bytes away counts so many times: who has cleaned up will do so again, so
+/// what it grows by until then is no news. Small ones count too, for cleaning up may take many.
 const TAKEN_AWAY: f64 = 2.0;
 /// Growth has ended when nothing was written for so many seconds, and for so many times as long as
 /// usual between two changes: a weekend is not the end.
