@@ -2,7 +2,7 @@
 //! histograms speak of fewer identities than there are. Identities that a reload adds are asked a
 //! first time too, so it may come again.
 //!
-//! [`FirstSweep`] is how others see it; [`track`] measures and estimates, [`milestones`] decides
+//! [`FirstSweep`] is how others see it; `track` measures and estimates, `milestones` decides
 //! what of it is logged.
 
 mod milestones;
