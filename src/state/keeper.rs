@@ -16,10 +16,10 @@ use crate::poller::PollerHandle;
 use crate::schedule::Standing;
 use crate::store::Store;
 
-/// What has changed is saved this often, and first so soon after the start, so that a process that
-/// is killed again and again gets on.
+/// What has changed is saved this often. The first time comes so soon after the start, and each of
+/// the next after twice as long, so that a process that is killed again and again gets on.
 const SAVE_EVERY: Duration = Duration::from_secs(2);
-const FIRST_SAVE: Duration = Duration::from_millis(500);
+const FIRST_SAVE: Duration = Duration::from_millis(100);
 /// How long the start waits for a disk: for a million identities a slow machine takes half of it.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the last save waits for the poller to say where it stands.
@@ -122,7 +122,7 @@ impl Keeper {
                 () = stop.cancelled() => break,
                 () = self.clock.sleep_until(next) => {}
             }
-            wait = SAVE_EVERY;
+            wait = (wait * 2).min(SAVE_EVERY);
             let standing = self.poller.standing().await;
             save(&saver, standing, false).await;
         }

@@ -264,16 +264,14 @@ fn stale(file: &StateFile, targets: &Targets, now: Timestamp) -> Result<Vec<Vec<
     let pools = file.pools();
     let mut stale = Vec::new();
     file.each_identity(|key, value| {
-        let Some((number, hex)) = row::parse_key(key) else {
-            return Ok(());
-        };
-        let Some((id, stale_after)) = pools.get(&number) else {
+        let number = row::pool_number(key);
+        let Some((id, stale_after)) = number.and_then(|number| pools.get(&number)) else {
             return Ok(());
         };
         let pool = targets.pools.iter().find(|pool| pool.id == **id);
-        let whole = format!("{}:{hex}", id.region());
-        let is_polled = pool.is_some_and(|pool| {
-            let id = IdentityId::new_unchecked(&whole);
+        let whole = row::id(key, id.region());
+        let is_polled = pool.zip(whole.as_ref()).is_some_and(|(pool, whole)| {
+            let id = IdentityId::new_unchecked(whole);
             pool.identities.position(id).is_some()
         });
         if !is_polled {

@@ -18,6 +18,8 @@ const LAST_SUCCESS: &str = "cognitosync_identity_last_success_timestamp_seconds"
 const STORAGE: &str = "cognitosync_identity_storage_bytes";
 /// What is known may be lost of so many seconds.
 const MAX_LOST: f64 = 10.0;
+/// The time between two polls of an identity, under kills.
+const INTERVAL: f64 = 5.0;
 
 /// An exporter that keeps its state in a directory.
 struct Kept {
@@ -79,7 +81,10 @@ fn no_kill_loses_more_than_seconds() {
     let rate = parameter("KILLS_RATE", 100) as usize;
     let identities = rate * 5;
     let server = Server::start(still_world(1, identities));
-    let poll = format!("interval: 5s, rate_limit: {}, stale_after: 10m", rate * 2);
+    let poll = format!(
+        "interval: {INTERVAL}s, rate_limit: {}, stale_after: 10m",
+        rate * 2
+    );
     let kept = Kept::new(&configuration(&poll, &server.url, 1, identities));
     let mut random = fastrand::Rng::with_seed(7);
     let mut exporter = kept.start();
@@ -107,12 +112,14 @@ fn no_kill_loses_more_than_seconds() {
             let expected = usage(number).storage_bytes.unwrap();
             assert_eq!(bytes, expected as f64, "kill {kill_number}");
         }
-        let newest = after.values().fold(0.0, |a: f64, b| a.max(*b));
+        // The new process may have asked some already.
+        let restored = after.values().filter(|asked| **asked <= killed_at);
+        let newest = restored.fold(0.0, |a: f64, b| a.max(*b));
         oldest_state = oldest_state.max(killed_at - newest);
         for (number, asked) in &after {
             let shown = before[number];
             assert!(
-                *asked >= shown - MAX_LOST && *asked <= Clock::system().now().unix,
+                *asked >= shown - MAX_LOST - INTERVAL && *asked <= Clock::system().now().unix,
                 "kill {kill_number}: {shown} was {asked}"
             );
         }

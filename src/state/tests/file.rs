@@ -243,7 +243,8 @@ fn keys_tell_their_pool_and_have_the_order_of_ids() {
     assert!(keys.is_sorted());
     for (id, key) in ids.iter().zip(&keys) {
         assert_eq!(key.len(), 18);
-        assert_eq!(row::parse_key(key), Some((7, (*id).to_owned())));
+        assert_eq!(row::pool_number(key), Some(7));
+        assert_eq!(row::id(key, "r"), Some(format!("r:{id}")));
     }
     for odd in [
         "abc",
@@ -251,7 +252,12 @@ fn keys_tell_their_pool_and_have_the_order_of_ids() {
         "0-0",
         &"a".repeat(36),
     ] {
-        assert_eq!(row::parse_key(&row::key(7, odd)), Some((7, odd.to_owned())));
+        let key = row::key(7, odd);
+        assert_eq!(row::pool_number(&key), Some(7));
+        assert_eq!(row::id(&key, "r"), Some(format!("r:{odd}")));
     }
-    assert_eq!(row::parse_key(&[0, 7, 1]), None);
+    assert_eq!(
+        (row::pool_number(&[0, 7, 1]), row::id(&[0, 7, 1], "r")),
+        (None, None)
+    );
 }
