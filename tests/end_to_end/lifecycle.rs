@@ -1,13 +1,16 @@
 //! Starting, stopping, and what keeps either from happening.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 use std::time::Duration;
 
 use crate::support::{
-    Exporter, Server, command, configuration, eventually, identity_id, output, still_world,
+    Exporter, Server, command, configuration, eventually, get, identity_id, output, patiently,
+    still_world,
 };
+use cognitosync_exporter::exposition::families;
 use cognitosync_exporter::simulator::Fault;
 
 /// Runs until it ends by itself.
@@ -155,6 +158,21 @@ fn the_demo_needs_nothing() {
     assert!(of("cognitosync_identity_storage_bytes") >= 19);
     assert_eq!(of("cognitosync_identity_info"), 9);
     assert_eq!(of("cognitosync_pool_info"), 3);
+}
+
+/// So that people see of each what it looks like.
+#[test]
+fn every_family_is_on_the_scrape_of_the_demo() {
+    let mut command = command();
+    command.arg("demo");
+    let exporter = Exporter::run(command);
+    let all: BTreeSet<_> = families::ALL.iter().map(|family| family.name).collect();
+    patiently(2, "every family", || {
+        let text = get(&exporter.url("/metrics")).1;
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let found: BTreeSet<_> = types.filter_map(|line| line.split(' ').next()).collect();
+        all.is_subset(&found).then_some(())
+    });
 }
 
 #[test]

@@ -91,6 +91,11 @@ fn prometheus_client_reads_what_was_meant() {
         );
         for family in families::ALL {
             let name = family.name.strip_suffix("_total").unwrap_or(family.name);
+            if name.starts_with("cognitosync_exporter_state_") {
+                // Nothing is saved here. The demo's scrape has them.
+                assert_eq!(parsed["types"][name], Value::Null);
+                continue;
+            }
             let kind = if format == "text" && family.kind == Kind::GaugeHistogram {
                 Kind::Histogram
             } else {

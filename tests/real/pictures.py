@@ -24,6 +24,7 @@ POINTS = 240
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 COLOURS = {
     "green": "#73bf69",
+    "gray": "#8e8e8e",
     "yellow": "#fade2a",
     "orange": "#ff9830",
     "red": "#f2495c",
