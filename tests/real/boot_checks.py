@@ -260,6 +260,16 @@ def reload(service):
     return "the good one in force, the wrong one refused and explained"
 
 
+def state(service):
+    service.run(f"systemctl restart {UNIT}")
+    restored = service.samples()["cognitosync_exporter_state_restored_identities"]
+    assert restored == 4, f"{restored} identities are restored"
+    directory = "/var/lib/private/cognitosync_exporter/state"
+    modes = service.run(f"stat -c %a {directory} {directory}/state.redb").stdout.split()
+    assert modes == ["700", "600"], modes
+    return "known again after a restart, and readable by nobody else"
+
+
 def flags(service):
     service.machine.write(DEFAULTS, 'ARGS="--log.level=debug --log.format=json"\n')
     service.run(f"systemctl restart {UNIT}")
@@ -378,6 +388,7 @@ CHECKS = [
     credentials,
     process_metrics,
     reload,
+    state,
     flags,
     socket_under_load,
     watchdog,
