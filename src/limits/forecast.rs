@@ -46,34 +46,9 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use crate::api::{Dataset, Usage};
-    use crate::config::Limits;
+    use crate::api::Usage;
+    use crate::limits::testing::{LIMITS, listed, usage};
     use crate::limits::{Listing, Standing};
-
-    const LIMITS: Limits = Limits {
-        datasets: 20,
-        dataset_storage_bytes: 1_000,
-        dataset_records: 100,
-    };
-
-    fn usage(datasets: u32, storage_bytes: u64) -> Usage {
-        Usage {
-            datasets: Some(datasets),
-            storage_bytes: Some(storage_bytes),
-            last_modified: Some(1.0),
-        }
-    }
-
-    /// With so many datasets, of which `listed` has bytes and records.
-    fn listing(listed: &[(u64, u64)]) -> Listing {
-        let dataset = |&(bytes, records): &(u64, u64)| Dataset {
-            storage_bytes: Some(bytes),
-            records: Some(records),
-            ..Dataset::default()
-        };
-        let listed: Vec<_> = listed.iter().map(dataset).collect();
-        Listing::of(&listed, 0.0)
-    }
 
     fn seconds(usage: Usage, listing: Listing, growth: f64) -> Option<f64> {
         let standing = Standing::of(&usage, listing, LIMITS);
@@ -96,12 +71,12 @@ mod tests {
     fn of_several_datasets_only_a_list_tells() {
         let several = usage(2, 800);
         assert_eq!(seconds(several, Listing::default(), 1.0), None);
-        let exact = listing(&[(600, 6), (200, 2)]);
+        let exact = listed(&[(600, 6), (200, 2)]);
         assert_eq!(seconds(several, exact, 4.0), Some(390.0 / 3.0));
         let outdated = exact.after_description(&several, &usage(2, 801));
         assert_eq!(seconds(usage(2, 801), outdated, 4.0), None);
         assert_eq!(
-            seconds(usage(2, 1_000), listing(&[(990, 1), (10, 1)]), 1.0),
+            seconds(usage(2, 1_000), listed(&[(990, 1), (10, 1)]), 1.0),
             None
         );
     }
@@ -109,7 +84,7 @@ mod tests {
     #[test]
     fn records_may_be_the_nearest_wall() {
         let (before, now) = (usage(1, 400), usage(1, 480));
-        let small = listing(&[(400, 80)]);
+        let small = listed(&[(400, 80)]);
         assert_eq!(seconds(before, small, 5.0), Some(19.0));
         // The list is outdated: up to 16 more were written since, or 20. Bytes are left.
         let outdated = small.after_description(&before, &now);
@@ -117,6 +92,6 @@ mod tests {
         let more = usage(1, 500);
         let perhaps = outdated.after_description(&now, &more);
         assert_eq!(seconds(more, perhaps, 5.0), Some(98.0), "perhaps full");
-        assert_eq!(seconds(usage(1, 500), listing(&[(500, 100)]), 1.0), None);
+        assert_eq!(seconds(usage(1, 500), listed(&[(500, 100)]), 1.0), None);
     }
 }

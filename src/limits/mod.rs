@@ -11,6 +11,8 @@ mod forecast;
 mod levels;
 mod listing;
 mod need;
+#[cfg(test)]
+mod testing;
 
 pub use bounds::{Bounds, Certainty};
 pub use levels::writes_left;
@@ -151,22 +153,9 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
+    use super::testing::{LIMITS, usage};
     use super::*;
     use crate::api::Dataset;
-
-    const LIMITS: Limits = Limits {
-        datasets: 20,
-        dataset_storage_bytes: 1_000,
-        dataset_records: 100,
-    };
-
-    fn usage(datasets: u32, storage_bytes: u64) -> Usage {
-        Usage {
-            datasets: Some(datasets),
-            storage_bytes: Some(storage_bytes),
-            last_modified: None,
-        }
-    }
 
     fn dataset(bytes: u64, records: u64) -> Dataset {
         Dataset {

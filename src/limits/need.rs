@@ -85,33 +85,10 @@ fn passed(weekly_hour: u64, now: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Dataset;
+    use crate::limits::testing::{LIMITS, listed, usage};
     use ListNeed::{None as No, Routine, Urgent};
 
-    const LIMITS: Limits = Limits {
-        datasets: 20,
-        dataset_storage_bytes: 1_000,
-        dataset_records: 100,
-    };
     const HOUR: f64 = 3_600.0;
-
-    fn usage(datasets: u32, storage_bytes: u64) -> Usage {
-        Usage {
-            datasets: Some(datasets),
-            storage_bytes: Some(storage_bytes),
-            last_modified: Some(1.0),
-        }
-    }
-
-    fn listed(datasets: &[(u64, u64)]) -> Listing {
-        let dataset = |&(bytes, records): &(u64, u64)| Dataset {
-            storage_bytes: Some(bytes),
-            records: Some(records),
-            ..Dataset::default()
-        };
-        let datasets: Vec<_> = datasets.iter().map(dataset).collect();
-        Listing::of(&datasets, 0.0)
-    }
 
     /// At the time of the list.
     fn need(usage: Usage, listing: Listing, datasets: Datasets) -> ListNeed {

@@ -105,15 +105,13 @@ impl Schedule {
         let operation = Operation::DescribeIdentityUsage;
         let pools = targets.pools.iter().enumerate();
         let identities = pools.flat_map(|(pool, of)| {
-            (0..of.identities.len())
-                .map(move |identity| Target::identity(PoolIndex(pool), identity))
+            let positions = (0..of.identities.len()).map(IdentityIndex);
+            positions.map(move |identity| (PoolIndex(pool), identity))
         });
         let polled: Vec<_> = identities
-            .filter_map(|target| {
+            .filter_map(|(pool, identity)| {
+                let target = Target::Identity { pool, identity };
                 let job = self.jobs.index(Job { operation, target })?;
-                let Target::Identity { pool, identity } = target else {
-                    return None;
-                };
                 Some((job, last_poll(pool, identity)))
             })
             .collect();

@@ -114,25 +114,25 @@ fn the_index_goes_on_with_the_oldest() {
     );
 }
 
+/// Who of 400 identities is called in three intervals, when that is known of their last polls.
+fn calls_after(last_poll: impl Fn(usize) -> LastPoll) -> Vec<IdentityIndex> {
+    let targets = pool(0..400, 10, 86_400);
+    let mut schedule = schedule(&targets, 50.0);
+    let standing = schedule.standing(&targets);
+    let last_poll = |_, identity: IdentityIndex| last_poll(identity.0);
+    schedule.resume(&targets, &standing, last_poll, Knowledge::NONE, Mono::START);
+    let until = seconds(29.9);
+    identities(&run(&mut schedule, Mono::START, until, Duration::ZERO))
+}
+
 #[test]
 fn those_who_were_never_asked_are_new_and_failures_stay_slow() {
-    let targets = pool(0..400, 10, 86_400);
-    let first = schedule(&targets, 50.0);
-    let mut second = schedule(&targets, 50.0);
-    let last_poll = |_, identity: IdentityIndex| match identity.0 {
+    let calls = calls_after(|identity| match identity {
         0 => LastPoll::Never,
         1 => LastPoll::Denied,
         2 => LastPoll::Missing,
         _ => LastPoll::Ended(Some(Mono::START)),
-    };
-    let standing = first.standing(&targets);
-    second.resume(&targets, &standing, last_poll, Knowledge::NONE, Mono::START);
-    let calls = identities(&run(
-        &mut second,
-        Mono::START,
-        seconds(29.9),
-        Duration::ZERO,
-    ));
+    });
     let calls_of = |identity| calls.iter().filter(|id| id.0 == identity).count();
     assert_eq!([0, 1, 2, 3].map(calls_of), [3, 0, 0, 3]);
 }
@@ -183,21 +183,10 @@ fn whose_call_was_lost_is_asked_at_once() {
 /// Some denied identities do not make a pool a denied one.
 #[test]
 fn denials_of_some_stay_theirs() {
-    let targets = pool(0..400, 10, 86_400);
-    let first = schedule(&targets, 50.0);
-    let mut second = schedule(&targets, 50.0);
-    let last_poll = |_, identity: IdentityIndex| match identity.0 {
+    let calls = calls_after(|identity| match identity {
         0..200 => LastPoll::Denied,
         _ => LastPoll::Ended(Some(Mono::START)),
-    };
-    let standing = first.standing(&targets);
-    second.resume(&targets, &standing, last_poll, Knowledge::NONE, Mono::START);
-    let calls = identities(&run(
-        &mut second,
-        Mono::START,
-        seconds(29.9),
-        Duration::ZERO,
-    ));
+    });
     assert!(calls.iter().all(|identity| identity.0 >= 200));
     assert!(calls.len() >= 590, "{}", calls.len());
 }
