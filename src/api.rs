@@ -18,6 +18,8 @@ pub enum Operation {
     DescribeIdentityUsage,
     DescribeIdentityPoolUsage,
     ListDatasets,
+    ListIdentities,
+    GetCredentialsForIdentity,
 }
 
 /// The AWS service of an operation. Each has its own rate quota.
@@ -36,10 +38,12 @@ pub enum Scope {
 
 impl Operation {
     /// Every operation, in the order of the metric labels.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 5] = [
         Self::DescribeIdentityUsage,
         Self::DescribeIdentityPoolUsage,
         Self::ListDatasets,
+        Self::ListIdentities,
+        Self::GetCredentialsForIdentity,
     ];
 
     /// The operations of which each target has one. [`Self::ListDatasets`] takes the place of one.
@@ -52,14 +56,18 @@ impl Operation {
             Self::DescribeIdentityUsage => "DescribeIdentityUsage",
             Self::DescribeIdentityPoolUsage => "DescribeIdentityPoolUsage",
             Self::ListDatasets => "ListDatasets",
+            Self::ListIdentities => "ListIdentities",
+            Self::GetCredentialsForIdentity => "GetCredentialsForIdentity",
         }
     }
 
     #[must_use]
     pub fn scope(self) -> Scope {
         match self {
-            Self::DescribeIdentityUsage | Self::ListDatasets => Scope::Identity,
-            Self::DescribeIdentityPoolUsage => Scope::Pool,
+            Self::DescribeIdentityUsage | Self::ListDatasets | Self::GetCredentialsForIdentity => {
+                Scope::Identity
+            }
+            Self::DescribeIdentityPoolUsage | Self::ListIdentities => Scope::Pool,
         }
     }
 
@@ -70,6 +78,7 @@ impl Operation {
             Self::DescribeIdentityUsage | Self::DescribeIdentityPoolUsage | Self::ListDatasets => {
                 Service::CognitoSync
             }
+            Self::ListIdentities | Self::GetCredentialsForIdentity => Service::CognitoIdentity,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::alerts::AlertInput;
-use crate::api::Service;
 use crate::config::{Config, Series, show_duration};
 use crate::printable::Printable;
 use crate::targets::{Pool, Targets};
@@ -37,7 +36,7 @@ impl Display for CheckReport<'_> {
                 show_duration(settings.interval),
                 at_the_latest(pool, targets, config.poll.rate_limit),
                 show_duration(pool.stale_after),
-                targets.budgets[pool.budget(Service::CognitoSync)].label,
+                targets.budgets[pool.budget()].label,
             )?;
             if let Some(endpoint_url) = &settings.endpoint_url {
                 write!(f, " at {endpoint_url}")?;
@@ -53,10 +52,11 @@ impl Display for CheckReport<'_> {
         }
         for (index, budget) in targets.budgets.iter().enumerate() {
             let needed = targets.calls_per_second(index);
+            let allowed = budget.ceiling(config.poll.rate_limit);
             writeln!(
                 f,
-                "budget {}: needs {needed:.3} of {} calls per second",
-                budget.label, config.poll.rate_limit
+                "budget {}: needs {needed:.3} of {allowed} calls per second",
+                budget.label
             )?;
         }
         Ok(())
@@ -65,7 +65,7 @@ impl Display for CheckReport<'_> {
 
 /// Where the ceiling does not suffice, the longest time between two polls of an identity.
 fn at_the_latest(pool: &Pool, targets: &Targets, rate_limit: f64) -> String {
-    let budget = pool.budget(Service::CognitoSync);
+    let budget = pool.budget();
     if targets.suffices(budget, rate_limit) {
         return String::new();
     }

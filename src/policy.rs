@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::api::{Operation, Scope, Service};
-use crate::config::Datasets;
+use crate::config::{Datasets, Signer};
 use crate::targets::{Pool, Targets};
 
 /// The account part of an ARN when the account is unknown.
@@ -131,14 +131,21 @@ fn sid(operation: Operation) -> &'static str {
         Operation::DescribeIdentityUsage => "PollIdentities",
         Operation::DescribeIdentityPoolUsage => "PollPools",
         Operation::ListDatasets => "ListDatasets",
+        Operation::ListIdentities => "ListIdentities",
+        Operation::GetCredentialsForIdentity => "GetCredentials",
     }
 }
 
 /// Whether the daemon calls an operation for a pool or its identities.
 fn is_called(operation: Operation, pool: &Pool) -> bool {
+    let has_own_keys = pool.settings.signer == Signer::Account;
     match operation {
-        Operation::DescribeIdentityUsage | Operation::DescribeIdentityPoolUsage => true,
-        Operation::ListDatasets => pool.settings.datasets != Datasets::Off,
+        Operation::DescribeIdentityUsage => has_own_keys,
+        Operation::DescribeIdentityPoolUsage => pool.budget_of(operation).is_some(),
+        Operation::ListDatasets => has_own_keys && pool.settings.datasets != Datasets::Off,
+        Operation::ListIdentities => pool.settings.discover.is_some(),
+        // It needs no policy: it is not signed.
+        Operation::GetCredentialsForIdentity => false,
     }
 }
 

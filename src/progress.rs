@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::api::Operation;
 use crate::clock::Mono;
 use crate::health::Heartbeat;
 use crate::targets::{Budget, Pool, Targets};
@@ -97,13 +96,13 @@ impl Progress {
 
 fn budgets(targets: &Targets, rate_limit: f64) -> Vec<BudgetProgress> {
     let budget = |(index, budget): (usize, &Budget)| {
-        let draws = |pool: &&Pool| pool.budget(Operation::DescribeIdentityUsage.service()) == index;
+        let draws = |pool: &&Pool| pool.budget() == index;
         let of_budget = targets.pools.iter().filter(draws);
         BudgetProgress {
             label: budget.label.clone(),
             identities: of_budget.map(|pool| pool.identities.len()).sum(),
-            limit: rate_limit,
-            rate: rate_limit,
+            limit: budget.ceiling(rate_limit),
+            rate: budget.ceiling(rate_limit),
             credentials_good: true,
         }
     };

@@ -251,7 +251,9 @@ impl AwsApi {
             }
             // The caller gives an identity exactly if the operation's scope is one.
             (Operation::DescribeIdentityUsage | Operation::ListDatasets, None)
-            | (Operation::DescribeIdentityPoolUsage, Some(_)) => {
+            | (Operation::DescribeIdentityPoolUsage, Some(_))
+            // These are no polls.
+            | (Operation::ListIdentities | Operation::GetCredentialsForIdentity, _) => {
                 Err(Failure::InvalidParameter.into())
             }
         }

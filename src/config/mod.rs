@@ -103,6 +103,12 @@ pub struct PoolSettings {
     pub account: Account,
     /// The endpoint to call, if it is not AWS's own.
     pub endpoint_url: Option<String>,
+    /// The same of Cognito Identity.
+    pub cognito_identity_endpoint_url: Option<String>,
+    /// Whose keys sign the calls about its identities.
+    pub signer: Signer,
+    /// How its identities are discovered, if they are.
+    pub discover: Option<Discover>,
     /// Which identities get series of their own.
     pub series: Series,
     /// Which families those series are of.
@@ -120,6 +126,9 @@ impl Default for PoolSettings {
             limits: Limits::default(),
             account: Account::default(),
             endpoint_url: None,
+            cognito_identity_endpoint_url: None,
+            signer: Signer::Account,
+            discover: None,
             series: Series::Each,
             identity_metrics: IdentityMetrics::ALL,
         }
@@ -133,6 +142,42 @@ impl PoolSettings {
     pub fn can_have(&self, metric: IdentityMetric) -> bool {
         let is_known = metric != IdentityMetric::LargestDataset || self.datasets != Datasets::Off;
         is_known && self.identity_metrics.has(metric)
+    }
+
+    /// Whether the account's credentials are used for this pool. A pool that is polled with its
+    /// guests' keys may have none, unless it says where they are, or lists identities with them.
+    #[must_use]
+    pub fn has_account(&self) -> bool {
+        self.signer == Signer::Account
+            || self.account != Account::default()
+            || self.discover.is_some()
+    }
+}
+
+/// Whose keys sign the calls about a pool's identities: the key `identity_credentials`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signer {
+    /// The account's credentials.
+    Account,
+    /// Each identity's own: temporary ones, which Cognito Identity hands out for it as a guest.
+    Guest,
+}
+
+/// How the identities of a pool are discovered: by `ListIdentities`, again and again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Discover {
+    /// Time from the start of one complete pass to that of the next.
+    pub interval: Duration,
+    /// `ListIdentities` calls per second. Pools of one account and region share the lowest.
+    pub rate_limit: f64,
+}
+
+impl Default for Discover {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(86_400),
+            rate_limit: 2.0,
+        }
     }
 }
 

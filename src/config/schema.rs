@@ -64,11 +64,24 @@ pub(super) struct Pool {
     pub(super) external_id: Option<String>,
     pub(super) profile: Option<String>,
     pub(super) endpoint_url: Option<String>,
+    pub(super) cognito_identity_endpoint_url: Option<String>,
+    pub(super) identity_credentials: Option<String>,
+    pub(super) discover: Option<Discover>,
     pub(super) series: Option<String>,
     pub(super) top: Option<Scalar>,
     pub(super) identity_metrics: Option<Vec<String>>,
     pub(super) identities: Option<Vec<Identity>>,
     pub(super) identity_files: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a map of `interval` and `rate_limit`, or {} for their defaults"
+)]
+pub(super) struct Discover {
+    pub(super) interval: Option<Scalar>,
+    pub(super) rate_limit: Option<Scalar>,
 }
 
 /// An identity: its id alone, or with a name.

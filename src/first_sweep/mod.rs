@@ -17,7 +17,6 @@ use tracing::info;
 use self::milestones::{Milestone, Milestones};
 use self::track::{BudgetNow, Track};
 pub use self::track::{End, Sweep};
-use crate::api::Operation;
 use crate::clock::{Clock, Timestamp};
 use crate::progress::{BudgetProgress, Progress};
 use crate::store::{PoolCounts, Store};
@@ -84,8 +83,7 @@ impl FirstSweep {
 
 impl<'a> BudgetNow<'a> {
     fn of(budget: &'a BudgetProgress, targets: &Targets, counts: &[PoolCounts]) -> Self {
-        let service = Operation::DescribeIdentityUsage.service();
-        let draws = |pool: &Pool| targets.budgets[pool.budget(service)].label == budget.label;
+        let draws = |pool: &Pool| targets.budgets[pool.budget()].label == budget.label;
         let pools = targets.pools.iter().zip(counts);
         let of_budget = pools.filter(|(pool, counts)| counts.pending > 0 && draws(pool));
         let (mut pending, mut interval) = (0, Duration::ZERO);

@@ -11,7 +11,6 @@ use bytesize::ByteSize;
 
 use self::scrape_size::ScrapeSize;
 use crate::alerts::AlertInput;
-use crate::api::Operation;
 use crate::config::{Config, IdentityMetrics, PoolSettings, Series, show_duration};
 use crate::exposition::{identity_samples, too_many_samples};
 use crate::targets::{Budget, Pool, Targets};
@@ -72,8 +71,9 @@ impl Display for Plan<'_> {
             significant(needed)
         )?;
         let limit = config.poll.rate_limit;
-        let possible: f64 = (0..targets.budgets.len())
-            .map(|budget| targets.calls_per_second(budget).min(limit))
+        let budgets = targets.budgets.iter().enumerate();
+        let possible: f64 = budgets
+            .map(|(index, budget)| targets.calls_per_second(index).min(budget.ceiling(limit)))
             .sum();
         let max_latency = config.poll.max_in_flight as f64 / possible;
         writeln!(
@@ -137,8 +137,9 @@ impl Plan<'_> {
         let Self {
             config, targets, ..
         } = self;
-        let limit = config.poll.rate_limit;
-        let draws = |pool: &&Pool| pool.budget(Operation::DescribeIdentityUsage.service()) == index;
+        let rate_limit = config.poll.rate_limit;
+        let limit = budget.ceiling(rate_limit);
+        let draws = |pool: &&Pool| pool.budget() == index;
         let pools: Vec<_> = targets.pools.iter().filter(draws).collect();
         let (needed, jobs) = (targets.calls_per_second(index), targets.jobs(index));
         writeln!(
@@ -159,8 +160,11 @@ impl Plan<'_> {
                 show_duration(interval)
             );
         }
-        let turn = targets.one_turn(index, limit);
-        let oldest = pools.iter().map(|pool| targets.kept_age(pool, limit)).max();
+        let turn = targets.one_turn(index, rate_limit);
+        let oldest = pools
+            .iter()
+            .map(|pool| targets.kept_age(pool, rate_limit))
+            .max();
         writeln!(
             f,
             "             a change is seen after {} to {} on average, the less the more identities \

@@ -102,8 +102,11 @@ impl Schedule {
             orders[ticket.budget].put(&jobs, ticket.index, Kept::As(State::Busy));
         }
         let queue = |(budget, order): (&Budget, _)| match old_queues.remove(budget) {
-            Some(queue) => queue.with_jobs(order, rate_limit, lost_probes.contains(budget), now),
-            None => BudgetQueue::new(order, rate_limit),
+            Some(queue) => {
+                let is_probe_lost = lost_probes.contains(budget);
+                queue.with_jobs(order, budget.ceiling(rate_limit), is_probe_lost, now)
+            }
+            None => BudgetQueue::new(order, budget.ceiling(rate_limit)),
         };
         self.queues = change.new.budgets.iter().zip(orders).map(queue).collect();
         for ticket in in_flight.values() {

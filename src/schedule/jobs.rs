@@ -60,13 +60,15 @@ impl JobTable {
         for operation in operations {
             for (index, pool) in targets.pools.iter().enumerate() {
                 let first = job_index(phases.len());
+                let budget = pool.budget_of(*operation);
                 let max_age = match operation.scope() {
                     Scope::Identity => {
                         phases.extend(pool.identities.ids().map(|id| phase(&pool.id, Some(id))));
                         Some(pool.max_age)
                     }
                     Scope::Pool => {
-                        phases.push(phase(&pool.id, None));
+                        // A pool may have no credentials for it.
+                        phases.extend(budget.map(|_| phase(&pool.id, None)));
                         None
                     }
                 };
@@ -76,7 +78,7 @@ impl JobTable {
                     pool: PoolIndex(index),
                     interval: pool.settings.interval,
                     max_age,
-                    budget: pool.budget(operation.service()),
+                    budget: budget.unwrap_or(pool.budget()),
                 });
             }
         }
@@ -117,7 +119,7 @@ impl JobTable {
         let segment = &self.segments[operation * self.pool_count + job.target.pool().0];
         match job.target {
             Target::Identity { identity, .. } => Some(segment.jobs.start + job_index(identity.0)),
-            Target::Pool { .. } => Some(segment.jobs.start),
+            Target::Pool { .. } => (!segment.jobs.is_empty()).then_some(segment.jobs.start),
         }
     }
 

@@ -48,7 +48,7 @@ use crate::clock::Mono;
 use crate::identity::hash;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
 use crate::limits::ListNeed;
-use crate::targets::Targets;
+use crate::targets::{Budget, Targets};
 use jobs::{JobIndex, JobTable};
 use lists::NotListed;
 use order::Order;
@@ -127,11 +127,12 @@ impl Schedule {
         now: Mono,
     ) -> Self {
         let jobs = JobTable::new(targets, operations, now);
-        let orders = (0..targets.budgets.len()).map(|budget| Order::new(&jobs, budget, now));
+        let budgets = targets.budgets.iter().enumerate();
+        let queue = |(index, budget): (usize, &Budget)| {
+            BudgetQueue::new(Order::new(&jobs, index, now), budget.ceiling(rate_limit))
+        };
         Self {
-            queues: orders
-                .map(|order| BudgetQueue::new(order, rate_limit))
-                .collect(),
+            queues: budgets.map(queue).collect(),
             jobs,
             first_budget: 0,
             unfinished: HashMap::new(),

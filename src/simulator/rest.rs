@@ -154,6 +154,11 @@ impl Simulator {
                 let listed = world.listed(pool, identity, age, start);
                 Ok(page.of_datasets(identity, &listed.unwrap_or_default()))
             }
+            Operation::ListIdentities | Operation::GetCredentialsForIdentity => Err((
+                404,
+                "UnknownOperationException",
+                "unknown operation".to_owned(),
+            )),
         }
     }
 

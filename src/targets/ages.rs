@@ -27,7 +27,7 @@ impl Targets {
     pub fn set_ages(&mut self, rate_limit: f64) {
         for index in 0..self.pools.len() {
             let pool = &self.pools[index];
-            let budget = budget(pool);
+            let budget = pool.budget();
             let interval = pool.settings.interval;
             let turns = self
                 .one_turn(budget, rate_limit)
@@ -48,22 +48,23 @@ impl Targets {
     /// Whether a ceiling gives every job of a budget a turn each interval.
     #[must_use]
     pub fn suffices(&self, budget: usize, rate_limit: f64) -> bool {
-        self.calls_per_second(budget) <= rate_limit
+        self.calls_per_second(budget) <= self.budgets[budget].ceiling(rate_limit)
     }
 
     /// How long one turn for every job of a budget takes at a ceiling, rounded up to a second.
     #[must_use]
     pub fn one_turn(&self, budget: usize, rate_limit: f64) -> Duration {
-        Duration::from_secs((self.jobs(budget) as f64 / rate_limit).ceil() as u64)
+        let ceiling = self.budgets[budget].ceiling(rate_limit);
+        Duration::from_secs((self.jobs(budget) as f64 / ceiling).ceil() as u64)
     }
 
     /// The longest time between two polls of an identity of this pool that a ceiling allows, where
     /// it does not suffice for a turn each interval: `max_age`, if that can be kept.
     #[must_use]
     pub fn kept_age(&self, pool: &Pool, rate_limit: f64) -> Duration {
-        let budget = budget(pool);
+        let budget = pool.budget();
         let deadlines: f64 = self.of_budget(budget).map(calls_for_deadlines).sum();
-        if deadlines <= rate_limit {
+        if deadlines <= self.budgets[budget].ceiling(rate_limit) {
             pool.max_age
         } else {
             self.one_turn(budget, rate_limit).max(pool.max_age)
@@ -126,19 +127,15 @@ impl Targets {
 
     /// The pools whose identities draw on a budget.
     fn of_budget(&self, index: usize) -> impl Iterator<Item = &Pool> {
-        self.pools.iter().filter(move |pool| budget(pool) == index)
+        self.pools.iter().filter(move |pool| pool.budget() == index)
     }
-}
-
-/// The budget that a pool's identities draw on.
-fn budget(pool: &Pool) -> usize {
-    pool.budget(Operation::DescribeIdentityUsage.service())
 }
 
 /// The calls in a second that keep the ages of a pool, and poll the pool itself.
 fn calls_for_deadlines(pool: &Pool) -> f64 {
     let identities = pool.identities.len() as f64 / pool.max_age.as_secs_f64();
-    identities + pool.settings.interval.as_secs_f64().recip()
+    let is_own = pool.budget_of(Operation::DescribeIdentityPoolUsage) == Some(pool.budget());
+    identities + f64::from(u8::from(is_own)) / pool.settings.interval.as_secs_f64()
 }
 
 #[cfg(test)]

@@ -3,35 +3,68 @@
 use http::Uri;
 
 use crate::api::Service;
-use crate::config::{Account, PoolSettings};
+use crate::config::{Account, PoolSettings, Signer};
 use crate::identity::PoolId;
+
+/// The most exchanges of a guest's identity for its keys in a second: AWS allows an account and
+/// region 200 of them, which the app's logins need (AWS, "Quotas in Amazon Cognito").
+pub const MAX_EXCHANGES: f64 = 10.0;
 
 /// An account's credential, a region, a service and an endpoint: what shares one rate quota of AWS.
 /// Budgets are equal exactly when their labels are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Budget {
     /// The name in metrics and logs: `REGION`, then, each only where it differs from the default,
-    /// ` ROLE-or-PROFILE`, ` cognito-identity`, and ` HOST:PORT` of an endpoint of its own.
+    /// ` ROLE-or-PROFILE`, ` guest` in its place, ` cognito-identity`, and ` HOST:PORT` of an
+    /// endpoint of its own.
     pub label: String,
+    /// Whose keys sign its calls.
+    pub signer: Signer,
 }
 
 impl Budget {
-    /// The budget of a pool's calls to a service.
+    /// The budget of calls about the identities of a pool.
     #[must_use]
-    pub fn new(pool: &PoolId, settings: &PoolSettings, service: Service) -> Self {
+    pub fn of_identities(pool: &PoolId, settings: &PoolSettings) -> Self {
+        Self::new(pool, settings, Service::CognitoSync, settings.signer)
+    }
+
+    /// The budget of a pool's calls to a service that the account's credentials sign.
+    #[must_use]
+    pub fn of_account(pool: &PoolId, settings: &PoolSettings, service: Service) -> Self {
+        Self::new(pool, settings, service, Signer::Account)
+    }
+
+    fn new(pool: &PoolId, settings: &PoolSettings, service: Service, signer: Signer) -> Self {
         let Account {
             role_arn, profile, ..
         } = &settings.account;
-        let account = role_arn.as_ref().or(profile.as_ref()).cloned();
-        let service = match service {
-            Service::CognitoSync => None,
-            Service::CognitoIdentity => Some(service.as_str().to_owned()),
+        let keys = match signer {
+            Signer::Account => role_arn.as_ref().or(profile.as_ref()).cloned(),
+            Signer::Guest => Some("guest".to_owned()),
         };
-        let endpoint = settings.endpoint_url.as_deref().map(host_and_port);
-        let endpoint = endpoint.filter(|endpoint| !is_default(endpoint, pool.region()));
-        let differing = [account, service, endpoint].into_iter().flatten();
+        let (name, endpoint) = match service {
+            Service::CognitoSync => (None, &settings.endpoint_url),
+            Service::CognitoIdentity => (
+                Some(service.as_str().to_owned()),
+                &settings.cognito_identity_endpoint_url,
+            ),
+        };
+        let endpoint = endpoint.as_deref().map(host_and_port);
+        let endpoint = endpoint.filter(|endpoint| !is_default(endpoint, service, pool.region()));
+        let differing = [keys, name, endpoint].into_iter().flatten();
         let label = differing.fold(pool.region().to_owned(), |label, part| label + " " + &part);
-        Self { label }
+        Self { label, signer }
+    }
+
+    /// Its ceiling in calls per second, where `poll.rate_limit` is `rate_limit`. A call that a
+    /// guest's keys sign may need an exchange before it.
+    #[must_use]
+    pub fn ceiling(&self, rate_limit: f64) -> f64 {
+        match self.signer {
+            Signer::Account => rate_limit,
+            Signer::Guest => rate_limit.min(MAX_EXCHANGES),
+        }
     }
 }
 
@@ -47,15 +80,15 @@ fn host_and_port(url: &str) -> String {
     format!("{host}:{}", parsed.port_u16().unwrap_or(default_port))
 }
 
-/// Whether this is the endpoint that the SDK calls without one configured; see
-/// `aws-sdk-cognitosync`'s endpoint rules.
-fn is_default(endpoint: &str, region: &str) -> bool {
+/// Whether this is the endpoint that the SDK calls without one configured; see the endpoint rules
+/// of `aws-sdk-cognitosync` and `aws-sdk-cognitoidentity`.
+fn is_default(endpoint: &str, service: Service, region: &str) -> bool {
     let domain = if region.starts_with("cn-") {
         "amazonaws.com.cn"
     } else {
         "amazonaws.com"
     };
-    endpoint == format!("cognito-sync.{region}.{domain}:443")
+    endpoint == format!("{}.{region}.{domain}:443", service.as_str())
 }
 
 #[cfg(test)]
@@ -69,7 +102,11 @@ mod tests {
         let config = config::parse(Path::new("file"), &text).unwrap();
         let (config, _) = config.accept().unwrap();
         let pool = &config.pools[0];
-        Budget::new(pool.id.as_ref().unwrap(), &pool.settings, service).label
+        let id = pool.id.as_ref().unwrap();
+        match service {
+            Service::CognitoSync => Budget::of_identities(id, &pool.settings).label,
+            Service::CognitoIdentity => Budget::of_account(id, &pool.settings, service).label,
+        }
     }
 
     #[test]
@@ -95,9 +132,21 @@ mod tests {
                 "us-east-1 127.0.0.1:4566",
             ),
             (
-                "endpoint_url: 'https://Sync.example', profile: p",
+                "cognito_identity_endpoint_url: 'https://Identity.example', profile: p, \
+                 endpoint_url: 'https://sync.example'",
                 Service::CognitoIdentity,
-                "us-east-1 p cognito-identity sync.example:443",
+                "us-east-1 p cognito-identity identity.example:443",
+            ),
+            (
+                "cognito_identity_endpoint_url: 'https://cognito-identity.us-east-1.amazonaws.com'",
+                Service::CognitoIdentity,
+                "us-east-1 cognito-identity",
+            ),
+            (
+                "identity_credentials: guest, role_arn: 'arn:aws:iam::123456789012:role/sync', \
+                 endpoint_url: 'http://127.0.0.1:4566'",
+                Service::CognitoSync,
+                "us-east-1 guest 127.0.0.1:4566",
             ),
             (
                 "endpoint_url: 'https://Cognito-Sync.us-east-1.amazonaws.com/'",

@@ -9,7 +9,7 @@ mod diff;
 mod identities;
 mod testing;
 
-pub use budget::Budget;
+pub use budget::{Budget, MAX_EXCHANGES};
 pub use diff::TargetDiff;
 pub use identities::Identities;
 
@@ -41,8 +41,10 @@ pub struct Pool {
     pub id: PoolId,
     /// Its settings.
     pub settings: PoolSettings,
-    /// For each service of an operation, the position in [`Targets::budgets`].
-    budgets: Vec<(Service, usize)>,
+    /// The position in [`Targets::budgets`] of the budget of its identities' calls.
+    budget: usize,
+    /// The same of the calls about the pool itself; `None` if there are none.
+    own_budget: Option<usize>,
     /// Its identities.
     pub identities: Identities,
     /// The longest time between two polls of one identity, where the calls allow it.
@@ -52,16 +54,20 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The position in [`Targets::budgets`] of the budget of this pool's calls to a service.
-    ///
-    /// # Panics
-    /// When no operation is of that service.
+    /// The position in [`Targets::budgets`] of the budget of its identities' calls.
     #[must_use]
-    pub fn budget(&self, service: Service) -> usize {
-        let budget = self.budgets.iter().find(|(known, _)| *known == service);
-        budget
-            .expect("a pool has a budget for each service of an operation")
-            .1
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// The same of an operation's calls; `None` if the operation is not polled in this pool.
+    #[must_use]
+    pub fn budget_of(&self, operation: Operation) -> Option<usize> {
+        match operation {
+            Operation::DescribeIdentityUsage | Operation::ListDatasets => Some(self.budget),
+            Operation::DescribeIdentityPoolUsage => self.own_budget,
+            Operation::ListIdentities | Operation::GetCredentialsForIdentity => None,
+        }
     }
 }
 
@@ -91,10 +97,8 @@ impl Targets {
         }
         checked.value.set_ages(config.poll.rate_limit);
         for (index, budget) in checked.value.budgets.iter().enumerate() {
-            let (needed, allowed) = (
-                checked.value.calls_per_second(index),
-                config.poll.rate_limit,
-            );
+            let needed = checked.value.calls_per_second(index);
+            let allowed = budget.ceiling(config.poll.rate_limit);
             if needed > allowed {
                 let message = format!(
                     "is too low for budget {}, which needs {needed:.3} calls per second to keep \
@@ -113,16 +117,15 @@ impl Targets {
     }
 
     fn add(&mut self, id: PoolId, settings: PoolSettings, identities: Identities) {
-        let mut budgets: Vec<(Service, usize)> = Vec::new();
-        for service in Operation::ALL.map(Operation::service) {
-            if budgets.iter().all(|(known, _)| *known != service) {
-                budgets.push((service, self.budget(Budget::new(&id, &settings, service))));
-            }
-        }
+        let budget = self.budget(Budget::of_identities(&id, &settings));
+        let own_budget = settings
+            .has_account()
+            .then(|| self.budget(Budget::of_account(&id, &settings, Service::CognitoSync)));
         self.pools.push(Pool {
             id,
             settings,
-            budgets,
+            budget,
+            own_budget,
             identities,
             max_age: Duration::ZERO,
             stale_after: Duration::ZERO,
@@ -153,7 +156,7 @@ impl Targets {
     fn jobs_and_intervals(&self, budget: usize) -> impl Iterator<Item = (usize, f64)> {
         self.pools.iter().map(move |pool| {
             let jobs = Operation::POLLED.map(|operation| match operation.scope() {
-                _ if pool.budget(operation.service()) != budget => 0,
+                _ if pool.budget_of(operation) != Some(budget) => 0,
                 Scope::Identity => pool.identities.len(),
                 Scope::Pool => 1,
             });

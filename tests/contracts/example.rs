@@ -56,6 +56,7 @@ fn it_shows_every_key() {
         "limits: {x: 1}",
         "pools: [{x: 1}]",
         "pools: [{id: a, identities: [{x: 1}]}]",
+        "pools: [{id: a, discover: {x: 1}}]",
     ] {
         let keys = keys(section);
         assert!(!keys.is_empty());
@@ -95,7 +96,7 @@ fn its_comments_are_good_too() {
             _ => line.to_owned(),
         })
         .collect();
-    assert_eq!(uncommented, 11);
+    assert_eq!(uncommented, 14);
     let config = parse(&lines.join("\n"), &directory.path().join("config.yaml"));
     assert_eq!(
         config.pools[0].settings.account.external_id.as_deref(),

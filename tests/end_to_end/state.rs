@@ -91,11 +91,10 @@ fn no_kill_loses_more_than_seconds() {
     let kept = Kept::new(&configuration(&poll, &server.url, 1, identities));
     let mut random = fastrand::Rng::with_seed(7);
     let mut exporter = kept.start();
-    let is_all_known = |exporter: &Exporter| {
-        let known = of(&exporter.samples(), LAST_SUCCESS, identities).len();
-        (known == identities).then_some(())
-    };
-    eventually("all are known", || is_all_known(&exporter));
+    eventually("all are known", || {
+        let known = of(&exporter.samples(), LAST_SUCCESS, identities);
+        (known.len() == identities).then_some(())
+    });
     thread::sleep(Duration::from_secs(3));
     let mut oldest_state = 0_f64;
     for kill_number in 0..kills {
@@ -120,11 +119,9 @@ fn no_kill_loses_more_than_seconds() {
         let newest = restored.fold(0.0, |a: f64, b| a.max(*b));
         oldest_state = oldest_state.max(killed_at - newest);
         for (number, asked) in &after {
-            let shown = before[number];
-            assert!(
-                is_kept(*asked, shown, killed_at) && *asked <= Clock::system().now().unix,
-                "kill {kill_number}: {shown} was {asked}"
-            );
+            let (shown, now) = (before[number], Clock::system().now().unix);
+            let is_kept = is_kept(*asked, shown, killed_at) && *asked <= now;
+            assert!(is_kept, "kill {kill_number}: {shown} was {asked}");
         }
     }
     println!("{kills} kills at {rate} polls/s: the oldest state was {oldest_state:.1} s old");
@@ -138,7 +135,7 @@ fn with_last_success(poll: &str, url: &str, identities: usize) -> String {
     all.replacen("  identities:", few, 1)
 }
 
-/// Identities of which none is nearer a limit than another, so that none has to be asked more often.
+/// Identities of which none is nearer a limit than another.
 fn world_of_equals(identities: usize) -> World {
     let mut world = World::default();
     for number in 0..identities {
@@ -378,13 +375,9 @@ fn a_disk_that_fills_up_and_empties_costs_nothing() {
     eventually("all are known", || {
         (of(&exporter.samples(), LAST_SUCCESS, IDENTITIES).len() == IDENTITIES).then_some(())
     });
-    let room = Command::new("prlimit")
-        .args([
-            "--fsize=unlimited:unlimited",
-            "--pid",
-            &exporter.id().to_string(),
-        ])
-        .status();
+    let mut room = Command::new("prlimit");
+    room.args(["--fsize=unlimited:unlimited", "--pid"]);
+    let room = room.arg(exporter.id().to_string()).status();
     assert!(room.unwrap().success());
     let failures = metric("state_save_failures_total");
     let emptied_at = Clock::system().now().unix;

@@ -114,6 +114,9 @@ impl Api for Source {
                 Operation::ListDatasets => world
                     .datasets(pool, subject, age, BEGAN)
                     .map(Answer::Datasets),
+                Operation::ListIdentities | Operation::GetCredentialsForIdentity => {
+                    unreachable!("it is not polled")
+                }
             };
             let answer = self.answer(operation, subject, answer).await?;
             Ok(Reply::Done(answer))

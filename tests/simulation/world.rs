@@ -188,10 +188,8 @@ impl World {
 
     fn call(&mut self, call: Call) {
         let target = call.job.target;
-        let budget = self
-            .targets
-            .pool(target)
-            .budget(call.job.operation.service());
+        let pool = self.targets.pool(target);
+        let budget = pool.budget_of(call.job.operation).unwrap();
         self.outcome.calls += 1;
         assert!(
             self.asked_about.insert(target),

@@ -1,6 +1,7 @@
 //! From the file's shape to its meaning: fills in defaults, checks ranges, and reports all problems
 //! at once.
 
+mod discover;
 mod limits;
 mod series;
 mod times;
@@ -148,6 +149,12 @@ impl Check<'_> {
                 role_arn: self.role_arn(&format!("{key}.role_arn"), pool.role_arn),
             },
             endpoint_url: self.endpoint_url(&format!("{key}.endpoint_url"), pool.endpoint_url),
+            cognito_identity_endpoint_url: self.endpoint_url(
+                &format!("{key}.cognito_identity_endpoint_url"),
+                pool.cognito_identity_endpoint_url,
+            ),
+            signer: self.signer(&key, pool.identity_credentials.as_deref()),
+            discover: self.discover(&key, pool.discover, pool.series.is_some()),
             series: self.series(&key, pool.series.as_deref(), pool.top),
             identity_metrics: self.identity_metrics(&key, pool.identity_metrics),
         };

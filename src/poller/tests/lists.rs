@@ -28,6 +28,9 @@ impl Api for Lister {
                     };
                     (self.list)(pages)?
                 }
+                Operation::ListIdentities | Operation::GetCredentialsForIdentity => {
+                    unreachable!("it is not polled")
+                }
             })
         })
     }

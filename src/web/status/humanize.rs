@@ -5,7 +5,6 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytesize::ByteSize;
 use serde::{Serialize, Serializer};
 
-use crate::api::Service;
 use crate::clock::{Mono, Timestamp};
 use crate::config::show_duration;
 use crate::job::Target;
@@ -138,7 +137,7 @@ impl NextCall {
                 )
             }
             Some(NextPollReason::Credentials) => {
-                let budget = &targets.budgets[pool.budget(Service::CognitoSync)].label;
+                let budget = &targets.budgets[pool.budget()].label;
                 format!(
                     "credentials or settings of budget {budget} do not work; only probes are sent until they do"
                 )
