@@ -83,6 +83,15 @@ impl Operation {
     }
 }
 
+/// Whose keys sign the calls about a pool's identities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Signer {
+    /// The account's credentials.
+    Account,
+    /// Each identity's own: temporary ones, which Cognito Identity hands out for it as a guest.
+    Guest,
+}
+
 impl Service {
     /// The service's name in endpoints, SigV4 scopes, IAM actions and ARNs.
     #[must_use]
@@ -266,6 +275,7 @@ impl Failure {
         }
     }
 
+    /// Its class where the account's credentials sign the calls.
     #[must_use]
     pub fn class(self) -> FailureClass {
         match self {
@@ -274,6 +284,16 @@ impl Failure {
             Self::ServiceError => FailureClass::Transient,
             Self::Timeout | Self::Unreachable | Self::Malformed => FailureClass::NoAnswer,
             Self::Credentials | Self::Configuration => FailureClass::Budget,
+        }
+    }
+
+    /// Its class where these keys sign the calls. A guest's keys concern that guest alone, and the
+    /// next exchange brings others.
+    #[must_use]
+    pub fn class_for(self, signer: Signer) -> FailureClass {
+        match (self, signer) {
+            (Self::Credentials, Signer::Guest) => FailureClass::Transient,
+            _ => self.class(),
         }
     }
 }
@@ -342,10 +362,24 @@ impl fmt::Debug for Continuation {
 
 /// The future of a call.
 pub type Call<'a> = Pin<Box<dyn Future<Output = Result<Reply, CallError>> + Send + 'a>>;
+/// The future of an exchange.
+pub type Exchange<'a> = Pin<Box<dyn Future<Output = Result<(), CallError>> + Send + 'a>>;
 
 /// The APIs, implemented by AWS's SDK or by a test.
 pub trait Api: Send + Sync + 'static {
     /// Makes exactly one API call. The caller makes retries and requests further pages, so that
     /// they count against the ceiling.
     fn call<'a>(&'a self, request: Request<'a>) -> Call<'a>;
+
+    /// The call of [`Operation::GetCredentialsForIdentity`] that has to succeed before this one,
+    /// which a guest's keys sign; `None` where there are keys.
+    fn exchange<'a>(&'a self, request: Request<'a>) -> Option<Exchange<'a>> {
+        let _ = request;
+        None
+    }
+
+    /// The poll of an identity has ended, so that what is kept for its next call may go.
+    fn poll_ended(&self, pool: &PoolId, identity: IdentityId<'_>) {
+        let _ = (pool, identity);
+    }
 }

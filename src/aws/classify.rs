@@ -124,6 +124,8 @@ fn is_denial(code: &str) -> bool {
             | "AccessDeniedException"
             | "UnauthorizedOperation"
             | "OptInRequired"
+            // The identity pool has no role that a guest may assume.
+            | "InvalidIdentityPoolConfigurationException"
     )
 }
 

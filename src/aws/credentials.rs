@@ -10,11 +10,12 @@ use aws_config::profile::{self, ProfileFileCredentialsProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials as Keys;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::http::{Network, PlainHttp, ServiceTime};
 use crate::api::{CallError, Failure};
@@ -54,18 +55,9 @@ impl Credentials {
         time: ServiceTime,
     ) -> Result<(SdkConfig, Option<f64>), CallError> {
         let region = Region::new(region.to_owned());
-        let http = network.client(account.profile.as_deref(), time.clone());
-        let http = http.await;
-        let http =
-            http.map_err(|error| CallError::new(Failure::Configuration, error.to_string()))?;
+        let http = client(network, account.profile.as_deref(), time.clone()).await?;
         let time = SharedTimeSource::new(time);
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(region.clone())
-            .http_client(http.clone())
-            .time_source(time.clone())
-            .retry_config(RetryConfig::standard())
-            .app_name(AppName::new(APP_NAME).expect("letters and an underscore make an app name"))
-            .identity_cache(IdentityCache::no_cache());
+        let mut loader = loader(region.clone(), http.clone(), time.clone());
         if let Self::Simulator = self {
             loader = loader.credentials_provider(Keys::from_keys(SIMULATOR_KEY, "simulator", None));
         } else {
@@ -105,6 +97,46 @@ impl Credentials {
         let sdk = sdk.into_builder().credentials_provider(keys).build();
         Ok((sdk, expires_at))
     }
+}
+
+/// The SDK configuration of calls in one region that need no keys, or bring their own. None are
+/// looked for.
+///
+/// # Errors
+/// When the bundle of certificates in force cannot be used.
+pub(super) async fn without_keys(
+    region: &str,
+    profile: Option<&str>,
+    network: &Network,
+    time: ServiceTime,
+) -> Result<SdkConfig, CallError> {
+    let http = client(network, profile, time.clone()).await?;
+    let region = Region::new(region.to_owned());
+    let loader = loader(region, http, SharedTimeSource::new(time)).no_credentials();
+    let loader = match profile {
+        Some(profile) => loader.profile_name(profile),
+        None => loader,
+    };
+    Ok(loader.load().await)
+}
+
+async fn client(
+    network: &Network,
+    profile: Option<&str>,
+    time: ServiceTime,
+) -> Result<SharedHttpClient, CallError> {
+    let http = network.client(profile, time).await;
+    http.map_err(|error| CallError::new(Failure::Configuration, error.to_string()))
+}
+
+fn loader(region: Region, http: SharedHttpClient, time: SharedTimeSource) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(region)
+        .http_client(http)
+        .time_source(time)
+        .retry_config(RetryConfig::standard())
+        .app_name(AppName::new(APP_NAME).expect("letters and an underscore make an app name"))
+        .identity_cache(IdentityCache::no_cache())
 }
 
 /// Finds a profile that is asked for, by the pool or by `AWS_PROFILE`, and that no file defines.
@@ -181,7 +213,7 @@ fn names_no_file(variable: &str) -> Option<String> {
 /// # Errors
 /// When one holds a character that no header can have, on which the SDK's signer panics. The text
 /// does not hold the key.
-fn trimmed(keys: &Keys) -> Result<Keys, String> {
+pub(super) fn trimmed(keys: &Keys) -> Result<Keys, String> {
     let trimmed = |name: &str, key: &str| {
         let key = key.trim();
         if key.is_empty() {

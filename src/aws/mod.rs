@@ -1,4 +1,4 @@
-//! [`Api`] over the AWS SDK: one signed API call for each request.
+//! [`Api`] over the AWS SDK: one API call for each request.
 //!
 //! No type of the SDK leaves this module. The SDK's retries are off, so that the schedule, which
 //! enforces the ceiling, counts every call.
@@ -6,45 +6,38 @@
 mod answer;
 mod classify;
 mod credentials;
+mod guests;
 mod helpers;
 mod http;
 mod json;
 mod lease;
+mod sync;
 mod wire;
 
 use std::collections::HashMap;
-use std::error::Error;
-use std::panic::AssertUnwindSafe;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cognitosync::Client;
-use aws_sdk_cognitosync::config::StalledStreamProtectionConfig;
-use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::http::Response;
+use aws_sdk_cognitosync::config::{Builder, StalledStreamProtectionConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use futures_util::FutureExt;
 use tracing::debug;
 
 pub use credentials::Credentials;
 pub use http::{Network, NetworkError};
 
-use crate::api::{
-    Answer, Api, Call, CallError, Continuation, Failure, FailureClass, Operation, Reply, Request,
-};
+use crate::api::{Api, Call, CallError, Exchange, FailureClass, Operation, Reply, Request, Signer};
 use crate::clock::Clock;
 use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
-use crate::redact;
-use crate::targets::Targets;
+use crate::targets::{Pool, Targets};
+use guests::{Ceiling, Guests, GuestsKey, Keyring};
 use helpers::Helpers;
 use lease::{LOAD_TIMEOUT, Lease, Load, Loaded};
-
-/// Datasets in one page, as AWS's Android client has it. A dataset takes some 450 bytes of an
-/// answer at most, so a page stays far below the longest answer that is read.
-const MAX_DATASETS_OF_PAGE: i32 = 64;
+use sync::Sync;
 
 /// The part of `poll.timeout` that a call waits for credentials, so that a provider that hangs is
 /// distinguished from a service that hangs.
@@ -56,6 +49,7 @@ pub struct Connector {
     network: Network,
     clock: Clock,
     clients: HashMap<ClientKey, ClientLease>,
+    guests: GuestClients,
 }
 
 /// A client with credentials. It is made anew when they expire and when AWS refuses them.
@@ -70,10 +64,28 @@ struct ClientKey {
     timeout: Duration,
 }
 
+/// What pools polled with their guests' keys share, each by what they have in common.
+#[derive(Default)]
+struct GuestClients {
+    clients: HashMap<GuestsKey, Arc<Lease<guests::Clients>>>,
+    /// By region and endpoint.
+    ceilings: HashMap<(String, Option<String>), Arc<Ceiling>>,
+    /// By pool and endpoint.
+    keyrings: HashMap<(PoolId, Option<String>), Arc<Keyring>>,
+}
+
 /// The APIs of AWS, called through its SDK.
 pub struct AwsApi {
-    clients: HashMap<PoolId, ClientLease>,
+    pools: HashMap<PoolId, PoolClients>,
     clock: Clock,
+}
+
+/// Who makes the calls of one pool.
+struct PoolClients {
+    /// `None` where no call is signed with the account's credentials.
+    account: Option<ClientLease>,
+    /// For the calls about identities, where guests' keys sign those.
+    guests: Option<Guests>,
 }
 
 impl Connector {
@@ -85,38 +97,78 @@ impl Connector {
             network,
             clock,
             clients: HashMap::new(),
+            guests: GuestClients::default(),
         }
     }
 
-    /// Forgets all clients, so that the next [`Connector::connect`] reads credentials anew.
+    /// Forgets all clients, so that the next [`Connector::connect`] reads credentials anew. The
+    /// keys of guests stay.
     pub fn forget_clients(&mut self) {
         self.clients.clear();
+        self.guests.clients.clear();
     }
 
     /// The clients of all pools. A client with an unchanged key is reused with its credentials.
     /// Credentials are fetched by the first call, not here.
     pub fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
         let mut clients = HashMap::new();
-        let mut pool_clients = HashMap::new();
+        let mut guests = GuestClients::default();
+        let mut pools = HashMap::new();
         for pool in &targets.pools {
-            let key = ClientKey {
-                region: pool.id.region().to_owned(),
-                account: pool.settings.account.clone(),
-                endpoint_url: pool.settings.endpoint_url.clone(),
-                timeout: poll.timeout,
+            let account = pool.settings.has_account().then(|| {
+                let key = ClientKey {
+                    region: pool.id.region().to_owned(),
+                    account: pool.settings.account.clone(),
+                    endpoint_url: pool.settings.endpoint_url.clone(),
+                    timeout: poll.timeout,
+                };
+                kept(&mut clients, &self.clients, key, |key| self.lease(key))
+            });
+            let of_pool = match pool.settings.signer {
+                Signer::Account => None,
+                Signer::Guest => Some(self.guests_of(pool, poll.timeout, &mut guests)),
             };
-            let client = match clients.get(&key).or_else(|| self.clients.get(&key)) {
-                Some(client) => Arc::clone(client),
-                None => Arc::new(self.lease(&key)),
+            let of_pool = PoolClients {
+                account,
+                guests: of_pool,
             };
-            pool_clients.insert(pool.id.clone(), Arc::clone(&client));
-            clients.insert(key, client);
+            pools.insert(pool.id.clone(), of_pool);
         }
-        // Drops the clients that no pool uses.
-        self.clients = clients;
+        // Drops what no pool uses.
+        (self.clients, self.guests) = (clients, guests);
         AwsApi {
-            clients: pool_clients,
+            pools,
             clock: self.clock.clone(),
+        }
+    }
+
+    /// What calls about the identities of a pool are made with, where guests' keys sign them. What
+    /// is there already is taken over into `all`.
+    fn guests_of(&self, pool: &Pool, timeout: Duration, all: &mut GuestClients) -> Guests {
+        let region = pool.id.region().to_owned();
+        let endpoint = pool.settings.cognito_identity_endpoint_url.clone();
+        let key = GuestsKey {
+            region: region.clone(),
+            profile: pool.settings.account.profile.clone(),
+            endpoint_url: pool.settings.endpoint_url.clone(),
+            cognito_identity_endpoint_url: endpoint.clone(),
+            timeout,
+        };
+        let known = &self.guests;
+        let ceiling = (region, endpoint.clone());
+        let keyring = (pool.id.clone(), endpoint);
+        Guests {
+            clients: kept(&mut all.clients, &known.clients, key, |key| {
+                guests::lease(key, &self.network, self.clock.clone())
+            }),
+            ceiling: kept(&mut all.ceilings, &known.ceilings, ceiling, |_| {
+                Ceiling::default()
+            }),
+            keyring: kept(&mut all.keyrings, &known.keyrings, keyring, |_| {
+                Keyring::default()
+            }),
+            interval: pool.settings.interval,
+            timeout,
         }
     }
 
@@ -146,7 +198,7 @@ impl Connector {
                 let sdk = sdk.await;
                 helpers.ended();
                 let (sdk, expires_at) = sdk?;
-                let value = create_client(&key, &sdk);
+                let value = create_client(&sdk, key.endpoint_url.as_deref(), key.timeout);
                 Ok(Loaded { value, expires_at })
             })
         };
@@ -155,132 +207,30 @@ impl Connector {
 }
 
 impl AwsApi {
-    async fn describe_identity_usage(
-        &self,
-        client: &Client,
-        pool: &PoolId,
-        identity: IdentityId<'_>,
-        sent: wire::Sent,
-    ) -> Result<Reply, CallError> {
-        let raw = wire::RawAnswer::default();
-        let call = client
-            .describe_identity_usage()
-            .identity_pool_id(pool.as_str())
-            .identity_id(identity.as_str())
-            .customize()
-            .interceptor(sent.clone())
-            .interceptor(raw.clone());
-        let output = call.send().await.map_err(|error| failed(&error, &sent))?;
-        let seen = raw.seen()?;
-        let (has_count, now) = (seen.has_dataset_count, self.time_of(seen));
-        let usage = answer::identity(output, pool, identity, has_count, now)?;
-        Ok(Reply::Done(Answer::Identity(usage)))
+    fn of_pool(&self, pool: &PoolId) -> &PoolClients {
+        let clients = self.pools.get(pool);
+        clients.expect("connect() makes clients for each pool, and only those are polled")
     }
 
-    async fn describe_identity_pool_usage(
-        &self,
-        client: &Client,
-        pool: &PoolId,
-        sent: wire::Sent,
-    ) -> Result<Reply, CallError> {
-        let raw = wire::RawAnswer::default();
-        let call = client
-            .describe_identity_pool_usage()
-            .identity_pool_id(pool.as_str())
-            .customize()
-            .interceptor(sent.clone())
-            .interceptor(raw.clone());
-        let output = call.send().await.map_err(|error| failed(&error, &sent))?;
-        let usage = answer::pool(output, pool, self.time_of(raw.seen()?))?;
-        Ok(Reply::Done(Answer::Pool(usage)))
+    /// Who makes the calls about an identity of a pool, if its guests' keys sign them.
+    fn guests<'a>(&'a self, request: Request<'a>) -> Option<(&'a Guests, IdentityId<'a>)> {
+        self.of_pool(request.pool)
+            .guests
+            .as_ref()
+            .zip(request.identity)
     }
 
-    async fn list_datasets(
-        &self,
-        client: &Client,
-        pool: &PoolId,
-        identity: IdentityId<'_>,
-        page: Option<&Continuation>,
-        sent: wire::Sent,
-    ) -> Result<Reply, CallError> {
-        let raw = wire::RawAnswer::default();
-        let call = client
-            .list_datasets()
-            .identity_pool_id(pool.as_str())
-            .identity_id(identity.as_str())
-            .max_results(MAX_DATASETS_OF_PAGE)
-            .set_next_token(page.map(|page| page.token.clone()))
-            .customize()
-            .interceptor(sent.clone())
-            .interceptor(raw.clone());
-        let output = call.send().await.map_err(|error| failed(&error, &sent))?;
-        let now = self.time_of(raw.seen()?);
-        Ok(answer::datasets(output, identity, page, now)?)
-    }
-
-    /// The time by which the dates in an answer are judged, in seconds since 1970: its own date, or
-    /// the host's clock if that is ahead.
-    fn time_of(&self, seen: wire::Seen) -> f64 {
-        let now = self.clock.now().unix;
-        seen.date.map_or(now, |date| date.max(now))
-    }
-
-    async fn request(
-        &self,
-        client: &Client,
-        request: Request<'_>,
-        sent: wire::Sent,
-    ) -> Result<Reply, CallError> {
-        let Request {
-            operation,
-            pool,
-            identity,
-            continuation,
-        } = request;
-        match (operation, identity) {
-            (Operation::DescribeIdentityUsage, Some(identity)) => {
-                self.describe_identity_usage(client, pool, identity, sent)
-                    .await
-            }
-            (Operation::DescribeIdentityPoolUsage, None) => {
-                self.describe_identity_pool_usage(client, pool, sent).await
-            }
-            (Operation::ListDatasets, Some(identity)) => {
-                self.list_datasets(client, pool, identity, continuation, sent)
-                    .await
-            }
-            // The caller gives an identity exactly if the operation's scope is one.
-            (Operation::DescribeIdentityUsage | Operation::ListDatasets, None)
-            | (Operation::DescribeIdentityPoolUsage, Some(_))
-            // These are no polls.
-            | (Operation::ListIdentities | Operation::GetCredentialsForIdentity, _) => {
-                Err(Failure::InvalidParameter.into())
-            }
-        }
-    }
-
-    /// Makes a call with a client. A panic inside the SDK is a failure.
-    async fn request_with(
-        &self,
-        client: &Lease<Client>,
-        request: Request<'_>,
-    ) -> Result<Reply, CallError> {
+    /// Makes a call with the account's credentials.
+    async fn call_as_account(&self, request: Request<'_>) -> Result<Reply, CallError> {
+        let client = self.of_pool(request.pool).account.as_ref();
+        let client = client.expect("targets have no jobs of a pool that need an account it lacks");
         let lent = client.get().await?;
-        let sent = wire::Sent::default();
-        let reply = self.request(&lent.value, request, sent.clone());
-        // After a panic it is dropped, and nothing else sees what it left.
-        let reply = AssertUnwindSafe(reply).catch_unwind().await;
-        let reply = reply.unwrap_or_else(|_| {
-            let failure = if sent.any() {
-                Failure::Malformed
-            } else {
-                Failure::Configuration
-            };
-            Err(CallError::new(
-                failure,
-                "a panic inside the AWS SDK".to_owned(),
-            ))
-        });
+        let sync = Sync {
+            client: &lent.value,
+            keys: None,
+            clock: &self.clock,
+        };
+        let reply = sync.call(request).await;
         if let Err(error) = &reply
             && error.failure.class() == FailureClass::Budget
         {
@@ -293,52 +243,74 @@ impl AwsApi {
 impl Api for AwsApi {
     fn call<'a>(&'a self, request: Request<'a>) -> Call<'a> {
         Box::pin(async move {
-            let pool = request.pool;
-            let client = self.clients.get(pool);
-            let client =
-                client.expect("connect() makes a client for each pool, and only those are polled");
-            let reply = self.request_with(client, request).await;
-            if let Err(CallError { failure, cause }) = &reply {
-                let (operation, reason) = (request.operation.as_str(), failure.as_str());
-                debug!(%pool, operation, reason, cause, "call failed");
-            }
+            let reply = match self.guests(request) {
+                Some((guests, identity)) => guests.call(request, identity, &self.clock).await,
+                None => self.call_as_account(request).await,
+            };
+            log_failure(request.pool, request.operation, reply.as_ref().err());
             reply
         })
     }
+
+    fn exchange<'a>(&'a self, request: Request<'a>) -> Option<Exchange<'a>> {
+        let (guests, identity) = self.guests(request)?;
+        guests.needs_exchange(identity, &self.clock).then(|| {
+            let exchange = async move {
+                let exchanged = guests.exchange(identity, &self.clock).await;
+                let operation = Operation::GetCredentialsForIdentity;
+                log_failure(request.pool, operation, exchanged.as_ref().err());
+                exchanged
+            };
+            Box::pin(exchange) as Exchange<'a>
+        })
+    }
+
+    fn poll_ended(&self, pool: &PoolId, identity: IdentityId<'_>) {
+        if let Some(guests) = &self.of_pool(pool).guests {
+            guests.poll_ended(identity);
+        }
+    }
 }
 
-fn create_client(key: &ClientKey, sdk: &SdkConfig) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(key.timeout)
-        .read_timeout(key.timeout)
-        .operation_attempt_timeout(key.timeout)
-        .operation_timeout(key.timeout)
-        .build();
-    let mut config = aws_sdk_cognitosync::config::Builder::from(sdk)
+fn log_failure(pool: &PoolId, operation: Operation, error: Option<&CallError>) {
+    if let Some(CallError { failure, cause }) = error {
+        let (operation, reason) = (operation.as_str(), failure.as_str());
+        debug!(%pool, operation, reason, cause, "call failed");
+    }
+}
+
+/// The value of a key: of those that are kept already, of those that were known, or a new one.
+fn kept<K: Clone + Eq + Hash, T>(
+    kept: &mut HashMap<K, Arc<T>>,
+    known: &HashMap<K, Arc<T>>,
+    key: K,
+    new: impl FnOnce(&K) -> T,
+) -> Arc<T> {
+    let value = kept.get(&key).or_else(|| known.get(&key)).cloned();
+    let value = value.unwrap_or_else(|| Arc::new(new(&key)));
+    kept.insert(key, Arc::clone(&value));
+    value
+}
+
+/// A client with the credentials of this configuration.
+fn create_client(sdk: &SdkConfig, endpoint_url: Option<&str>, timeout: Duration) -> Client {
+    let mut config = Builder::from(sdk)
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
+        .timeout_config(timeouts(timeout))
         // The timeouts above include the body.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(endpoint_url) = &key.endpoint_url {
+    if let Some(endpoint_url) = endpoint_url {
         config = config.endpoint_url(endpoint_url);
     }
     Client::from_conf(config.build())
 }
 
-/// Why a call failed. AWS's message is left out: for a wrong signature it repeats the signed
-/// headers, including the session token.
-fn failed<E>(error: &SdkError<E, Response>, sent: &wire::Sent) -> CallError
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let failure = classify::classify(error, sent.any());
-    let cause = match error {
-        SdkError::ServiceError(context) => {
-            let code = context.err().code().map(redact::code);
-            let code = code.unwrap_or_else(|| "no error code".to_owned());
-            format!("{code} with status {}", context.raw().status().as_u16())
-        }
-        _ => redact::error_chain(error),
-    };
-    CallError::new(failure, cause)
+/// The timeouts of one call.
+fn timeouts(timeout: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(timeout)
+        .read_timeout(timeout)
+        .operation_attempt_timeout(timeout)
+        .operation_timeout(timeout)
+        .build()
 }

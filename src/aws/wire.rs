@@ -92,3 +92,33 @@ impl Intercept for RawAnswer {
         Ok(())
     }
 }
+
+/// The date of one answer, of which nothing else is looked at.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dated(Arc<Mutex<Option<f64>>>);
+
+impl Dated {
+    /// In seconds since 1970.
+    pub(super) fn date(&self) -> Option<f64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Dated {
+    fn name(&self) -> &'static str {
+        "Dated"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().extension();
+        let date = date.map(|AnswerDate(date)| *date);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
+        Ok(())
+    }
+}

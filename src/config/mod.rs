@@ -22,6 +22,7 @@ pub(crate) use units::{duration as parse_duration, show as show_duration};
 
 use serde::Serialize;
 
+pub use crate::api::Signer;
 use crate::identity::PoolId;
 
 /// A whole configuration.
@@ -105,7 +106,7 @@ pub struct PoolSettings {
     pub endpoint_url: Option<String>,
     /// The same of Cognito Identity.
     pub cognito_identity_endpoint_url: Option<String>,
-    /// Whose keys sign the calls about its identities.
+    /// Whose keys sign the calls about its identities: the key `identity_credentials`.
     pub signer: Signer,
     /// How its identities are discovered, if they are.
     pub discover: Option<Discover>,
@@ -152,15 +153,6 @@ impl PoolSettings {
             || self.account != Account::default()
             || self.discover.is_some()
     }
-}
-
-/// Whose keys sign the calls about a pool's identities: the key `identity_credentials`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Signer {
-    /// The account's credentials.
-    Account,
-    /// Each identity's own: temporary ones, which Cognito Identity hands out for it as a guest.
-    Guest,
 }
 
 /// How the identities of a pool are discovered: by `ListIdentities`, again and again.

@@ -124,6 +124,12 @@ impl Listing {
         matches!(self.phase(), Phase::Listed | Phase::Confirmed)
     }
 
+    /// Whether there was a list that no description has followed.
+    #[must_use]
+    pub fn is_undescribed(self) -> bool {
+        self.phase() == Phase::Listed
+    }
+
     /// Whether it was exact and a description after it, which left `after`, shows a change.
     #[must_use]
     pub fn was_ended_by(self, after: Self) -> bool {

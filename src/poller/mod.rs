@@ -2,6 +2,7 @@
 //!
 //! [`Poller`] is the task. [`PollerHandle`] sends it commands.
 
+mod calls;
 mod handle;
 mod observer;
 
@@ -11,33 +12,28 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 pub use handle::{PollerGone, PollerHandle};
 pub use observer::PollObserver;
 use observer::with_knowledge;
 
-use crate::api::{Api, CallError, Failure, FailureClass, Operation, Reply, Request};
+use crate::api::{Api, CallError, Failure, FailureClass, Operation, Reply};
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::config;
 use crate::identity::{IdentityId, hash};
-use crate::job::Job;
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
     AfterCall, BudgetEvent, Call, EndedCall, Paging, Retry, Schedule, Standing, Step, TargetChange,
-    Ticket, TicketId,
+    Ticket,
 };
 use crate::targets::{TargetDiff, Targets};
+use calls::{CallResult, Caller, SentCall, check_reply};
 use handle::{Commands, ExplainRequest, ReplaceTargets};
 
 /// The longest time between two turns of the loop, which is also the resolution of its heartbeat.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
-/// A call that exceeds its own timeout by this much is aborted, so that its slot is freed even if
-/// the API does not enforce the timeout.
-const TIMEOUT_GRACE: Duration = Duration::from_secs(1);
-/// The most pages of one answer. A service that sends more is assumed to loop.
-const MAX_PAGES: u32 = 100;
 /// For this many times as long as an explanation took, no other is made: clients who ask for many
 /// take a twentieth of the loop's time.
 const EXPLAIN_PAUSE: u32 = 20;
@@ -58,16 +54,6 @@ pub struct Poller {
     /// When the next explanation may be made.
     explain_from: Mono,
 }
-
-/// A call in flight.
-struct SentCall {
-    ticket: TicketId,
-    job: Job,
-    requested_at: Timestamp,
-}
-
-/// How long a call took, and its result.
-type CallResult = (Duration, Result<Reply, CallError>);
 
 impl Poller {
     /// A poller of [`Operation::POLLED`] and its handle. The first cadence begins now.
@@ -176,20 +162,14 @@ impl Poller {
             job,
             continuation,
         } = call;
-        let (api, targets) = (Arc::clone(&self.api), Arc::clone(&self.targets));
-        let (clock, deadline) = (self.clock.clone(), self.settings.timeout + TIMEOUT_GRACE);
+        let caller = Caller {
+            api: Arc::clone(&self.api),
+            targets: Arc::clone(&self.targets),
+            clock: self.clock.clone(),
+            timeout: self.settings.timeout,
+        };
         let requested_at = self.clock.now();
-        let task = self.calls.spawn(async move {
-            let request = Request {
-                operation: job.operation,
-                pool: &targets.pool(job.target).id,
-                identity: targets.identity(job.target),
-                continuation: continuation.as_deref(),
-            };
-            let reply = tokio::time::timeout(deadline, api.call(request)).await;
-            let reply = reply.unwrap_or_else(|_| Err(Failure::Timeout.into()));
-            (clock.now().mono.since(requested_at.mono), reply)
-        });
+        let task = self.calls.spawn(caller.call(job, continuation));
         let sent = SentCall {
             ticket,
             job,
@@ -212,20 +192,31 @@ impl Poller {
             job,
             requested_at,
         } = self.sent.remove(&task).expect("each task has a call");
-        let (took, reply) = result.unwrap_or_else(|| {
+        let result = result.unwrap_or_else(|| {
             let cause = "a panic while the call was made".to_owned();
-            let panicked = CallError::new(Failure::Malformed, cause);
-            let took = self.clock.now().mono.since(requested_at.mono);
-            (took, Err(panicked))
+            CallResult {
+                exchange: None,
+                took: self.clock.now().mono.since(requested_at.mono),
+                reply: Err(CallError::new(Failure::Malformed, cause)),
+            }
         });
+        let was_sent = result.was_sent();
+        if let Some(exchange) = &result.exchange {
+            let operation = Operation::GetCredentialsForIdentity;
+            observer.called(operation, exchange.took, exchange.failure);
+        }
         let ticket = self.schedule.ticket(id);
-        let reply = reply.and_then(|reply| Ok(check_reply(reply, job.operation, ticket)?));
+        let reply = result
+            .reply
+            .and_then(|reply| Ok(check_reply(reply, job.operation, ticket)?));
         let (reply, cause) = match reply {
             Ok(reply) => (Ok(reply), None),
             Err(CallError { failure, cause }) => (Err(failure), cause),
         };
         let failure = reply.as_ref().err().copied();
-        observer.called(job.operation, took, failure);
+        if was_sent {
+            observer.called(job.operation, result.took, failure);
+        }
         // Without a ticket, the target is no longer polled.
         let Some(ticket) = ticket else { return };
         let (pages, requested_at) = match &ticket.paging {
@@ -245,18 +236,22 @@ impl Poller {
                 (AfterCall::NextPage(paging), None)
             }
             Ok(Reply::Done(answer)) => (AfterCall::Finish, Some(Ok(answer))),
-            Err(failure) if ticket.is_substitute() && failure.class() != FailureClass::Budget => {
-                let wait = self.retry.wait(1, failure, self.jitter(ticket));
+            Err(failure)
+                if was_sent
+                    && ticket.is_substitute()
+                    && ticket.class_of(failure) != FailureClass::Budget =>
+            {
+                let wait = self.retry_wait(1, failure, ticket);
                 (AfterCall::Describe(wait.unwrap_or_default()), None)
+            }
+            Err(Failure::AccessDenied) if was_sent && ticket.may_list_instead() => {
+                (AfterCall::List(Duration::ZERO), None)
             }
             Err(failure) => {
                 // AWS accepted the target for the page before: its token has expired.
                 let expired = pages > 0 && failure.class() == FailureClass::Permanent;
                 let failure = if expired { Failure::Malformed } else { failure };
-                match self
-                    .retry
-                    .wait(ticket.attempt, failure, self.jitter(ticket))
-                {
+                match self.retry_wait(ticket.attempt, failure, ticket) {
                     Some(wait) if expired => (AfterCall::Restart(wait), None),
                     Some(wait) => (AfterCall::Retry(wait), None),
                     None => (AfterCall::Finish, Some(Err(failure))),
@@ -268,12 +263,21 @@ impl Poller {
             ticket,
             event,
             lists_denied,
+            descriptions_denied,
         }) = ended
         else {
             return;
         };
+        let pool = &self.targets.pool(ticket.job.target).id;
+        if descriptions_denied {
+            info!(
+                %pool,
+                action = "cognito-sync:DescribeIdentityUsage",
+                "the role of the pool's guests denies the action, so usage comes from \
+                 ListDatasets; the next attempt is in a day"
+            );
+        }
         if lists_denied {
-            let pool = &self.targets.pool(ticket.job.target).id;
             warn!(
                 %pool,
                 action = "cognito-sync:ListDatasets",
@@ -301,6 +305,9 @@ impl Poller {
             }
         }
         if let Some(result) = result {
+            if let Some(identity) = self.targets.identity(ticket.job.target) {
+                self.api.poll_ended(pool, identity);
+            }
             let Ticket {
                 job,
                 calls,
@@ -361,6 +368,12 @@ impl Poller {
         self.explain_from = end + end.since(now) * EXPLAIN_PAUSE;
     }
 
+    /// The wait after an attempt of a poll has failed; `None` if it is not repeated.
+    fn retry_wait(&self, attempt: u32, failure: Failure, ticket: &Ticket) -> Option<Duration> {
+        let jitter = self.jitter(ticket);
+        self.retry.wait(attempt, failure, ticket.signer(), jitter)
+    }
+
     /// A number in 0..1 for the wait before a retry. It differs between targets, attempts and
     /// polls, and is the same when a run is repeated.
     fn jitter(&self, ticket: &Ticket) -> f64 {
@@ -370,27 +383,6 @@ impl Poller {
         let time = format!("{began}/{}", ticket.attempt);
         let identity = identity.map_or("", IdentityId::as_str);
         hash(&[pool.as_str(), identity, &time]) as f64 / u64::MAX as f64
-    }
-}
-
-/// Rejects an answer to another operation, and an answer of more than [`MAX_PAGES`].
-fn check_reply(
-    reply: Reply,
-    operation: Operation,
-    ticket: Option<&Ticket>,
-) -> Result<Reply, Failure> {
-    let paging = ticket.and_then(|ticket| ticket.paging.as_ref());
-    let pages = paging.map_or(0, |paging| paging.pages) + 1;
-    match &reply {
-        Reply::Done(answer) if answer.is_to(operation) => Ok(reply),
-        Reply::More(page) if page.so_far.is_to(operation) && pages < MAX_PAGES => Ok(reply),
-        Reply::Done(_) | Reply::More(_) => {
-            debug!(
-                operation = operation.as_str(),
-                pages, "the answer is to another operation, or has too many pages"
-            );
-            Err(Failure::Malformed)
-        }
     }
 }
 

@@ -3,8 +3,9 @@
 mod lists;
 mod panics;
 
+use super::calls::MAX_PAGES;
 use super::*;
-use crate::api::{Answer, Call as ApiCall, Continuation, PoolUsage, Usage};
+use crate::api::{Answer, Call as ApiCall, Continuation, PoolUsage, Request, Usage};
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::limits::ListNeed;
 use crate::loading;

@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Schedule;
+use super::calls::UnfinishedPoll;
 use super::jobs::JobIndex;
 use super::kept::Kept;
-use super::lists::NotListed;
+use super::lists::{DeniedIn, NotListed};
 use super::order::Order;
 use super::queue::BudgetQueue;
 use super::state::State;
 use super::ticket::{Ticket, TicketId};
-use super::{Schedule, UnfinishedPoll};
 
 use crate::clock::Mono;
 use crate::job::Job;
@@ -40,15 +41,17 @@ impl Schedule {
         let unfinished = std::mem::take(&mut self.unfinished).into_iter();
         let unfinished = unfinished
             .filter_map(|(index, poll)| {
-                // A token may mean nothing to another account or endpoint, and whom to list is
-                // another question with other settings.
-                let (paging, list, list_denied) = (None, ListNeed::None, false);
+                // A token may mean nothing to another account or endpoint, whom to list is another
+                // question with other settings, and so is what AWS denies.
+                let (paging, list) = (None, ListNeed::None);
+                let (list_denied, description_denied) = (false, false);
                 Some((
                     moved(index)?,
                     UnfinishedPoll {
                         paging,
                         list,
                         list_denied,
+                        description_denied,
                         ..poll
                     },
                 ))
@@ -59,11 +62,12 @@ impl Schedule {
         let moved_ticket = |(id, mut ticket): (TicketId, Ticket)| {
             let old_budget = &old_budgets[ticket.budget];
             ticket.targets_changed = true;
-            ticket.list_denied = false;
+            (ticket.list_denied, ticket.description_denied) = (false, false);
             let index = moved(ticket.index);
             if let Some(index) = index {
                 ticket.job.target = jobs.job(index).target;
                 (ticket.index, ticket.budget) = (index, jobs.segment(index).budget);
+                ticket.signer = change.new.budgets[ticket.budget].signer;
             }
             let elsewhere = |_| change.new.budgets[ticket.budget] != *old_budget;
             if ticket.is_probe && index.is_none_or(elsewhere) {
@@ -106,7 +110,7 @@ impl Schedule {
                 let is_probe_lost = lost_probes.contains(budget);
                 queue.with_jobs(order, budget.ceiling(rate_limit), is_probe_lost, now)
             }
-            None => BudgetQueue::new(order, budget.ceiling(rate_limit)),
+            None => BudgetQueue::new(order, budget, rate_limit),
         };
         self.queues = change.new.budgets.iter().zip(orders).map(queue).collect();
         for ticket in in_flight.values() {
@@ -114,6 +118,7 @@ impl Schedule {
         }
         // The reload may follow a change of the policy.
         self.not_listed = NotListed::default();
+        self.not_described = DeniedIn::default();
         (self.jobs, self.first_budget) = (jobs, 0);
         (self.unfinished, self.in_flight) = (unfinished, in_flight);
     }

@@ -1,4 +1,5 @@
-//! How many of a budget's calls may be `ListDatasets`, and in which pools it is denied.
+//! How many of a budget's calls may be `ListDatasets`, in which pools it is denied, and in which
+//! its place is taken by nothing else, since descriptions are.
 //!
 //! A list takes the place of a description, so it is no additional call. But the app calls
 //! `ListDatasets` too, and AWS may count calls by operation.
@@ -31,7 +32,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 const MAX_FAILURES: u32 = 3;
 /// How long an identity is not listed after its list failed.
 const HELD_BACK: Duration = Duration::from_secs(3_600);
-/// How long a pool is not listed after AWS denied it.
+/// How long an operation is not called in a pool after AWS denied it.
 const DENIED: Duration = Duration::from_secs(86_400);
 
 /// The lists of one budget.
@@ -102,33 +103,47 @@ impl ListShare {
     }
 }
 
+/// The pools in which AWS denies an operation and allows another in its place: until when the
+/// first is not called.
+#[derive(Debug, Default)]
+pub(super) struct DeniedIn(HashMap<PoolIndex, Mono>);
+
+impl DeniedIn {
+    pub(super) fn allows(&self, pool: PoolIndex, now: Mono) -> bool {
+        is_over(self.0.get(&pool), now)
+    }
+
+    /// AWS denied the operation, and nothing else. Returns whether it did not deny the one before.
+    pub(super) fn on_denied(&mut self, pool: PoolIndex, now: Mono) -> bool {
+        self.0.insert(pool, now + DENIED).is_none()
+    }
+
+    pub(super) fn on_answered(&mut self, pool: PoolIndex) {
+        self.0.remove(&pool);
+    }
+}
+
+fn is_over(until: Option<&Mono>, now: Mono) -> bool {
+    until.is_none_or(|until| now >= *until)
+}
+
 /// The pools in which AWS denies `ListDatasets`, and the identities whose lists failed: until when
 /// none is sent.
 #[derive(Debug, Default)]
 pub(super) struct NotListed {
-    pools: HashMap<PoolIndex, Mono>,
+    pub(super) pools: DeniedIn,
     identities: HashMap<JobIndex, Mono>,
 }
 
 impl NotListed {
     pub(super) fn allows(&self, pool: PoolIndex, identity: JobIndex, now: Mono) -> bool {
-        let is_over = |until: Option<&Mono>| until.is_none_or(|until| now >= *until);
-        is_over(self.pools.get(&pool)) && is_over(self.identities.get(&identity))
-    }
-
-    /// AWS denied a list, and nothing else. Returns whether it did not deny the one before.
-    pub(super) fn on_denied(&mut self, pool: PoolIndex, now: Mono) -> bool {
-        self.pools.insert(pool, now + DENIED).is_none()
+        self.pools.allows(pool, now) && is_over(self.identities.get(&identity), now)
     }
 
     /// A list of an identity failed.
     pub(super) fn on_failed(&mut self, identity: JobIndex, now: Mono) {
         self.identities.retain(|_, until| now < *until);
         self.identities.insert(identity, now + HELD_BACK);
-    }
-
-    pub(super) fn on_answered(&mut self, pool: PoolIndex) {
-        self.pools.remove(&pool);
     }
 }
 
@@ -248,16 +263,16 @@ mod tests {
 
     #[test]
     fn a_denied_pool_is_tried_again_daily() {
-        let (mut not_listed, pool) = (NotListed::default(), PoolIndex(1));
+        let (mut denied, pool) = (DeniedIn::default(), PoolIndex(1));
         let day = |days: u32| Mono::START + DENIED * days;
-        assert!(not_listed.allows(pool, 7, day(0)));
-        assert!(not_listed.on_denied(pool, day(0)), "is new");
-        assert!(!not_listed.allows(pool, 7, day(0) + DENIED / 2));
-        assert!(not_listed.allows(PoolIndex(0), 7, day(0)));
-        assert!(not_listed.allows(pool, 7, day(1)));
-        assert!(!not_listed.on_denied(pool, day(1)), "is known");
-        not_listed.on_answered(pool);
-        assert!(not_listed.on_denied(pool, day(2)), "is new again");
+        assert!(denied.allows(pool, day(0)));
+        assert!(denied.on_denied(pool, day(0)), "is new");
+        assert!(!denied.allows(pool, day(0) + DENIED / 2));
+        assert!(denied.allows(PoolIndex(0), day(0)));
+        assert!(denied.allows(pool, day(1)));
+        assert!(!denied.on_denied(pool, day(1)), "is known");
+        denied.on_answered(pool);
+        assert!(denied.on_denied(pool, day(2)), "is new again");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //!
 //! All decisions are pure: they take `now` and return the next step. [`crate::poller`] executes it.
 
+mod calls;
 mod change;
 mod demand;
 mod denials;
@@ -32,7 +33,6 @@ mod ticket;
 mod virtual_time;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 pub use change::TargetChange;
 pub use demand::Demand;
@@ -43,16 +43,16 @@ pub use resume::{BudgetStanding, DialStanding, HandStanding, LastPoll, Standing}
 pub use retry::Retry;
 pub use ticket::{AfterCall, Call, EndedCall, Paging, Ticket, TicketId};
 
-use crate::api::{Failure, Operation};
+use crate::api::Operation;
 use crate::clock::Mono;
-use crate::identity::hash;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
 use crate::limits::ListNeed;
 use crate::targets::{Budget, Targets};
+use calls::UnfinishedPoll;
 use jobs::{JobIndex, JobTable};
-use lists::NotListed;
+use lists::{DeniedIn, NotListed};
 use order::Order;
-use queue::{BudgetQueue, CallEnd, TakenJob};
+use queue::BudgetQueue;
 
 /// The next step of the poller.
 #[derive(Debug)]
@@ -74,20 +74,10 @@ pub struct Schedule {
     /// Polls that wait for their next attempt or page.
     unfinished: HashMap<JobIndex, UnfinishedPoll>,
     not_listed: NotListed,
+    /// Where lists take the place of all descriptions.
+    not_described: DeniedIn,
     in_flight: HashMap<TicketId, Ticket>,
     last_ticket: u64,
-}
-
-#[derive(Debug)]
-struct UnfinishedPoll {
-    attempts: u32,
-    calls: u32,
-    began: Mono,
-    paging: Option<Paging>,
-    /// What a list tells that the poll calls in place of a description.
-    list: ListNeed,
-    /// Whether AWS denied that list.
-    list_denied: bool,
 }
 
 /// What is known of identities that decides how they are polled next.
@@ -129,7 +119,7 @@ impl Schedule {
         let jobs = JobTable::new(targets, operations, now);
         let budgets = targets.budgets.iter().enumerate();
         let queue = |(index, budget): (usize, &Budget)| {
-            BudgetQueue::new(Order::new(&jobs, index, now), budget.ceiling(rate_limit))
+            BudgetQueue::new(Order::new(&jobs, index, now), budget, rate_limit)
         };
         Self {
             queues: budgets.map(queue).collect(),
@@ -137,6 +127,7 @@ impl Schedule {
             first_budget: 0,
             unfinished: HashMap::new(),
             not_listed: NotListed::default(),
+            not_described: DeniedIn::default(),
             in_flight: HashMap::new(),
             last_ticket: 0,
         }
@@ -161,213 +152,10 @@ impl Schedule {
         Step::Wait(earliest)
     }
 
-    fn begin_call(
-        &mut self,
-        taken: TakenJob,
-        budget: usize,
-        known: Knowledge<'_>,
-        now: Mono,
-    ) -> Call {
-        let TakenJob {
-            index,
-            due_at,
-            is_probe,
-        } = taken;
-        let unfinished = self.unfinished.remove(&index);
-        let mut job = self.jobs.job(index);
-        let list = match &unfinished {
-            Some(poll) => poll.list,
-            None if is_probe => ListNeed::None,
-            None => self.list_in_place_of(index, budget, known, now),
-        };
-        if list != ListNeed::None {
-            job.operation = Operation::ListDatasets;
-        }
-        self.queues[budget].lists.on_sent(list);
-        let (attempts, calls) = unfinished
-            .as_ref()
-            .map_or((0, 0), |poll| (poll.attempts, poll.calls));
-        let ticket = Ticket {
-            job,
-            attempt: attempts + 1,
-            calls: calls + 1,
-            poll_began: unfinished.as_ref().map_or(now, |poll| poll.began),
-            list_denied: unfinished.as_ref().is_some_and(|poll| poll.list_denied),
-            paging: unfinished.and_then(|poll| poll.paging),
-            list,
-            sent_at: now,
-            due_at,
-            is_probe,
-            targets_changed: false,
-            index,
-            budget,
-        };
-        self.last_ticket += 1;
-        let id = TicketId(self.last_ticket);
-        let continuation = ticket
-            .paging
-            .as_ref()
-            .map(|paging| Arc::clone(&paging.continuation));
-        self.in_flight.insert(id, ticket);
-        Call {
-            ticket: id,
-            job,
-            continuation,
-        }
-    }
-
-    /// What a list tells that a poll calls in place of its own operation.
-    fn list_in_place_of(
-        &self,
-        index: JobIndex,
-        budget: usize,
-        known: Knowledge<'_>,
-        now: Mono,
-    ) -> ListNeed {
-        let Job {
-            operation: Operation::DescribeIdentityUsage,
-            target: Target::Identity { pool, identity },
-        } = self.jobs.job(index)
-        else {
-            return ListNeed::None;
-        };
-        let lists = &self.queues[budget].lists;
-        let draw = draw(index, now);
-        if !lists.allows(ListNeed::Urgent, draw, now) || !self.not_listed.allows(pool, index, now) {
-            return ListNeed::None;
-        }
-        let need = (known.list_need)(pool, identity);
-        if lists.allows(need, draw, now) {
-            need
-        } else {
-            ListNeed::None
-        }
-    }
-
     /// The ticket of a call in flight; `None` when its job is no longer polled.
     #[must_use]
     pub fn ticket(&self, ticket: TicketId) -> Option<&Ticket> {
         self.in_flight.get(&ticket)
-    }
-
-    /// Ends a call. `failure` is why it failed, if it did; `after` is how its poll continues. The
-    /// job of a finished poll waits for its next turn after `now`; a pool that fails permanently
-    /// for a later one, such an identity for its deadline. Missed turns are skipped, so that a
-    /// delay causes no burst. `None` when the job is no longer polled.
-    pub fn end_call(
-        &mut self,
-        ticket: TicketId,
-        failure: Option<Failure>,
-        after: AfterCall,
-        now: Mono,
-    ) -> Option<EndedCall> {
-        let ticket = self.in_flight.remove(&ticket)?;
-        let is_whole = matches!(after, AfterCall::Finish);
-        self.note_list(&ticket, is_whole, failure, now);
-        let lists_denied = ticket.list_denied
-            && failure.is_none()
-            && self.not_listed.on_denied(ticket.job.target.pool(), now);
-        let index = ticket.index;
-        let is_denied_list = ticket.is_substitute() && failure == Some(Failure::AccessDenied);
-        let mut continues = |attempts, paging, list| {
-            let poll = UnfinishedPoll {
-                attempts,
-                calls: ticket.calls,
-                began: ticket.poll_began,
-                paging,
-                list,
-                list_denied: ticket.list_denied || is_denied_list,
-            };
-            self.unfinished.insert(index, poll);
-        };
-        let goes_on_at = match after {
-            AfterCall::Retry(wait) => {
-                continues(ticket.attempt, ticket.paging.clone(), ticket.list);
-                Some(now + wait)
-            }
-            AfterCall::Restart(wait) => {
-                continues(ticket.attempt, None, ticket.list);
-                Some(now + wait)
-            }
-            AfterCall::Describe(wait) => {
-                continues(0, None, ListNeed::None);
-                Some(now + wait)
-            }
-            AfterCall::NextPage(_) if ticket.targets_changed => {
-                continues(0, None, ListNeed::None);
-                Some(ticket.due_at.min(now))
-            }
-            AfterCall::NextPage(paging) => {
-                continues(0, Some(paging), ticket.list);
-                // The old due time puts the page first, since its token expires soon. A probe is
-                // sent before it is due, its next page is not delayed until then.
-                Some(ticket.due_at.min(now))
-            }
-            AfterCall::Finish => None,
-        };
-        let queue = &mut self.queues[ticket.budget];
-        match goes_on_at {
-            Some(at) => queue.order.go_on(at, index),
-            None => {
-                // It was sent before the reload, which may follow a change of the policy.
-                let is_old = ticket.targets_changed && failure == Some(Failure::AccessDenied);
-                let failure = if is_old {
-                    Some(Failure::Timeout)
-                } else {
-                    failure
-                };
-                let began = ticket.poll_began;
-                queue.order.end(&self.jobs, index, failure, began, now);
-            }
-        }
-        let (sent_at, is_probe) = (ticket.sent_at, ticket.is_probe);
-        let event = queue.on_call_end(
-            CallEnd {
-                sent_at,
-                is_probe,
-                failure,
-            },
-            now,
-        );
-        Some(EndedCall {
-            ticket,
-            event,
-            lists_denied,
-        })
-    }
-
-    /// Notes the end of a list that took the place of a description, or of one of its pages.
-    /// Whether AWS denies lists alone is known when the description has succeeded.
-    fn note_list(&mut self, ticket: &Ticket, is_whole: bool, failure: Option<Failure>, now: Mono) {
-        if !ticket.is_substitute() {
-            return;
-        }
-        let lists = &mut self.queues[ticket.budget].lists;
-        match failure {
-            None if !is_whole => {}
-            None => {
-                lists.on_answered();
-                self.not_listed.on_answered(ticket.job.target.pool());
-            }
-            Some(Failure::Throttled) => lists.on_throttled(now),
-            // It concerns the pool, the identity or the whole budget.
-            Some(
-                Failure::AccessDenied
-                | Failure::NotFound
-                | Failure::Credentials
-                | Failure::Configuration,
-            ) => {}
-            Some(
-                Failure::InvalidParameter
-                | Failure::ServiceError
-                | Failure::Timeout
-                | Failure::Unreachable
-                | Failure::Malformed,
-            ) => {
-                lists.on_failed(now);
-                self.not_listed.on_failed(ticket.index, now);
-            }
-        }
     }
 
     /// Since when the one that waits longest is past `max_age`, or past its turn in budgets whose
@@ -385,11 +173,6 @@ impl Schedule {
             .iter()
             .map(|queue| (queue.rate(), queue.credentials_good()))
     }
-}
-
-/// A number that differs between jobs and between polls, and is the same when a run is repeated.
-fn draw(index: JobIndex, now: Mono) -> u64 {
-    hash(&["list", &index.to_string(), &now.to_bits().to_string()])
 }
 
 #[cfg(test)]

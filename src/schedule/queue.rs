@@ -6,8 +6,9 @@ use super::lists::ListShare;
 use super::order::Order;
 use super::pacer::Pacer;
 use super::probe::Probe;
-use crate::api::{Failure, FailureClass};
+use crate::api::{Failure, FailureClass, Signer};
 use crate::clock::Mono;
+use crate::targets::Budget;
 
 /// A change in whether a budget's calls can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ pub(super) struct CallEnd {
 #[derive(Debug)]
 pub(super) struct BudgetQueue {
     pub(super) order: Order,
+    pub(super) signer: Signer,
     pacer: Pacer,
     in_flight: usize,
     pub(super) lists: ListShare,
@@ -47,11 +49,12 @@ pub(super) struct BudgetQueue {
 }
 
 impl BudgetQueue {
-    /// A queue with a ceiling of `rate_limit` calls per second.
-    pub(super) fn new(order: Order, rate_limit: f64) -> Self {
+    /// The queue of a budget, where `poll.rate_limit` is `rate_limit`.
+    pub(super) fn new(order: Order, budget: &Budget, rate_limit: f64) -> Self {
         Self {
             order,
-            pacer: Pacer::new(rate_limit),
+            signer: budget.signer,
+            pacer: Pacer::new(budget.ceiling(rate_limit)),
             in_flight: 0,
             lists: ListShare::new(),
             probe: None,
@@ -149,7 +152,7 @@ impl BudgetQueue {
             is_probe,
             failure,
         } = end;
-        let class = failure.map(Failure::class);
+        let class = failure.map(|failure| failure.class_for(self.signer));
         // Only an answer by AWS shows that it accepts the credentials and has quota left.
         let answered = match class {
             None | Some(FailureClass::Permanent | FailureClass::Transient) => {
@@ -162,7 +165,7 @@ impl BudgetQueue {
             }
             Some(FailureClass::NoAnswer | FailureClass::Budget) => false,
         };
-        let refusal = failure.filter(|failure| failure.class() == FailureClass::Budget);
+        let refusal = failure.filter(|_| class == Some(FailureClass::Budget));
         match &mut self.probe {
             None => refusal.map(|refusal| {
                 self.probe = Some(Probe::new(refusal, now));

@@ -5,10 +5,12 @@ use std::time::Duration;
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff;
 
-use crate::api::{Failure, FailureClass};
+use crate::api::{Failure, FailureClass, Signer};
 
 const INITIAL_WAIT: Duration = Duration::from_millis(500);
 const MAX_WAIT: Duration = Duration::from_secs(20);
+/// The attempts with a guest's keys, of which the second has new ones.
+const MAX_KEYS: u32 = 2;
 
 /// The retry policy of a poll: exponential backoff with jitter.
 #[derive(Clone, Copy, Debug)]
@@ -25,14 +27,24 @@ impl Retry {
 
     /// The wait after attempt number `attempt` (from 1) has failed; `None` when the call is not
     /// repeated. Waits double from 0.5 s to 20 s. `jitter` in 0..1 scales a wait to between half
-    /// and the whole of that.
+    /// and the whole of that. A guest's keys that were refused are replaced once, however many
+    /// attempts there are.
     #[must_use]
-    pub fn wait(&self, attempt: u32, failure: Failure, jitter: f64) -> Option<Duration> {
-        let is_retryable = match failure.class() {
-            FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer => true,
-            FailureClass::Permanent | FailureClass::Budget => false,
+    pub fn wait(
+        &self,
+        attempt: u32,
+        failure: Failure,
+        signer: Signer,
+        jitter: f64,
+    ) -> Option<Duration> {
+        let max_attempts = match failure.class_for(signer) {
+            _ if (failure, signer) == (Failure::Credentials, Signer::Guest) => MAX_KEYS,
+            FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer => {
+                self.max_attempts
+            }
+            FailureClass::Permanent | FailureClass::Budget => return None,
         };
-        if attempt >= self.max_attempts || !is_retryable {
+        if attempt >= max_attempts {
             return None;
         }
         let mut waits = ExponentialBackoff {
@@ -59,7 +71,7 @@ mod tests {
     fn waits_double_up_to_a_maximum() {
         let retry = Retry::new(10);
         let waits: Vec<_> = (1..=8)
-            .filter_map(|attempt| retry.wait(attempt, Failure::Timeout, 1.0))
+            .filter_map(|attempt| retry.wait(attempt, Failure::Timeout, Signer::Account, 1.0))
             .collect();
         let millis: Vec<_> = waits.iter().map(Duration::as_millis).collect();
         assert_eq!(
@@ -67,7 +79,7 @@ mod tests {
             [500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000]
         );
         assert_eq!(
-            retry.wait(1, Failure::Timeout, 0.0),
+            retry.wait(1, Failure::Timeout, Signer::Account, 0.0),
             Some(Duration::from_millis(250))
         );
     }
@@ -75,14 +87,25 @@ mod tests {
     #[test]
     fn only_transient_failures_are_retried() {
         for failure in Failure::ALL {
-            let again = Retry::new(3).wait(2, failure, 0.5).is_some();
+            let wait = |max, attempt| Retry::new(max).wait(attempt, failure, Signer::Account, 0.5);
+            let again = wait(3, 2).is_some();
             let is_retryable = matches!(
                 failure.class(),
                 FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer
             );
             assert_eq!(again, is_retryable, "{failure:?}");
-            assert_eq!(Retry::new(3).wait(3, failure, 0.5), None, "{failure:?}");
-            assert_eq!(Retry::new(1).wait(1, failure, 0.5), None, "{failure:?}");
+            assert_eq!(wait(3, 3), None, "{failure:?}");
+            assert_eq!(wait(1, 1), None, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn refused_keys_of_a_guest_are_replaced_once() {
+        for max_attempts in [1, 2, 10] {
+            let retry = Retry::new(max_attempts);
+            let wait = |attempt| retry.wait(attempt, Failure::Credentials, Signer::Guest, 0.5);
+            assert!(wait(1).is_some(), "{max_attempts}");
+            assert_eq!(wait(2), None, "{max_attempts}");
         }
     }
 }

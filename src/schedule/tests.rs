@@ -3,13 +3,14 @@
 mod ages;
 mod changes;
 mod explain;
+mod guests;
 mod lists;
 mod pages;
 mod resume;
 mod trouble;
 
 use super::*;
-use crate::api::FailureClass;
+use crate::api::{Failure, FailureClass};
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::jobs::JobIndex;
 use super::queue::BudgetEvent;
-use crate::api::Continuation;
+use crate::api::{Continuation, Failure, FailureClass, Operation, Signer};
 use crate::clock::{Mono, Timestamp};
 use crate::job::Job;
 use crate::limits::ListNeed;
@@ -40,6 +40,9 @@ pub struct Ticket {
     pub(super) list: ListNeed,
     /// Whether AWS denied a list in this poll.
     pub(super) list_denied: bool,
+    /// Whether the call is `ListDatasets` because AWS denies the description, in this poll or in
+    /// its pool.
+    pub(super) description_denied: bool,
     pub(super) sent_at: Mono,
     /// When the job was due.
     pub(super) due_at: Mono,
@@ -49,6 +52,8 @@ pub struct Ticket {
     pub(super) targets_changed: bool,
     pub(super) index: JobIndex,
     pub(super) budget: usize,
+    /// Whose keys sign the budget's calls.
+    pub(super) signer: Signer,
 }
 
 impl Ticket {
@@ -59,7 +64,28 @@ impl Ticket {
         self.budget
     }
 
-    /// Whether `ListDatasets` was called in place of the job's own operation.
+    /// What a failure of the call implies.
+    #[must_use]
+    pub fn class_of(&self, failure: Failure) -> FailureClass {
+        failure.class_for(self.signer)
+    }
+
+    /// Whose keys sign the call.
+    #[must_use]
+    pub fn signer(&self) -> Signer {
+        self.signer
+    }
+
+    /// Whether the poll goes on with `ListDatasets` if AWS denies this call: AWS's sample role for
+    /// guests allows that alone.
+    #[must_use]
+    pub fn may_list_instead(&self) -> bool {
+        self.signer == Signer::Guest
+            && self.job.operation == Operation::DescribeIdentityUsage
+            && !self.list_denied
+    }
+
+    /// Whether `ListDatasets` was called in place of the job's own operation, for what it tells.
     #[must_use]
     pub fn is_substitute(&self) -> bool {
         self.list != ListNeed::None
@@ -88,6 +114,8 @@ pub enum AfterCall {
     /// The poll goes on with the job's own operation, after this wait: `ListDatasets` failed in its
     /// place.
     Describe(Duration),
+    /// The poll goes on with `ListDatasets`, after this wait: AWS denies the description.
+    List(Duration),
     /// The next page is due at once.
     NextPage(Paging),
 }
@@ -99,4 +127,7 @@ pub struct EndedCall {
     pub event: Option<BudgetEvent>,
     /// Whether AWS denies `ListDatasets` in the pool, and did not before.
     pub lists_denied: bool,
+    /// Whether AWS denies `DescribeIdentityUsage` in the pool and allows `ListDatasets`, and did
+    /// not before.
+    pub descriptions_denied: bool,
 }

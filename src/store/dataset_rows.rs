@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::record::AsOf;
-use crate::api::{Answer, Dataset, Failure, Usage};
+use crate::api::{Answer, Dataset, Failure, Signer, Usage};
 use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::limits::Standing;
 use crate::observation::Observation;
@@ -36,10 +36,12 @@ impl DatasetRows {
         self.lists.get(&key).map(|(_, list)| list.clone())
     }
 
-    /// Applies the result of a poll. `standing` compares the usage with the limits.
+    /// Applies the result of a poll, whose calls these keys sign. `standing` compares the usage
+    /// with the limits.
     pub(super) fn apply(
         &mut self,
         key: Key,
+        signer: Signer,
         observation: &Observation,
         standing: impl Fn(&Usage) -> Standing,
     ) {
@@ -56,6 +58,10 @@ impl DatasetRows {
                 datasets: Some(0), ..
             }))
             | Err(Failure::NotFound) => {
+                self.remove(key);
+            }
+            // It is empty, and says so of an identity with keys of its own only.
+            Ok(Answer::Datasets(_)) if signer == Signer::Guest => {
                 self.remove(key);
             }
             Ok(Answer::Identity(usage)) => {
@@ -152,7 +158,7 @@ mod tests {
             calls: 1,
             result,
         };
-        rows.apply(key(identity), &observation, |usage| {
+        rows.apply(key(identity), Signer::Account, &observation, |usage| {
             Standing::of(usage, Listing::default(), Limits::default())
         });
     }

@@ -187,12 +187,14 @@ impl Store {
             let pool = &mut pools[pool_index.0];
             let health_before = pool.health;
             let before = pool.records[identity];
-            if pool.apply(identity, observation) {
+            let signer = targets[pool_index].settings.signer;
+            if pool.apply(identity, signer, observation) {
                 if *notes_changes {
                     pool.changed.mark(identity);
                 }
                 let limits = targets[pool_index].settings.limits;
-                dataset_rows.apply((pool_index, identity), observation, |usage| {
+                let key = (pool_index, identity);
+                dataset_rows.apply(key, signer, observation, |usage| {
                     Standing::of(usage, pool.listings[identity], limits)
                 });
             }

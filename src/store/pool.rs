@@ -5,7 +5,7 @@ use super::changes::{Added, Changes};
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::PoolHealth;
 use super::record::{AsOf, Record};
-use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Usage};
+use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Signer, Usage};
 use crate::config::Limits;
 use crate::job::IdentityIndex;
 use crate::limits::{Listing, writes_left};
@@ -94,15 +94,21 @@ impl Pool {
         true
     }
 
-    /// Applies the result of a poll of an identity. Returns false, and changes nothing, if the poll
-    /// was requested before the last success.
-    pub(super) fn apply(&mut self, identity: IdentityIndex, observation: &Observation) -> bool {
+    /// Applies the result of a poll of an identity, whose calls these keys sign. Returns false, and
+    /// changes nothing, if the poll was requested before the last success.
+    pub(super) fn apply(
+        &mut self,
+        identity: IdentityIndex,
+        signer: Signer,
+        observation: &Observation,
+    ) -> bool {
         let requested_at = observation.requested_at;
         let (record, listing) = (self.records.get_mut(identity), self.listings[identity]);
         let (asked_before, before) = (record.answered_at(), record.last_usage().copied());
         let (result, listing) = match &observation.result {
-            // It cannot say that the identity does not exist, so a description comes next.
-            Ok(Answer::Datasets(datasets)) if datasets.is_empty() => {
+            // It cannot say that the identity does not exist, so a description comes next. For an
+            // identity with keys of its own it need not.
+            Ok(Answer::Datasets(datasets)) if datasets.is_empty() && signer == Signer::Account => {
                 (None, listing.after_empty_list())
             }
             Ok(Answer::Datasets(datasets)) => {
@@ -141,11 +147,16 @@ impl Pool {
             *changes = match asked_before.zip(before) {
                 None => Changes::first(idle),
                 Some((asked_before, before)) => {
-                    // Only a description after a description has a date that can be compared.
-                    let is_changed = if is_list || listing_before.is_exact() {
+                    // Only a description after a description, or a list after a list, has a date
+                    // that can be compared.
+                    let has_other_date = usage.last_modified != before.last_modified;
+                    let is_changed = if is_list {
+                        let is_second = listing_before.is_undescribed();
+                        has_other_counts(&before, &usage) || is_second && has_other_date
+                    } else if listing_before.is_exact() {
                         has_other_counts(&before, &usage) || listing_before.was_ended_by(listing)
                     } else {
-                        usage.last_modified != before.last_modified
+                        has_other_date
                     };
                     let bytes = usage.storage_bytes.zip(before.storage_bytes);
                     let dates = usage.last_modified.zip(before.last_modified);

@@ -13,7 +13,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     ("observation", &["api", "clock", "job"]),
     ("printable", &["identity"]),
     ("file", &[]),
-    ("config", &["identity", "printable"]),
+    ("config", &["api", "identity", "printable"]),
     ("limits", &["api", "config", "identity"]),
     ("discovery", &["config", "file", "identity", "printable"]),
     (
@@ -54,7 +54,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     (
         "aws",
         &[
-            "api", "clock", "config", "file", "identity", "redact", "targets",
+            "api", "clock", "config", "file", "identity", "redact", "schedule", "targets",
         ],
     ),
     (

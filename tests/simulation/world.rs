@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashSet, VecDeque};
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use cognitosync_exporter::api::{Failure, Operation, Usage};
+use cognitosync_exporter::api::{Failure, Operation, Signer, Usage};
 use cognitosync_exporter::clock::{Mono, Timestamp};
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex, Target};
 use cognitosync_exporter::schedule::{AfterCall, Call, Knowledge, Retry, Schedule, Step};
@@ -290,7 +290,8 @@ impl World {
         );
         let chance = self.random.f64();
         let attempt = self.schedule.ticket(id).unwrap().attempt;
-        let again = failure.and_then(|failure| self.retry.wait(attempt, failure, chance));
+        let again =
+            failure.and_then(|failure| self.retry.wait(attempt, failure, Signer::Account, chance));
         let then = again.map_or(AfterCall::Finish, AfterCall::Retry);
         self.schedule.end_call(id, failure, then, self.now);
         if again.is_some() {

@@ -4,6 +4,7 @@ use super::*;
 use crate::api::{Answer, Continuation, Usage};
 use crate::clock::Timestamp;
 use crate::targets::TargetDiff;
+use std::sync::Arc;
 
 pub(super) fn page(token: &str, requested_at: Mono) -> Paging {
     let so_far = Answer::Identity(Usage::default());
