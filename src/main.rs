@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cognitosync_exporter::app::{self, App, Reloading, WebOptions, demo};
+use cognitosync_exporter::app::{self, App, Audience, Reloading, WebOptions, demo};
 use cognitosync_exporter::aws::Credentials;
 use cognitosync_exporter::check::CheckReport;
 use cognitosync_exporter::cli::{self, Cli, Command};
@@ -122,10 +122,13 @@ fn prepare(cli: Cli) -> Prepared {
             return Prepared::Done(INVALID_CONFIGURATION.into());
         }
     };
-    let warnings = warnings(&mode, web_config.as_ref());
+    let mut warnings = warnings(&mode, web_config.as_ref());
     if let Mode::Daemon(_, loaded, _) = &mode
         && let Some(report) = report(&cli, loaded, web_config.as_ref())
     {
+        if cli.config_check && !cli.web.systemd_socket {
+            warnings.extend(refusal_to_start(&cli.web, loaded, web_config.as_ref()));
+        }
         let warnings: Vec<_> = warnings
             .iter()
             .map(|warning| format!("warning: {warning}"))
@@ -200,6 +203,18 @@ fn warnings(mode: &Mode, web_config: Option<&WebConfigFile>) -> Vec<String> {
         );
     }
     warnings
+}
+
+/// Why the daemon would not start with these flags, if pages need a login.
+fn refusal_to_start(
+    flags: &cli::Web,
+    loaded: &Loaded,
+    web_config: Option<&WebConfigFile>,
+) -> Option<String> {
+    let has_login = web_config.is_some_and(WebConfigFile::has_login);
+    let refusal = Audience::of_addresses(&flags.listen_address).refusal(&loaded.targets);
+    let refusal = refusal.filter(|_| !has_login)?;
+    Some(format!("with these flags it would not start: {refusal}"))
 }
 
 /// What to print instead of running, for `--config.check` and the subcommands that only print.

@@ -97,6 +97,9 @@ pub enum ReloadError {
         "a file changes while it is read; the previous configuration stays in force until then"
     )]
     Changing,
+    /// The targets may not be put in force, for this reason.
+    #[error("{0}; the previous configuration stays in force")]
+    Refused(String),
     /// Loading panicked, which is a bug.
     #[error("loading the configuration panicked; the previous one stays in force")]
     Panicked,
@@ -111,6 +114,12 @@ pub type Request = oneshot::Sender<Outcome>;
 pub trait ApplyTargets: Send {
     /// Why targets can no longer be applied. It ends the [`Reloader`].
     type Error;
+
+    /// Why these targets may not be put in force, if that is so.
+    fn refusal(&self, targets: &Targets) -> impl Future<Output = Option<String>> + Send {
+        let _ = targets;
+        std::future::ready(None)
+    }
 
     /// Replaces the targets in force, and returns the difference.
     fn apply(
@@ -232,7 +241,14 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
     async fn reload(&mut self, trigger: Trigger, found: Fingerprint) -> Result<Outcome, A::Error> {
         self.observer.started(trigger);
         let loaded = self.load(trigger).await;
-        let outcome = match loaded.and_then(|loaded| self.accept(trigger, found, loaded)) {
+        let accepted = match loaded.and_then(|loaded| self.accept(trigger, found, loaded)) {
+            Ok(loaded) => match self.apply.refusal(&loaded.targets).await {
+                Some(refusal) => Err(ReloadError::Refused(refusal)),
+                None => Ok(loaded),
+            },
+            Err(error) => Err(error),
+        };
+        let outcome = match accepted {
             Ok(loaded) => Ok(self.apply(trigger, loaded).await?),
             Err(error) => {
                 warn!(why = %trigger, %error, "reload failed");

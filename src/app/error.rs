@@ -7,6 +7,7 @@ use exporter_web::BindError;
 use thiserror::Error as ThisError;
 use tokio::task::JoinError;
 
+use super::audience::NeedsLogin;
 use crate::aws::NetworkError;
 use crate::config::Problem;
 use crate::state::StateError;
@@ -18,6 +19,9 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Others could read ids that are secret.
+    #[error(transparent)]
+    NeedsLogin(#[from] NeedsLogin),
     /// A socket that systemd passed on cannot be used, or the simulator's has no address.
     #[error(transparent)]
     Socket(#[from] io::Error),

@@ -1,7 +1,9 @@
 //! Assembles all other modules: builds them, runs them, drains them.
 
+mod audience;
 pub mod demo;
 mod error;
+mod listening;
 mod reloading;
 mod started;
 mod state;
@@ -9,12 +11,11 @@ mod state;
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter_web::{InheritedSocket, Listener, WebConfigFile, connection_limit};
+use exporter_web::{Listener, WebConfigFile};
 use tempfile::TempDir;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -24,7 +25,6 @@ use tracing::{info, warn};
 
 use crate::api::{Failure, Operation};
 use crate::aws::{Connector, Credentials, Network};
-use crate::cli;
 use crate::clock::{Clock, Timestamp};
 use crate::first_sweep::{self, FirstSweep};
 use crate::health::{Heartbeat, Watchdog};
@@ -43,7 +43,10 @@ use crate::targets::{TargetDiff, Targets};
 use crate::telemetry::Telemetry;
 use crate::web;
 
+pub use audience::{Audience, NeedsLogin};
 pub use error::{RunError, StartError};
+pub use listening::WebOptions;
+use listening::{listen, web_options};
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
 use started::Started;
@@ -70,38 +73,12 @@ pub struct App {
     started: Started,
 }
 
-/// How the web server is reached.
-pub struct WebOptions {
-    /// The flags.
-    pub flags: cli::Web,
-    /// The web configuration, if there is a file.
-    pub config: Option<WebConfigFile>,
-    /// Sockets that systemd passed on, with `--web.systemd-socket`.
-    pub sockets: Vec<InheritedSocket>,
-}
-
 /// How the configuration is read again.
 pub struct Reloading {
     /// What it was first read by.
     pub loader: Loader,
     /// Signals to do so.
     pub hangups: Signal,
-}
-
-/// Listens on the sockets that were passed on, or else on addresses.
-async fn listen(
-    flags: &cli::Web,
-    sockets: Vec<InheritedSocket>,
-) -> Result<Vec<Listener>, StartError> {
-    if flags.systemd_socket {
-        let listeners: io::Result<_> = sockets.into_iter().map(Listener::inherit).collect();
-        return Ok(listeners?);
-    }
-    let mut listeners = Vec::with_capacity(flags.listen_address.len());
-    for address in &flags.listen_address {
-        listeners.push(Listener::bind(address).await?);
-    }
-    Ok(listeners)
 }
 
 /// Passes polls on to the store and to the metrics.
@@ -157,6 +134,15 @@ impl App {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let listeners = listen(&web.flags, web.sockets).await?;
+        // The simulator's ids are made up.
+        let audience = match credentials {
+            Credentials::Aws => Audience::of_listeners(&listeners),
+            Credentials::Simulator => Audience::default(),
+        };
+        let has_login = web.config.as_ref().is_some_and(WebConfigFile::has_login);
+        if let Some(refusal) = audience.refusal(&targets).filter(|_| !has_login) {
+            return Err(refusal.into());
+        }
         let network = match credentials {
             Credentials::Aws => Network::from_environment(clock.clone())?,
             Credentials::Simulator => Network::direct(clock.clone()),
@@ -240,7 +226,12 @@ impl App {
                 config: Arc::new(config),
                 sources: Arc::new(sources),
                 loader: Arc::new(loader),
-                apply: ApplyToPoller { connector, poller },
+                apply: ApplyToPoller {
+                    connector,
+                    poller,
+                    audience,
+                    server,
+                },
                 observer: ReportReloads {
                     telemetry,
                     failure: reload_failed,
@@ -378,21 +369,6 @@ fn watchdog(progress: &Progress, reloader: Option<&Arc<Heartbeat>>) -> Watchdog 
         );
     }
     watchdog
-}
-
-/// Open files are reserved for the calls to AWS, of which at most `max_in_flight` are under way.
-fn web_options(
-    flags: cli::Web,
-    web_config: Option<WebConfigFile>,
-    max_in_flight: usize,
-) -> web::Options {
-    web::Options {
-        telemetry_path: flags.telemetry_path,
-        web_config,
-        max_connections: connection_limit(flags.max_connections, max_in_flight),
-        max_requests: flags.max_requests as usize,
-        health_without_login: flags.health_without_login,
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::audience::Audience;
 use crate::aws::Connector;
 use crate::clock::Clock;
 use crate::config::PollSettings;
@@ -15,6 +16,7 @@ use crate::reload::{ApplyTargets, Outcome, ReloadError, ReloadObserver, Trigger}
 use crate::systemd;
 use crate::targets::{TargetDiff, Targets};
 use crate::telemetry::Telemetry;
+use crate::web;
 
 /// Loads configurations for the daemon and for the subcommands that report about them.
 #[must_use]
@@ -27,10 +29,19 @@ pub(super) struct ApplyToPoller {
     /// Makes the clients.
     pub(super) connector: Connector,
     pub(super) poller: PollerHandle,
+    /// Who sees the targets' ids.
+    pub(super) audience: Audience,
+    pub(super) server: web::Server,
 }
 
 impl ApplyTargets for ApplyToPoller {
     type Error = PollerGone;
+
+    async fn refusal(&self, targets: &Targets) -> Option<String> {
+        let refusal = self.audience.refusal(targets)?;
+        // It may have got one since the start.
+        (!self.server.has_login().await).then(|| refusal.to_string())
+    }
 
     async fn apply(
         &mut self,
@@ -83,8 +94,9 @@ fn short(error: &ReloadError) -> String {
             [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
             [] => error.to_string(),
         },
-        ReloadError::HalfWritten(_) | ReloadError::Changing | ReloadError::Panicked => {
-            error.to_string()
-        }
+        ReloadError::HalfWritten(_)
+        | ReloadError::Changing
+        | ReloadError::Refused(_)
+        | ReloadError::Panicked => error.to_string(),
     }
 }

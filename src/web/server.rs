@@ -86,6 +86,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// Whether clients have to show who they are, for as long as the server runs.
+    pub async fn has_login(&self) -> bool {
+        self.front.has_login().await
+    }
+
     /// A server of a store and the exporter's own metrics.
     #[must_use]
     pub fn new(dependencies: Dependencies, options: Options) -> Self {

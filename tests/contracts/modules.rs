@@ -159,6 +159,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "exposition",
             "first_sweep",
             "health",
+            "identity",
             "job",
             "limits",
             "loading",

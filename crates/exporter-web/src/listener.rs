@@ -112,6 +112,17 @@ impl Listener {
         }
     }
 
+    /// Whether only clients on this machine reach it: it is a unix socket, or at a loopback address.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match &self.socket {
+            Socket::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| address.ip().to_canonical().is_loopback()),
+            Socket::Unix(_) => true,
+        }
+    }
+
     pub(crate) async fn accept(&self) -> io::Result<(Accepted, Peer)> {
         match &self.socket {
             Socket::Tcp(listener) => {
@@ -199,6 +210,23 @@ async fn bind_unix(path: &Path) -> io::Result<Listener> {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    #[tokio::test]
+    async fn loopback_and_unix_sockets_are_local() {
+        let directory = tempfile::tempdir().unwrap();
+        let unix = format!("unix:{}/socket", directory.path().display());
+        for (address, expected) in [
+            ("127.0.0.1:0", true),
+            ("127.8.8.8:0", true),
+            ("localhost:0", true),
+            (unix.as_str(), true),
+            (":0", false),
+            ("0.0.0.0:0", false),
+        ] {
+            let listener = Listener::bind(&address.parse().unwrap()).await.unwrap();
+            assert_eq!(listener.is_local(), expected, "{address}");
+        }
+    }
 
     /// Set in a network namespace of its own where `bindv6only` is set.
     const CONFINED: &str = "LISTENER_TEST_CONFINED";

@@ -80,6 +80,14 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Whether clients have to show who they are; see [`WebConfigFile::has_login`]. Once they have
+    /// to, they do for as long as the server runs: a file that asks for less is not taken over.
+    pub async fn has_login(&self) -> bool {
+        self.config.current().await.has_login()
+    }
+}
+
 impl ServerBuilder {
     /// Follows a web configuration: changes of its files are in force from the next request or
     /// handshake on, as long as they are valid and do not ask for less protection.

@@ -51,6 +51,11 @@ impl fmt::Debug for FileText {
 }
 
 impl WebConfig {
+    /// Whether clients have to show who they are.
+    pub(crate) fn has_login(&self) -> bool {
+        self.protection.has_login()
+    }
+
     /// Why `new`, which its files say now, is probably half-written.
     pub(super) fn half_written(&self, new: &Self) -> Option<Reason> {
         if self.text.is_cut_off_in(&new.text) {

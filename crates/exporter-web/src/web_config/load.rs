@@ -50,6 +50,13 @@ impl WebConfigFile {
         self.config.to_string()
     }
 
+    /// Whether clients have to show who they are: by a password, or by a certificate that a trusted
+    /// authority issued.
+    #[must_use]
+    pub fn has_login(&self) -> bool {
+        self.config.has_login()
+    }
+
     /// What is probably a mistake.
     pub fn warnings(&self) -> impl Iterator<Item = WebConfigWarning> {
         let warnings = self.config.warnings.iter();
