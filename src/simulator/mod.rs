@@ -46,7 +46,8 @@ use fault::Faults;
 use identity::Keys;
 use quota::Quota;
 
-/// Default page size of Cognito Sync's lists. AWS's is not documented; its Android client requests 64.
+/// Default page size of Cognito Sync's lists. AWS's is not documented; its Android client requests
+/// 64.
 const DEFAULT_PAGE_SIZE: usize = 64;
 /// The most bytes in a request's body: a whole dataset, with every byte escaped.
 const MAX_REQUEST_BYTES: usize = 8 << 20;

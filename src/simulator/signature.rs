@@ -13,6 +13,8 @@ use crate::api::Service;
 /// What a request's signature says.
 pub(super) struct Signature<'a> {
     pub(super) access_key: &'a str,
+    /// Of its key: 20251123.
+    date: &'a str,
     pub(super) region: &'a str,
     /// Names of the headers that it covers, between semicolons.
     signed_headers: &'a str,
@@ -46,8 +48,9 @@ impl<'a> Signature<'a> {
         };
         let scope: Vec<_> = field("Credential").split('/').collect();
         match scope[..] {
-            [access_key, _, region, of, "aws4_request"] if of == service.as_str() => Ok(Self {
+            [access_key, date, region, of, "aws4_request"] if of == service.as_str() => Ok(Self {
                 access_key,
+                date,
                 region,
                 signed_headers: field("SignedHeaders"),
                 value: field("Signature"),
@@ -64,7 +67,7 @@ impl<'a> Signature<'a> {
     }
 
     /// The signature that the request would have if it was made with this secret key and session
-    /// token; `None` if it cannot have one.
+    /// token; `None` if it cannot have one, such as one that leaves out what it must cover.
     pub(super) fn expected(
         &self,
         service: Service,
@@ -75,6 +78,9 @@ impl<'a> Signature<'a> {
         let header = |name: &str| head.headers.get(name)?.to_str().ok();
         // AWS's form of the time has no separators: 20251123T000000Z.
         let (date, time) = header("x-amz-date")?.split_once('T')?;
+        if date != self.date {
+            return None;
+        }
         let time = format!(
             "{}-{}-{}T{}:{}:{}",
             date.get(..4)?,
@@ -91,11 +97,13 @@ impl<'a> Signature<'a> {
         let uri = format!("http://{host}{}", head.uri.path_and_query()?);
         // The signer adds these from its own arguments.
         let own = ["host", "x-amz-date", "x-amz-security-token"];
-        let names = self.signed_headers.split(';');
-        let headers = names
-            .filter(|name| !own.contains(name))
-            .map(|name| Some((name, header(name)?)))
-            .collect::<Option<Vec<_>>>()?;
+        let names: Vec<_> = self.signed_headers.split(';').collect();
+        if !own.iter().all(|name| names.contains(name)) {
+            return None;
+        }
+        let names = names.into_iter().filter(|name| !own.contains(name));
+        let headers = names.map(|name| Some((name, header(name)?)));
+        let headers = headers.collect::<Option<Vec<_>>>()?;
         let headers = headers.into_iter().chain([("host", host)]);
         let body = SignableBody::Bytes(body);
         let request = SignableRequest::new(head.method.as_str(), uri, headers, body).ok()?;
