@@ -230,7 +230,8 @@ impl Simulator {
         state.keys.secrets().map(str::to_owned).collect()
     }
 
-    /// Sets the fault of all calls about an identity or about a pool itself; `None` removes it.
+    /// Sets the fault of all calls about an identity or about a pool itself, of both services;
+    /// `None` removes it.
     pub fn set_fault(&self, id: &str, fault: Option<Fault>) {
         self.state().faults.set(id, fault);
     }
