@@ -205,22 +205,24 @@ fn boto3_writes_until_it_is_refused() {
     assert_eq!(listed(&answer), told(&answer));
 }
 
-fn aws(server: &Server, arguments: &[&str]) -> std::process::Output {
+/// Runs the AWS CLI with these variables as its only credentials.
+pub(crate) fn aws(
+    server: &Server,
+    keys: &[(&str, &str)],
+    arguments: &[&str],
+) -> std::process::Output {
     let mut command = Command::new(crate::installed("aws"));
-    command.args([
-        "cognito-sync",
-        "--endpoint-url",
-        &server.url,
-        "--region",
-        "us-east-1",
-        "--output",
-        "json",
-    ]);
     command
-        .env("AWS_ACCESS_KEY_ID", "AKIDCLI")
-        .env("AWS_SECRET_ACCESS_KEY", "cli")
-        .env("AWS_MAX_ATTEMPTS", "1");
-    crate::run(command.args(arguments), "")
+        .args(arguments)
+        .args(["--endpoint-url", &server.url])
+        .args(["--region", "us-east-1", "--output", "json"])
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env_remove("AWS_SESSION_TOKEN")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_MAX_ATTEMPTS", "1")
+        .envs(keys.iter().copied());
+    crate::run(&mut command, "")
 }
 
 #[test]
@@ -228,6 +230,11 @@ fn aws(server: &Server, arguments: &[&str]) -> std::process::Output {
 fn the_aws_cli_reads_usage_and_exceptions() {
     let server = Server::start(still_world(1, 3));
     let (pool, identity) = (pool_id(0), identity_id(2));
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIDCLI"),
+        ("AWS_SECRET_ACCESS_KEY", "cli"),
+    ];
+    let aws = |arguments: &[&str]| aws(&server, &keys, &[&["cognito-sync"], arguments].concat());
     let of_identity = [
         "describe-identity-usage",
         "--identity-pool-id",
@@ -240,13 +247,13 @@ fn the_aws_cli_reads_usage_and_exceptions() {
         (&of_identity[..], "IdentityUsage", 2 * 1_021),
         (&of_pool[..], "IdentityPoolUsage", 3 * 1_021),
     ] {
-        let output = aws(&server, arguments);
+        let output = aws(arguments);
         assert!(output.status.success(), "{output:?}");
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(answer[shape]["DataStorage"], json!(storage));
     }
     let of_datasets = [&["list-datasets"][..], &of_identity[1..]].concat();
-    let output = aws(&server, &of_datasets);
+    let output = aws(&of_datasets);
     assert!(output.status.success(), "{output:?}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     let bytes = |number: usize| answer["Datasets"][number]["DataStorage"].clone();
@@ -263,7 +270,7 @@ fn the_aws_cli_reads_usage_and_exceptions() {
             panic!("{fault:?} is no exception")
         };
         server.simulator.set_fault(&identity, Some(fault));
-        let output = aws(&server, &of_identity);
+        let output = aws(&of_identity);
         assert!(!output.status.success());
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(told.contains(&format!("({code})")), "{told}");

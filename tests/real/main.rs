@@ -24,6 +24,7 @@ mod chain;
 mod codings;
 mod exposition;
 mod hello;
+mod identity_clients;
 mod panels;
 mod prometheus;
 mod rules;
