@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -29,6 +30,10 @@ static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 const LIBRARIES: &str = "warn,aws_config=error,aws_config::default_provider=warn,\
     aws_config::default_provider::endpoint_url=error,aws_config::provider_config=warn,\
     aws_runtime=error";
+
+/// The AWS SDK's targets begin with this. Its debug and trace lines hold whole requests and answers,
+/// keys of guests and ids of identities included, so that none is logged, whatever `RUST_LOG` says.
+const SDK: &str = "aws_";
 
 /// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,7 +70,7 @@ impl Level {
 }
 
 /// Installs the logger, which writes to standard error without ever blocking. `env_filter`, the
-/// value of `RUST_LOG`, overrides `level`. To be held until the process ends.
+/// value of `RUST_LOG`, overrides `level`, but for the AWS SDK's lines below info. To be held until the process ends.
 ///
 /// # Errors
 /// If `env_filter` is not a valid filter, or a logger is already installed.
@@ -83,7 +88,9 @@ pub fn init(
         queue: queue.clone(),
         with_priority: stderr_is_the_journal(),
     };
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(is_allowed));
     match format {
         Format::Logfmt => registry
             .with(tracing_logfmt::builder().layer().with_writer(lines))
@@ -95,6 +102,11 @@ pub fn init(
     // `try_init` succeeds once.
     let _ = QUEUE.set(queue);
     Ok(LastLines)
+}
+
+/// Whether a line or a span may be logged at all.
+fn is_allowed(of: &Metadata<'_>) -> bool {
+    !of.target().starts_with(SDK) || *of.level() <= tracing::Level::INFO
 }
 
 /// Waits for the last lines, if the log is read, when it is dropped: at the end of the process,

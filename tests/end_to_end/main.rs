@@ -24,6 +24,7 @@ mod dates;
 mod freshness;
 mod front_door;
 mod fullest_dataset;
+mod guests;
 mod identities;
 mod lifecycle;
 mod list_datasets;

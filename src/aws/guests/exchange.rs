@@ -16,6 +16,9 @@ use crate::api::{CallError, Failure};
 use crate::clock::Clock;
 use crate::identity::IdentityId;
 
+/// An answer's date is in whole seconds, rounded down.
+const DATE_RESOLUTION: f64 = 1.0;
+
 /// A client for exchanges.
 pub(super) fn client(sdk: &SdkConfig, endpoint_url: Option<&str>, timeout: Duration) -> Client {
     let mut config = Builder::from(sdk)
@@ -44,14 +47,15 @@ pub(super) async fn exchange(
         .interceptor(dated.clone());
     let exchange = async {
         let output = call.send().await.map_err(|error| failed(&error, &sent))?;
-        let now = dated.date().unwrap_or_else(|| clock.now().unix);
+        let now = dated.date().map(|date| date + DATE_RESOLUTION);
+        let now = now.unwrap_or_else(|| clock.now().unix);
         keys(output, identity, now)
     };
     caught(exchange, &sent).await
 }
 
 /// The keys in an answer, which has to be about this identity, and how long they live. `now` is the
-/// answer's date, in seconds since 1970: by the host's clock, which may be wrong, they might have
+/// time by its date, in seconds since 1970: by the host's clock, which may be wrong, they might have
 /// expired already.
 fn keys(
     output: GetCredentialsForIdentityOutput,
