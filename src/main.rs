@@ -134,6 +134,7 @@ fn prepare(cli: Cli) -> Prepared {
             .map(|warning| format!("warning: {warning}"))
             .collect();
         print_errors(&warnings);
+        print_errors(&notes(&cli, loaded));
         return Prepared::Done(print(&report));
     }
     for warning in warnings {
@@ -203,6 +204,15 @@ fn warnings(mode: &Mode, web_config: Option<&WebConfigFile>) -> Vec<String> {
         );
     }
     warnings
+}
+
+/// What belongs to what is printed and has no place in it.
+fn notes(cli: &Cli, loaded: &Loaded) -> Vec<String> {
+    let Some(Command::IamPolicy(options)) = &cli.command else {
+        return Vec::new();
+    };
+    let notes = policy::notes(&loaded.targets, options.account.as_deref());
+    notes.map(|note| format!("note: {note}")).collect()
 }
 
 /// Why the daemon would not start with these flags, if pages need a login.

@@ -11,6 +11,9 @@ use crate::targets::{Pool, Targets};
 /// The account part of an ARN when the account is unknown.
 const ANY_ACCOUNT: &str = "*";
 
+/// Stands in a policy for the identity that calls.
+const GUEST: &str = "${cognito-identity.amazonaws.com:sub}";
+
 /// A principal and its policy.
 #[derive(Debug, PartialEq, Eq)]
 struct Grant {
@@ -63,11 +66,27 @@ pub fn text(targets: &Targets, account: Option<&str>) -> String {
     text.expect("texts and lists of them are JSON") + "\n"
 }
 
+/// What no policy of the exporter's own allows: the rights of guests, in words.
+pub fn notes(targets: &Targets, account: Option<&str>) -> impl Iterator<Item = String> {
+    let pools = targets.pools.iter();
+    let pools = pools.filter(|pool| pool.settings.signer == Signer::Guest);
+    pools.map(move |pool| {
+        format!(
+            "pool {} is polled with the credentials of its guests, so the rights are those of its \
+             role for unauthenticated identities: that needs cognito-sync:DescribeIdentityUsage on \
+             {arn}/identity/{GUEST}, or cognito-sync:ListDatasets on {arn}/identity/{GUEST}/*; \
+             GetCredentialsForIdentity needs no policy",
+            pool.id,
+            arn = pool_arn(pool, Service::CognitoSync, account),
+        )
+    })
+}
+
 /// One grant for each principal, in the order of their first pools. `account`, 12 digits, is that
 /// of the pools without a role; any account if it is `None`.
 fn grants(targets: &Targets, account: Option<&str>) -> Vec<Grant> {
     let mut principals: Vec<String> = Vec::new();
-    for pool in &targets.pools {
+    for pool in targets.pools.iter().filter(has_account) {
         for principal in [Some(base_principal(pool)), role(pool).map(str::to_owned)]
             .into_iter()
             .flatten()
@@ -86,11 +105,8 @@ fn grants(targets: &Targets, account: Option<&str>) -> Vec<Grant> {
 fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
     let is_polled_by_principal =
         |pool: &&Pool| role(pool).map_or_else(|| base_principal(pool), str::to_owned) == principal;
-    let pools: Vec<_> = targets
-        .pools
-        .iter()
-        .filter(is_polled_by_principal)
-        .collect();
+    let pools = targets.pools.iter().filter(has_account);
+    let pools: Vec<_> = pools.filter(is_polled_by_principal).collect();
     let arns = |operation: Operation| {
         let (service, suffix) = (operation.service(), resource_suffix(operation));
         let calls = pools.iter().filter(|pool| is_called(operation, pool));
@@ -156,6 +172,11 @@ fn resource_suffix(operation: Operation) -> &'static str {
         Scope::Identity => "/identity/*",
         Scope::Pool => "",
     }
+}
+
+/// Whether the account's credentials are used for a pool.
+fn has_account(pool: &&Pool) -> bool {
+    pool.settings.has_account()
 }
 
 /// The principal that polls a pool, or that assumes the pool's role.
@@ -265,6 +286,27 @@ mod tests {
             "arn:aws:cognito-sync:r:210987654321:identitypool/r:0/identity/*"
         );
         assert_eq!(policies.len(), 2);
+    }
+
+    #[test]
+    fn guests_need_no_policy_and_a_note_says_what_their_role_needs() {
+        let guest = "{id: 'r:2', identities: ['r:3'], identity_credentials: guest}";
+        assert_eq!(policies(guest, None), []);
+        let both = format!("{{id: 'r:0', identities: ['r:1']}}, {guest}");
+        let (_, policy) = policies(&both, None).remove(0);
+        assert!(!policy.to_string().contains("r:2"), "{policy}");
+        let text = format!("pools: [{both}]");
+        let loaded = loading::parse(Path::new("file"), &text).unwrap();
+        let notes: Vec<_> = notes(&loaded.targets, Some("123456789012")).collect();
+        assert_eq!(notes.len(), 1);
+        let arn = "arn:aws:cognito-sync:r:123456789012:identitypool/r:2/identity/\
+                   ${cognito-identity.amazonaws.com:sub}";
+        for part in [
+            &format!("cognito-sync:DescribeIdentityUsage on {arn},"),
+            &format!("cognito-sync:ListDatasets on {arn}/*;"),
+        ] {
+            assert!(notes[0].contains(part), "{}", notes[0]);
+        }
     }
 
     #[test]

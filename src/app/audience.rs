@@ -1,6 +1,6 @@
 //! Who can read the pages, and whether they may.
 //!
-//! Whoever knows the id of a guest's identity gets its keys. So where identities are polled with
+//! The id of a guest's identity is all that its keys cost. So where identities are polled with
 //! those, ids are secrets, and listeners that other machines reach need a login.
 
 use std::net::IpAddr;
@@ -21,8 +21,8 @@ pub struct Audience(Vec<String>);
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error(
     "pool {pool} is polled with the credentials of its guests (identity_credentials: guest), so that \
-     the ids of its identities are secrets, but whoever reaches the listener {listener} could read \
-     them without a login: set basic_auth_users, or client_auth_type: RequireAndVerifyClientCert, in \
+     the ids of its identities are secrets, but any client that reaches the listener {listener} \
+     could read them without a login: set basic_auth_users, or client_auth_type: RequireAndVerifyClientCert, in \
      --web.config.file, or listen on a loopback address or a unix socket only"
 )]
 pub struct NeedsLogin {

@@ -25,6 +25,11 @@ where
                 .or_else(|| response.headers().get("x-amzn-errortype").map(bare_code));
             classify_response(response.status().as_u16(), code)
         }
+        SdkError::ResponseError(context) => {
+            let response = context.raw();
+            let code = response.headers().get("x-amzn-errortype").map(bare_code);
+            classify_response(response.status().as_u16(), code)
+        }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => Failure::Timeout,
         _ if !was_sent => Failure::Configuration,
         _ => classify_no_response(error),

@@ -167,7 +167,7 @@ pub(super) async fn caught<T>(
 }
 
 /// Why a call failed. AWS's message is left out: for a wrong signature it repeats the signed
-/// headers, including the session token.
+/// headers, including the session token. So is what cannot be parsed, which may hold keys.
 pub(super) fn failed<E>(error: &SdkError<E, Response>, sent: &wire::Sent) -> CallError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -178,6 +178,10 @@ where
             let code = context.err().code().map(redact::code);
             let code = code.unwrap_or_else(|| "no error code".to_owned());
             format!("{code} with status {}", context.raw().status().as_u16())
+        }
+        SdkError::ResponseError(context) => {
+            let status = context.raw().status().as_u16();
+            format!("an answer that cannot be parsed, with status {status}")
         }
         _ => redact::error_chain(error),
     };

@@ -1,6 +1,7 @@
 //! `plan`: the cost of a configuration, computed without API calls, and the settings to change when
 //! it exceeds a limit.
 
+mod exchanges;
 mod scrape_size;
 
 use std::fmt::{self, Display, Formatter};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use self::exchanges::Exchanges;
 use self::scrape_size::ScrapeSize;
 use crate::alerts::AlertInput;
 use crate::config::{Config, IdentityMetrics, PoolSettings, Series, show_duration};
@@ -97,7 +99,18 @@ impl Display for Plan<'_> {
             size(scrape.text_bytes),
             size(scrape.gzip_bytes)
         )?;
-        let memory = BASE_MEMORY + MEMORY_PER_IDENTITY * identities;
+        let exchanges = Exchanges::of(targets);
+        if let Some(exchanges) = exchanges {
+            writeln!(
+                f,
+                "exchanges    {} of guests' ids for keys an hour at most; their quota, 200 a second, \
+                 is also that of the app's logins\n             some {} for keys that are kept",
+                group_digits(exchanges.per_hour),
+                size(exchanges.memory)
+            )?;
+        }
+        let keys = exchanges.map_or(0, |exchanges| exchanges.memory);
+        let memory = BASE_MEMORY + MEMORY_PER_IDENTITY * identities + keys;
         writeln!(
             f,
             "memory       some {} here, some {} in Prometheus",

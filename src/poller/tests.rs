@@ -1,5 +1,6 @@
 //! The poller over tokio's paused clock.
 
+mod guests;
 mod lists;
 mod panics;
 

@@ -59,6 +59,9 @@ pub(super) async fn reload(state: &AppState) -> Response {
                 .collect();
             text(StatusCode::BAD_REQUEST, lines.concat())
         }
+        Ok(Err(error @ ReloadError::Refused(_))) => {
+            text(StatusCode::BAD_REQUEST, format!("{error}\n"))
+        }
         _ => text(
             StatusCode::SERVICE_UNAVAILABLE,
             "there is no configuration file to read, or the exporter is stopping\n",

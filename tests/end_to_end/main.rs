@@ -24,6 +24,8 @@ mod dates;
 mod freshness;
 mod front_door;
 mod fullest_dataset;
+mod guest_ids;
+mod guest_keys;
 mod guests;
 mod identities;
 mod lifecycle;

@@ -112,7 +112,7 @@ impl Listener {
         }
     }
 
-    /// Whether only clients on this machine reach it: it is a unix socket, or at a loopback address.
+    /// Whether only clients on this machine reach it: a unix socket, or one at a loopback address.
     #[must_use]
     pub fn is_local(&self) -> bool {
         match &self.socket {

@@ -127,7 +127,7 @@ fn a_denied_description_becomes_a_list_in_the_same_poll_and_that_is_remembered()
     let operations = guests.operations(0, 6_000.0, false);
     assert_eq!(count(&operations, DescribeIdentityUsage), 0);
     assert!(operations.len() >= 980, "the share of lists does not apply");
-    assert_eq!(guests.found, 1, "it is told once");
+    assert_eq!(guests.found, 1, "it is reported once");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Usage comes from two operations, of which one lags behind the other.
 
 use super::*;
+use crate::api::Signer;
 
 /// A store of one identity.
 struct One(Store);
@@ -8,6 +9,14 @@ struct One(Store);
 impl One {
     fn new() -> Self {
         Self(Store::new(targets(&[(POOL, &["r:a"])])))
+    }
+
+    /// The same, whose calls are signed with keys of its own.
+    fn guest() -> Self {
+        let mut targets = targets(&[(POOL, &["r:a"])]);
+        let guests = Arc::get_mut(&mut targets).unwrap();
+        guests.pools[0].settings.signer = Signer::Guest;
+        Self(Store::new(targets))
     }
 
     fn poll(&self, seconds: u64, result: Result<Answer, Failure>) {
@@ -247,4 +256,41 @@ fn datasets_are_of_the_same_time_as_the_rest() {
         is_read.store(true, Ordering::Relaxed);
     });
     assert_eq!(changes, 100, "rows and what is kept of them differ");
+}
+
+#[test]
+fn an_empty_list_of_a_guest_is_an_identity_without_datasets() {
+    let guest = One::guest();
+    guest.list(10, 1_000, 5.0);
+    assert!(guest.datasets().is_some());
+    guest.poll(20, Ok(Answer::Datasets(Vec::new())));
+    let usage = guest.record().last_usage().copied().unwrap();
+    let none = (usage.datasets, usage.storage_bytes);
+    assert_eq!(none, (Some(0), Some(0)));
+    assert_eq!(
+        usage.last_modified,
+        Some(5.0),
+        "datasets were deleted since"
+    );
+    assert_eq!(guest.record().last_success(), Some(20.0));
+    assert!(!guest.listing().needs_description());
+    assert!(guest.datasets().is_none(), "they are gone");
+    let first = One::guest();
+    first.poll(10, Ok(Answer::Datasets(Vec::new())));
+    assert_eq!(first.record().last_success(), Some(10.0));
+}
+
+/// Where lists are all there is, the bytes may stay the same.
+#[test]
+fn a_date_that_differs_between_two_lists_is_a_change() {
+    let changes = |dates: [f64; 3]| {
+        let one = One::guest();
+        for (index, date) in dates.into_iter().enumerate() {
+            one.list(100 * index as u64, 1_000, date);
+        }
+        let demand = one.0.demand(PoolIndex(0), IdentityIndex(0), at(200));
+        demand.changes_per_second
+    };
+    let (idle, busy) = (changes([5.0, 5.0, 5.0]), changes([5.0, 90.0, 190.0]));
+    assert!(busy > 2.0 * idle, "{busy} {idle}");
 }

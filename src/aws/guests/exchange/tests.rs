@@ -34,7 +34,7 @@ fn keys_are_taken_as_they_are_and_live_by_the_answers_date() {
     assert_eq!(keys_of(expired).unwrap().1, Duration::ZERO);
 }
 
-/// And what is wrong is told without what is secret.
+/// The error names what is wrong, and holds no secret.
 #[test]
 fn an_answer_about_another_identity_or_without_usable_keys_is_malformed() {
     let without = |change: fn(&mut Credentials)| answer("r:a", change);
