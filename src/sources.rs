@@ -99,7 +99,7 @@ impl Sources {
     #[must_use]
     pub fn new(configuration: Configuration, config: &Config, lists: &[Vec<Listing>]) -> Self {
         let pool = |(pool, lists): (&PoolConfig, &Vec<Listing>)| {
-            let lists = || lists.iter().filter_map(Listing::complete);
+            let lists = || lists.iter().filter_map(Listing::of_people);
             PoolSources {
                 key: pool.key.clone(),
                 id: pool.id.clone(),

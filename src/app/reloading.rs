@@ -38,6 +38,9 @@ impl ApplyTargets for ApplyToPoller {
         targets: Arc<Targets>,
         settings: &PollSettings,
     ) -> Result<TargetDiff, PollerGone> {
+        if trigger == Trigger::Provider {
+            return self.poller.apply_lists(targets).await;
+        }
         // Who asks for a reload may have replaced keys.
         if matches!(trigger, Trigger::Signal | Trigger::Request) {
             self.connector.forget_clients();

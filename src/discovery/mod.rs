@@ -6,6 +6,7 @@
 //! [`ChangeNotifier::notify`], and the reload loop asks for all lists again. `Targets::assemble`
 //! makes targets of the lists.
 
+mod catalog;
 mod files;
 mod globs;
 mod inline;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use catalog::{Catalog, CatalogChange, LastPass, Passes};
 pub use files::{Files, hash, present_hash};
 pub use inline::Inline;
 pub use list::{IdentityList, InvalidIdentity, ListFile, Oddities};
@@ -35,18 +37,28 @@ pub trait Provider: Send + Sync {
 pub enum Listing {
     /// All identities that the provider has for the pool.
     Complete(Arc<IdentityList>),
-    /// Not yet: the provider has never seen the whole list. The pool is polled without it. A
-    /// provider that has had a complete list returns that one until the next is complete.
+    /// Those that it has found so far, whether people have listed them too or not.
+    Discovered(Arc<IdentityList>),
+    /// None yet: the provider has not begun to look. The pool is polled without it.
     Pending,
 }
 
 impl Listing {
-    /// The list, if it is complete.
+    /// The list, as far as there is one.
     #[must_use]
-    pub fn complete(&self) -> Option<&IdentityList> {
+    pub fn list(&self) -> Option<&IdentityList> {
+        match self {
+            Self::Complete(list) | Self::Discovered(list) => Some(list),
+            Self::Pending => None,
+        }
+    }
+
+    /// The list, if people made it.
+    #[must_use]
+    pub fn of_people(&self) -> Option<&IdentityList> {
         match self {
             Self::Complete(list) => Some(list),
-            Self::Pending => None,
+            Self::Discovered(_) | Self::Pending => None,
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::schedule::{
     Ticket, TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
-use handle::{Commands, ExplainRequest, ReplaceTargets};
+use handle::{Calls, Commands, ExplainRequest, ReplaceTargets};
 
 /// The longest time between two turns of the loop, which is also the resolution of its heartbeat.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
@@ -321,8 +321,7 @@ impl Poller {
     fn apply_targets(&mut self, new: ReplaceTargets, observer: &impl PollObserver) {
         let ReplaceTargets {
             targets,
-            api,
-            settings,
+            calls,
             applied,
         } = new;
         let now = self.clock.now().mono;
@@ -331,12 +330,16 @@ impl Poller {
             old: &self.targets,
             new: &targets,
             diff: &diff,
+            only_lists: calls.is_none(),
         };
-        self.schedule
-            .apply_targets(change, settings.rate_limit, now);
-        self.progress.apply_targets(&targets, settings.rate_limit);
-        self.retry = Retry::new(settings.attempts);
-        (self.targets, self.api, self.settings) = (targets, api, settings);
+        if let Some(Calls { api, settings }) = calls {
+            self.retry = Retry::new(settings.attempts);
+            (self.api, self.settings) = (api, settings);
+        }
+        let rate_limit = self.settings.rate_limit;
+        self.schedule.apply_targets(change, rate_limit, now);
+        self.progress.apply_targets(&targets, rate_limit);
+        self.targets = targets;
         observer.targets_changed(&self.targets, &diff);
         // The caller may have stopped waiting.
         let _ = applied.send(diff);

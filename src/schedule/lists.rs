@@ -116,6 +116,24 @@ impl NotListed {
         is_over(self.pools.get(&pool)) && is_over(self.identities.get(&identity))
     }
 
+    /// The same where pools and identities have moved.
+    pub(super) fn moved(
+        self,
+        pool: impl Fn(PoolIndex) -> Option<PoolIndex>,
+        identity: impl Fn(JobIndex) -> Option<JobIndex>,
+    ) -> Self {
+        let pools = self.pools.into_iter();
+        let identities = self.identities.into_iter();
+        Self {
+            pools: pools
+                .filter_map(|(of, until)| Some((pool(of)?, until)))
+                .collect(),
+            identities: identities
+                .filter_map(|(of, until)| Some((identity(of)?, until)))
+                .collect(),
+        }
+    }
+
     /// AWS denied a list, and nothing else. Returns whether it did not deny the one before.
     pub(super) fn on_denied(&mut self, pool: PoolIndex, now: Mono) -> bool {
         self.pools.insert(pool, now + DENIED).is_none()

@@ -4,6 +4,7 @@ mod ages;
 mod changes;
 mod explain;
 mod lists;
+mod lists_change;
 mod pages;
 mod resume;
 mod trouble;

@@ -32,7 +32,7 @@ pub(super) fn restore(
     let mut restored = 0;
     let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
     file.each_identity(|key, value| {
-        let number = row::pool_number(key).ok_or_else(no_key)?;
+        let (number, hex) = row::parse_key(key).ok_or_else(no_key)?;
         // A row of a pool that was taken away while it was saved.
         let Some((pool, of_pool)) = found.pools.get(&number) else {
             return Ok(());
@@ -42,7 +42,7 @@ pub(super) fn restore(
         let stale_after = target.map_or(of_pool.stale_after, |target| target.stale_after);
         let asked = kept.success.map(|success| success.requested_at.mono);
         rows.push(RestoredRow {
-            id: row::id(key, pool.region()).ok_or_else(no_key)?,
+            id: hex.id(pool.region()),
             pool: pool.clone(),
             kept,
             stale_at: asked.map_or(Mono::from_bits(0), |asked| asked + stale_after),

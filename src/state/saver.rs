@@ -16,7 +16,7 @@ use super::row::{self, PoolRow, StandingRow, requested_at};
 use super::saves::Saves;
 use super::times::{ClockSteps, Restoring, SavedAt, milliseconds};
 use crate::clock::{Clock, Mono, Timestamp};
-use crate::identity::IdentityId;
+use crate::identity::{Hex, IdentityId};
 use crate::schedule::Standing;
 use crate::store::{ChangedRows, Leaver, Store};
 use crate::targets::Targets;
@@ -223,12 +223,13 @@ impl Saver {
                 let number = file.pool_number(pool)?;
                 let hex = id.split_once(':').map_or("", |(_, hex)| hex);
                 let row = row::identity_row(kept, &self.steps);
-                identities.push((row::key(number, hex), row));
+                identities.push((row::key(number, &Hex::new(hex)), row));
             }
             for (pool, identity, kept) in &rows.identities {
                 let pool = &rows.targets[*pool];
                 let number = file.pool_number(&pool.id)?;
-                let key = row::key(number, pool.identities.hex(*identity));
+                let hex = Hex::new(pool.identities.hex(*identity));
+                let key = row::key(number, &hex);
                 identities.push((key, row::identity_row(kept, &self.steps)));
             }
             for (pool, kept) in rows.targets.pools.iter().zip(&rows.pools) {
@@ -264,14 +265,16 @@ fn stale(file: &StateFile, targets: &Targets, now: Timestamp) -> Result<Vec<Vec<
     let pools = file.pools();
     let mut stale = Vec::new();
     file.each_identity(|key, value| {
-        let number = row::pool_number(key);
-        let Some((id, stale_after)) = number.and_then(|number| pools.get(&number)) else {
+        let Some((number, hex)) = row::parse_key(key) else {
+            return Ok(());
+        };
+        let Some((id, stale_after)) = pools.get(&number) else {
             return Ok(());
         };
         let pool = targets.pools.iter().find(|pool| pool.id == **id);
-        let whole = row::id(key, id.region());
-        let is_polled = pool.zip(whole.as_ref()).is_some_and(|(pool, whole)| {
-            let id = IdentityId::new_unchecked(whole);
+        let is_polled = pool.is_some_and(|pool| {
+            let id = hex.id(id.region());
+            let id = IdentityId::new_unchecked(&id);
             pool.identities.position(id).is_some()
         });
         if !is_polled {
