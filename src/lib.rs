@@ -34,6 +34,7 @@ pub mod progress;
 pub mod schedule;
 
 pub mod aws;
+pub mod listing;
 
 pub mod state;
 pub mod store;

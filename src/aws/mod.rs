@@ -5,7 +5,9 @@
 
 mod answer;
 mod classify;
+mod client;
 mod credentials;
+mod directory;
 mod helpers;
 mod http;
 mod json;
@@ -13,66 +15,39 @@ mod lease;
 mod wire;
 
 use std::collections::HashMap;
-use std::error::Error;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cognitosync::Client;
-use aws_sdk_cognitosync::config::StalledStreamProtectionConfig;
-use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::http::Response;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use futures_util::FutureExt;
 use tracing::debug;
 
 pub use credentials::Credentials;
+pub use directory::AwsDirectory;
 pub use http::{Network, NetworkError};
 
-use crate::api::{
-    Answer, Api, Call, CallError, Continuation, Failure, FailureClass, Operation, Reply, Request,
-};
+use crate::api::{Answer, Api, Call, CallError, Continuation, Failure, Operation, Reply, Request};
 use crate::clock::Clock;
 use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
-use crate::redact;
 use crate::targets::Targets;
-use helpers::Helpers;
-use lease::{LOAD_TIMEOUT, Lease, Load, Loaded};
+use client::{ClientKey, Clients, Means, failed};
+use lease::Lease;
 
 /// Datasets in one page, as AWS's Android client has it. A dataset takes some 450 bytes of an
 /// answer at most, so a page stays far below the longest answer that is read.
 const MAX_DATASETS_OF_PAGE: i32 = 64;
 
-/// The part of `poll.timeout` that a call waits for credentials, so that a provider that hangs is
-/// distinguished from a service that hangs.
-const CREDENTIALS_WAIT: f64 = 0.8;
-
-/// Creates clients over one network: one for each region, account, endpoint and timeout.
+/// Creates clients over one network: one for each service, region, account, endpoint and timeout.
 pub struct Connector {
-    credentials: Credentials,
-    network: Network,
-    clock: Clock,
-    clients: HashMap<ClientKey, ClientLease>,
-}
-
-/// A client with credentials. It is made anew when they expire and when AWS refuses them.
-type ClientLease = Arc<Lease<Client>>;
-
-/// The properties that pools must have in common to share a client.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct ClientKey {
-    region: String,
-    account: Account,
-    endpoint_url: Option<String>,
-    timeout: Duration,
+    means: Means,
+    sync: Clients<Client>,
+    directories: Clients<aws_sdk_cognitoidentity::Client>,
 }
 
 /// The APIs of AWS, called through its SDK.
 pub struct AwsApi {
-    clients: HashMap<PoolId, ClientLease>,
+    clients: HashMap<PoolId, Arc<Lease<Client>>>,
     clock: Clock,
 }
 
@@ -81,43 +56,57 @@ impl Connector {
     #[must_use]
     pub fn new(credentials: Credentials, network: Network, clock: Clock) -> Self {
         Self {
-            credentials,
-            network,
-            clock,
-            clients: HashMap::new(),
+            means: Means {
+                credentials,
+                network,
+                clock,
+            },
+            sync: Clients::new(create_client),
+            directories: Clients::new(directory::create_client),
         }
     }
 
-    /// Forgets all clients, so that the next [`Connector::connect`] reads credentials anew.
+    /// Forgets all clients, so that those made next read credentials anew.
     pub fn forget_clients(&mut self) {
-        self.clients.clear();
+        self.sync.forget();
+        self.directories.forget();
     }
 
-    /// The clients of all pools. A client with an unchanged key is reused with its credentials.
-    /// Credentials are fetched by the first call, not here.
+    /// The clients of all pools. A client in use with an unchanged key is reused with its
+    /// credentials. Credentials are fetched by the first call, not here.
     pub fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
-        let mut clients = HashMap::new();
-        let mut pool_clients = HashMap::new();
-        for pool in &targets.pools {
+        let clients = targets.pools.iter().map(|pool| {
             let key = ClientKey {
                 region: pool.id.region().to_owned(),
                 account: pool.settings.account.clone(),
                 endpoint_url: pool.settings.endpoint_url.clone(),
                 timeout: poll.timeout,
             };
-            let client = match clients.get(&key).or_else(|| self.clients.get(&key)) {
-                Some(client) => Arc::clone(client),
-                None => Arc::new(self.lease(&key)),
-            };
-            pool_clients.insert(pool.id.clone(), Arc::clone(&client));
-            clients.insert(key, client);
-        }
-        // Drops the clients that no pool uses.
-        self.clients = clients;
+            (pool.id.clone(), self.sync.get(key, &self.means))
+        });
         AwsApi {
-            clients: pool_clients,
-            clock: self.clock.clone(),
+            clients: clients.collect(),
+            clock: self.means.clock.clone(),
         }
+    }
+
+    /// Cognito Identity in one region, at this endpoint if it is not AWS's own. `timeout` is of one
+    /// call. Like those of [`Connector::connect`], the client is reused while it is in use.
+    pub fn directory(
+        &mut self,
+        region: &str,
+        account: &Account,
+        cognito_identity_endpoint_url: Option<&str>,
+        timeout: Duration,
+    ) -> Arc<AwsDirectory> {
+        let key = ClientKey {
+            region: region.to_owned(),
+            account: account.clone(),
+            endpoint_url: cognito_identity_endpoint_url.map(str::to_owned),
+            timeout,
+        };
+        let client = self.directories.get(key, &self.means);
+        Arc::new(AwsDirectory::new(client))
     }
 
     /// Finds settings that would keep calls from being made.
@@ -127,30 +116,9 @@ impl Connector {
     pub async fn check(&self, targets: &Targets) -> Result<(), NetworkError> {
         for pool in &targets.pools {
             let profile = pool.settings.account.profile.as_deref();
-            self.network.check(profile).await?;
+            self.means.network.check(profile).await?;
         }
         Ok(())
-    }
-
-    fn lease(&self, key: &ClientKey) -> Lease<Client> {
-        let wait = key.timeout.mul_f64(CREDENTIALS_WAIT);
-        let credentials = self.credentials.clone();
-        let (key, network) = (key.clone(), self.network.clone());
-        let time = network.new_time();
-        let load = move || -> Load<Client> {
-            let (key, credentials) = (key.clone(), credentials.clone());
-            let (network, time) = (network.clone(), time.clone());
-            Box::pin(async move {
-                let helpers = Helpers::new(LOAD_TIMEOUT);
-                let sdk = credentials.load(&key.region, &key.account, &network, time);
-                let sdk = sdk.await;
-                helpers.ended();
-                let (sdk, expires_at) = sdk?;
-                let value = create_client(&key, &sdk);
-                Ok(Loaded { value, expires_at })
-            })
-        };
-        Lease::new(load, wait, self.clock.clone())
     }
 }
 
@@ -258,36 +226,6 @@ impl AwsApi {
             }
         }
     }
-
-    /// Makes a call with a client. A panic inside the SDK is a failure.
-    async fn request_with(
-        &self,
-        client: &Lease<Client>,
-        request: Request<'_>,
-    ) -> Result<Reply, CallError> {
-        let lent = client.get().await?;
-        let sent = wire::Sent::default();
-        let reply = self.request(&lent.value, request, sent.clone());
-        // After a panic it is dropped, and nothing else sees what it left.
-        let reply = AssertUnwindSafe(reply).catch_unwind().await;
-        let reply = reply.unwrap_or_else(|_| {
-            let failure = if sent.any() {
-                Failure::Malformed
-            } else {
-                Failure::Configuration
-            };
-            Err(CallError::new(
-                failure,
-                "a panic inside the AWS SDK".to_owned(),
-            ))
-        });
-        if let Err(error) = &reply
-            && error.failure.class() == FailureClass::Budget
-        {
-            client.refuse(&lent);
-        }
-        reply
-    }
 }
 
 impl Api for AwsApi {
@@ -297,7 +235,10 @@ impl Api for AwsApi {
             let client = self.clients.get(pool);
             let client =
                 client.expect("connect() makes a client for each pool, and only those are polled");
-            let reply = self.request_with(client, request).await;
+            let reply = client::call(client, |client, sent| async move {
+                self.request(&client, request, sent).await
+            });
+            let reply = reply.await;
             if let Err(CallError { failure, cause }) = &reply {
                 let (operation, reason) = (request.operation.as_str(), failure.as_str());
                 debug!(%pool, operation, reason, cause, "call failed");
@@ -308,37 +249,9 @@ impl Api for AwsApi {
 }
 
 fn create_client(key: &ClientKey, sdk: &SdkConfig) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(key.timeout)
-        .read_timeout(key.timeout)
-        .operation_attempt_timeout(key.timeout)
-        .operation_timeout(key.timeout)
-        .build();
-    let mut config = aws_sdk_cognitosync::config::Builder::from(sdk)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
-        // The timeouts above include the body.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    let mut config = aws_sdk_cognitosync::config::Builder::from(sdk);
     if let Some(endpoint_url) = &key.endpoint_url {
         config = config.endpoint_url(endpoint_url);
     }
     Client::from_conf(config.build())
-}
-
-/// Why a call failed. AWS's message is left out: for a wrong signature it repeats the signed
-/// headers, including the session token.
-fn failed<E>(error: &SdkError<E, Response>, sent: &wire::Sent) -> CallError
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let failure = classify::classify(error, sent.any());
-    let cause = match error {
-        SdkError::ServiceError(context) => {
-            let code = context.err().code().map(redact::code);
-            let code = code.unwrap_or_else(|| "no error code".to_owned());
-            format!("{code} with status {}", context.raw().status().as_u16())
-        }
-        _ => redact::error_chain(error),
-    };
-    CallError::new(failure, cause)
 }

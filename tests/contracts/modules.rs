@@ -57,6 +57,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "api", "clock", "config", "file", "identity", "redact", "targets",
         ],
     ),
+    ("listing", &["api", "clock", "identity", "schedule"]),
     (
         "store",
         &[
