@@ -35,6 +35,7 @@ pub mod schedule;
 
 pub mod aws;
 pub mod listing;
+pub mod passes;
 
 pub mod state;
 pub mod store;

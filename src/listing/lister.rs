@@ -85,6 +85,11 @@ impl Lister {
         self.page(call, token.is_some()).await
     }
 
+    /// The next calls go by this directory.
+    pub fn set_directory(&mut self, directory: Arc<dyn Directory>) {
+        self.directory = directory;
+    }
+
     /// The present rate, in calls per second.
     #[must_use]
     pub fn rate(&self) -> f64 {
