@@ -90,6 +90,12 @@ impl Lister {
         self.directory = directory;
     }
 
+    /// When the next call may be made; in the past if it may be now.
+    #[must_use]
+    pub fn ready_at(&self) -> Mono {
+        self.pacer.ready_at()
+    }
+
     /// The present rate, in calls per second.
     #[must_use]
     pub fn rate(&self) -> f64 {

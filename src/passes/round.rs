@@ -139,7 +139,8 @@ impl Round {
     fn next(&self) -> Option<(Mono, Step)> {
         let passes = self.passes.iter().enumerate();
         let page = passes.map(|(index, pass)| (pass.next_at, index)).min();
-        let page = page.map(|(at, index)| (at, Step::Page(index)));
+        let ready_at = self.lister.ready_at();
+        let page = page.map(|(at, index)| (at.max(ready_at), Step::Page(index)));
         let announce = self.announce_at.map(|at| (at, Step::Announce));
         announce.into_iter().chain(page).min_by_key(|(at, _)| *at)
     }
