@@ -236,9 +236,9 @@ async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
         match mode {
             Mode::Daemon(loader, loaded, state) => {
                 let reloading = Reloading { loader, hangups };
-                App::build(loaded, web, Credentials::Aws, state, Some(reloading), clock).await
+                App::build(loaded, web, Credentials::Aws, state, reloading, clock).await
             }
-            Mode::Demo(demo) => demo::build(&demo, web, clock).await,
+            Mode::Demo(demo) => demo::build(&demo, web, hangups, clock).await,
         }
     };
     let mut stop_requested = pin!(async {

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::{ChangeNotifier, IdentityList, Listing, Provider};
 use crate::config::{Checked, PoolConfig};
 use crate::identity::{Hex, IdentityId, PoolId};
@@ -24,7 +26,7 @@ pub struct Catalog {
 }
 
 /// What is known of the passes of one pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Passes {
     /// Number of complete passes.
     pub complete: u64,
@@ -33,7 +35,7 @@ pub struct Passes {
 }
 
 /// A complete pass. Times are in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastPass {
     pub began: f64,
     pub ended: f64,
@@ -45,7 +47,6 @@ pub struct LastPass {
 #[derive(Debug, PartialEq)]
 pub struct CatalogChange {
     pub pool: PoolId,
-    pub passes: Passes,
     /// Identities, and how many passes have missed them: `None` for those that have left.
     pub identities: Vec<(Hex, Option<u8>)>,
 }
@@ -86,7 +87,7 @@ impl Catalog {
         ids.filter(|id| discovered.see(Hex::new(id.hex()))).count()
     }
 
-    /// A pass over a pool's list is complete. `began` and `ended` are in seconds since 1970. Returns
+    /// A pass over a pool's list is complete. Its begin and end are in seconds since 1970. Returns
     /// how many identities leave.
     pub fn end_pass(&self, pool: &PoolId, began: f64, ended: f64) -> usize {
         let mut pools = self.pools();
@@ -99,8 +100,18 @@ impl Catalog {
         self.notifier.notify();
     }
 
-    /// The number of identities that are known of a pool, and its passes; `None` if no pass has
-    /// begun.
+    /// Each pool that is discovered, the number of identities that are known of it, and its passes.
+    #[must_use]
+    pub fn all(&self) -> Vec<(PoolId, usize, Passes)> {
+        let pools = self.pools();
+        let of_pool = |(id, found): (&PoolId, &Discovered)| {
+            (id.clone(), found.identities.len(), found.passes)
+        };
+        pools.iter().map(of_pool).collect()
+    }
+
+    /// The number of identities that are known of a pool, and its passes; `None` if it is not
+    /// discovered.
     #[must_use]
     pub fn of_pool(&self, pool: &PoolId) -> Option<(usize, Passes)> {
         let pools = self.pools();
@@ -108,26 +119,30 @@ impl Catalog {
         Some((discovered.identities.len(), discovered.passes))
     }
 
-    /// How many of these identities of a pool the last complete pass did not list.
-    pub fn count_missed<'a>(
+    /// How many of these identities of a pool the last complete pass did not list; `None` before
+    /// the first.
+    pub fn missed<'a>(
         &self,
         pool: &PoolId,
         ids: impl Iterator<Item = IdentityId<'a>>,
-    ) -> usize {
+    ) -> Option<usize> {
         let pools = self.pools();
-        let Some(discovered) = pools.get(pool) else {
-            return 0;
-        };
+        let discovered = pools.get(pool).filter(|of| of.passes.complete > 0)?;
         let was_listed = |id: IdentityId<'_>| {
             let mark = discovered.identities.get(&Hex::new(id.hex()));
             mark.is_some_and(|mark| mark.misses == 0)
         };
-        ids.filter(|id| !was_listed(*id)).count()
+        Some(ids.filter(|id| !was_listed(*id)).count())
     }
 
-    /// Forgets all pools but these.
-    pub fn retain(&self, is_discovered: impl Fn(&PoolId) -> bool) {
-        self.pools().retain(|pool, _| is_discovered(pool));
+    /// These pools are discovered. All others are forgotten.
+    pub fn set_pools<'a>(&self, discovered: impl Iterator<Item = &'a PoolId>) {
+        let mut pools = self.pools();
+        let mut before = std::mem::take(&mut *pools);
+        pools.extend(discovered.map(|id| {
+            let found = before.remove(id).unwrap_or_default();
+            (id.clone(), found)
+        }));
     }
 
     /// What has changed since it was taken the last time: of all pools together `max` identities,
@@ -140,15 +155,17 @@ impl Catalog {
             if left > 0 && discovered.is_unsaved {
                 let identities = discovered.take_unsaved(left);
                 left = left.saturating_sub(identities.len());
-                let (pool, passes) = (pool.clone(), discovered.passes);
-                changes.push(CatalogChange {
-                    pool,
-                    passes,
-                    identities,
-                });
+                let pool = pool.clone();
+                changes.push(CatalogChange { pool, identities });
             }
         }
         changes
+    }
+
+    /// Whether all that has changed was taken.
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        self.pools().values().all(|found| !found.is_unsaved)
     }
 
     /// What was taken could not be saved.
@@ -172,24 +189,40 @@ impl Catalog {
         }
     }
 
-    /// What was saved by another process, as far as nothing newer is known.
-    pub fn restore(&self, saved: CatalogChange) {
+    /// The passes that another process has made, as far as nothing newer is known.
+    pub fn restore_passes(&self, pool: &PoolId, passes: Passes) {
         let mut pools = self.pools();
-        let discovered = pools.entry(saved.pool).or_default();
+        let discovered = pools.entry(pool.clone()).or_default();
         if discovered.passes.complete == 0 {
-            discovered.passes = saved.passes;
+            discovered.passes = passes;
         }
-        for (hex, misses) in saved.identities {
-            if let Some(misses) = misses {
-                let is_seen = false;
-                let saved = Mark { misses, is_seen };
-                discovered.identities.entry(hex).or_insert(saved);
-            }
+    }
+
+    /// The same of an identity, and how many passes have missed it.
+    pub fn restore(&self, pool: &PoolId, hex: Hex, misses: u8) {
+        let mut pools = self.pools();
+        if let Some(discovered) = pools.get_mut(pool) {
+            let is_seen = false;
+            let saved = Mark { misses, is_seen };
+            discovered.identities.entry(hex).or_insert(saved);
         }
+    }
+
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pools().is_empty()
     }
 
     fn pools(&self) -> MutexGuard<'_, BTreeMap<PoolId, Discovered>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A catalog that announces nothing.
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new(ChangeNotifier::default())
     }
 }
 
@@ -198,7 +231,7 @@ impl Provider for Catalog {
         let mut list = IdentityList::new(pool.region());
         if let (Some(id), Some(_)) = (&pool.id, pool.settings.discover) {
             let pools = self.pools();
-            let Some(discovered) = pools.get(id) else {
+            let Some(discovered) = pools.get(id).filter(|of| !of.is_unknown()) else {
                 return Checked::good(Listing::Pending);
             };
             for hex in discovered.identities.keys() {
@@ -214,6 +247,11 @@ impl Provider for Catalog {
 }
 
 impl Discovered {
+    /// Whether no pass has shown anything yet.
+    fn is_unknown(&self) -> bool {
+        self.identities.is_empty() && self.passes.complete == 0
+    }
+
     /// A page has listed an identity. Returns whether it is new.
     fn see(&mut self, hex: Hex) -> bool {
         let mark = self.identities.get_mut(&hex);
@@ -274,145 +312,4 @@ impl Discovered {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{self, PoolConfig};
-    use crate::discovery::Discovery;
-
-    const POOL: &str = "r:0";
-
-    fn pool() -> PoolId {
-        PoolId::parse(POOL).unwrap()
-    }
-
-    fn configured() -> PoolConfig {
-        let text = format!("pools: [{{id: '{POOL}', series: each, discover: {{}}}}]");
-        let config = config::parse(Path::new("file"), &text).unwrap();
-        config.accept().unwrap().0.pools.remove(0)
-    }
-
-    /// A page of ids that end in these digits.
-    fn page(catalog: &Catalog, ids: &str) -> usize {
-        let ids: Vec<_> = ids.chars().map(id).collect();
-        let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
-        catalog.add_page(&pool(), ids)
-    }
-
-    fn id(last: char) -> String {
-        format!("r:00000000-0000-4000-8000-00000000000{last}")
-    }
-
-    /// The last digits of those that are known.
-    fn known(catalog: &Catalog) -> Option<String> {
-        let list = catalog.list(Path::new("file"), &configured()).value;
-        let list = list.list()?;
-        let mut known: Vec<_> = (0..list.len())
-            .map(|index| list.id(index).as_str().chars().last().unwrap())
-            .collect();
-        known.sort_unstable();
-        Some(known.into_iter().collect())
-    }
-
-    fn catalog() -> Catalog {
-        Catalog::new(Discovery::default().notifier())
-    }
-
-    #[test]
-    fn who_is_listed_is_known_at_once_and_leaves_after_two_passes_without() {
-        let catalog = catalog();
-        assert_eq!(known(&catalog), None, "nobody has looked");
-        assert_eq!((page(&catalog, "12"), page(&catalog, "23")), (2, 1));
-        assert_eq!(known(&catalog).unwrap(), "123");
-        assert_eq!(catalog.end_pass(&pool(), 10.0, 11.0), 0);
-        page(&catalog, "1");
-        assert_eq!(
-            known(&catalog).unwrap(),
-            "123",
-            "a pass that is not complete"
-        );
-        assert_eq!(catalog.end_pass(&pool(), 20.0, 21.0), 0);
-        assert_eq!(known(&catalog).unwrap(), "123", "one pass without");
-        page(&catalog, "13");
-        assert_eq!(catalog.end_pass(&pool(), 30.0, 31.0), 1);
-        assert_eq!(known(&catalog).unwrap(), "13", "3 came back in time");
-        let last = LastPass {
-            began: 30.0,
-            ended: 31.0,
-            listed: 2,
-        };
-        let passes = Passes {
-            complete: 3,
-            last: Some(last),
-        };
-        assert_eq!(catalog.of_pool(&pool()), Some((2, passes)));
-    }
-
-    #[test]
-    fn who_was_missed_by_the_last_pass_is_counted() {
-        let catalog = catalog();
-        page(&catalog, "12");
-        catalog.end_pass(&pool(), 0.0, 1.0);
-        page(&catalog, "1");
-        catalog.end_pass(&pool(), 2.0, 3.0);
-        let ids: Vec<_> = "123".chars().map(id).collect();
-        let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
-        assert_eq!(catalog.count_missed(&pool(), ids), 2);
-    }
-
-    #[test]
-    fn a_pool_that_is_not_discovered_has_no_list() {
-        let catalog = catalog();
-        page(&catalog, "1");
-        let mut configured = configured();
-        configured.settings.discover = None;
-        let list = catalog.list(Path::new("file"), &configured).value;
-        assert!(list.list().is_none_or(IdentityList::is_empty));
-        catalog.retain(|_| false);
-        assert_eq!(catalog.of_pool(&pool()), None);
-    }
-
-    /// What is taken bit by bit, some of it twice, is the same elsewhere.
-    #[test]
-    fn what_is_saved_is_restored() {
-        let (first, second) = (catalog(), catalog());
-        let save = |max| {
-            let changes = first.take_changes(max);
-            let is_empty = changes.is_empty();
-            changes
-                .into_iter()
-                .for_each(|change| second.restore(change));
-            !is_empty
-        };
-        page(&first, "123");
-        first.put_back(first.take_changes(2));
-        while save(1) {}
-        assert_eq!(known(&second).unwrap(), "123");
-        page(&first, "1");
-        first.end_pass(&pool(), 1.0, 2.0);
-        let changes = first.take_changes(9);
-        let [change] = &changes[..] else {
-            panic!("{changes:?}")
-        };
-        assert_eq!(change.passes.complete, 1);
-        assert!(change.identities.is_empty(), "all were listed by it");
-        first.end_pass(&pool(), 3.0, 4.0);
-        let [missed] = &first.take_changes(9)[..] else {
-            panic!()
-        };
-        assert!(
-            missed
-                .identities
-                .iter()
-                .all(|(_, misses)| *misses == Some(1))
-        );
-        first.end_pass(&pool(), 5.0, 6.0);
-        let [gone] = &first.take_changes(9)[..] else {
-            panic!()
-        };
-        assert!(gone.identities.iter().all(|(_, misses)| misses.is_none()));
-        assert_eq!(first.take_changes(9), []);
-        page(&first, "4");
-        first.mark_all_unsaved();
-        assert_eq!(first.take_changes(9)[0].identities.len(), 1);
-    }
-}
+mod tests;

@@ -1,9 +1,10 @@
 //! Where identity lists come from.
 //!
 //! A [`Provider`] knows a list of identities for each pool. [`Inline`] takes it from the
-//! configuration itself, [`Files`] from identity files; both read their lists anew each time. A
-//! provider may also change its lists by itself while the daemon runs: it then calls
-//! [`ChangeNotifier::notify`], and the reload loop asks for all lists again. `Targets::assemble`
+//! configuration itself, [`Files`] from identity files; both read their lists anew each time. The
+//! [`Catalog`] holds what passes of `ListIdentities` find while the daemon runs. A provider whose
+//! lists change by themselves calls [`ChangeNotifier::notify`], and the reload loop asks for all
+//! lists again. `Targets::assemble`
 //! makes targets of the lists.
 
 mod catalog;
@@ -63,9 +64,11 @@ impl Listing {
     }
 }
 
-/// All providers. If two give different names to an identity, the name of the earlier one counts.
+/// All providers: [`Inline`], [`Files`], the [`Catalog`], and those that are added. If two give
+/// different names to an identity, the name of the earlier one counts.
 pub struct Discovery {
     providers: Vec<Box<dyn Provider>>,
+    catalog: Catalog,
     notifier: ChangeNotifier,
     /// Has seen none of the changes since this value was made.
     changes: watch::Receiver<()>,
@@ -90,6 +93,12 @@ impl Discovery {
         self.providers.push(Box::new(provider));
     }
 
+    /// What passes of `ListIdentities` find.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog {
+        self.catalog.clone()
+    }
+
     /// For a provider that changes its lists by itself.
     #[must_use]
     pub fn notifier(&self) -> ChangeNotifier {
@@ -104,20 +113,22 @@ impl Discovery {
     }
 }
 
-/// The providers that every configuration needs: [`Inline`] and [`Files`].
 impl Default for Discovery {
     fn default() -> Self {
         let (sender, changes) = watch::channel(());
+        let notifier = ChangeNotifier(sender);
+        let catalog = Catalog::new(notifier.clone());
         Self {
-            providers: vec![Box::new(Inline), Box::new(Files)],
-            notifier: ChangeNotifier(sender),
+            providers: vec![Box::new(Inline), Box::new(Files), Box::new(catalog.clone())],
+            catalog,
+            notifier,
             changes,
         }
     }
 }
 
 /// Announces that a provider's lists are no longer those it returned last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ChangeNotifier(watch::Sender<()>);
 
 impl ChangeNotifier {

@@ -57,8 +57,7 @@ impl Passes {
         let mut rounds = Vec::new();
         loop {
             let pools = self.pools.borrow_and_update().clone();
-            self.catalog
-                .retain(|id| pools.iter().any(|pool| pool.id == *id));
+            self.catalog.set_pools(pools.iter().map(|pool| &pool.id));
             rounds = self.rounds(pools, rounds);
             self.progress.set_budgets(rounds.iter().map(Round::budget));
             let (catalog, progress) = (&self.catalog, &self.progress);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::api::{CallError, ListedPool, Page, PageCall};
 use crate::config::{self, PoolConfig};
-use crate::discovery::{Discovery, Listing, Provider};
+use crate::discovery::{Discovery, IdentityList, Listing, Provider};
 
 /// Identities by their numbers, three on a page, in the order of numbers.
 #[derive(Default)]
@@ -112,7 +112,7 @@ impl Running {
         let config = config::parse(Path::new("file"), &text).unwrap();
         let pool: PoolConfig = config.accept().unwrap().0.pools.remove(0);
         let listing = self.catalog.list(Path::new("file"), &pool).value;
-        Listing::list(&listing).map_or(0, |list| list.len())
+        Listing::list(&listing).map_or(0, IdentityList::len)
     }
 
     fn complete(&self, pool: &str) -> u64 {

@@ -29,7 +29,7 @@ use crate::schedule::{
     Ticket, TicketId,
 };
 use crate::targets::{TargetDiff, Targets};
-use handle::{Calls, Commands, ExplainRequest, ReplaceTargets};
+use handle::{Commands, ExplainRequest, ReplaceTargets};
 
 /// The longest time between two turns of the loop, which is also the resolution of its heartbeat.
 const MAX_SLEEP: Duration = Duration::from_secs(1);
@@ -319,11 +319,7 @@ impl Poller {
     }
 
     fn apply_targets(&mut self, new: ReplaceTargets, observer: &impl PollObserver) {
-        let ReplaceTargets {
-            targets,
-            calls,
-            applied,
-        } = new;
+        let (targets, calls) = (new.targets, new.calls);
         let now = self.clock.now().mono;
         let diff = TargetDiff::new(&self.targets, &targets);
         let change = TargetChange {
@@ -332,9 +328,9 @@ impl Poller {
             diff: &diff,
             only_lists: calls.is_none(),
         };
-        if let Some(Calls { api, settings }) = calls {
-            self.retry = Retry::new(settings.attempts);
-            (self.api, self.settings) = (api, settings);
+        if let Some(calls) = calls {
+            self.retry = Retry::new(calls.settings.attempts);
+            (self.api, self.settings) = (calls.api, calls.settings);
         }
         let rate_limit = self.settings.rate_limit;
         self.schedule.apply_targets(change, rate_limit, now);
@@ -342,7 +338,7 @@ impl Poller {
         self.targets = targets;
         observer.targets_changed(&self.targets, &diff);
         // The caller may have stopped waiting.
-        let _ = applied.send(diff);
+        let _ = new.applied.send(diff);
     }
 
     fn explain(&mut self, request: ExplainRequest, observer: &impl PollObserver) {

@@ -63,13 +63,9 @@ impl Denials {
     }
 
     /// A pool is denied as before, with other identities.
-    pub(super) fn put(&mut self, pool: &Segment, denial: Denial) {
-        let moved = Denial {
-            jobs: pool.jobs.clone(),
-            next: pool.jobs.start,
-            ..denial
-        };
-        self.0.insert(pool.pool, moved);
+    pub(super) fn put(&mut self, pool: &Segment, mut denial: Denial) {
+        (denial.jobs, denial.next) = (pool.jobs.clone(), pool.jobs.start);
+        self.0.insert(pool.pool, denial);
     }
 
     /// AWS has answered about others of this pool meanwhile.

@@ -344,7 +344,7 @@ mod tests {
         // Nothing at all for a while, and a quota that is raised.
         for quota in [
             |second| {
-                if second < 30 || second > 60 {
+                if !(30..=60).contains(&second) {
                     10.0
                 } else {
                     0.0

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::times::{ClockSteps, Restoring, offset};
 use crate::api::{Dataset, Failure, PoolUsage, Usage};
 use crate::clock::Mono;
+use crate::discovery::Passes;
 use crate::identity::Hex;
 use crate::limits::Listing;
 use crate::schedule::{BudgetStanding, DialStanding, HandStanding, Standing};
@@ -21,9 +22,11 @@ pub(super) type PoolNumber = u16;
 
 /// In a pool's number, in keys: the rest of the key is text, since it is no GUID.
 const IS_TEXT: u16 = 1 << 15;
+/// The same: the row tells of the list that an identity was discovered in.
+const IS_DISCOVERED: u16 = 1 << 14;
 
 /// The most pools that may have a number.
-pub(super) const MAX_POOLS: usize = IS_TEXT as usize;
+pub(super) const MAX_POOLS: usize = IS_DISCOVERED as usize;
 
 /// The key of an identity: what stands behind its region's colon, packed, so that keys have the
 /// order of ids where all are GUIDs.
@@ -34,8 +37,22 @@ pub(super) fn key(pool: PoolNumber, hex: &Hex) -> Vec<u8> {
     }
 }
 
-/// The pool's number and the rest of the id in a key; `None` if it is no key.
-pub(super) fn parse_key(key: &[u8]) -> Option<(PoolNumber, Hex)> {
+/// The key of the row that tells of the list that an identity was discovered in.
+pub(super) fn discovered_key(pool: PoolNumber, hex: &Hex) -> Vec<u8> {
+    key(pool | IS_DISCOVERED, hex)
+}
+
+/// What a key tells.
+#[derive(Debug, PartialEq)]
+pub(super) struct Key {
+    pub(super) pool: PoolNumber,
+    pub(super) hex: Hex,
+    /// Whether the row tells of the list that the identity was discovered in.
+    pub(super) is_discovered: bool,
+}
+
+/// What a key tells; `None` if it is no key.
+pub(super) fn parse_key(key: &[u8]) -> Option<Key> {
     let (number, rest) = key.split_first_chunk()?;
     let number = u16::from_be_bytes(*number);
     let hex = if number & IS_TEXT == 0 {
@@ -43,7 +60,11 @@ pub(super) fn parse_key(key: &[u8]) -> Option<(PoolNumber, Hex)> {
     } else {
         Hex::Text(str::from_utf8(rest).ok()?.into())
     };
-    Some((number & !IS_TEXT, hex))
+    Some(Key {
+        pool: number & !(IS_TEXT | IS_DISCOVERED),
+        hex,
+        is_discovered: number & IS_DISCOVERED != 0,
+    })
 }
 
 /// Of an identity.
@@ -126,6 +147,8 @@ pub(super) struct PoolRow {
     pub(super) stale_after: Duration,
     usage: Option<(u64, PoolUsage)>,
     failure: Option<Failure>,
+    /// If it is discovered.
+    pub(super) passes: Option<Passes>,
 }
 
 impl PoolRow {
@@ -133,6 +156,7 @@ impl PoolRow {
         number: PoolNumber,
         stale_after: Duration,
         kept: &KeptPool,
+        passes: Option<Passes>,
         times: &ClockSteps,
     ) -> Self {
         Self {
@@ -142,6 +166,7 @@ impl PoolRow {
                 .usage
                 .map(|usage| (times.unix(usage.requested_at), usage.value)),
             failure: kept.failure,
+            passes,
         }
     }
 

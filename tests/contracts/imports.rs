@@ -104,7 +104,7 @@ const PURE: &[&str] = &[
     "simulator/life.rs",
     "simulator/world.rs",
     "simulator/written.rs",
-    "identity.rs",
+    "identity/",
 ];
 const IMPURE: &[&str] = &[
     "tokio",

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::crash::Storage;
 use crate::clock::{Mono, Timestamp};
 use crate::identity::{Hex, PoolId};
-use crate::state::error::FileError;
+use crate::state::error::{FileError, VERSION};
 use crate::state::file::{Batch, StateFile};
 use crate::state::journal::Row;
 use crate::state::row::{self, PoolRow};
@@ -34,6 +34,7 @@ fn batch(identities: Vec<Row>) -> Batch {
             usage: None,
             failure: None,
         },
+        None,
         &ClockSteps::new(now(), None),
     );
     Batch {
@@ -59,7 +60,7 @@ fn rows(rng: &mut Rng, number: u8, count: usize) -> Vec<Row> {
 
 fn contents(file: &StateFile) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut contents = BTreeMap::new();
-    file.each_identity(|key, value| {
+    file.each_row(|key, value| {
         let twice = contents.insert(key.to_vec(), value.to_vec());
         assert_eq!(twice, None, "each row once");
         Ok(())
@@ -226,7 +227,7 @@ fn other_files_and_versions_are_not_read() {
     let storage = Storage::default();
     let mut file = open(&storage).unwrap();
     file.save(batch(Vec::new())).unwrap();
-    file.set_version_for_tests(2);
+    file.set_version_for_tests(VERSION + 1);
     drop(file);
     let error = open(&storage).unwrap_err();
     assert!(matches!(error, FileError::OtherVersion(_)), "{error}");
@@ -245,7 +246,15 @@ fn keys_tell_their_pool_and_have_the_order_of_ids() {
     let odd = ["abc", "2a1f8a529c6b4a7e8f6d3f8f1f0a9e10", "0-0"];
     for id in ids.iter().chain(&odd) {
         let hex = Hex::new(id);
-        assert_eq!(row::parse_key(&row::key(7, &hex)), Some((7, hex)));
+        let key = |hex, is_discovered| row::Key {
+            pool: 7,
+            hex,
+            is_discovered,
+        };
+        let of_usage = row::parse_key(&row::key(7, &hex));
+        assert_eq!(of_usage, Some(key(hex.clone(), false)));
+        let of_list = row::parse_key(&row::discovered_key(7, &hex));
+        assert_eq!(of_list, Some(key(hex, true)));
     }
     assert_eq!(row::parse_key(&[0, 7, 1]), None);
 }
