@@ -57,7 +57,6 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "api", "clock", "config", "file", "identity", "redact", "targets",
         ],
     ),
-    ("listing", &["api", "clock", "identity", "schedule"]),
     (
         "store",
         &[
@@ -82,6 +81,22 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     (
         "first_sweep",
         &["api", "clock", "progress", "store", "targets"],
+    ),
+    (
+        "listing",
+        &[
+            "api",
+            "aws",
+            "clock",
+            "config",
+            "discovery",
+            "file",
+            "first_sweep",
+            "identity",
+            "policy",
+            "printable",
+            "schedule",
+        ],
     ),
     (
         "exposition",
@@ -147,7 +162,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulator", &["api", "clock", "identity"]),
-    ("cli", &["telemetry"]),
+    ("cli", &["config", "identity", "telemetry"]),
     (
         "app",
         &[
