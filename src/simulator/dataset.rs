@@ -10,9 +10,9 @@ pub(super) const DATASET_RECORDS: u64 = 1_024;
 pub(super) const IDENTITY_DATASETS: usize = 20;
 
 /// When scripted datasets were made, in seconds since 1970: before all that this world remembers.
-const CREATED: f64 = 1.4e9;
-/// The account whose developer credentials write scripted datasets.
-const ACCOUNT: &str = "123456789012";
+pub(super) const CREATED: f64 = 1.4e9;
+/// The account of all pools, whose developer credentials write scripted datasets.
+pub(super) const ACCOUNT: &str = "123456789012";
 
 /// A dataset with everything that `ListDatasets` tells of it.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::api::Operation;
+use crate::api::{Operation, Service};
 
 /// A fault of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,13 +24,25 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The exceptions of the API model, with their statuses.
+    /// The exceptions of Cognito Sync's API model, with their statuses.
     pub const MODELLED: [Self; 5] = [
         Self::Error(403, "NotAuthorizedException"),
         Self::Error(400, "InvalidParameterException"),
         Self::Error(404, "ResourceNotFoundException"),
         Self::Error(500, "InternalErrorException"),
         Self::Error(429, "TooManyRequestsException"),
+    ];
+
+    /// The same of Cognito Identity, of the operations that the exporter calls.
+    pub const IDENTITY_MODELLED: [Self; 8] = [
+        Self::Error(400, "NotAuthorizedException"),
+        Self::Error(400, "InvalidParameterException"),
+        Self::Error(400, "ResourceNotFoundException"),
+        Self::Error(400, "ResourceConflictException"),
+        Self::Error(400, "InvalidIdentityPoolConfigurationException"),
+        Self::Error(400, "ExternalServiceException"),
+        Self::Error(400, "TooManyRequestsException"),
+        Self::Error(500, "InternalErrorException"),
     ];
 
     /// A page of a list whose token is always the same, so that the list never ends.
@@ -40,13 +52,17 @@ impl Fault {
     }
 
     /// A random fault of `demo --faults`. All are transient.
-    pub(super) fn transient(draw: u64) -> Self {
+    pub(super) fn transient(service: Service, draw: u64) -> Self {
+        let (throttled, cut) = match service {
+            Service::CognitoSync => (429, "{\"IdentityUsage\":{\"DatasetCount\":"),
+            Service::CognitoIdentity => (400, "{\"Identities\":[{\"IdentityId\":"),
+        };
         match draw % 6 {
-            0 => Self::Error(429, "TooManyRequestsException"),
+            0 => Self::Error(throttled, "TooManyRequestsException"),
             1 => Self::Error(500, "InternalErrorException"),
             2 => Self::Status(429),
             3 => Self::Html(502),
-            4 => Self::Body("{\"IdentityUsage\":{\"DatasetCount\":".to_owned()),
+            4 => Self::Body(cut.to_owned()),
             _ => Self::Close,
         }
     }

@@ -43,6 +43,9 @@ pub enum Life {
     Quiet(f64),
     /// Created, but without a write.
     Empty,
+    /// Never synced, as many guests: Cognito Identity lists it, but Cognito Sync does not know it.
+    /// [`super::World::change`] makes it sync.
+    NeverSynced,
     /// Exists for a while, is missing for two minutes, and exists again.
     Vanishing(f64),
     /// Grows evenly for weeks.
@@ -172,7 +175,7 @@ impl Life {
     }
 
     /// Its datasets when the world is `age` seconds old, which is negative before its start; `None`
-    /// while it does not exist. `start` is in seconds since 1970.
+    /// while Cognito Sync does not know it. `start` is in seconds since 1970.
     pub(super) fn datasets(&self, age: f64, start: f64) -> Option<Vec<Dataset>> {
         let contents = match *self {
             Self::Still(usage) => return Some(of_usage(&usage)),
@@ -224,6 +227,7 @@ impl Life {
                 few(draw, 0.01 + 0.3 * draw, written)
             }
             Self::Empty => Vec::new(),
+            Self::NeverSynced => return None,
             Self::Vanishing(draw) => {
                 let exists =
                     (age % 300.0) < 30.0 + 150.0 * draw || age % 300.0 > 150.0 + 150.0 * draw;

@@ -1,17 +1,27 @@
-//! A Cognito Sync simulator for `demo`, tests and benches: a [`World`] of identities whose datasets
-//! follow a seeded script, and a REST API with the service's wire protocol.
+//! A simulator of Cognito Sync and Cognito Identity for `demo`, tests and benches: a [`World`] of
+//! identities whose datasets follow a seeded script, and one listener for both services' wire
+//! protocols (restJson1 and awsJson1.1).
 //!
-//! It implements the operations that the exporter can call, and those with which apps read and
-//! write a dataset, so that writes are refused at the limits. Usage lags behind the datasets, as
-//! AWS's seems to. It checks region and service of a request's signature, but not the signature
-//! itself: any key is accepted.
+//! It implements the operations that the exporter can call, those with which apps read and write a
+//! dataset, so that writes are refused at the limits, and `ListIdentityPools`. Usage lags behind
+//! the datasets, as AWS's seems to. It checks region and service of a request's signature.
+//!
+//! The signature itself is verified if its key was handed out by `GetCredentialsForIdentity`: such
+//! a key is good for one identity, until it expires, and its pool's [`GuestRole`] says for what.
+//! Access key ids that begin with `ASIA` and were not handed out are refused. Any other key is
+//! accepted, unverified, and may do everything.
 
+mod answer;
 mod body;
 mod dataset;
 mod fault;
+mod identity;
 mod life;
+mod quota;
+mod reply;
 mod request;
 mod rest;
+mod signature;
 mod world;
 mod written;
 
@@ -26,14 +36,18 @@ use http_body_util::{BodyExt, Limited};
 use tokio_util::sync::CancellationToken;
 
 pub use fault::Fault;
+pub use identity::GuestRole;
 pub use life::{Collecting, Life};
 pub use world::World;
 
 use crate::api::Operation;
 use crate::clock::{Clock, Mono};
 use fault::Faults;
+use identity::Keys;
+use quota::Quota;
 
-/// Default page size of lists. AWS's is not documented; its Android client requests 64.
+/// Default page size of Cognito Sync's lists. AWS's is not documented; its Android client requests
+/// 64.
 const DEFAULT_PAGE_SIZE: usize = 64;
 /// The most bytes in a request's body: a whole dataset, with every byte escaped.
 const MAX_REQUEST_BYTES: usize = 8 << 20;
@@ -54,7 +68,11 @@ struct State {
     world: World,
     latency: Duration,
     quota: Option<Quota>,
+    identity_quota: Option<Quota>,
     page_size: usize,
+    /// Of the page tokens of Cognito Identity that are accepted.
+    token_generation: u64,
+    keys: Keys,
     faults: Faults,
     /// One call in this many fails, chosen by a hash, so that runs are reproducible.
     random_fault_share: Option<u64>,
@@ -64,38 +82,23 @@ struct State {
     call_log: Option<Vec<Call>>,
 }
 
-/// One call of an operation that the exporter can make, in the call log.
+/// One call of an [`Operation`], in the call log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     /// When its head was received.
     pub at: Mono,
     pub operation: Operation,
+    /// The pool, or the pool of the identity; empty if `GetCredentialsForIdentity` is called for an
+    /// identity of no pool.
     pub pool: String,
     /// `None` for operations of a pool.
     pub identity: Option<String>,
-    /// The access key id of the signature.
+    /// The access key id of the signature, if there is one.
     pub access_key: Option<String>,
+    /// The identity that this access key was handed out for, if it was.
+    pub keys_of: Option<String>,
     /// The injected fault, if any.
     pub fault: Option<Fault>,
-}
-
-/// The rate quota of an account: a token bucket for one second's calls.
-struct Quota {
-    per_second: f64,
-    tokens: f64,
-    updated_at: Mono,
-}
-
-impl Quota {
-    /// Takes a token, if there is one.
-    fn try_take(&mut self, now: Mono) -> bool {
-        let added = now.since(self.updated_at).as_secs_f64() * self.per_second;
-        self.tokens = (self.tokens + added).min(self.per_second.max(1.0));
-        self.updated_at = now;
-        let has_token = self.tokens >= 1.0;
-        self.tokens -= f64::from(u8::from(has_token));
-        has_token
-    }
 }
 
 impl Simulator {
@@ -121,7 +124,10 @@ impl Simulator {
             world,
             latency: Duration::ZERO,
             quota: None,
+            identity_quota: None,
             page_size: DEFAULT_PAGE_SIZE,
+            token_generation: 0,
+            keys: Keys::default(),
             faults: Faults::default(),
             random_fault_share: None,
             call_count: 0,
@@ -176,19 +182,52 @@ impl Simulator {
         self.state().latency = latency;
     }
 
-    /// Sets the most items in a page.
+    /// Sets the most items in a page. `ListIdentities` and `ListIdentityPools` never give more than
+    /// were requested, at most 60.
     pub fn set_page_size(&self, items: usize) {
         self.state().page_size = items;
     }
 
-    /// Throttles calls beyond this rate; `None` removes the quota.
+    /// Refuses all page tokens that Cognito Identity has given out so far.
+    pub fn forget_page_tokens(&self) {
+        self.state().token_generation += 1;
+    }
+
+    /// Throttles calls of Cognito Sync beyond this rate; `None` removes the quota.
     pub fn set_quota(&self, per_second: Option<f64>) {
-        let updated_at = self.clock.now().mono;
-        self.state().quota = per_second.map(|per_second| Quota {
-            per_second,
-            tokens: per_second,
-            updated_at,
-        });
+        let now = self.clock.now().mono;
+        self.state().quota = per_second.map(|per_second| Quota::new(per_second, now));
+    }
+
+    /// The same for calls of Cognito Identity.
+    pub fn set_identity_quota(&self, per_second: Option<f64>) {
+        let now = self.clock.now().mono;
+        self.state().identity_quota = per_second.map(|per_second| Quota::new(per_second, now));
+    }
+
+    /// Sets what the guests of a pool may do with their keys; everything with their own identity
+    /// if it is not set.
+    pub fn set_guest_role(&self, pool: &str, role: GuestRole) {
+        self.world(|world| world.set_guest_role(pool, role));
+    }
+
+    /// Sets how long keys live that will be handed out; 1 h if it is not set.
+    pub fn set_key_life(&self, life: Duration) {
+        self.state().keys.set_life(life);
+    }
+
+    /// Ends the life of all keys that were handed out so far.
+    pub fn expire_keys(&self) {
+        let now = self.clock.now().unix;
+        self.state().keys.expire(now);
+    }
+
+    /// Every secret key and session token that was handed out so far, for tests that look for them
+    /// where they must not be.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let state = self.state();
+        state.keys.secrets().map(str::to_owned).collect()
     }
 
     /// Sets the fault of all calls about an identity or about a pool itself; `None` removes it.

@@ -1,20 +1,17 @@
 //! Requests: restJson1, by Cognito Sync's API model (2014-06-30).
 
-use http::header::AUTHORIZATION;
+use http::Method;
 use http::request::Parts;
-use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
+use super::dataset::ACCOUNT;
 use super::written::Patch;
-use crate::api::Operation;
+use crate::api::{Operation, Service};
 
 const MAX_KEY_BYTES: usize = 1_024;
 const MAX_VALUE_BYTES: usize = 1_048_575;
 const MAX_DATASET_NAME: usize = 128;
-
-/// An AWS error: status, code, message.
-pub(super) type AwsError = (u16, &'static str, String);
 
 /// A parsed request.
 pub(super) struct Request {
@@ -63,7 +60,29 @@ struct RecordPatch {
     device_last_modified_date: Option<f64>,
 }
 
+impl Action {
+    /// AWS's name of the operation.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Read(operation) => operation.as_str(),
+            Self::OfDataset(_, DatasetAction::ListRecords(_)) => "ListRecords",
+            Self::OfDataset(_, DatasetAction::UpdateRecords(_)) => "UpdateRecords",
+            Self::OfDataset(_, DatasetAction::Delete) => "DeleteDataset",
+        }
+    }
+}
+
 impl Request {
+    /// The ARN of what it concerns, as policies see it. `ListDatasets` concerns no dataset's name.
+    pub(super) fn resource(&self, region: &str) -> String {
+        let resource = resource(region, &self.pool, self.identity.as_deref());
+        match &self.action {
+            Action::Read(Operation::ListDatasets) => format!("{resource}/dataset/null"),
+            Action::Read(_) => resource,
+            Action::OfDataset(name, _) => format!("{resource}/dataset/{name}"),
+        }
+    }
+
     /// The operation, if the exporter can call it.
     pub(super) fn operation(&self) -> Option<Operation> {
         match self.action {
@@ -150,37 +169,17 @@ impl RecordPatch {
     }
 }
 
+/// The ARN of a pool or of an identity.
+pub(super) fn resource(region: &str, pool: &str, identity: Option<&str>) -> String {
+    let service = Service::CognitoSync.as_str();
+    let pool = format!("arn:aws:{service}:{region}:{ACCOUNT}:identitypool/{pool}");
+    match identity {
+        Some(identity) => format!("{pool}/identity/{identity}"),
+        None => pool,
+    }
+}
+
 pub(super) fn is_dataset_name(name: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
     (1..=MAX_DATASET_NAME).contains(&name.len()) && name.bytes().all(is_allowed)
-}
-
-/// The access key id and the region of a SigV4 signature, from
-/// `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
-pub(super) fn parse_signature(headers: &HeaderMap) -> Result<(&str, &str), AwsError> {
-    let error = |code, message: &str| (403, code, message.to_owned());
-    let header = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let header = header.ok_or_else(|| {
-        error(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        )
-    })?;
-    let credential = header
-        .strip_prefix("AWS4-HMAC-SHA256 Credential=")
-        .and_then(|rest| rest.split(',').next());
-    let scope: Vec<_> = credential.unwrap_or_default().split('/').collect();
-    match scope[..] {
-        [key, _, region, "cognito-sync", "aws4_request"] => Ok((key, region)),
-        [_, _, _, _, _] => Err(error(
-            "InvalidSignatureException",
-            "Credential should be scoped to correct service",
-        )),
-        _ => Err(error(
-            "IncompleteSignatureException",
-            "Authorization header is not of the right form",
-        )),
-    }
 }

@@ -1,112 +1,16 @@
-//! The wire protocol: restJson1, by Cognito Sync's API model (2014-06-30).
+//! Cognito Sync's operations.
 
-use std::io;
-
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
-
+use super::Simulator;
 use super::body::{self, Page};
-use super::request::{Action, AwsError, DatasetAction, Request, is_dataset_name, parse_signature};
+use super::reply::{AwsError, invalid, not_found, unknown_operation};
+use super::request::{Action, DatasetAction, Request, is_dataset_name};
 use super::written::{Moment, Refusal};
-use super::{Call, Fault, Simulator};
 use crate::api::Operation;
 use crate::identity::{IdentityId, PoolId, hash};
 
-type Reply = Response<Full<Bytes>>;
-
-/// Counts a call in flight until it is dropped.
-struct InFlight(Simulator);
-
-impl InFlight {
-    fn begin(simulator: &Simulator) -> Self {
-        let mut state = simulator.state();
-        state.in_flight += 1;
-        state.max_in_flight = state.max_in_flight.max(state.in_flight);
-        Self(simulator.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.state().in_flight -= 1;
-    }
-}
-
 impl Simulator {
-    /// Answers one request.
-    ///
-    /// # Errors
-    /// When a fault closes the connection.
-    pub(super) async fn answer(&self, head: &Parts, body: &[u8]) -> Result<Reply, io::Error> {
-        let now = self.clock.now().mono;
-        let _in_flight = InFlight::begin(self);
-        let request = Request::parse(head, body);
-        let signature = parse_signature(&head.headers);
-        let (number, latency, fault, throttled) = {
-            let mut state = self.state();
-            state.call_count += 1;
-            let number = state.call_count;
-            let random = state
-                .random_fault_share
-                .filter(|share| hash(&["fault", &number.to_string()]).is_multiple_of(*share));
-            let fault = request
-                .as_ref()
-                .and_then(|request| {
-                    let identity = request.identity.as_deref();
-                    let operation = request.operation();
-                    state.faults.of_call(operation, &request.pool, identity)
-                })
-                .or(random.map(|_| Fault::transient(hash(&["kind", &number.to_string()]))));
-            let throttled = state
-                .quota
-                .as_mut()
-                .is_some_and(|quota| !quota.try_take(now));
-            if let (Some(call_log), Some(request)) = (&mut state.call_log, &request)
-                && let Some(operation) = request.operation()
-            {
-                call_log.push(Call {
-                    at: now,
-                    operation,
-                    pool: request.pool.clone(),
-                    identity: request.identity.clone(),
-                    access_key: signature.as_ref().ok().map(|(key, _)| (*key).to_owned()),
-                    fault: fault.clone(),
-                });
-            }
-            (number, state.latency, fault, throttled)
-        };
-        if !latency.is_zero() {
-            tokio::time::sleep(latency).await;
-        }
-        let mut reply = match fault {
-            Some(fault) => inject(fault).await?,
-            None if throttled => {
-                error_reply((429, "TooManyRequestsException", "Rate exceeded".to_owned()))
-            }
-            None => match signature.and_then(|(_, region)| self.execute(request, region)) {
-                Ok(body) => reply(200, body),
-                Err(error) => error_reply(error),
-            },
-        };
-        let half = hash(&["request", &number.to_string()]);
-        let request_id = format!(
-            "{:08x}-{:04x}-4000-8000-{number:012x}",
-            half >> 32,
-            half & 0xffff
-        );
-        let request_id = HeaderValue::from_str(&request_id).expect("hex and hyphens make a header");
-        reply.headers_mut().insert("x-amzn-requestid", request_id);
-        Ok(reply)
-    }
-
-    fn execute(&self, request: Option<Request>, region: &str) -> Result<String, AwsError> {
-        let Some(request) = request else {
-            let message = "unknown operation".to_owned();
-            return Err((404, "UnknownOperationException", message));
-        };
+    /// Answers a request whose signature is for this region.
+    pub(super) fn cognito_sync(&self, request: Request, region: &str) -> Result<String, AwsError> {
         let pool = PoolId::parse(&request.pool).map_err(|_| invalid("identityPoolId"))?;
         if pool.region() != region {
             return Err(not_found("IdentityPool", &request.pool));
@@ -154,11 +58,9 @@ impl Simulator {
                 let listed = world.listed(pool, identity, age, start);
                 Ok(page.of_datasets(identity, &listed.unwrap_or_default()))
             }
-            Operation::ListIdentities | Operation::GetCredentialsForIdentity => Err((
-                404,
-                "UnknownOperationException",
-                "unknown operation".to_owned(),
-            )),
+            Operation::ListIdentities | Operation::GetCredentialsForIdentity => {
+                Err(unknown_operation())
+            }
         }
     }
 
@@ -209,57 +111,6 @@ impl Simulator {
             }
         }
     }
-}
-
-fn invalid(what: &str) -> AwsError {
-    let message = format!("{what} fails to satisfy its constraint");
-    (400, "InvalidParameterException", message)
-}
-
-fn not_found(what: &str, id: &str) -> AwsError {
-    let message = format!("{what} '{id}' not found.");
-    (404, "ResourceNotFoundException", message)
-}
-
-async fn inject(fault: Fault) -> Result<Reply, io::Error> {
-    Ok(match fault {
-        Fault::Error(status, code) => error_reply((status, code, "injected fault".to_owned())),
-        Fault::Status(status) => reply(status, String::new()),
-        Fault::Html(status) => {
-            let mut page = reply(
-                status,
-                "<!doctype html><html><body><h1>Bad gateway</h1></body></html>".to_owned(),
-            );
-            page.headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-            page
-        }
-        Fault::Body(body) => reply(200, body),
-        Fault::Oversized => reply(200, format!("{{\"Padding\":\"{}\"}}", "x".repeat(20 << 20))),
-        Fault::Hang => std::future::pending().await,
-        Fault::Close => return Err(io::ErrorKind::ConnectionReset.into()),
-    })
-}
-
-fn error_reply((status, code, message): AwsError) -> Reply {
-    let mut reply = reply(
-        status,
-        serde_json::json!({ "message": message }).to_string(),
-    );
-    reply
-        .headers_mut()
-        .insert("x-amzn-errortype", HeaderValue::from_static(code));
-    reply
-}
-
-fn reply(status: u16, body: String) -> Reply {
-    let mut reply = Response::new(Full::from(body));
-    *reply.status_mut() =
-        StatusCode::from_u16(status).expect("faults and errors have valid HTTP statuses");
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    reply
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! Simulated pools and identities. What an identity holds is a pure function of its script, of what
 //! clients wrote and of the world's age, so that equal seeds give equal usage.
+//!
+//! Cognito Identity lists every identity here. Cognito Sync knows those that have synced, as their
+//! [`Life`] says.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use super::dataset::{IDENTITY_DATASETS, Listed, round_to_milliseconds};
+use super::identity::GuestRole;
 use super::life::Life;
 use super::written::{Moment, Patch, Refusal, Written};
 use crate::api::{Dataset, PoolUsage, Usage};
@@ -18,7 +23,7 @@ const USAGE_LAG: Duration = Duration::from_millis(24_092);
 /// All pools, by id, and their identities, by id.
 #[derive(Clone, Debug)]
 pub struct World {
-    pools: BTreeMap<String, BTreeMap<String, Identity>>,
+    pools: BTreeMap<String, Pool>,
     usage_lag: Duration,
 }
 
@@ -32,7 +37,26 @@ impl Default for World {
 }
 
 #[derive(Clone, Debug)]
+struct Pool {
+    name: String,
+    guest_role: GuestRole,
+    identities: BTreeMap<String, Identity>,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self {
+            name: "identities".to_owned(),
+            guest_role: GuestRole::All,
+            identities: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
 struct Identity {
+    /// In Cognito Identity, which makes guests disabled when they are merged with another identity.
+    is_disabled: bool,
     life: Life,
     /// The lives that replaced it, each with the world's age from which on it counts.
     changes: Vec<(f64, Life)>,
@@ -66,30 +90,48 @@ impl World {
     /// Adds or replaces an identity, as if it had always been so. Adds the pool if it does not
     /// exist.
     pub fn insert(&mut self, pool: &str, identity: &str, life: Life) {
-        let identities = self.pools.entry(pool.to_owned()).or_default();
+        let pool = self.pools.entry(pool.to_owned()).or_default();
         let added = Identity {
+            is_disabled: false,
             life,
             changes: Vec::new(),
             written: BTreeMap::new(),
         };
-        identities.insert(identity.to_owned(), added);
+        pool.identities.insert(identity.to_owned(), added);
     }
 
     /// Replaces an identity's life from this age of the world on, which is not before the last
     /// change; its usage follows with the lag. Datasets that clients wrote stay. An identity that
     /// does not exist is added.
     pub fn change(&mut self, pool: &str, identity: &str, life: Life, age: f64) {
-        let identities = self.pools.get_mut(pool);
-        match identities.and_then(|identities| identities.get_mut(identity)) {
+        match self.identity_mut(pool, identity) {
             Some(identity) => identity.changes.push((age, life)),
             None => self.insert(pool, identity, life),
         }
     }
 
+    /// Deletes an identity, with what it holds.
     pub fn remove(&mut self, pool: &str, identity: &str) {
-        if let Some(identities) = self.pools.get_mut(pool) {
-            identities.remove(identity);
+        if let Some(pool) = self.pools.get_mut(pool) {
+            pool.identities.remove(identity);
         }
+    }
+
+    /// Disables an identity in Cognito Identity, or enables it again. Its datasets stay.
+    pub fn set_disabled(&mut self, pool: &str, identity: &str, is_disabled: bool) {
+        if let Some(identity) = self.identity_mut(pool, identity) {
+            identity.is_disabled = is_disabled;
+        }
+    }
+
+    /// Names a pool, which is added if it does not exist. Without this its name is "identities".
+    pub fn set_pool_name(&mut self, pool: &str, name: &str) {
+        name.clone_into(&mut self.pools.entry(pool.to_owned()).or_default().name);
+    }
+
+    /// Sets what the guests of a pool may do in Cognito Sync. Adds the pool if it does not exist.
+    pub fn set_guest_role(&mut self, pool: &str, role: GuestRole) {
+        self.pools.entry(pool.to_owned()).or_default().guest_role = role;
     }
 
     /// Sets how far the usage of identities is behind their datasets.
@@ -101,7 +143,41 @@ impl World {
     pub fn pools(&self) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
         self.pools
             .iter()
-            .map(|(pool, identities)| (pool.as_str(), identities.keys().map(String::as_str)))
+            .map(|(id, pool)| (id.as_str(), pool.identities.keys().map(String::as_str)))
+    }
+
+    /// The ids and names of the pools whose id is greater than `after`, by id.
+    pub(super) fn pools_after<'a>(
+        &'a self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let pools = self.pools.range::<str, _>(beyond(after));
+        pools.map(|(id, pool)| (id.as_str(), pool.name.as_str()))
+    }
+
+    /// The identities of a pool whose id is greater than `after`, by id, and whether they are
+    /// disabled.
+    pub(super) fn identities_after<'a>(
+        &'a self,
+        pool: &str,
+        after: Option<&str>,
+    ) -> Option<impl Iterator<Item = (&'a str, bool)>> {
+        let identities = &self.pools.get(pool)?.identities;
+        let identities = identities.range::<str, _>(beyond(after));
+        Some(identities.map(|(id, identity)| (id.as_str(), identity.is_disabled)))
+    }
+
+    /// The pool of an identity, the first if there are several, and whether it is disabled there.
+    pub(super) fn pool_of(&self, identity: &str) -> Option<(&str, bool)> {
+        self.pools.iter().find_map(|(id, pool)| {
+            let identity = pool.identities.get(identity)?;
+            Some((id.as_str(), identity.is_disabled))
+        })
+    }
+
+    pub(super) fn guest_role(&self, pool: &str) -> GuestRole {
+        let pool = self.pools.get(pool);
+        pool.map_or(GuestRole::All, |pool| pool.guest_role)
     }
 
     /// The answer of `DescribeIdentityUsage` when the world is `age` seconds old: the number, the
@@ -139,7 +215,7 @@ impl World {
     #[must_use]
     pub fn pool_usage(&self, pool: &str, age: f64, start: f64) -> Option<PoolUsage> {
         let lag = self.usage_lag.as_secs_f64();
-        let identities = self.pools.get(pool)?.values();
+        let identities = self.pools.get(pool)?.identities.values();
         let usages: Vec<_> = identities
             .filter_map(|identity| identity.usage(age, start, lag))
             .collect();
@@ -179,7 +255,8 @@ impl World {
         device: Option<&str>,
         now: Moment,
     ) -> Result<(&Written, Vec<String>), Refusal> {
-        let identity = self.identity_mut(pool, identity)?;
+        let identity = self.identity_mut(pool, identity);
+        let identity = identity.ok_or(Refusal::NotFound)?;
         let start = now.date - now.age;
         let listed = identity.listed(now.age, start).ok_or(Refusal::NotFound)?;
         let exists = listed.iter().any(|listed| listed.is_named(name));
@@ -201,7 +278,8 @@ impl World {
         (pool, identity, name): (&str, &str, &str),
         now: Moment,
     ) -> Result<Listed, Refusal> {
-        let identity = self.identity_mut(pool, identity)?;
+        let identity = self.identity_mut(pool, identity);
+        let identity = identity.ok_or(Refusal::NotFound)?;
         let mut written = identity.dataset(name, now.age, now.date - now.age);
         let deleted = written.delete(now)?;
         identity.keep(name, written);
@@ -209,13 +287,11 @@ impl World {
     }
 
     fn identity(&self, pool: &str, identity: &str) -> Option<&Identity> {
-        self.pools.get(pool)?.get(identity)
+        self.pools.get(pool)?.identities.get(identity)
     }
 
-    fn identity_mut(&mut self, pool: &str, identity: &str) -> Result<&mut Identity, Refusal> {
-        let identities = self.pools.get_mut(pool);
-        let identity = identities.and_then(|identities| identities.get_mut(identity));
-        identity.ok_or(Refusal::NotFound)
+    fn identity_mut(&mut self, pool: &str, identity: &str) -> Option<&mut Identity> {
+        self.pools.get_mut(pool)?.identities.get_mut(identity)
     }
 }
 
@@ -274,6 +350,12 @@ impl Identity {
         self.written.insert(name.to_owned(), written);
         &self.written[name]
     }
+}
+
+/// The keys after this one, of all when there is none.
+fn beyond(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    (start, Bound::Unbounded)
 }
 
 /// A GUID (RFC 9562, version 8) made of a hash of these texts.

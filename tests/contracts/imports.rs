@@ -7,10 +7,11 @@ use super::modules::MODULES;
 const CRATES: &[(&str, &[&str])] = &[
     // The logger's filter names modules of it.
     ("aws_config", &["aws/", "telemetry/logging.rs"]),
-    ("aws_credential_types", &["aws/"]),
+    ("aws_credential_types", &["aws/", "simulator/signature.rs"]),
     ("aws_lc_rs", &["aws/http/route.rs", "web/status/page.rs"]),
     ("askama", &["web/status/page.rs"]),
     ("aws_sdk_", &["aws/"]),
+    ("aws_sigv4", &["simulator/signature.rs"]),
     ("aws_smithy_", &["aws/"]),
     ("warp", &["web/"]),
     ("hyper", &["aws/classify.rs"]),

@@ -120,7 +120,7 @@ fn sts() -> (String, Receiver<String>) {
                 .unwrap_or_default();
             let _ = asked.send(format!("{signed_by} {}", String::from_utf8(body).unwrap()));
             let answer = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
-                <Credentials><AccessKeyId>ASIAASSUMED</AccessKeyId><SecretAccessKey>canary-role-secret</SecretAccessKey>\
+                <Credentials><AccessKeyId>AKIDASSUMED</AccessKeyId><SecretAccessKey>canary-role-secret</SecretAccessKey>\
                 <SessionToken>canary-session-token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
                 <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn><AssumedRoleId>A:s</AssumedRoleId>\
                 </AssumedRoleUser></AssumeRoleResult></AssumeRoleResponse>";
@@ -151,7 +151,7 @@ fn a_role_is_assumed_with_its_external_id() {
         role,
         &[("AWS_ENDPOINT_URL_STS", &url)],
     );
-    assert_eq!(signed_with(&server), "ASIAASSUMED");
+    assert_eq!(signed_with(&server), "AKIDASSUMED");
     let asked = asked.recv().unwrap();
     assert!(asked.starts_with(&format!("{ACCESS_KEY} ")), "{asked}");
     assert!(
@@ -184,7 +184,7 @@ fn a_role_is_assumed_with_a_profiles_key() {
         role,
         &[("AWS_ENDPOINT_URL_STS", &url)],
     );
-    assert_eq!(signed_with(&server), "ASIAASSUMED");
+    assert_eq!(signed_with(&server), "AKIDASSUMED");
     assert!(asked.recv().unwrap().starts_with("AKIDPROFILE "));
 }
 
