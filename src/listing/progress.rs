@@ -195,18 +195,18 @@ mod tests {
             (
                 0,
                 0,
-                "[          ] 0 %, ends at 13:38 UTC at the earliest, 0 of 30000 identities, 2.0/s",
+                "[          ] 0 %, ends at 14:18 UTC at the earliest, 0 of 30000 identities, 2.0/s",
             ),
             // Half of the rate is used.
             (
                 225,
                 225,
-                "[====      ] 45 %, ends about 13:42 UTC, 13500 of 30000 identities, 2.0/s",
+                "[====      ] 45 %, ends about 14:22 UTC, 13500 of 30000 identities, 2.0/s",
             ),
             (
                 500,
                 250,
-                "[==========] 100 %, ends about 13:38 UTC, 30000 of 30000 identities, 2.0/s",
+                "[==========] 100 %, ends about 14:18 UTC, 30000 of 30000 identities, 2.0/s",
             ),
             // It is longer than it was.
             (
@@ -220,7 +220,7 @@ mod tests {
         }
         assert_eq!(
             line(Some(0), 0, 0),
-            "[          ] 0 %, ends at 13:34 UTC at the earliest, 0 of 0 identities, 2.0/s"
+            "[          ] 0 %, ends at 14:14 UTC at the earliest, 0 of 0 identities, 2.0/s"
         );
     }
 }
