@@ -12,6 +12,7 @@ mod helpers;
 mod http;
 mod json;
 mod lease;
+mod region;
 mod wire;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use tracing::debug;
 pub use credentials::Credentials;
 pub use directory::AwsDirectory;
 pub use http::{Network, NetworkError};
+pub use region::default_region;
 
 use crate::api::{Answer, Api, Call, CallError, Continuation, Failure, Operation, Reply, Request};
 use crate::clock::Clock;

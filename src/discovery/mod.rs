@@ -22,6 +22,7 @@ use tokio::sync::watch;
 pub use catalog::{Catalog, CatalogChange, LastPass, Passes};
 pub use files::{Files, hash, present_hash};
 pub use inline::Inline;
+pub use lines::{completed, completion};
 pub use list::{IdentityList, InvalidIdentity, ListFile, Oddities};
 
 use crate::config::{Checked, Config, PoolConfig};

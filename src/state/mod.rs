@@ -58,8 +58,8 @@ impl Opened {
     }
 }
 
-/// Opens a directory, and gives all that it holds to the catalog and the store. It waits for the disk. What a full
-/// or broken disk does not give now is given when it does.
+/// Opens a directory, and gives all that it holds to the catalog and the store. It waits for the
+/// disk. What a full or broken disk does not give now is given when it does.
 ///
 /// # Errors
 /// When it cannot be made, another process uses it, or others may write in it.

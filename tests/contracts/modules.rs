@@ -30,7 +30,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         "check",
         &["alerts", "api", "config", "printable", "targets"],
     ),
-    ("policy", &["api", "config", "targets"]),
+    ("policy", &["api", "config", "identity", "targets"]),
     (
         "schedule",
         &["api", "clock", "identity", "job", "limits", "targets"],
@@ -55,18 +55,6 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         "aws",
         &[
             "api", "clock", "config", "file", "identity", "redact", "targets",
-        ],
-    ),
-    ("listing", &["api", "clock", "identity", "schedule"]),
-    (
-        "passes",
-        &[
-            "api",
-            "clock",
-            "discovery",
-            "identity",
-            "listing",
-            "progress",
         ],
     ),
     (
@@ -101,6 +89,33 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     (
         "first_sweep",
         &["api", "clock", "progress", "store", "targets"],
+    ),
+    (
+        "listing",
+        &[
+            "api",
+            "aws",
+            "clock",
+            "config",
+            "discovery",
+            "file",
+            "first_sweep",
+            "identity",
+            "policy",
+            "printable",
+            "schedule",
+        ],
+    ),
+    (
+        "passes",
+        &[
+            "api",
+            "clock",
+            "discovery",
+            "identity",
+            "listing",
+            "progress",
+        ],
     ),
     (
         "exposition",
@@ -169,7 +184,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("simulator", &["api", "clock", "identity"]),
-    ("cli", &["telemetry"]),
+    ("cli", &["config", "identity", "telemetry"]),
     (
         "app",
         &[

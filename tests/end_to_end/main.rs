@@ -27,6 +27,7 @@ mod fullest_dataset;
 mod identities;
 mod lifecycle;
 mod list_datasets;
+mod listing;
 mod lists;
 mod logs;
 mod network;
