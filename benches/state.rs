@@ -20,7 +20,7 @@ use cognitosync_exporter::api::{Answer, Dataset, Operation, Usage};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::job::{Job, PoolIndex, Target};
 use cognitosync_exporter::observation::Observation;
-use cognitosync_exporter::state::{Saves, open};
+use cognitosync_exporter::state::{Known, Saves, open};
 use cognitosync_exporter::store::Store;
 use cognitosync_exporter::targets::Targets;
 use fastrand::Rng;
@@ -52,7 +52,7 @@ fn main() {
     let path = directory.path().join("state");
     let (clock, saves) = (Clock::system(), Arc::new(Saves::default()));
     let store = Arc::new(Store::new(Arc::clone(&targets)));
-    let mut opened = open(&path, &store, &saves, &clock).unwrap();
+    let mut opened = open(&path, Known::of_store(Arc::clone(&store)), &saves, &clock).unwrap();
     // The first sweep, in the order of phases, which is a random one.
     let mut sweep: Vec<_> = (0..identities).collect();
     rng.shuffle(&mut sweep);
@@ -97,7 +97,13 @@ fn main() {
     drop(opened);
     let restored = Arc::new(Store::new(Arc::clone(&targets)));
     let (cpu, began) = (cpu_seconds(), clock.now().mono);
-    let opened = open(&path, &restored, &saves, &clock).unwrap();
+    let opened = open(
+        &path,
+        Known::of_store(Arc::clone(&restored)),
+        &saves,
+        &clock,
+    )
+    .unwrap();
     let took = clock.now().mono.since(began).as_secs_f64();
     assert_eq!(saves.restored_identities(), identities as u64);
     println!(

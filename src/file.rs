@@ -108,7 +108,7 @@ pub fn text(content: Vec<u8>) -> Result<String, ReadError> {
 
 /// Opens a regular file. What it is is looked at before, because opening a device may have effects,
 /// and again afterwards, because it may be another one by then; no pipe is waited for.
-fn open(path: &Path, max: u64) -> Result<File, ReadError> {
+pub(crate) fn open(path: &Path, max: u64) -> Result<File, ReadError> {
     check(&fs::metadata(path)?, max)?;
     let file = File::options()
         .read(true)

@@ -34,6 +34,8 @@ pub mod progress;
 pub mod schedule;
 
 pub mod aws;
+pub mod listing;
+pub mod passes;
 
 pub mod state;
 pub mod store;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::config::{self, Checked, Config, Problem};
-use crate::discovery::Discovery;
+use crate::discovery::{Catalog, Discovery};
 use crate::file::{self, ReadError};
 use crate::sources::{Configuration, MAX_CONFIGURATION, Sources};
 use crate::targets::Targets;
@@ -132,6 +132,12 @@ impl Loader {
             targets.warnings.push(warning);
         }
         targets
+    }
+
+    /// What passes of `ListIdentities` find.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog {
+        self.discovery.catalog()
     }
 
     /// Changes of providers' lists; see [`Discovery::changes`].

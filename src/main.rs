@@ -14,6 +14,7 @@ use cognitosync_exporter::aws::Credentials;
 use cognitosync_exporter::check::CheckReport;
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
+use cognitosync_exporter::listing::{ListError, ListRequest, OutputError, Shown, What};
 use cognitosync_exporter::loading::{Loaded, Loader};
 use cognitosync_exporter::panics;
 use cognitosync_exporter::plan::Plan;
@@ -67,28 +68,73 @@ fn main() -> ExitCode {
         }
     };
     panics::report();
+    if let Some(request) = cli.command.as_ref().and_then(list_request) {
+        return list(request);
+    }
     match prepare(cli) {
-        Prepared::Run(mode, web) => run_to_end(mode, web),
+        Prepared::Run(mode, web) => match block_on(run(mode, web)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                error!(%error, "exiting");
+                ExitCode::FAILURE
+            }
+        },
         Prepared::Done(code) => code,
     }
 }
 
-fn run_to_end(mode: Mode, web: WebOptions) -> ExitCode {
+fn block_on<E: From<io::Error>>(work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let ended = runtime
+    let runtime = runtime
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
-        .build()
-        .map_err(Into::into)
-        .and_then(|runtime| {
-            let ended = runtime.block_on(run(mode, web));
-            runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
-            ended
-        });
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        .build()?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    ended
+}
+
+/// The list that a command asks for.
+fn list_request(command: &Command) -> Option<ListRequest> {
+    let (what, flags) = match command {
+        Command::ListPools(flags) => (What::Pools, flags),
+        Command::ListIdentities(list) => {
+            let (pool, include_disabled) = (list.pool.clone(), list.include_disabled);
+            let what = What::Identities {
+                pool,
+                include_disabled,
+            };
+            (what, &list.flags)
+        }
+        Command::Demo(_) | Command::Plan | Command::IamPolicy(_) => return None,
+    };
+    Some(ListRequest {
+        what,
+        region: flags.region.clone(),
+        account: flags.account(),
+        endpoint_url: flags.endpoint_url.clone(),
+        rate_limit: flags.rate_limit,
+        output: flags.output.clone(),
+    })
+}
+
+/// Prints a list.
+fn list(request: ListRequest) -> ExitCode {
+    let is_seen = request.output.is_none() && io::stdout().is_terminal();
+    let shown = match io::stderr().is_terminal() {
+        true if is_seen => Shown::NotAtAll,
+        true => Shown::Drawn,
+        false => Shown::Logged,
+    };
+    let listed = block_on(async {
+        let stop = stop_requested()?;
+        request.run(shown, Clock::system(), stop).await
+    });
+    match listed {
+        // A reader that has gone, such as `head`, had what it wanted.
+        Ok(()) | Err(ListError::Output(OutputError::Closed)) => ExitCode::SUCCESS,
         Err(error) => {
-            error!(%error, "exiting");
+            print_errors(&[Printable(error).to_string()]);
             ExitCode::FAILURE
         }
     }
@@ -250,28 +296,33 @@ fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&WebConfigFile>) -> Opt
     }
 }
 
-async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
+/// The signal to stop.
+fn stop_requested() -> io::Result<impl Future<Output = &'static str>> {
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
+    let mut stop_requested = pin!(stop_requested()?);
     let clock = Clock::system();
     let hangups = signal(SignalKind::hangup())?;
     let app = async {
         match mode {
             Mode::Daemon(loader, loaded, state) => {
                 let reloading = Reloading { loader, hangups };
-                App::build(loaded, web, Credentials::Aws, state, Some(reloading), clock).await
+                App::build(loaded, web, Credentials::Aws, state, reloading, clock).await
             }
-            Mode::Demo(demo) => demo::build(&demo, web, clock).await,
+            Mode::Demo(demo) => demo::build(&demo, web, hangups, clock).await,
         }
     };
-    let mut stop_requested = pin!(async {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    });
     let app = tokio::select! {
         app = app => app?,
         why = &mut stop_requested => {

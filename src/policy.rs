@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Datasets, Signer};
+use crate::identity::PoolId;
 use crate::targets::{Pool, Targets};
 
 /// The account part of an ARN when the account is unknown.
@@ -191,22 +192,24 @@ fn role(pool: &Pool) -> Option<&str> {
     pool.settings.account.role_arn.as_deref()
 }
 
-/// Source: the service authorization reference of Cognito Sync.
 fn pool_arn(pool: &Pool, service: Service, account: Option<&str>) -> String {
-    let region = pool.id.region();
+    // arn:aws:iam::123456789012:role/name
+    let account_of_role = role(pool).and_then(|role| role.split(':').nth(4));
+    arn(&pool.id, service, account_of_role.or(account))
+}
+
+/// The ARN of a pool, of any account if it is not known. Source: the service authorization
+/// references of Cognito Sync and Cognito Identity.
+#[must_use]
+pub fn arn(pool: &PoolId, service: Service, account: Option<&str>) -> String {
+    let region = pool.region();
     let partition = match region {
         china if china.starts_with("cn-") => "aws-cn",
         government if government.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
     };
-    // arn:aws:iam::123456789012:role/name
-    let account_of_role = role(pool).and_then(|role| role.split(':').nth(4));
-    let account = account_of_role.or(account).unwrap_or(ANY_ACCOUNT);
-    format!(
-        "arn:{partition}:{}:{region}:{account}:identitypool/{}",
-        service.as_str(),
-        pool.id
-    )
+    let (service, account) = (service.as_str(), account.unwrap_or(ANY_ACCOUNT));
+    format!("arn:{partition}:{service}:{region}:{account}:identitypool/{pool}")
 }
 
 #[cfg(test)]

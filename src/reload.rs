@@ -14,7 +14,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{Config, PollSettings, Problem};
@@ -317,7 +317,12 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         if is_read_once && trigger != Trigger::Provider {
             info!(why = %trigger, "of the configuration itself there is nothing to read again");
         }
-        info!(why = %trigger, added, removed, kept, "configuration in force");
+        if trigger == Trigger::Provider {
+            // A pass of a long list changes it once a minute.
+            debug!(added, removed, kept, "lists in force");
+        } else {
+            info!(why = %trigger, added, removed, kept, "configuration in force");
+        }
         Ok(Reloaded {
             added,
             removed,

@@ -99,7 +99,7 @@ impl Sources {
     #[must_use]
     pub fn new(configuration: Configuration, config: &Config, lists: &[Vec<Listing>]) -> Self {
         let pool = |(pool, lists): (&PoolConfig, &Vec<Listing>)| {
-            let lists = || lists.iter().filter_map(Listing::complete);
+            let lists = || lists.iter().filter_map(Listing::of_people);
             PoolSources {
                 key: pool.key.clone(),
                 id: pool.id.clone(),
@@ -161,25 +161,33 @@ impl Sources {
     }
 }
 
+/// Why a list looks as if it was still being written, given that of the same name before.
+fn cut_off(file: &ListFile, old: Option<&ListFile>) -> Option<String> {
+    let is_changed = old.is_none_or(|old| old.hash != file.hash);
+    if !is_changed {
+        None
+    } else if file.is_cut_off {
+        Some(NO_LINE_FEED.to_owned())
+    } else if file.completed.is_some() {
+        file.contradiction()
+    } else if old.is_some_and(|old| old.completed.is_some()) {
+        Some("has no `# complete: N identities` as its last line, but did before".to_owned())
+    } else if file.identities == 0 && old.is_some_and(|old| old.identities > 0) {
+        Some("holds no identity, but did before".to_owned())
+    } else {
+        None
+    }
+}
+
 const NO_LINE_FEED: &str = "has no line feed behind its last line";
 
 impl PoolSources {
-    /// A file that is new or has changed, and is cut off or empty where it was not.
+    /// A file that is new or has changed, and is not as long as it should be.
     fn cut_off(&self, before: &Sources) -> Option<Problem> {
         self.files.iter().find_map(|file| {
             let old = before.files().find(|old| old.path == file.path);
-            if old.is_some_and(|old| old.hash == file.hash) {
-                None
-            } else if file.is_cut_off {
-                Some(Problem::whole(&file.path, NO_LINE_FEED))
-            } else if file.identities == 0 && old.is_some_and(|old| old.identities > 0) {
-                Some(Problem::whole(
-                    &file.path,
-                    "holds no identity, but did before",
-                ))
-            } else {
-                None
-            }
+            let message = cut_off(file, old)?;
+            Some(Problem::whole(&file.path, message))
         })
     }
 
@@ -287,6 +295,44 @@ mod tests {
                 expected,
                 "{files:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_list_that_says_when_it_is_whole_is_believed() {
+        const WHOLE: &str = "r:a\nr:b\n# complete: 2 identities\n";
+        for (then, now, expected) in [
+            (WHOLE, "r:a\nr:c\nr:d\n# complete: 3 identities\n", None),
+            ("r:a\nr:b\n", WHOLE, None),
+            (WHOLE, WHOLE, None),
+            // Somebody has looked, and there is nobody any more.
+            (WHOLE, "# complete: 0 identities\n", None),
+            (
+                WHOLE,
+                "r:a\nr:b\n",
+                Some("has no `# complete: N identities` as its last line, but did before"),
+            ),
+            (
+                WHOLE,
+                "",
+                Some("has no `# complete: N identities` as its last line, but did before"),
+            ),
+            (
+                WHOLE,
+                "r:a\nr:b\n# complete: 3 identities\n",
+                Some("holds 2 identities, but 3 by its last line"),
+            ),
+            (
+                "r:a\n",
+                "r:a\nr:b\n# complete: 1 identities\n",
+                Some("holds 2 identities, but 1 by its last line"),
+            ),
+        ] {
+            // Another file keeps the pool from being empty.
+            let files = |list| sources(GLOB, &[("a.txt", list), ("b.txt", "r:f\n")]);
+            let found = half_written(&files(then), &files(now));
+            let expected = expected.map(|message| format!("a.txt: {message}"));
+            assert_eq!(found, expected, "{now}");
         }
     }
 

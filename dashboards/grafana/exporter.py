@@ -187,6 +187,27 @@ PANELS = [
         (in_jobs("exporter_state_restored_identities"), INSTANCE),
     ),
     chart(
+        "Discovered identities",
+        "What passes of ListIdentities have found, and those that are polled though the last "
+        "complete pass did not list them. Only for pools with discover.",
+        (in_jobs("pool_discovered_identities"), "{{identity_pool_id}}: discovered"),
+        (in_jobs("pool_not_listed_identities"), "{{identity_pool_id}}: not listed"),
+    ),
+    chart(
+        "Passes",
+        "How long ago the last complete pass of ListIdentities ended, and passes a day. The "
+        "configuration says how far apart they are: discover.interval.",
+        (
+            f"time() - {in_jobs('pool_discovery_last_complete_timestamp_seconds')}",
+            "{{identity_pool_id}}: ended",
+        ),
+        (
+            f"increase({in_jobs('pool_discovery_passes_total')}[1d])",
+            "{{identity_pool_id}}: a day",
+        ),
+        unit="s",
+    ),
+    chart(
         "Memory",
         "Resident, of the exporter's process.",
         (with_build_info('process_resident_memory_bytes{job=~"$job"}'), INSTANCE),

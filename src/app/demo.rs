@@ -8,13 +8,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::signal::unix::Signal;
 use tracing::info;
 
-use super::{App, StartError, WebOptions};
+use super::{App, Reloading, StartError, WebOptions};
 use crate::aws::Credentials;
 use crate::cli;
 use crate::clock::Clock;
-use crate::loading;
+use crate::config;
 use crate::simulator::{Fault, Simulator, World, endpoint_url};
 
 /// The seed of the world, so that every demo is the same.
@@ -33,7 +34,12 @@ const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
 ///
 /// # Errors
 /// When an address cannot be listened on.
-pub async fn build(demo: &cli::Demo, web: WebOptions, clock: Clock) -> Result<App, StartError> {
+pub async fn build(
+    demo: &cli::Demo,
+    web: WebOptions,
+    hangups: Signal,
+    clock: Clock,
+) -> Result<App, StartError> {
     let world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
     let (first, step) = DENIED;
     let identities = world.pools().flat_map(|(_, identities)| identities);
@@ -55,12 +61,16 @@ pub async fn build(demo: &cli::Demo, web: WebOptions, clock: Clock) -> Result<Ap
     let text = simulator
         .world(|world| configuration(world, &endpoint_url))
         .expect("writing to a string does not fail");
-    let loaded = loading::parse(Path::new("demo"), &text);
+    let loader = super::loader();
+    let loaded = config::parse(Path::new("demo"), &text)
+        .map_err(|problem| vec![problem])
+        .and_then(|config| loader.load_targets(config));
     let loaded = loaded.map_err(|mut problems| problems.swap_remove(0))?;
     let state = TempDir::with_prefix("cognitosync_exporter-demo-")?;
     // Which is made for this process alone.
     let path = Some(state.path().join("state"));
-    let mut app = App::build(loaded, web, Credentials::Simulator, path, None, clock).await?;
+    let reloading = Reloading { loader, hangups };
+    let mut app = App::build(loaded, web, Credentials::Simulator, path, reloading, clock).await?;
     app.temporary_state = Some(state);
     app.add("simulator".to_owned(), |stop| async move {
         simulator.run(listener, stop).await;

@@ -2,8 +2,11 @@
 
 mod audience;
 pub mod demo;
+mod discovering;
 mod error;
 mod listening;
+mod lists;
+mod observers;
 mod reloading;
 mod started;
 mod state;
@@ -23,30 +26,27 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::api::{Failure, Operation};
 use crate::aws::{Connector, Credentials, Network};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::first_sweep::{self, FirstSweep};
 use crate::health::{Heartbeat, Watchdog};
-use crate::job::{IdentityIndex, PoolIndex};
-use crate::limits::ListNeed;
 use crate::loading::{Loaded, Loader};
 use crate::memory;
-use crate::observation::Observation;
-use crate::poller::{PollObserver, Poller};
+use crate::poller::Poller;
 use crate::progress::Progress;
 use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
-use crate::schedule::{Demand, LastPoll};
 use crate::store::Store;
 use crate::systemd;
-use crate::targets::{TargetDiff, Targets};
 use crate::telemetry::Telemetry;
 use crate::web;
 
 pub use audience::{Audience, NeedsLogin};
+use discovering::Discovering;
 pub use error::{RunError, StartError};
 pub use listening::WebOptions;
 use listening::{listen, web_options};
+use lists::Lists;
+use observers::Observers;
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
 use started::Started;
@@ -73,7 +73,7 @@ pub struct App {
     started: Started,
 }
 
-/// How the configuration is read again.
+/// How the configuration and all lists are read again.
 pub struct Reloading {
     /// What it was first read by.
     pub loader: Loader,
@@ -81,42 +81,9 @@ pub struct Reloading {
     pub hangups: Signal,
 }
 
-/// Passes polls on to the store and to the metrics.
-struct Observers {
-    store: Arc<Store>,
-    telemetry: Arc<Telemetry>,
-}
-
-impl PollObserver for Observers {
-    fn called(&self, operation: Operation, took: Duration, failure: Option<Failure>) {
-        self.telemetry.called(operation, took, failure);
-    }
-
-    fn polled(&self, observation: &Observation) {
-        self.store.record(observation);
-        self.telemetry.polled(observation);
-    }
-
-    fn list_need(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> ListNeed {
-        self.store.list_need(pool, identity, now)
-    }
-
-    fn demand(&self, pool: PoolIndex, identity: IdentityIndex, now: Timestamp) -> Demand {
-        self.store.demand(pool, identity, now)
-    }
-
-    fn last_poll(&self, pool: PoolIndex, identity: IdentityIndex) -> LastPoll {
-        self.store.last_poll(pool, identity)
-    }
-
-    fn targets_changed(&self, targets: &Arc<Targets>, diff: &TargetDiff) {
-        self.store.apply_targets(targets, diff);
-    }
-}
-
 impl App {
     /// Builds everything and begins to listen, so that a port in use is found before the first call
-    /// to AWS. Without `reloading`, the configuration is never read again.
+    /// to AWS.
     ///
     /// # Errors
     /// When an address cannot be listened on, or the directory of the state cannot be used.
@@ -130,14 +97,17 @@ impl App {
         web: WebOptions,
         credentials: Credentials,
         state_path: Option<PathBuf>,
-        reloading: Option<Reloading>,
+        Reloading { loader, hangups }: Reloading,
         clock: Clock,
     ) -> Result<Self, StartError> {
         let listeners = listen(&web.flags, web.sockets).await?;
-        // The simulator's ids are made up.
-        let audience = match credentials {
-            Credentials::Aws => Audience::of_listeners(&listeners),
-            Credentials::Simulator => Audience::default(),
+        // The demo has no file, and its ids are made up.
+        let (config_file, audience) = match credentials {
+            Credentials::Aws => (
+                Some(config.file.clone()),
+                Audience::of_listeners(&listeners),
+            ),
+            Credentials::Simulator => (None, Audience::default()),
         };
         let has_login = web.config.as_ref().is_some_and(WebConfigFile::has_login);
         if let Some(refusal) = audience.refusal(&targets).filter(|_| !has_login) {
@@ -149,29 +119,37 @@ impl App {
         };
         let mut connector = Connector::new(credentials, network, clock.clone());
         connector.check(&targets).await?;
-        let api = Arc::new(connector.connect(&targets, &config.poll));
-        let store = Arc::new(Store::new(Arc::clone(&targets)));
-        let pools = targets.pools.len();
-        let (mut polls, poller) = Poller::new(
-            api,
-            Arc::clone(&targets),
-            config.poll.clone(),
-            clock.clone(),
-        );
+        let lists = Lists {
+            config: Arc::new(config),
+            sources: Arc::new(sources),
+            loader: Arc::new(loader),
+        };
+        let poll = lists.config.poll.clone();
+        let discovering = Arc::new(Discovering::new(lists.loader.catalog()));
+        let store = Arc::new(Store::new(targets));
         let state = match state_path {
-            Some(path) => Some(State::open(path, &store, &clock).await?),
+            Some(path) => {
+                let known = lists.known(&store);
+                Some(State::open(path, known, &clock).await?)
+            }
             None => None,
         };
+        // With those who were discovered before.
+        let targets = store.snapshot().targets;
+        let api = Arc::new(connector.connect(&targets, &poll));
+        discovering.discover(&targets, &mut connector, poll.timeout);
+        discovering.count_missed(Arc::clone(&targets)).await;
+        let pools = targets.pools.len();
+        let (mut polls, poller) = Poller::new(api, targets, poll.clone(), clock.clone());
         let saves = state.as_ref().map(|state| Arc::clone(&state.saves));
         let progress = Arc::clone(poller.progress());
         let now = clock.now().unix;
-        let telemetry = Telemetry::new(Arc::clone(&progress), now)?;
-        let telemetry = Arc::new(telemetry.with_saves(saves));
+        let telemetry = Telemetry::new(Arc::clone(&progress), now)?.with_saves(saves);
+        let telemetry = Arc::new(discovering.shown_by(telemetry));
         let first_sweep = Arc::new(FirstSweep::new(Arc::clone(&store), Arc::clone(&progress)));
         let heartbeat = Arc::new(Heartbeat::new(clock.now().mono));
-        let watchdog = watchdog(&progress, reloading.is_some().then_some(&heartbeat));
+        let watchdog = watchdog(&progress, &heartbeat);
         let (reload, reloads) = mpsc::channel(RELOADS_QUEUED);
-        let config_file = reloading.is_some().then(|| config.file.clone());
         let server = web::Server::new(
             web::Dependencies {
                 store: Arc::clone(&store),
@@ -184,7 +162,7 @@ impl App {
                 config_file: config_file.clone(),
                 clock: clock.clone(),
             },
-            web_options(web.flags, web.config, config.poll.max_in_flight),
+            web_options(web.flags, web.config, poll.max_in_flight),
         );
         let mut app = Self::empty();
         app.add_listeners(listeners, &server);
@@ -199,6 +177,11 @@ impl App {
             clock.clone(),
         );
         app.add_memory(Arc::clone(&store), clock.clone());
+        let passes = discovering.passes(&telemetry, clock.clone());
+        app.add("discovery".to_owned(), |stop| async move {
+            passes.run(stop).await;
+            Ok(())
+        });
         let observers = Arc::new(Observers {
             store,
             telemetry: Arc::clone(&telemetry),
@@ -221,29 +204,28 @@ impl App {
                 Ok(keeper.run(stop).await?)
             });
         }
-        if let Some(Reloading { loader, hangups }) = reloading {
-            let reloader = Reloader {
-                config: Arc::new(config),
-                sources: Arc::new(sources),
-                loader: Arc::new(loader),
-                apply: ApplyToPoller {
-                    connector,
-                    poller,
-                    audience,
-                    server,
-                },
-                observer: ReportReloads {
-                    telemetry,
-                    failure: reload_failed,
-                    clock: clock.clone(),
-                },
-                heartbeat,
-                clock,
-            };
-            app.add("reloader".to_owned(), |stop| async move {
-                Ok(reloader.run(hangups, reloads, stop).await?)
-            });
-        }
+        let reloader = Reloader {
+            config: lists.config,
+            sources: lists.sources,
+            loader: lists.loader,
+            apply: ApplyToPoller {
+                connector,
+                poller,
+                discovering,
+                audience,
+                server,
+            },
+            observer: ReportReloads {
+                telemetry,
+                failure: reload_failed,
+                clock: clock.clone(),
+            },
+            heartbeat,
+            clock,
+        };
+        app.add("reloader".to_owned(), |stop| async move {
+            Ok(reloader.run(hangups, reloads, stop).await?)
+        });
         Ok(app)
     }
 
@@ -357,17 +339,12 @@ impl App {
     }
 }
 
-/// Watches the poller's loop, and the reloader's if there is one.
-fn watchdog(progress: &Progress, reloader: Option<&Arc<Heartbeat>>) -> Watchdog {
+/// Watches the loops of the poller and the reloader.
+fn watchdog(progress: &Progress, reloader: &Arc<Heartbeat>) -> Watchdog {
     let mut watchdog = Watchdog::default();
     watchdog.watch("poller", progress.heartbeat(), STALL_TIMEOUT);
-    if let Some(heartbeat) = reloader {
-        watchdog.watch(
-            "reloader",
-            Arc::clone(heartbeat),
-            RELOAD_CHECK_INTERVAL + STALL_TIMEOUT,
-        );
-    }
+    let reloader_timeout = RELOAD_CHECK_INTERVAL + STALL_TIMEOUT;
+    watchdog.watch("reloader", Arc::clone(reloader), reloader_timeout);
     watchdog
 }
 

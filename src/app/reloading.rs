@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::audience::Audience;
+use super::discovering::Discovering;
 use crate::aws::Connector;
 use crate::clock::Clock;
 use crate::config::PollSettings;
@@ -29,6 +30,7 @@ pub(super) struct ApplyToPoller {
     /// Makes the clients.
     pub(super) connector: Connector,
     pub(super) poller: PollerHandle,
+    pub(super) discovering: Arc<Discovering>,
     /// Who sees the targets' ids.
     pub(super) audience: Audience,
     pub(super) server: web::Server,
@@ -49,14 +51,22 @@ impl ApplyTargets for ApplyToPoller {
         targets: Arc<Targets>,
         settings: &PollSettings,
     ) -> Result<TargetDiff, PollerGone> {
-        // Who asks for a reload may have replaced keys.
-        if matches!(trigger, Trigger::Signal | Trigger::Request) {
-            self.connector.forget_clients();
-        }
-        let api = Arc::new(self.connector.connect(&targets, settings));
-        self.poller
-            .apply_targets(targets, api, settings.clone())
-            .await
+        let diff = if trigger == Trigger::Provider {
+            self.poller.apply_lists(Arc::clone(&targets)).await?
+        } else {
+            // Who asks for a reload may have replaced keys.
+            if matches!(trigger, Trigger::Signal | Trigger::Request) {
+                self.connector.forget_clients();
+            }
+            let api = Arc::new(self.connector.connect(&targets, settings));
+            self.discovering
+                .discover(&targets, &mut self.connector, settings.timeout);
+            self.poller
+                .apply_targets(Arc::clone(&targets), api, settings.clone())
+                .await?
+        };
+        self.discovering.count_missed(targets).await;
+        Ok(diff)
     }
 }
 

@@ -9,8 +9,7 @@ use super::StartError;
 use crate::clock::Clock;
 use crate::poller::PollerHandle;
 use crate::schedule::Standing;
-use crate::state::{Keeper, Opening, Saves, open_in_time};
-use crate::store::Store;
+use crate::state::{Keeper, Known, Opening, Saves, open_in_time};
 
 /// What was opened, and given to the store.
 pub(super) struct State {
@@ -22,19 +21,14 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Opens a directory, and gives all that it holds to the store.
+    /// Opens a directory, and gives all that it holds to the catalog and the store.
     pub(super) async fn open(
         path: PathBuf,
-        store: &Arc<Store>,
+        known: Known,
         clock: &Clock,
     ) -> Result<Self, StartError> {
         let saves = Arc::new(Saves::default());
-        let opening = open_in_time(
-            path.clone(),
-            Arc::clone(store),
-            Arc::clone(&saves),
-            clock.clone(),
-        );
+        let opening = open_in_time(path.clone(), known, Arc::clone(&saves), clock.clone());
         let (opening, standing) = opening.await?;
         Ok(Self {
             path,

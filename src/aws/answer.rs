@@ -91,7 +91,7 @@ pub(super) fn datasets(
 }
 
 /// Fails if the answer holds an id other than the requested one.
-fn check_id(found: Option<&str>, requested: &str) -> Result<(), Failure> {
+pub(super) fn check_id(found: Option<&str>, requested: &str) -> Result<(), Failure> {
     match found {
         Some(found) if !found.eq_ignore_ascii_case(requested) => Err(Failure::Malformed),
         _ => Ok(()),

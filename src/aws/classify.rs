@@ -163,6 +163,15 @@ mod tests {
             (403, Some("ExpiredTokenException"), Failure::Credentials),
             (403, Some("NotAuthorizedException"), Failure::AccessDenied),
             (404, Some("ResourceNotFoundException"), Failure::NotFound),
+            // Cognito Identity's are all of status 400.
+            (400, Some("ResourceNotFoundException"), Failure::NotFound),
+            (400, Some("NotAuthorizedException"), Failure::AccessDenied),
+            (400, Some("TooManyRequestsException"), Failure::Throttled),
+            (
+                400,
+                Some("InvalidParameterException"),
+                Failure::InvalidParameter,
+            ),
             (
                 404,
                 Some("UnknownOperationException"),

@@ -5,73 +5,46 @@
 
 mod answer;
 mod classify;
+mod client;
 mod credentials;
+mod directory;
 mod guests;
 mod helpers;
 mod http;
 mod json;
 mod lease;
+mod region;
 mod sync;
 mod wire;
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_cognitosync::Client;
-use aws_sdk_cognitosync::config::{Builder, StalledStreamProtectionConfig};
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
 use tracing::debug;
 
 pub use credentials::Credentials;
+pub use directory::AwsDirectory;
 pub use http::{Network, NetworkError};
+pub use region::default_region;
 
-use crate::api::{Api, Call, CallError, Exchange, FailureClass, Operation, Reply, Request, Signer};
+use crate::api::{Api, Call, CallError, Exchange, Operation, Reply, Request, Signer};
 use crate::clock::Clock;
 use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
 use crate::targets::{Pool, Targets};
-use guests::{Ceiling, Guests, GuestsKey, Keyring};
-use helpers::Helpers;
-use lease::{LOAD_TIMEOUT, Lease, Load, Loaded};
+use client::{ClientKey, Clients, Means};
+use guests::{GuestClients, Guests};
+use lease::Lease;
 use sync::Sync;
 
-/// The part of `poll.timeout` that a call waits for credentials, so that a provider that hangs is
-/// distinguished from a service that hangs.
-const CREDENTIALS_WAIT: f64 = 0.8;
-
-/// Creates clients over one network: one for each region, account, endpoint and timeout.
+/// Creates clients over one network: one for each service, region, account, endpoint and timeout.
 pub struct Connector {
-    credentials: Credentials,
-    network: Network,
-    clock: Clock,
-    clients: HashMap<ClientKey, ClientLease>,
+    means: Means,
+    sync: Clients<Client>,
+    directories: Clients<aws_sdk_cognitoidentity::Client>,
     guests: GuestClients,
-}
-
-/// A client with credentials. It is made anew when they expire and when AWS refuses them.
-type ClientLease = Arc<Lease<Client>>;
-
-/// The properties that pools must have in common to share a client.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct ClientKey {
-    region: String,
-    account: Account,
-    endpoint_url: Option<String>,
-    timeout: Duration,
-}
-
-/// What pools polled with their guests' keys share, each by what they have in common.
-#[derive(Default)]
-struct GuestClients {
-    clients: HashMap<GuestsKey, Arc<Lease<guests::Clients>>>,
-    /// By region and endpoint.
-    ceilings: HashMap<(String, Option<String>), Arc<Ceiling>>,
-    /// By pool and endpoint.
-    keyrings: HashMap<(PoolId, Option<String>), Arc<Keyring>>,
 }
 
 /// The APIs of AWS, called through its SDK.
@@ -83,7 +56,7 @@ pub struct AwsApi {
 /// Who makes the calls of one pool.
 struct PoolClients {
     /// `None` where no call is signed with the account's credentials.
-    account: Option<ClientLease>,
+    account: Option<Arc<Lease<Client>>>,
     /// For the calls about identities, where guests' keys sign those.
     guests: Option<Guests>,
 }
@@ -93,83 +66,69 @@ impl Connector {
     #[must_use]
     pub fn new(credentials: Credentials, network: Network, clock: Clock) -> Self {
         Self {
-            credentials,
-            network,
-            clock,
-            clients: HashMap::new(),
+            means: Means {
+                credentials: Some(credentials),
+                network,
+                clock,
+            },
+            sync: Clients::new(sync::create_client),
+            directories: Clients::new(directory::create_client),
             guests: GuestClients::default(),
         }
     }
 
-    /// Forgets all clients, so that the next [`Connector::connect`] reads credentials anew. The
-    /// keys of guests stay.
+    /// Forgets all clients, so that those made next read credentials anew. The keys of guests stay.
     pub fn forget_clients(&mut self) {
-        self.clients.clear();
-        self.guests.clients.clear();
+        self.sync.forget();
+        self.directories.forget();
+        self.guests.forget();
     }
 
-    /// The clients of all pools. A client with an unchanged key is reused with its credentials.
-    /// Credentials are fetched by the first call, not here.
+    /// The clients of all pools. A client in use with an unchanged key is reused with its
+    /// credentials. Credentials are fetched by the first call, not here.
     pub fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
-        let mut clients = HashMap::new();
-        let mut guests = GuestClients::default();
-        let mut pools = HashMap::new();
-        for pool in &targets.pools {
-            let account = pool.settings.has_account().then(|| {
-                let key = ClientKey {
-                    region: pool.id.region().to_owned(),
-                    account: pool.settings.account.clone(),
-                    endpoint_url: pool.settings.endpoint_url.clone(),
-                    timeout: poll.timeout,
-                };
-                kept(&mut clients, &self.clients, key, |key| self.lease(key))
-            });
-            let of_pool = match pool.settings.signer {
-                Signer::Account => None,
-                Signer::Guest => Some(self.guests_of(pool, poll.timeout, &mut guests)),
-            };
-            let of_pool = PoolClients {
-                account,
-                guests: of_pool,
-            };
-            pools.insert(pool.id.clone(), of_pool);
-        }
-        // Drops what no pool uses.
-        (self.clients, self.guests) = (clients, guests);
+        let pools = targets.pools.iter();
+        let pools = pools.map(|pool| (pool.id.clone(), self.of_pool(pool, poll.timeout)));
         AwsApi {
-            pools,
-            clock: self.clock.clone(),
+            pools: pools.collect(),
+            clock: self.means.clock.clone(),
         }
     }
 
-    /// What calls about the identities of a pool are made with, where guests' keys sign them. What
-    /// is there already is taken over into `all`.
-    fn guests_of(&self, pool: &Pool, timeout: Duration, all: &mut GuestClients) -> Guests {
-        let region = pool.id.region().to_owned();
-        let endpoint = pool.settings.cognito_identity_endpoint_url.clone();
-        let key = GuestsKey {
-            region: region.clone(),
-            profile: pool.settings.account.profile.clone(),
-            endpoint_url: pool.settings.endpoint_url.clone(),
-            cognito_identity_endpoint_url: endpoint.clone(),
+    fn of_pool(&mut self, pool: &Pool, timeout: Duration) -> PoolClients {
+        let account = pool.settings.has_account().then(|| {
+            let key = ClientKey {
+                region: pool.id.region().to_owned(),
+                account: pool.settings.account.clone(),
+                endpoint_url: pool.settings.endpoint_url.clone(),
+                timeout,
+            };
+            self.sync.get(key, &self.means)
+        });
+        let guests = match pool.settings.signer {
+            Signer::Account => None,
+            Signer::Guest => Some(self.guests.of_pool(pool, timeout, &self.means)),
+        };
+        PoolClients { account, guests }
+    }
+
+    /// Cognito Identity in one region, at this endpoint if it is not AWS's own. `timeout` is of one
+    /// call. Like those of [`Connector::connect`], the client is reused while it is in use.
+    pub fn directory(
+        &mut self,
+        region: &str,
+        account: &Account,
+        cognito_identity_endpoint_url: Option<&str>,
+        timeout: Duration,
+    ) -> Arc<AwsDirectory> {
+        let key = ClientKey {
+            region: region.to_owned(),
+            account: account.clone(),
+            endpoint_url: cognito_identity_endpoint_url.map(str::to_owned),
             timeout,
         };
-        let known = &self.guests;
-        let ceiling = (region, endpoint.clone());
-        let keyring = (pool.id.clone(), endpoint);
-        Guests {
-            clients: kept(&mut all.clients, &known.clients, key, |key| {
-                guests::lease(key, &self.network, self.clock.clone())
-            }),
-            ceiling: kept(&mut all.ceilings, &known.ceilings, ceiling, |_| {
-                Ceiling::default()
-            }),
-            keyring: kept(&mut all.keyrings, &known.keyrings, keyring, |_| {
-                Keyring::default()
-            }),
-            interval: pool.settings.interval,
-            timeout,
-        }
+        let client = self.directories.get(key, &self.means);
+        Arc::new(AwsDirectory::new(client))
     }
 
     /// Finds settings that would keep calls from being made.
@@ -179,30 +138,9 @@ impl Connector {
     pub async fn check(&self, targets: &Targets) -> Result<(), NetworkError> {
         for pool in &targets.pools {
             let profile = pool.settings.account.profile.as_deref();
-            self.network.check(profile).await?;
+            self.means.network.check(profile).await?;
         }
         Ok(())
-    }
-
-    fn lease(&self, key: &ClientKey) -> Lease<Client> {
-        let wait = key.timeout.mul_f64(CREDENTIALS_WAIT);
-        let credentials = self.credentials.clone();
-        let (key, network) = (key.clone(), self.network.clone());
-        let time = network.new_time();
-        let load = move || -> Load<Client> {
-            let (key, credentials) = (key.clone(), credentials.clone());
-            let (network, time) = (network.clone(), time.clone());
-            Box::pin(async move {
-                let helpers = Helpers::new(LOAD_TIMEOUT);
-                let sdk = credentials.load(&key.region, &key.account, &network, time);
-                let sdk = sdk.await;
-                helpers.ended();
-                let (sdk, expires_at) = sdk?;
-                let value = create_client(&sdk, key.endpoint_url.as_deref(), key.timeout);
-                Ok(Loaded { value, expires_at })
-            })
-        };
-        Lease::new(load, wait, self.clock.clone())
     }
 }
 
@@ -214,29 +152,19 @@ impl AwsApi {
 
     /// Who makes the calls about an identity of a pool, if its guests' keys sign them.
     fn guests<'a>(&'a self, request: Request<'a>) -> Option<(&'a Guests, IdentityId<'a>)> {
-        self.of_pool(request.pool)
-            .guests
-            .as_ref()
-            .zip(request.identity)
+        let guests = self.of_pool(request.pool).guests.as_ref();
+        guests.zip(request.identity)
     }
 
     /// Makes a call with the account's credentials.
     async fn call_as_account(&self, request: Request<'_>) -> Result<Reply, CallError> {
         let client = self.of_pool(request.pool).account.as_ref();
         let client = client.expect("targets have no jobs of a pool that need an account it lacks");
-        let lent = client.get().await?;
         let sync = Sync {
-            client: &lent.value,
             keys: None,
             clock: &self.clock,
         };
-        let reply = sync.call(request).await;
-        if let Err(error) = &reply
-            && error.failure.class() == FailureClass::Budget
-        {
-            client.refuse(&lent);
-        }
-        reply
+        sync.call(client, request).await
     }
 }
 
@@ -277,40 +205,4 @@ fn log_failure(pool: &PoolId, operation: Operation, error: Option<&CallError>) {
         let (operation, reason) = (operation.as_str(), failure.as_str());
         debug!(%pool, operation, reason, cause, "call failed");
     }
-}
-
-/// The value of a key: of those that are kept already, of those that were known, or a new one.
-fn kept<K: Clone + Eq + Hash, T>(
-    kept: &mut HashMap<K, Arc<T>>,
-    known: &HashMap<K, Arc<T>>,
-    key: K,
-    new: impl FnOnce(&K) -> T,
-) -> Arc<T> {
-    let value = kept.get(&key).or_else(|| known.get(&key)).cloned();
-    let value = value.unwrap_or_else(|| Arc::new(new(&key)));
-    kept.insert(key, Arc::clone(&value));
-    value
-}
-
-/// A client with the credentials of this configuration.
-fn create_client(sdk: &SdkConfig, endpoint_url: Option<&str>, timeout: Duration) -> Client {
-    let mut config = Builder::from(sdk)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts(timeout))
-        // The timeouts above include the body.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(endpoint_url) = endpoint_url {
-        config = config.endpoint_url(endpoint_url);
-    }
-    Client::from_conf(config.build())
-}
-
-/// The timeouts of one call.
-fn timeouts(timeout: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(timeout)
-        .read_timeout(timeout)
-        .operation_attempt_timeout(timeout)
-        .operation_timeout(timeout)
-        .build()
 }

@@ -1,42 +1,51 @@
 //! Calls of Cognito Sync, each signed once.
 
-use std::error::Error;
-use std::panic::AssertUnwindSafe;
-
+use aws_config::SdkConfig;
 use aws_credential_types::Credentials as Keys;
 use aws_sdk_cognitosync::Client;
 use aws_sdk_cognitosync::client::customize::CustomizableOperation;
-use aws_sdk_cognitosync::config::Config;
-use aws_sdk_cognitosync::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_runtime_api::http::Response;
-use futures_util::FutureExt;
+use aws_sdk_cognitosync::config::{Builder, Config};
 
-use super::{answer, classify, wire};
-use crate::api::{Answer, CallError, Continuation, Failure, Operation, Reply, Request};
+use super::client::{ClientKey, call, failed};
+use super::lease::Lease;
+use super::{answer, wire};
+use crate::api::{Answer, CallError, Continuation, Failure, Operation, Reply, Request, Signer};
 use crate::clock::Clock;
 use crate::identity::{IdentityId, PoolId};
-use crate::redact;
 
 /// Datasets in one page, as AWS's Android client has it. A dataset takes some 450 bytes of an
 /// answer at most, so a page stays far below the longest answer that is read.
 const MAX_DATASETS_OF_PAGE: i32 = 64;
 
-/// Makes calls with one client.
+/// Makes calls that these keys sign.
 pub(super) struct Sync<'a> {
-    pub(super) client: &'a Client,
-    /// What signs them in place of the client's own credentials.
+    /// A guest's; `None` for those of the account, which the client has.
     pub(super) keys: Option<Keys>,
     pub(super) clock: &'a Clock,
 }
 
 impl Sync<'_> {
-    /// Makes a call. A panic inside the SDK is a failure.
-    pub(super) async fn call(&self, request: Request<'_>) -> Result<Reply, CallError> {
-        let sent = wire::Sent::default();
-        caught(self.request(request, sent.clone()), &sent).await
+    /// Makes a call.
+    pub(super) async fn call(
+        &self,
+        client: &Lease<Client>,
+        request: Request<'_>,
+    ) -> Result<Reply, CallError> {
+        let signer = match self.keys {
+            Some(_) => Signer::Guest,
+            None => Signer::Account,
+        };
+        let request =
+            |client: Client, sent| async move { self.request(&client, request, sent).await };
+        call(client, signer, request).await
     }
 
-    async fn request(&self, request: Request<'_>, sent: wire::Sent) -> Result<Reply, CallError> {
+    async fn request(
+        &self,
+        client: &Client,
+        request: Request<'_>,
+        sent: wire::Sent,
+    ) -> Result<Reply, CallError> {
         let Request {
             operation,
             pool,
@@ -45,13 +54,13 @@ impl Sync<'_> {
         } = request;
         match (operation, identity) {
             (Operation::DescribeIdentityUsage, Some(identity)) => {
-                self.describe_identity_usage(pool, identity, sent).await
+                self.describe_identity_usage(client, pool, identity, sent).await
             }
             (Operation::DescribeIdentityPoolUsage, None) => {
-                self.describe_identity_pool_usage(pool, sent).await
+                self.describe_identity_pool_usage(client, pool, sent).await
             }
             (Operation::ListDatasets, Some(identity)) => {
-                self.list_datasets(pool, identity, continuation, sent)
+                self.list_datasets(client, pool, identity, continuation, sent)
                     .await
             }
             // The caller gives an identity exactly if the operation's scope is one.
@@ -66,13 +75,13 @@ impl Sync<'_> {
 
     async fn describe_identity_usage(
         &self,
+        client: &Client,
         pool: &PoolId,
         identity: IdentityId<'_>,
         sent: wire::Sent,
     ) -> Result<Reply, CallError> {
         let raw = wire::RawAnswer::default();
-        let call = self
-            .client
+        let call = client
             .describe_identity_usage()
             .identity_pool_id(pool.as_str())
             .identity_id(identity.as_str());
@@ -86,12 +95,12 @@ impl Sync<'_> {
 
     async fn describe_identity_pool_usage(
         &self,
+        client: &Client,
         pool: &PoolId,
         sent: wire::Sent,
     ) -> Result<Reply, CallError> {
         let raw = wire::RawAnswer::default();
-        let call = self
-            .client
+        let call = client
             .describe_identity_pool_usage()
             .identity_pool_id(pool.as_str());
         let call = self.watched(call.customize(), &sent, &raw);
@@ -102,14 +111,14 @@ impl Sync<'_> {
 
     async fn list_datasets(
         &self,
+        client: &Client,
         pool: &PoolId,
         identity: IdentityId<'_>,
         page: Option<&Continuation>,
         sent: wire::Sent,
     ) -> Result<Reply, CallError> {
         let raw = wire::RawAnswer::default();
-        let call = self
-            .client
+        let call = client
             .list_datasets()
             .identity_pool_id(pool.as_str())
             .identity_id(identity.as_str())
@@ -145,45 +154,11 @@ impl Sync<'_> {
     }
 }
 
-/// The result of a call, of which `sent` tells whether it was sent. A panic inside the SDK is a
-/// failure.
-pub(super) async fn caught<T>(
-    call: impl Future<Output = Result<T, CallError>>,
-    sent: &wire::Sent,
-) -> Result<T, CallError> {
-    // After a panic it is dropped, and nothing else sees what it left.
-    let result = AssertUnwindSafe(call).catch_unwind().await;
-    result.unwrap_or_else(|_| {
-        let failure = if sent.any() {
-            Failure::Malformed
-        } else {
-            Failure::Configuration
-        };
-        Err(CallError::new(
-            failure,
-            "a panic inside the AWS SDK".to_owned(),
-        ))
-    })
-}
-
-/// Why a call failed. AWS's message is left out: for a wrong signature it repeats the signed
-/// headers, including the session token. So is what cannot be parsed, which may hold keys.
-pub(super) fn failed<E>(error: &SdkError<E, Response>, sent: &wire::Sent) -> CallError
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let failure = classify::classify(error, sent.any());
-    let cause = match error {
-        SdkError::ServiceError(context) => {
-            let code = context.err().code().map(redact::code);
-            let code = code.unwrap_or_else(|| "no error code".to_owned());
-            format!("{code} with status {}", context.raw().status().as_u16())
-        }
-        SdkError::ResponseError(context) => {
-            let status = context.raw().status().as_u16();
-            format!("an answer that cannot be parsed, with status {status}")
-        }
-        _ => redact::error_chain(error),
-    };
-    CallError::new(failure, cause)
+/// A client of Cognito Sync.
+pub(super) fn create_client(key: &ClientKey, sdk: &SdkConfig) -> Client {
+    let mut config = Builder::from(sdk);
+    if let Some(endpoint_url) = &key.endpoint_url {
+        config = config.endpoint_url(endpoint_url);
+    }
+    Client::from_conf(config.build())
 }

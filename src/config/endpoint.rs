@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Why a URL is refused as an endpoint.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(super) enum InvalidEndpoint {
+pub(crate) enum InvalidEndpoint {
     #[error("is not an endpoint, expected https://HOST or https://HOST:PORT")]
     NoEndpoint,
     #[error("holds a user name, expected https://HOST or https://HOST:PORT")]
@@ -18,7 +18,7 @@ pub(super) enum InvalidEndpoint {
     PlainHttp,
 }
 
-pub(super) fn check(url: &str) -> Result<(), InvalidEndpoint> {
+pub(crate) fn check(url: &str) -> Result<(), InvalidEndpoint> {
     let uri: http::Uri = url.parse().map_err(|_| InvalidEndpoint::NoEndpoint)?;
     let authority = uri.authority().ok_or(InvalidEndpoint::NoEndpoint)?;
     if authority.as_str().contains('@') {

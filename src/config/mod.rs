@@ -1,9 +1,10 @@
 //! The configuration file: reads its text and returns a [`Config`] or all problems.
 //!
 //! `schema` is the file's shape, `units` parses durations and sizes, `endpoint` checks URLs,
-//! `validate` checks the meaning. Identity files are read by [`crate::discovery`]. The file holds
+//! `account` roles and profiles, `validate` checks the meaning. Identity files are read by [`crate::discovery`]. The file holds
 //! no credentials.
 
+mod account;
 mod endpoint;
 mod identity_metrics;
 mod problem;
@@ -12,12 +13,16 @@ mod schema;
 mod units;
 mod validate;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use endpoint::is_loopback;
+pub use account::InvalidAccount;
+pub(crate) use account::{check_external_id, check_profile, check_region, check_role_arn};
+pub(crate) use endpoint::{check as check_endpoint, is_loopback};
 pub use identity_metrics::{IdentityMetric, IdentityMetrics};
 pub use problem::{Checked, Location, Problem};
+pub(crate) use regions::is_known as is_known_region;
 pub(crate) use units::{duration as parse_duration, show as show_duration};
 
 use serde::Serialize;
@@ -163,6 +168,9 @@ pub struct Discover {
     /// `ListIdentities` calls per second. Pools of one account and region share the lowest.
     pub rate_limit: f64,
 }
+
+/// Calls per second for pages of lists.
+pub(crate) const LIST_RATES: RangeInclusive<f64> = 0.001..=100.0;
 
 impl Default for Discover {
     fn default() -> Self {

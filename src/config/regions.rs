@@ -50,6 +50,6 @@ const REGIONS: &[&str] = &[
 ];
 
 /// Whether the SDK knows a region by name.
-pub(super) fn is_known(region: &str) -> bool {
+pub(crate) fn is_known(region: &str) -> bool {
     REGIONS.contains(&region)
 }

@@ -57,13 +57,19 @@ fn read(
         let before = list.value.len();
         lines::read(&path, &text, list);
         let identities = list.value.len() - before;
-        list.value.add_file(ListFile {
+        let file = ListFile {
             pattern,
             hash,
             identities,
             is_cut_off: lines::is_cut_off(&text),
+            completed: lines::completed(&text),
             path,
-        });
+        };
+        if let Some(contradiction) = file.contradiction() {
+            let warning = Problem::whole(&file.path, contradiction);
+            list.warnings.push(warning);
+        }
+        list.value.add_file(file);
     }
     Ok(())
 }

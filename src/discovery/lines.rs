@@ -12,6 +12,10 @@ use crate::printable::Printable;
 /// The number of wrong lines of one file that are reported each; the rest is only counted.
 const MAX_PROBLEMS: usize = 20;
 
+/// What stands around the number in the last line of a list that was written whole.
+const COMPLETE: &str = "# complete: ";
+const IDENTITIES: &str = " identities";
+
 /// Why a line is refused. No message repeats an id.
 #[derive(Debug, Error)]
 enum InvalidLine {
@@ -53,6 +57,20 @@ pub(super) fn read(path: &Path, text: &str, list: &mut Checked<IdentityList>) {
 /// Whether a file seems to be written still, because its last line does not end.
 pub(super) fn is_cut_off(text: &str) -> bool {
     !text.is_empty() && !text.ends_with(ends_line)
+}
+
+/// The last line of a list that was written whole, a comment to who reads the identities.
+#[must_use]
+pub fn completion(identities: usize) -> String {
+    format!("{COMPLETE}{identities}{IDENTITIES}")
+}
+
+/// The number of identities that a text has by its last line, if that is a [`completion`].
+#[must_use]
+pub fn completed(text: &str) -> Option<usize> {
+    let last = text.trim_end().rsplit(ends_line).next()?;
+    let number = last.strip_prefix(COMPLETE)?.strip_suffix(IDENTITIES)?;
+    number.parse().ok()
 }
 
 /// The lines of a text with their numbers from 1. Whatever Unicode ends a line with ends one here,
@@ -231,6 +249,26 @@ mod tests {
             "ids: has 5 more lines that are not identities"
         );
         assert!(problems[0].starts_with("ids:1: has no colon"));
+    }
+
+    #[test]
+    fn a_whole_list_says_how_many_identities_it_has() {
+        let whole = format!("{A}\n{}\n", completion(1));
+        assert_eq!(whole, format!("{A}\n# complete: 1 identities\n"));
+        assert_eq!(read_as(&whole).as_deref(), Ok("A"));
+        for (text, expected) in [
+            (whole.as_str(), Some(1)),
+            ("# complete: 0 identities", Some(0)),
+            ("\r\n# complete: 30000 identities\r\n\r\n", Some(30_000)),
+            ("# complete: 1 identities\nr:a\n", None),
+            ("# complete: 1 identities # r:a\n", None),
+            ("# complete: 1 pools\n", None),
+            ("# complete: identities\n", None),
+            ("r:a # complete: 1 identities\n", None),
+            ("", None),
+        ] {
+            assert_eq!(completed(text), expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -51,6 +51,18 @@ pub struct ListFile {
     pub identities: usize,
     /// Whether its writer seems to have not finished: its last line has no line feed.
     pub is_cut_off: bool,
+    /// The number of entries by its last line, if that says so: the list was written whole.
+    pub completed: Option<usize>,
+}
+
+impl ListFile {
+    /// What its last line contradicts.
+    #[must_use]
+    pub fn contradiction(&self) -> Option<String> {
+        let (holds, wanted) = (self.identities, self.completed?);
+        (holds != wanted)
+            .then(|| format!("holds {holds} identities, but {wanted} by its last line"))
+    }
 }
 
 /// Why an entry is not an identity of its pool. No message repeats the id.

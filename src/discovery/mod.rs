@@ -1,11 +1,13 @@
 //! Where identity lists come from.
 //!
 //! A [`Provider`] knows a list of identities for each pool. [`Inline`] takes it from the
-//! configuration itself, [`Files`] from identity files; both read their lists anew each time. A
-//! provider may also change its lists by itself while the daemon runs: it then calls
-//! [`ChangeNotifier::notify`], and the reload loop asks for all lists again. `Targets::assemble`
+//! configuration itself, [`Files`] from identity files; both read their lists anew each time. The
+//! [`Catalog`] holds what passes of `ListIdentities` find while the daemon runs. A provider whose
+//! lists change by themselves calls [`ChangeNotifier::notify`], and the reload loop asks for all
+//! lists again. `Targets::assemble`
 //! makes targets of the lists.
 
+mod catalog;
 mod files;
 mod globs;
 mod inline;
@@ -17,8 +19,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use catalog::{Catalog, CatalogChange, LastPass, Passes};
 pub use files::{Files, hash, present_hash};
 pub use inline::Inline;
+pub use lines::{completed, completion};
 pub use list::{IdentityList, InvalidIdentity, ListFile, Oddities};
 
 use crate::config::{Checked, Config, PoolConfig};
@@ -35,25 +39,37 @@ pub trait Provider: Send + Sync {
 pub enum Listing {
     /// All identities that the provider has for the pool.
     Complete(Arc<IdentityList>),
-    /// Not yet: the provider has never seen the whole list. The pool is polled without it. A
-    /// provider that has had a complete list returns that one until the next is complete.
+    /// Those that it has found so far, whether people have listed them too or not.
+    Discovered(Arc<IdentityList>),
+    /// None yet: the provider has not begun to look. The pool is polled without it.
     Pending,
 }
 
 impl Listing {
-    /// The list, if it is complete.
+    /// The list, as far as there is one.
     #[must_use]
-    pub fn complete(&self) -> Option<&IdentityList> {
+    pub fn list(&self) -> Option<&IdentityList> {
+        match self {
+            Self::Complete(list) | Self::Discovered(list) => Some(list),
+            Self::Pending => None,
+        }
+    }
+
+    /// The list, if people made it.
+    #[must_use]
+    pub fn of_people(&self) -> Option<&IdentityList> {
         match self {
             Self::Complete(list) => Some(list),
-            Self::Pending => None,
+            Self::Discovered(_) | Self::Pending => None,
         }
     }
 }
 
-/// All providers. If two give different names to an identity, the name of the earlier one counts.
+/// All providers: [`Inline`], [`Files`], the [`Catalog`], and those that are added. If two give
+/// different names to an identity, the name of the earlier one counts.
 pub struct Discovery {
     providers: Vec<Box<dyn Provider>>,
+    catalog: Catalog,
     notifier: ChangeNotifier,
     /// Has seen none of the changes since this value was made.
     changes: watch::Receiver<()>,
@@ -78,6 +94,12 @@ impl Discovery {
         self.providers.push(Box::new(provider));
     }
 
+    /// What passes of `ListIdentities` find.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog {
+        self.catalog.clone()
+    }
+
     /// For a provider that changes its lists by itself.
     #[must_use]
     pub fn notifier(&self) -> ChangeNotifier {
@@ -92,20 +114,22 @@ impl Discovery {
     }
 }
 
-/// The providers that every configuration needs: [`Inline`] and [`Files`].
 impl Default for Discovery {
     fn default() -> Self {
         let (sender, changes) = watch::channel(());
+        let notifier = ChangeNotifier(sender);
+        let catalog = Catalog::new(notifier.clone());
         Self {
-            providers: vec![Box::new(Inline), Box::new(Files)],
-            notifier: ChangeNotifier(sender),
+            providers: vec![Box::new(Inline), Box::new(Files), Box::new(catalog.clone())],
+            catalog,
+            notifier,
             changes,
         }
     }
 }
 
 /// Announces that a provider's lists are no longer those it returned last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ChangeNotifier(watch::Sender<()>);
 
 impl ChangeNotifier {

@@ -132,6 +132,15 @@ families! {
     POOL_LAST_MODIFIED: Gauge "cognitosync_pool_last_modified_timestamp_seconds" ["identity_pool_id"]
         "Time when the pool was last modified. Absent if AWS returns no date.";
 
+    POOL_DISCOVERED: Gauge "cognitosync_pool_discovered_identities" ["identity_pool_id"]
+        "Identities that passes of ListIdentities have found and not dropped. Only for pools with discover.";
+    POOL_DISCOVERY_LAST_COMPLETE: Gauge "cognitosync_pool_discovery_last_complete_timestamp_seconds" ["identity_pool_id"]
+        "When the last complete pass of ListIdentities ended. Only for pools with discover, and absent before the first.";
+    POOL_DISCOVERY_PASSES: Counter "cognitosync_pool_discovery_passes_total" ["identity_pool_id"]
+        "Complete passes of ListIdentities, as far back as is known. Only for pools with discover.";
+    POOL_NOT_LISTED: Gauge "cognitosync_pool_not_listed_identities" ["identity_pool_id"]
+        "Polled identities that the last complete pass of ListIdentities did not list: of the configuration, or about to be dropped. Only for pools with discover, and absent before the first.";
+
     BUILD_INFO: Gauge "cognitosync_exporter_build_info" ["version", "revision", "rustc"]
         "1, with the version, the git revision and the compiler of this build.";
     API_REQUESTS: Counter "cognitosync_exporter_api_requests_total" ["operation"]

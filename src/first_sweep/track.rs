@@ -115,7 +115,8 @@ impl End {
     }
 
     /// For the log: RFC 3339 in seconds, or `unknown`.
-    pub(super) fn logged(&self) -> String {
+    #[must_use]
+    pub fn logged(&self) -> String {
         self.unix()
             .map_or_else(|| "unknown".to_owned(), |unix| rfc3339(unix.ceil()))
     }

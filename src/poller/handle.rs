@@ -27,9 +27,15 @@ pub struct PollerGone;
 /// The command to replace the targets.
 pub(super) struct ReplaceTargets {
     pub(super) targets: Arc<Targets>,
+    /// Present if they come with another configuration.
+    pub(super) calls: Option<Calls>,
+    pub(super) applied: oneshot::Sender<TargetDiff>,
+}
+
+/// How calls are made.
+pub(super) struct Calls {
     pub(super) api: Arc<dyn Api>,
     pub(super) settings: config::PollSettings,
-    pub(super) applied: oneshot::Sender<TargetDiff>,
 }
 
 /// The request for the next polls of some targets.
@@ -89,11 +95,27 @@ impl PollerHandle {
         api: Arc<dyn Api>,
         settings: config::PollSettings,
     ) -> Result<TargetDiff, PollerGone> {
+        self.replace(targets, Some(Calls { api, settings })).await
+    }
+
+    /// Replaces the identities of the same pools, whose settings and API stay. Returns how the
+    /// targets changed.
+    ///
+    /// # Errors
+    /// When the poller has ended.
+    pub async fn apply_lists(&self, targets: Arc<Targets>) -> Result<TargetDiff, PollerGone> {
+        self.replace(targets, None).await
+    }
+
+    async fn replace(
+        &self,
+        targets: Arc<Targets>,
+        calls: Option<Calls>,
+    ) -> Result<TargetDiff, PollerGone> {
         let (applied, diff) = oneshot::channel();
         let new_targets = ReplaceTargets {
             targets,
-            api,
-            settings,
+            calls,
             applied,
         };
         self.new_targets

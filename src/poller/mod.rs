@@ -326,27 +326,26 @@ impl Poller {
     }
 
     fn apply_targets(&mut self, new: ReplaceTargets, observer: &impl PollObserver) {
-        let ReplaceTargets {
-            targets,
-            api,
-            settings,
-            applied,
-        } = new;
+        let (targets, calls) = (new.targets, new.calls);
         let now = self.clock.now().mono;
         let diff = TargetDiff::new(&self.targets, &targets);
         let change = TargetChange {
             old: &self.targets,
             new: &targets,
             diff: &diff,
+            only_lists: calls.is_none(),
         };
-        self.schedule
-            .apply_targets(change, settings.rate_limit, now);
-        self.progress.apply_targets(&targets, settings.rate_limit);
-        self.retry = Retry::new(settings.attempts);
-        (self.targets, self.api, self.settings) = (targets, api, settings);
+        if let Some(calls) = calls {
+            self.retry = Retry::new(calls.settings.attempts);
+            (self.api, self.settings) = (calls.api, calls.settings);
+        }
+        let rate_limit = self.settings.rate_limit;
+        self.schedule.apply_targets(change, rate_limit, now);
+        self.progress.apply_targets(&targets, rate_limit);
+        self.targets = targets;
         observer.targets_changed(&self.targets, &diff);
         // The caller may have stopped waiting.
-        let _ = applied.send(diff);
+        let _ = new.applied.send(diff);
     }
 
     fn explain(&mut self, request: ExplainRequest, observer: &impl PollObserver) {

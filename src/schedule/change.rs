@@ -6,7 +6,6 @@ use super::Schedule;
 use super::calls::UnfinishedPoll;
 use super::jobs::JobIndex;
 use super::kept::Kept;
-use super::lists::{DeniedIn, NotListed};
 use super::order::Order;
 use super::queue::BudgetQueue;
 use super::state::State;
@@ -23,12 +22,15 @@ pub struct TargetChange<'a> {
     pub old: &'a Targets,
     pub new: &'a Targets,
     pub diff: &'a TargetDiff,
+    /// Whether pools, settings and credentials are the same, so that only identities come and go.
+    pub only_lists: bool,
 }
 
 impl Schedule {
     /// Replaces the targets. Jobs that stay keep their phase, what they wait for, attempts,
-    /// slowdown and calls in flight; those that AWS denied have turns again. Tickets of removed
-    /// targets are dropped. Budgets that stay keep their rate and the state of their credentials.
+    /// slowdown and calls in flight. Those that AWS denied have turns again, unless only lists
+    /// change: a reload may follow a change of the policy. Tickets of removed targets are dropped.
+    /// Budgets that stay keep their rate and the state of their credentials.
     pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
         let jobs = self.jobs.with_targets(change.new);
         let moved = |index: JobIndex| {
@@ -41,12 +43,16 @@ impl Schedule {
         let unfinished = std::mem::take(&mut self.unfinished).into_iter();
         let unfinished = unfinished
             .filter_map(|(index, poll)| {
+                let index = moved(index)?;
+                if change.only_lists {
+                    return Some((index, poll));
+                }
                 // A token may mean nothing to another account or endpoint, whom to list is another
                 // question with other settings, and so is what AWS denies.
                 let (paging, list) = (None, ListNeed::None);
                 let (list_denied, description_denied) = (false, false);
                 Some((
-                    moved(index)?,
+                    index,
                     UnfinishedPoll {
                         paging,
                         list,
@@ -61,8 +67,10 @@ impl Schedule {
         let mut lost_probes = HashSet::new();
         let moved_ticket = |(id, mut ticket): (TicketId, Ticket)| {
             let old_budget = &old_budgets[ticket.budget];
-            ticket.targets_changed = true;
-            (ticket.list_denied, ticket.description_denied) = (false, false);
+            if !change.only_lists {
+                ticket.targets_changed = true;
+                (ticket.list_denied, ticket.description_denied) = (false, false);
+            }
             let index = moved(ticket.index);
             if let Some(index) = index {
                 ticket.job.target = jobs.job(index).target;
@@ -90,9 +98,18 @@ impl Schedule {
             }
         }
         for old in old_queues.values_mut() {
-            for (job, kept) in old.order.kept() {
+            for (job, kept) in old.order.kept(change.only_lists) {
                 if let Some(job) = moved(job) {
                     orders[jobs.segment(job).budget].put(&jobs, job, kept);
+                }
+            }
+            if change.only_lists {
+                for (pool, denial) in old.order.denials.drain() {
+                    let pool = change.diff.pool(pool);
+                    let segment = pool.and_then(|pool| jobs.of_pool(pool));
+                    if let Some(segment) = segment {
+                        orders[segment.budget].denials.put(segment, denial);
+                    }
                 }
             }
             for (job, slowdown) in old.order.slowed.drain() {
@@ -116,9 +133,13 @@ impl Schedule {
         for ticket in in_flight.values() {
             self.queues[ticket.budget].add_in_flight();
         }
-        // The reload may follow a change of the policy.
-        self.not_listed = NotListed::default();
-        self.not_described = DeniedIn::default();
+        let not_listed = std::mem::take(&mut self.not_listed);
+        let not_described = std::mem::take(&mut self.not_described);
+        if change.only_lists {
+            let moved_pool = |pool| change.diff.pool(pool);
+            self.not_listed = not_listed.moved(moved_pool, moved);
+            self.not_described = not_described.moved(moved_pool);
+        }
         (self.jobs, self.first_budget) = (jobs, 0);
         (self.unfinished, self.in_flight) = (unfinished, in_flight);
     }

@@ -20,7 +20,7 @@ const MANY: usize = 100;
 pub(super) struct Denials(HashMap<PoolIndex, Denial>);
 
 #[derive(Debug)]
-struct Denial {
+pub(super) struct Denial {
     in_a_row: usize,
     /// Of the pool's identities.
     jobs: Range<JobIndex>,
@@ -55,6 +55,17 @@ impl Denials {
             self.0.remove(&pool);
         }
         is_mended
+    }
+
+    /// All of them, to be put elsewhere.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (PoolIndex, Denial)> {
+        self.0.drain()
+    }
+
+    /// A pool is denied as before, with other identities.
+    pub(super) fn put(&mut self, pool: &Segment, mut denial: Denial) {
+        (denial.jobs, denial.next) = (pool.jobs.clone(), pool.jobs.start);
+        self.0.insert(pool.pool, denial);
     }
 
     /// AWS has answered about others of this pool meanwhile.

@@ -141,6 +141,12 @@ impl JobTable {
         })
     }
 
+    /// The jobs of a pool's identities.
+    pub(super) fn of_pool(&self, pool: PoolIndex) -> Option<&Segment> {
+        let mut segments = self.segments.iter();
+        segments.find(|segment| segment.pool == pool && segment.max_age.is_some())
+    }
+
     pub(super) fn segment(&self, index: JobIndex) -> &Segment {
         let following = self
             .segments

@@ -34,6 +34,7 @@ impl Order {
         self.virtual_time = old.virtual_time;
         (self.late_since, self.round) = (old.late_since, old.round);
         self.unasked_had_turn = old.unasked_had_turn;
+        self.newcomers_yield = old.newcomers_yield || old.is_settled();
         for dial in &mut self.dials {
             let is_alike = |old: &&Dial| {
                 (old.interval(), old.is_of_pools()) == (dial.interval(), dial.is_of_pools())
@@ -47,8 +48,9 @@ impl Order {
         }
     }
 
-    /// What each job does that is not new, in no order.
-    pub(super) fn kept(&self) -> impl Iterator<Item = (JobIndex, Kept)> {
+    /// What each job does that is not new, in no order. Those that AWS denied stay so only if
+    /// `keeps_denied`.
+    pub(super) fn kept(&self, keeps_denied: bool) -> impl Iterator<Item = (JobIndex, Kept)> {
         let begun = self.begun().map(|(at, job)| (job, Kept::Begun(at)));
         let parked = self.dials.iter().flat_map(Dial::parked);
         let parked = parked.map(|(until, job)| (job, Kept::Parked(until)));
@@ -61,9 +63,10 @@ impl Order {
                         ahead: self.virtual_time.ahead(dial.key(position)?),
                         is_near: dial.state(position) == State::Near,
                     },
-                    // A reload may follow a change of the policy.
-                    State::Denied => Kept::As(State::Rests),
-                    state @ (State::Rests | State::Unasked | State::Missing) => Kept::As(state),
+                    State::Denied if !keeps_denied => Kept::As(State::Rests),
+                    state @ (State::Rests | State::Unasked | State::Denied | State::Missing) => {
+                        Kept::As(state)
+                    }
                 };
                 Some((dial.job(position), kept))
             })

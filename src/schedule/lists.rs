@@ -113,6 +113,16 @@ impl DeniedIn {
         is_over(self.0.get(&pool), now)
     }
 
+    /// The same where pools have moved.
+    pub(super) fn moved(self, moved: impl Fn(PoolIndex) -> Option<PoolIndex>) -> Self {
+        let pools = self.0.into_iter();
+        Self(
+            pools
+                .filter_map(|(of, until)| Some((moved(of)?, until)))
+                .collect(),
+        )
+    }
+
     /// AWS denied the operation, and nothing else. Returns whether it did not deny the one before.
     pub(super) fn on_denied(&mut self, pool: PoolIndex, now: Mono) -> bool {
         self.0.insert(pool, now + DENIED).is_none()
@@ -138,6 +148,21 @@ pub(super) struct NotListed {
 impl NotListed {
     pub(super) fn allows(&self, pool: PoolIndex, identity: JobIndex, now: Mono) -> bool {
         self.pools.allows(pool, now) && is_over(self.identities.get(&identity), now)
+    }
+
+    /// The same where pools and identities have moved.
+    pub(super) fn moved(
+        self,
+        pool: impl Fn(PoolIndex) -> Option<PoolIndex>,
+        identity: impl Fn(JobIndex) -> Option<JobIndex>,
+    ) -> Self {
+        let identities = self.identities.into_iter();
+        Self {
+            pools: self.pools.moved(pool),
+            identities: identities
+                .filter_map(|(of, until)| Some((identity(of)?, until)))
+                .collect(),
+        }
     }
 
     /// A list of an identity failed.

@@ -7,7 +7,7 @@
 //! 1. polls that have begun: their next attempt or page;
 //! 2. what must not wait: deadlines of identities, turns of pools;
 //! 3. who was never asked. They take turns with those near a limit, and with what is past its time
-//!    by now;
+//!    by now; those who join others of whom all is known take turns with all who wait;
 //! 4. who has the least key of virtual time, which is the greatest key that was called. An identity
 //!    whose turn was missed gets a key as far ahead as the price of its [`Demand`](super::Demand).
 //!    So virtual time passes faster the more calls there are, and all intervals stretch alike when
@@ -51,13 +51,16 @@ pub(super) struct Order {
     pub(super) dials: Vec<Dial>,
     /// Polls that have begun, by when they go on.
     begun: BinaryHeap<Reverse<(Mono, JobIndex)>>,
-    denials: Denials,
+    pub(super) denials: Denials,
     /// Identities of each pool that do not exist.
     missing: HashMap<PoolIndex, usize>,
     pub(super) slowed: Slowed,
     pub(super) virtual_time: VirtualTime,
     /// Whether those who were never asked had the last call of two that take turns.
     pub(super) unasked_had_turn: bool,
+    /// Whether those who were never asked take turns with all who wait, since they came to others
+    /// who are known: a million that a list gains must not keep those from their turns.
+    pub(super) newcomers_yield: bool,
     /// Nothing is due before this time, unless something is put or ends.
     idle_until: Mono,
     /// Since when somebody may have waited whose turn was missed.
@@ -90,6 +93,7 @@ impl Order {
             slowed: Slowed::default(),
             virtual_time: VirtualTime::new(now),
             unasked_had_turn: false,
+            newcomers_yield: false,
             idle_until: Mono::START,
             late_since: None,
             round: (now, 0),
@@ -112,6 +116,17 @@ impl Order {
 
     pub(super) fn state(&self, seat: Seat) -> State {
         self.dials[seat.dial].state(seat.position)
+    }
+
+    /// Whether there is somebody, and everybody was asked at least once.
+    pub(super) fn is_settled(&self) -> bool {
+        let dials = self.dials.iter().filter(|dial| !dial.is_of_pools());
+        let mut all = dials.flat_map(|dial| {
+            let positions = 0..dial.len() as Position;
+            positions.map(|position| dial.state(position))
+        });
+        let is_asked = |state| !matches!(state, State::New | State::Unasked);
+        all.next().is_some_and(is_asked) && all.all(is_asked)
     }
 
     /// Whether somebody waits whose turn was missed, so that turns are not taken as they come.

@@ -19,6 +19,10 @@ const INCREASE_OF_CEILING: f64 = 0.01;
 const MAX_RELATIVE_INCREASE: f64 = 0.1;
 /// Lower bound of `MAX_RELATIVE_INCREASE`, in calls per second.
 const MIN_INCREASE: f64 = 0.5;
+/// Increase of a careful pacer with each answer, as a fraction of the rate, near a rate that AWS
+/// throttled. It regains what one throttled call takes in ln(1 / 0.8) / 0.001 = 223 calls, so that
+/// one call in so many is throttled, whatever the quota and the ceiling are.
+const CAREFUL_INCREASE: f64 = 0.001;
 
 /// Decides when the next call of a budget may be sent, by the generic cell rate algorithm: one
 /// number, no timer. A throttled call multiplies the rate by a factor below 1, any other answer
@@ -30,6 +34,20 @@ pub struct Pacer {
     /// When the next call would be sent if all calls were evenly spaced.
     theoretical_arrival: Mono,
     last_decrease: Mono,
+    growth: Growth,
+}
+
+/// How the rate grows while AWS does not throttle.
+#[derive(Clone, Copy, Debug)]
+enum Growth {
+    /// By a part of the ceiling in a second.
+    Steady,
+    /// The same as far as one decrease below the rate that AWS throttled first after an answer, and
+    /// from there on by a part of the rate with each answer.
+    Careful {
+        throttled: f64,
+        answered_since: bool,
+    },
 }
 
 impl Pacer {
@@ -42,6 +60,21 @@ impl Pacer {
             rate: ceiling,
             theoretical_arrival: Mono::START,
             last_decrease: Mono::START,
+            growth: Growth::Steady,
+        }
+    }
+
+    /// A pacer for calls of which few may be throttled: once it has found a quota below its
+    /// ceiling, it is slow to try more.
+    #[must_use]
+    pub fn careful(ceiling: f64) -> Self {
+        let growth = Growth::Careful {
+            throttled: f64::INFINITY,
+            answered_since: true,
+        };
+        Self {
+            growth,
+            ..Self::new(ceiling)
         }
     }
 
@@ -86,6 +119,14 @@ impl Pacer {
     /// decrease does not lower the rate again.
     pub fn on_throttled(&mut self, sent_at: Mono, now: Mono) {
         if sent_at >= self.last_decrease {
+            if let Growth::Careful {
+                throttled,
+                answered_since,
+            } = &mut self.growth
+                && std::mem::take(answered_since)
+            {
+                *throttled = self.rate;
+            }
             self.rate = (self.rate * DECREASE_FACTOR).max(MIN_RATE.min(self.ceiling));
             self.last_decrease = now;
         }
@@ -94,6 +135,17 @@ impl Pacer {
     /// AWS answered a call without throttling. One second of such answers at the present rate adds
     /// up to one second's increase.
     pub fn on_answered(&mut self) {
+        if let Growth::Careful {
+            throttled,
+            answered_since,
+        } = &mut self.growth
+        {
+            *answered_since = true;
+            if self.rate >= *throttled * DECREASE_FACTOR {
+                self.rate = (self.rate * (1.0 + CAREFUL_INCREASE)).min(self.ceiling);
+                return;
+            }
+        }
         let max_increase = (self.rate * MAX_RELATIVE_INCREASE).max(MIN_INCREASE);
         let increase = (self.ceiling * INCREASE_OF_CEILING).min(max_increase);
         self.rate = (self.rate + increase / self.rate).min(self.ceiling);
@@ -170,12 +222,11 @@ mod tests {
     /// `quota(second)` calls a second, with bursts of one second's worth. Returns calls and
     /// throttled calls of each second.
     fn run_against_quota(
-        ceiling: f64,
+        mut pacer: Pacer,
         latency: Duration,
         seconds: u64,
         quota: impl Fn(u64) -> f64,
     ) -> (Vec<(u32, u32)>, Pacer) {
-        let mut pacer = Pacer::new(ceiling);
         let mut in_flight: VecDeque<(Mono, Mono, bool)> = VecDeque::new();
         let mut tokens = 0.0;
         let mut counts = vec![(0, 0); seconds as usize];
@@ -209,8 +260,12 @@ mod tests {
     #[test]
     fn a_quota_below_the_ceiling_is_found_and_kept() {
         for millis in [5, 50, 200] {
-            let (counts, _) =
-                run_against_quota(100.0, Duration::from_millis(millis), 600, |_| 20.0);
+            let (counts, _) = run_against_quota(
+                Pacer::new(100.0),
+                Duration::from_millis(millis),
+                600,
+                |_| 20.0,
+            );
             let (calls, throttled) = sums(&counts[60..]);
             assert!(
                 throttled / calls < 0.03,
@@ -227,7 +282,8 @@ mod tests {
     #[test]
     fn a_raised_quota_is_found_within_two_minutes() {
         let quota = |second| if second < 120 { 20.0 } else { 60.0 };
-        let (counts, _) = run_against_quota(100.0, Duration::from_millis(50), 300, quota);
+        let (counts, _) =
+            run_against_quota(Pacer::new(100.0), Duration::from_millis(50), 300, quota);
         let (calls, throttled) = sums(&counts[240..]);
         assert!(
             (calls - throttled) / 60.0 > 0.85 * 60.0,
@@ -246,8 +302,12 @@ mod tests {
                     1e9
                 }
             };
-            let (counts, pacer) =
-                run_against_quota(ceiling, Duration::from_millis(50), 610, throttled);
+            let (counts, pacer) = run_against_quota(
+                Pacer::new(ceiling),
+                Duration::from_millis(50),
+                610,
+                throttled,
+            );
             for (second, (calls, _)) in counts.iter().enumerate().skip(60).take(250) {
                 assert!(
                     *calls <= 1,
@@ -259,6 +319,44 @@ mod tests {
                 ceiling,
                 "the ceiling is reached again within five minutes"
             );
+        }
+    }
+
+    #[test]
+    fn a_careful_pacer_has_one_call_in_a_hundred_throttled_whatever_the_quota_is() {
+        for (ceiling, quota) in [(10.0, 5.0), (100.0, 5.0), (10.0, 9.0), (100.0, 20.0)] {
+            for millis in [5, 100] {
+                let pacer = Pacer::careful(ceiling);
+                let latency = Duration::from_millis(millis);
+                let (counts, _) = run_against_quota(pacer, latency, 600, |_| quota);
+                let (calls, throttled) = sums(&counts[60..]);
+                let part = throttled / calls;
+                let what = format!("{part} throttled of {quota}/s under {ceiling}/s, {millis} ms");
+                assert!(part > 0.0 && part < 0.01, "{what}");
+                let used = (calls - throttled) / 540.0 / quota;
+                assert!(used > 0.85, "{used} used, {what}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_careful_pacer_finds_what_there_is_after_trouble() {
+        // Nothing at all for a while, and a quota that is raised.
+        for quota in [
+            |second| {
+                if !(30..=60).contains(&second) {
+                    10.0
+                } else {
+                    0.0
+                }
+            },
+            |second| if second < 120 { 5.0 } else { 10.0 },
+        ] {
+            let latency = Duration::from_millis(50);
+            let (counts, pacer) = run_against_quota(Pacer::careful(10.0), latency, 420, quota);
+            let (calls, throttled) = sums(&counts[360..]);
+            let used = (calls - throttled) / 60.0;
+            assert!(used > 8.5, "{used} of 10/s used, {}", pacer.rate());
         }
     }
 

@@ -5,6 +5,7 @@ mod changes;
 mod explain;
 mod guests;
 mod lists;
+mod lists_change;
 mod pages;
 mod resume;
 mod trouble;

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::row::InvalidRow;
 
 /// What the rows of this version mean. Another version's file is not read.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Why a file cannot be used, or a batch not be saved.
 #[derive(Debug, Error)]

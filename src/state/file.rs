@@ -161,11 +161,11 @@ impl StateFile {
         Ok((file, Some(found)))
     }
 
-    /// Passes on each identity's row, nearly in the order of keys.
+    /// Passes on each row of an identity, nearly in the order of keys.
     ///
     /// # Errors
     /// When the file cannot be read, or what `row` returns.
-    pub(super) fn each_identity(
+    pub(super) fn each_row(
         &self,
         mut row: impl FnMut(&[u8], &[u8]) -> Result<(), FileError>,
     ) -> Result<(), FileError> {
@@ -202,7 +202,7 @@ impl StateFile {
         let used = self.pools.values().map(|(number, _)| *number).max();
         let number = used.map_or(0, |used| used + 1);
         if usize::from(number) >= MAX_POOLS {
-            return Err(io::Error::other("more than 32768 pools were ever polled").into());
+            return Err(io::Error::other("more than 16384 pools were ever polled").into());
         }
         self.pools.insert(id.clone(), (number, Duration::ZERO));
         Ok(number)

@@ -10,11 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::saver::Saver;
-use super::{Opened, Saves, StateError, open};
+use super::{Known, Opened, Saves, StateError, open};
 use crate::clock::Clock;
 use crate::poller::PollerHandle;
 use crate::schedule::Standing;
-use crate::store::Store;
 
 /// What has changed is saved this often. The first time comes so soon after the start, and each of
 /// the next after twice as long, so that a process that is killed again and again gets on.
@@ -49,14 +48,14 @@ pub enum Opening {
 /// When the directory cannot be used.
 pub async fn open_in_time(
     path: PathBuf,
-    store: Arc<Store>,
+    known: Known,
     saves: Arc<Saves>,
     clock: Clock,
 ) -> Result<(Opening, Standing), StateError> {
-    let directory = path.clone();
+    let (directory, relist) = (path.clone(), known.relist.clone());
     let mut opening = {
         let clock = clock.clone();
-        tokio::task::spawn_blocking(move || open(&path, &store, &saves, &clock))
+        tokio::task::spawn_blocking(move || open(&path, known, &saves, &clock))
     };
     match tokio::time::timeout(OPEN_TIMEOUT, &mut opening).await {
         Ok(Ok(opened)) => {
@@ -69,6 +68,8 @@ pub async fn open_in_time(
             why: format!("cannot be read: {panicked}"),
         }),
         Err(_) => {
+            // A panic would have been logged.
+            let _ = tokio::task::spawn_blocking(move || relist.disable()).await;
             warn!(
                 directory = %directory.display(),
                 seconds = OPEN_TIMEOUT.as_secs(),

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod journal;
 mod keeper;
+mod known;
 mod restore;
 mod row;
 mod saver;
@@ -26,10 +27,10 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::schedule::Standing;
-use crate::store::Store;
 use directory::Directory;
 use error::FileError;
 pub use keeper::{Keeper, Opening, open_in_time};
+pub use known::{Known, Relist};
 use saver::Saver;
 pub use saves::Saves;
 
@@ -57,14 +58,14 @@ impl Opened {
     }
 }
 
-/// Opens a directory, and gives all that it holds to the store. It waits for the disk. What a full
-/// or broken disk does not give now is given when it does.
+/// Opens a directory, and gives all that it holds to the catalog and the store. It waits for the
+/// disk. What a full or broken disk does not give now is given when it does.
 ///
 /// # Errors
 /// When it cannot be made, another process uses it, or others may write in it.
 pub fn open(
     path: &Path,
-    store: &Arc<Store>,
+    known: Known,
     saves: &Arc<Saves>,
     clock: &Clock,
 ) -> Result<Opened, StateError> {
@@ -77,8 +78,8 @@ pub fn open(
         Err(error) if error.may_pass() => {}
         Err(error) => return Err(refused(error.to_string())),
     }
-    store.note_changes();
-    let mut saver = Saver::new(path, store, saves, clock);
+    known.store.note_changes();
+    let mut saver = Saver::new(path, known, saves, clock);
     let standing = match saver.open() {
         Ok(standing) => standing,
         Err(FileError::InUse) => return Err(refused(FileError::InUse.to_string())),

@@ -7,6 +7,7 @@ use super::file::{Found, StateFile};
 use super::row;
 use super::times::Restoring;
 use crate::clock::Mono;
+use crate::discovery::Catalog;
 use crate::store::{RestoredRow, Store};
 use crate::targets::Targets;
 
@@ -31,10 +32,13 @@ pub(super) fn restore(
     let now = times.now();
     let mut restored = 0;
     let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
-    file.each_identity(|key, value| {
-        let number = row::pool_number(key).ok_or_else(no_key)?;
+    file.each_row(|key, value| {
+        let key = row::parse_key(key).ok_or_else(no_key)?;
+        if key.is_discovered {
+            return Ok(());
+        }
         // A row of a pool that was taken away while it was saved.
-        let Some((pool, of_pool)) = found.pools.get(&number) else {
+        let Some((pool, of_pool)) = found.pools.get(&key.pool) else {
             return Ok(());
         };
         let kept = row::kept(value, times)?;
@@ -42,7 +46,7 @@ pub(super) fn restore(
         let stale_after = target.map_or(of_pool.stale_after, |target| target.stale_after);
         let asked = kept.success.map(|success| success.requested_at.mono);
         rows.push(RestoredRow {
-            id: row::id(key, pool.region()).ok_or_else(no_key)?,
+            id: key.hex.id(pool.region()),
             pool: pool.clone(),
             kept,
             stale_at: asked.map_or(Mono::from_bits(0), |asked| asked + stale_after),
@@ -55,6 +59,35 @@ pub(super) fn restore(
     restored += store.restore(rows.drain(..), now.mono);
     say(restored, found, targets, times);
     Ok(restored)
+}
+
+/// Gives who was discovered to the catalog, as far as nothing newer is known.
+///
+/// # Errors
+/// When the file cannot be read. What was read before is in the catalog.
+pub(super) fn restore_catalog(
+    file: &StateFile,
+    found: &Found,
+    catalog: &Catalog,
+) -> Result<(), FileError> {
+    let mut is_discovered = false;
+    for (id, row) in found.pools.values() {
+        if let Some(passes) = row.passes {
+            is_discovered = true;
+            catalog.restore_passes(id, passes);
+        }
+    }
+    if !is_discovered {
+        return Ok(());
+    }
+    file.each_row(|key, value| {
+        let key = row::parse_key(key).ok_or_else(no_key)?;
+        let pool = found.pools.get(&key.pool).filter(|_| key.is_discovered);
+        if let Some((pool, _)) = pool {
+            catalog.restore(pool, key.hex, row::from_bytes(value)?);
+        }
+        Ok(())
+    })
 }
 
 fn no_key() -> FileError {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::times::{ClockSteps, Restoring, offset};
 use crate::api::{Dataset, Failure, PoolUsage, Usage};
 use crate::clock::Mono;
+use crate::discovery::Passes;
+use crate::identity::Hex;
 use crate::limits::Listing;
 use crate::schedule::{BudgetStanding, DialStanding, HandStanding, Standing};
 use crate::store::{AsOf, Changes, Failures, Kept, KeptPool};
@@ -20,63 +22,49 @@ pub(super) type PoolNumber = u16;
 
 /// In a pool's number, in keys: the rest of the key is text, since it is no GUID.
 const IS_TEXT: u16 = 1 << 15;
-/// Where a GUID has hyphens.
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-const GUID_LEN: usize = 36;
-const GUID_BYTES: usize = 16;
+/// The same: the row tells of the list that an identity was discovered in.
+const IS_DISCOVERED: u16 = 1 << 14;
 
 /// The most pools that may have a number.
-pub(super) const MAX_POOLS: usize = IS_TEXT as usize;
+pub(super) const MAX_POOLS: usize = IS_DISCOVERED as usize;
 
-/// The key of an identity: what stands behind its region's colon. A GUID takes 16 bytes, so keys
-/// have the order of ids where all are GUIDs.
-pub(super) fn key(pool: PoolNumber, hex: &str) -> Vec<u8> {
-    match guid(hex) {
-        Some(guid) => [&pool.to_be_bytes()[..], &guid.to_be_bytes()].concat(),
-        None => [&(pool | IS_TEXT).to_be_bytes()[..], hex.as_bytes()].concat(),
+/// The key of an identity: what stands behind its region's colon, packed, so that keys have the
+/// order of ids where all are GUIDs.
+pub(super) fn key(pool: PoolNumber, hex: &Hex) -> Vec<u8> {
+    match hex {
+        Hex::Guid(guid) => [&pool.to_be_bytes()[..], guid].concat(),
+        Hex::Text(text) => [&(pool | IS_TEXT).to_be_bytes()[..], text.as_bytes()].concat(),
     }
 }
 
-/// The pool's number in a key; `None` if it is no key.
-pub(super) fn pool_number(key: &[u8]) -> Option<PoolNumber> {
+/// The key of the row that tells of the list that an identity was discovered in.
+pub(super) fn discovered_key(pool: PoolNumber, hex: &Hex) -> Vec<u8> {
+    key(pool | IS_DISCOVERED, hex)
+}
+
+/// What a key tells.
+#[derive(Debug, PartialEq)]
+pub(super) struct Key {
+    pub(super) pool: PoolNumber,
+    pub(super) hex: Hex,
+    /// Whether the row tells of the list that the identity was discovered in.
+    pub(super) is_discovered: bool,
+}
+
+/// What a key tells; `None` if it is no key.
+pub(super) fn parse_key(key: &[u8]) -> Option<Key> {
     let (number, rest) = key.split_first_chunk()?;
     let number = u16::from_be_bytes(*number);
-    let is_key = number & IS_TEXT != 0 || rest.len() == GUID_BYTES;
-    is_key.then_some(number & !IS_TEXT)
-}
-
-/// The whole id of a key's identity, in a pool of this region; `None` if it is no key.
-pub(super) fn id(key: &[u8], region: &str) -> Option<String> {
-    let (number, rest) = key.split_first_chunk()?;
-    let mut id = String::with_capacity(region.len() + 1 + GUID_LEN);
-    id += region;
-    id.push(':');
-    if u16::from_be_bytes(*number) & IS_TEXT != 0 {
-        id += str::from_utf8(rest).ok()?;
-        return Some(id);
-    }
-    let guid: &[u8; GUID_BYTES] = rest.try_into().ok()?;
-    // A million of them are written at the start, and formatting takes five times as long.
-    for (at, byte) in guid.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            id.push('-');
-        }
-        for digit in [byte >> 4, byte & 15] {
-            id.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
-    }
-    Some(id)
-}
-
-/// A lower-case GUID with its hyphens, as a number.
-fn guid(hex: &str) -> Option<u128> {
-    let has_hyphens = hex.len() == GUID_LEN && HYPHENS.iter().all(|at| hex.as_bytes()[*at] == b'-');
-    if !has_hyphens {
-        return None;
-    }
-    let digits = hex.replace('-', "");
-    let is_guid = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_guid.then(|| u128::from_str_radix(&digits, 16).ok())?
+    let hex = if number & IS_TEXT == 0 {
+        Hex::Guid(rest.try_into().ok()?)
+    } else {
+        Hex::Text(str::from_utf8(rest).ok()?.into())
+    };
+    Some(Key {
+        pool: number & !(IS_TEXT | IS_DISCOVERED),
+        hex,
+        is_discovered: number & IS_DISCOVERED != 0,
+    })
 }
 
 /// Of an identity.
@@ -159,6 +147,8 @@ pub(super) struct PoolRow {
     pub(super) stale_after: Duration,
     usage: Option<(u64, PoolUsage)>,
     failure: Option<Failure>,
+    /// If it is discovered.
+    pub(super) passes: Option<Passes>,
 }
 
 impl PoolRow {
@@ -166,6 +156,7 @@ impl PoolRow {
         number: PoolNumber,
         stale_after: Duration,
         kept: &KeptPool,
+        passes: Option<Passes>,
         times: &ClockSteps,
     ) -> Self {
         Self {
@@ -175,6 +166,7 @@ impl PoolRow {
                 .usage
                 .map(|usage| (times.unix(usage.requested_at), usage.value)),
             failure: kept.failure,
+            passes,
         }
     }
 

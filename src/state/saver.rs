@@ -11,14 +11,16 @@ use tracing::{info, warn};
 use super::directory::Directory;
 use super::error::FileError;
 use super::file::{Batch, Found, StateFile};
-use super::restore::restore;
-use super::row::{self, PoolRow, StandingRow, requested_at};
+use super::known::Known;
+use super::restore::{restore, restore_catalog};
+use super::row::{self, Key, PoolRow, StandingRow, requested_at};
 use super::saves::Saves;
 use super::times::{ClockSteps, Restoring, SavedAt, milliseconds};
 use crate::clock::{Clock, Mono, Timestamp};
-use crate::identity::IdentityId;
+use crate::discovery::CatalogChange;
+use crate::identity::{Hex, IdentityId};
 use crate::schedule::Standing;
-use crate::store::{ChangedRows, Leaver, Store};
+use crate::store::{ChangedRows, Leaver};
 use crate::targets::Targets;
 
 /// Identities that are taken from the store at once, and those that are saved at once.
@@ -42,7 +44,7 @@ pub(super) struct Saver {
     inode: Option<(u64, u64)>,
     /// Whether what a file held was given to the store.
     was_restored: bool,
-    store: Arc<Store>,
+    known: Known,
     saves: Arc<Saves>,
     clock: Clock,
     steps: ClockSteps,
@@ -56,7 +58,7 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    pub(super) fn new(path: &Path, store: &Arc<Store>, saves: &Arc<Saves>, clock: &Clock) -> Self {
+    pub(super) fn new(path: &Path, known: Known, saves: &Arc<Saves>, clock: &Clock) -> Self {
         let now = clock.now();
         let since_boot = clock.since_boot().map(|since| since.time);
         Self {
@@ -64,7 +66,7 @@ impl Saver {
             file: None,
             inode: None,
             was_restored: false,
-            store: Arc::clone(store),
+            known,
             saves: Arc::clone(saves),
             clock: clock.clone(),
             steps: ClockSteps::new(now, since_boot),
@@ -144,7 +146,8 @@ impl Saver {
         };
         // Another file does not have what was saved in the one before.
         if self.inode != file.inode() && (self.inode.is_some() || standing.is_none()) {
-            self.store.mark_all_changed();
+            self.known.store.mark_all_changed();
+            self.known.catalog.mark_all_unsaved();
         }
         self.was_restored = true;
         self.inode = file.inode();
@@ -160,10 +163,15 @@ impl Saver {
         let Some(found) = found.filter(|_| !self.was_restored) else {
             return Ok(None);
         };
-        let targets = self.store.snapshot().targets;
+        let catalog = &self.known.catalog;
+        restore_catalog(file, &found, catalog)?;
+        if !catalog.is_empty() && !self.known.relist.run() {
+            catalog.announce();
+        }
+        let targets = self.known.store.snapshot().targets;
         let since_boot = self.clock.since_boot();
         let times = Restoring::new(&found.saved_at, self.clock.now(), since_boot.as_ref());
-        let restored = restore(file, &found, &self.store, &targets, &times)?;
+        let restored = restore(file, &found, &self.known.store, &targets, &times)?;
         self.saves.restored(restored);
         Ok(Some(found.standing.standing(&times)))
     }
@@ -177,17 +185,22 @@ impl Saver {
                     seconds,
                     "the clock was set; all that is known is saved by the new one"
                 );
-                self.store.mark_all_changed();
+                self.known.store.mark_all_changed();
             }
             let taken = self.take();
-            let is_last = taken.last().is_none_or(|rows| rows.left == 0);
-            let is_empty = taken.iter().all(ChangedRows::is_empty);
+            let of_catalog = self.known.catalog.take_changes(SAVED_AT_ONCE);
+            let is_last =
+                taken.last().is_none_or(|rows| rows.left == 0) && self.known.catalog.is_saved();
+            let is_empty = taken.iter().all(ChangedRows::is_empty) && of_catalog.is_empty();
             let is_late = |saved_at: Mono| now.mono.since(saved_at) >= SAVE_ANYWAY;
             if is_empty && !self.saved_at.is_none_or(is_late) {
                 return Ok(());
             }
-            if let Err(error) = self.save_taken(&taken) {
-                taken.into_iter().for_each(|rows| self.store.put_back(rows));
+            if let Err(error) = self.save_taken(&taken, &of_catalog) {
+                self.known.catalog.put_back(of_catalog);
+                taken
+                    .into_iter()
+                    .for_each(|rows| self.known.store.put_back(rows));
                 return Err(error);
             }
             self.saved_at = Some(now.mono);
@@ -201,7 +214,7 @@ impl Saver {
     fn take(&self) -> Vec<ChangedRows> {
         let mut taken = Vec::new();
         for _ in 0..SAVED_AT_ONCE / TAKEN_AT_ONCE {
-            let rows = self.store.take_changed(TAKEN_AT_ONCE);
+            let rows = self.known.store.take_changed(TAKEN_AT_ONCE);
             let is_last = rows.left == 0;
             taken.push(rows);
             if is_last {
@@ -211,7 +224,11 @@ impl Saver {
         taken
     }
 
-    fn save_taken(&mut self, taken: &[ChangedRows]) -> Result<(), FileError> {
+    fn save_taken(
+        &mut self,
+        taken: &[ChangedRows],
+        of_catalog: &[CatalogChange],
+    ) -> Result<(), FileError> {
         let Some((file, latest)) = self.file.as_mut().zip(taken.last()) else {
             return Ok(());
         };
@@ -223,19 +240,32 @@ impl Saver {
                 let number = file.pool_number(pool)?;
                 let hex = id.split_once(':').map_or("", |(_, hex)| hex);
                 let row = row::identity_row(kept, &self.steps);
-                identities.push((row::key(number, hex), row));
+                identities.push((row::key(number, &Hex::new(hex)), row));
             }
             for (pool, identity, kept) in &rows.identities {
                 let pool = &rows.targets[*pool];
                 let number = file.pool_number(&pool.id)?;
-                let key = row::key(number, pool.identities.hex(*identity));
+                let hex = Hex::new(pool.identities.hex(*identity));
+                let key = row::key(number, &hex);
                 identities.push((key, row::identity_row(kept, &self.steps)));
             }
             for (pool, kept) in rows.targets.pools.iter().zip(&rows.pools) {
                 let number = file.pool_number(&pool.id)?;
-                let row = PoolRow::new(number, pool.stale_after, kept, &self.steps);
+                let passes = self
+                    .known
+                    .catalog
+                    .of_pool(&pool.id)
+                    .map(|(_, passes)| passes);
+                let row = PoolRow::new(number, pool.stale_after, kept, passes, &self.steps);
                 pools.insert(pool.id.clone(), row);
             }
+        }
+        for change in of_catalog {
+            let number = file.pool_number(&change.pool)?;
+            identities.extend(change.identities.iter().map(|(hex, misses)| {
+                let row = misses.map_or(Vec::new(), |misses| row::to_bytes(&misses));
+                (row::discovered_key(number, hex), row)
+            }));
         }
         let now = self.clock.now();
         if self.forget_at <= now.mono {
@@ -259,19 +289,33 @@ impl Saver {
     }
 }
 
-/// The keys of those who are polled no longer and have no usage, or stale one.
+/// The keys of those who are polled no longer and have no usage, or stale one, and of those in lists
+/// of pools that are not discovered any more.
 fn stale(file: &StateFile, targets: &Targets, now: Timestamp) -> Result<Vec<Vec<u8>>, FileError> {
     let pools = file.pools();
     let mut stale = Vec::new();
-    file.each_identity(|key, value| {
-        let number = row::pool_number(key);
-        let Some((id, stale_after)) = number.and_then(|number| pools.get(&number)) else {
+    file.each_row(|key, value| {
+        let Some(Key {
+            pool: number,
+            hex,
+            is_discovered,
+        }) = row::parse_key(key)
+        else {
+            return Ok(());
+        };
+        let Some((id, stale_after)) = pools.get(&number) else {
             return Ok(());
         };
         let pool = targets.pools.iter().find(|pool| pool.id == **id);
-        let whole = row::id(key, id.region());
-        let is_polled = pool.zip(whole.as_ref()).is_some_and(|(pool, whole)| {
-            let id = IdentityId::new_unchecked(whole);
+        if is_discovered {
+            if pool.is_none_or(|pool| pool.settings.discover.is_none()) {
+                stale.push(key.to_vec());
+            }
+            return Ok(());
+        }
+        let is_polled = pool.is_some_and(|pool| {
+            let id = hex.id(id.region());
+            let id = IdentityId::new_unchecked(&id);
             pool.identities.position(id).is_some()
         });
         if !is_polled {

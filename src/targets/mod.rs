@@ -13,6 +13,7 @@ pub use budget::{Budget, MAX_EXCHANGES};
 pub use diff::TargetDiff;
 pub use identities::Identities;
 
+use std::collections::HashSet;
 use std::hash::Hasher;
 use std::ops::Index;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Checked, Config, PoolConfig, PoolSettings, Problem};
-use crate::discovery::Listing;
+use crate::discovery::{IdentityList, Listing};
 use crate::identity::{IdentityId, PoolId};
 use crate::job::{PoolIndex, Target};
 
@@ -223,7 +224,7 @@ fn identities(
     listings: &[Listing],
 ) -> Checked<Identities> {
     let found = |message: String| Problem::key(&config.file, &pool.key, message);
-    let lists: Vec<_> = listings.iter().filter_map(Listing::complete).collect();
+    let lists: Vec<_> = listings.iter().filter_map(Listing::list).collect();
     let is_complete = lists.len() == listings.len();
     let identities = match Identities::merge(id.region(), &lists) {
         Ok(identities) => identities,
@@ -254,7 +255,12 @@ fn identities(
         }
     }
     let entries: usize = lists.iter().map(|list| list.len()).sum();
-    let repeated = entries - checked.value.len();
+    let of_people: Vec<_> = listings.iter().filter_map(Listing::of_people).collect();
+    let repeated = if of_people.len() == lists.len() {
+        entries - checked.value.len()
+    } else {
+        repeated(&of_people)
+    };
     if repeated > 0 {
         checked.warnings.push(found(format!(
             "{repeated} of its identities are listed once more than needed; each is polled once"
@@ -268,11 +274,19 @@ fn identities(
     checked
 }
 
+/// How many entries of these lists repeat another one.
+fn repeated(lists: &[&IdentityList]) -> usize {
+    let ids = lists
+        .iter()
+        .flat_map(|list| (0..list.len()).map(|index| list.id(index)));
+    let mut seen = HashSet::new();
+    ids.filter(|id| !seen.insert(*id)).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config;
-    use crate::discovery::IdentityList;
     use std::path::Path;
     use std::sync::Arc;
 
@@ -364,6 +378,17 @@ mod tests {
         assert_eq!(assembled(vec![pending(), pending()]), (0, Vec::new()));
         let partly = vec![listing(&["r:a"], ""), pending()];
         assert_eq!(assembled(partly), (1, Vec::new()));
+        let Listing::Complete(found) = listing(&["r:a", "r:b"], "") else {
+            unreachable!()
+        };
+        let found = || Listing::Discovered(Arc::clone(&found));
+        assert_eq!(
+            assembled(vec![listing(&["r:a"], ""), found()]),
+            (2, Vec::new()),
+            "who is listed and discovered is no mistake"
+        );
+        let (_, warnings) = assembled(vec![listing(&["r:a", "r:a"], ""), found()]);
+        assert!(warnings[0].contains("1 of its identities are listed once more"));
         let (_, warnings) = assembled(vec![listing(&[], "")]);
         assert_eq!(
             warnings,

@@ -7,13 +7,7 @@ use crate::exposition::families::{Family, Kind};
 /// A counter or gauge without labels.
 pub(super) fn single(family: &Family, value: f64) -> MetricFamily {
     match family.kind {
-        Kind::Counter => {
-            let mut counter = Counter::default();
-            counter.set_value(value);
-            let mut metric = Metric::default();
-            metric.set_counter(counter);
-            of_type(MetricType::COUNTER, family, vec![metric])
-        }
+        Kind::Counter => counters(family, vec![counter(family, &[], value)]),
         _ => gauges(family, vec![gauge(family, &[], value)]),
     }
 }
@@ -23,8 +17,30 @@ pub(super) fn gauges(family: &Family, metrics: Vec<Metric>) -> MetricFamily {
     of_type(MetricType::GAUGE, family, metrics)
 }
 
+/// A family of counters.
+pub(super) fn counters(family: &Family, metrics: Vec<Metric>) -> MetricFamily {
+    of_type(MetricType::COUNTER, family, metrics)
+}
+
 /// One gauge of a family, with the values of its labels.
 pub(super) fn gauge(family: &Family, labels: &[&str], value: f64) -> Metric {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = with_labels(family, labels);
+    metric.set_gauge(gauge);
+    metric
+}
+
+/// One counter of a family, with the values of its labels.
+pub(super) fn counter(family: &Family, labels: &[&str], value: f64) -> Metric {
+    let mut counter = Counter::default();
+    counter.set_value(value);
+    let mut metric = with_labels(family, labels);
+    metric.set_counter(counter);
+    metric
+}
+
+fn with_labels(family: &Family, labels: &[&str]) -> Metric {
     debug_assert_eq!(labels.len(), family.labels.len(), "{}", family.name);
     let pair = |(name, value): (&&str, &&str)| {
         let mut pair = LabelPair::default();
@@ -32,11 +48,7 @@ pub(super) fn gauge(family: &Family, labels: &[&str], value: f64) -> Metric {
         pair.set_value((*value).to_owned());
         pair
     };
-    let mut metric = Metric::from_label(family.labels.iter().zip(labels).map(pair).collect());
-    let mut gauge = Gauge::default();
-    gauge.set_value(value);
-    metric.set_gauge(gauge);
-    metric
+    Metric::from_label(family.labels.iter().zip(labels).map(pair).collect())
 }
 
 fn of_type(kind: MetricType, family: &Family, metrics: Vec<Metric>) -> MetricFamily {

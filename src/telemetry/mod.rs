@@ -1,6 +1,7 @@
 //! The exporter's own metrics, in a registry of the prometheus crate, and its logs.
 
 mod by_hand;
+mod discovery;
 mod encode;
 mod log_queue;
 pub mod logging;
@@ -20,6 +21,7 @@ use prometheus::{
 
 use crate::api::{Failure, Operation};
 use crate::clock::Timestamp;
+use crate::discovery::Catalog;
 use crate::exposition::families::{
     API_DURATION, API_FAILURES, API_REQUESTS, BUILD_INFO, Family, LOG_LINES_DROPPED, PANICS,
     POLL_FAILURES, POLLS, RELOAD_SUCCESS_TIME, RELOAD_SUCCESSFUL, SCRAPE_RENDER, SCRAPES,
@@ -30,6 +32,7 @@ use crate::exposition::{Families, Source};
 use crate::job::Target;
 use crate::observation::Observation;
 use crate::panics;
+use crate::passes::PassProgress;
 use crate::progress::Progress;
 use crate::state::Saves;
 
@@ -51,6 +54,8 @@ pub struct Telemetry {
     progress: Arc<Progress>,
     /// How saving goes, with `--state.path`.
     saves: Option<Arc<Saves>>,
+    /// What is discovered.
+    discovery: Option<(Catalog, Arc<PassProgress>)>,
     /// When the process started, in seconds since 1970, as far as it is known.
     started: Option<f64>,
     api_requests: IntCounterVec,
@@ -81,6 +86,7 @@ impl Telemetry {
         let telemetry = Self {
             progress,
             saves: None,
+            discovery: None,
             started: process::started(now),
             api_requests: metrics.counters(&API_REQUESTS)?,
             api_failures: metrics.counters(&API_FAILURES)?,
@@ -117,6 +123,13 @@ impl Telemetry {
             }
         }
         Ok(telemetry)
+    }
+
+    /// The same, with what is discovered.
+    #[must_use]
+    pub fn with_discovery(mut self, catalog: Catalog, passes: Arc<PassProgress>) -> Self {
+        self.discovery = Some((catalog, passes));
+        self
     }
 
     /// The same, with how saving goes.
@@ -201,7 +214,12 @@ impl Source for Telemetry {
     fn write(&self, now: Timestamp, families: &mut Families<'_>) {
         let mut gathered = self.registry.gather();
         gathered.extend(process::families(self.started));
-        gathered.extend(progress::families(&self.progress, now.mono));
+        let mut others = Vec::new();
+        if let Some((catalog, passes)) = &self.discovery {
+            gathered.extend(discovery::families(catalog, passes));
+            others = passes.budgets();
+        }
+        gathered.extend(progress::families(&self.progress, others, now.mono));
         gathered.push(by_hand::single(&PANICS, panics::count() as f64));
         if let Some(saves) = &self.saves {
             gathered.extend(state::families(saves));

@@ -13,9 +13,14 @@ use crate::exposition::families::{
 };
 use crate::progress::{BudgetProgress, Progress};
 
-/// The families of the poller and its budgets, as of `now`.
-pub(super) fn families(progress: &Progress, now: Mono) -> [MetricFamily; 5] {
+/// The families of the poller, and of its budgets and `others`, as of `now`.
+pub(super) fn families(
+    progress: &Progress,
+    others: Vec<BudgetProgress>,
+    now: Mono,
+) -> [MetricFamily; 5] {
     let mut budgets = progress.budgets();
+    budgets.extend(others);
     // As the prometheus crate orders samples, whatever the order of the pools.
     budgets.sort_unstable_by(|a, b| a.label.cmp(&b.label));
     let of_budgets = |family: &Family, value: fn(&BudgetProgress) -> f64| {
@@ -42,7 +47,7 @@ mod tests {
     fn budgets_are_in_the_order_of_their_labels() {
         let targets = Targets::for_tests(&[("us-east-1:0", 1), ("ap-east-1:0", 1)]);
         let progress = Progress::new(Mono::START, &targets, 10.0);
-        let [rate_limit, ..] = families(&progress, Mono::START);
+        let [rate_limit, ..] = families(&progress, Vec::new(), Mono::START);
         let labels = rate_limit
             .get_metric()
             .iter()

@@ -32,7 +32,7 @@ const CRATES: &[(&str, &[&str])] = &[
         "exporter_web",
         &[
             "app/",
-            "cli.rs",
+            "cli/",
             "main.rs",
             "simulator/mod.rs",
             "telemetry/mod.rs",
@@ -51,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "aws/helpers.rs",
             "clock.rs",
             "file.rs",
+            "listing/output.rs",
             "state/",
             "telemetry/process.rs",
         ],
@@ -61,7 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tempfile", &["app/"]),
     ("csv", &["web/identities/"]),
     ("form_urlencoded", &["web/identities/query.rs"]),
-    ("clap", &["cli.rs", "main.rs", "telemetry/logging.rs"]),
+    ("clap", &["cli/", "main.rs", "telemetry/logging.rs"]),
 ];
 
 /// The same for `crates/exporter-web/src`, and what it never mentions. `aws_lc_rs` is the
@@ -104,7 +105,7 @@ const PURE: &[&str] = &[
     "simulator/life.rs",
     "simulator/world.rs",
     "simulator/written.rs",
-    "identity.rs",
+    "identity/",
 ];
 const IMPURE: &[&str] = &[
     "tokio",

@@ -234,7 +234,7 @@ async fn keys_survive_a_reload_of_the_same_pool_and_forgotten_clients() {
     guests.api = connect(&mut guests.connector, &other_settings);
     assert_eq!(guests.exchange(1).await, None);
     let without = crate::support::configuration("interval: 1s", &server.url, 1, 3);
-    connect(&mut guests.connector, &without);
+    guests.api = connect(&mut guests.connector, &without);
     guests.api = connect(&mut guests.connector, &other_settings);
     assert_eq!(guests.exchange(1).await, Some(Ok(())), "the pool had gone");
 }

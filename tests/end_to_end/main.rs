@@ -30,6 +30,7 @@ mod guests;
 mod identities;
 mod lifecycle;
 mod list_datasets;
+mod listing;
 mod lists;
 mod logs;
 mod network;

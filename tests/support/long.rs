@@ -21,6 +21,7 @@
 //! | `SAVING_SECONDS` | 2 | time in which polls with and without a state are measured |
 //! | `SAVING_RATE` | 100 | polls a second meanwhile |
 //! | `SAVING_IDENTITIES` | 1,000 | identities that are polled |
+//! | `LISTING_IDENTITIES` | 1,200 | identities that are listed under a quota |
 //! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
 //!
 //! The tests hold with smaller numbers too, except for the simulation's totals.

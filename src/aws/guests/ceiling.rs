@@ -7,7 +7,7 @@ use crate::schedule::Pacer;
 use crate::targets::MAX_EXCHANGES;
 
 /// Lets [`MAX_EXCHANGES`] exchanges pass in a second. One for each region and endpoint.
-pub(in crate::aws) struct Ceiling(Mutex<Pacer>);
+pub(super) struct Ceiling(Mutex<Pacer>);
 
 impl Default for Ceiling {
     fn default() -> Self {

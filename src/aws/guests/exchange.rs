@@ -2,61 +2,46 @@
 
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_credential_types::Credentials as Keys;
 use aws_sdk_cognitoidentity::Client;
-use aws_sdk_cognitoidentity::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_cognitoidentity::operation::get_credentials_for_identity::GetCredentialsForIdentityOutput;
-use aws_smithy_types::retry::RetryConfig;
 
+use super::super::client::{call, failed};
 use super::super::credentials::trimmed;
-use super::super::sync::{caught, failed};
-use super::super::{timeouts, wire};
-use crate::api::{CallError, Failure};
+use super::super::lease::Lease;
+use super::super::wire;
+use crate::api::{CallError, Failure, Signer};
 use crate::clock::Clock;
 use crate::identity::IdentityId;
 
 /// An answer's date is in whole seconds, rounded down.
 const DATE_RESOLUTION: f64 = 1.0;
 
-/// A client for exchanges.
-pub(super) fn client(sdk: &SdkConfig, endpoint_url: Option<&str>, timeout: Duration) -> Client {
-    let mut config = Builder::from(sdk)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts(timeout))
-        // The timeouts above include the body.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    if let Some(endpoint_url) = endpoint_url {
-        config = config.endpoint_url(endpoint_url);
-    }
-    Client::from_conf(config.build())
-}
-
 /// The keys of an identity, and how long they live.
 pub(super) async fn exchange(
-    client: &Client,
+    client: &Lease<Client>,
     identity: IdentityId<'_>,
     clock: &Clock,
 ) -> Result<(Keys, Duration), CallError> {
-    let (sent, dated) = (wire::Sent::default(), wire::Dated::default());
-    let call = client
-        .get_credentials_for_identity()
-        .identity_id(identity.as_str())
-        .customize()
-        .interceptor(sent.clone())
-        .interceptor(dated.clone());
-    let exchange = async {
+    let exchange = |client: Client, sent: wire::Sent| async move {
+        let dated = wire::Dated::default();
+        let call = client
+            .get_credentials_for_identity()
+            .identity_id(identity.as_str())
+            .customize()
+            .interceptor(sent.clone())
+            .interceptor(dated.clone());
         let output = call.send().await.map_err(|error| failed(&error, &sent))?;
         let now = dated.date().map(|date| date + DATE_RESOLUTION);
         let now = now.unwrap_or_else(|| clock.now().unix);
         keys(output, identity, now)
     };
-    caught(exchange, &sent).await
+    call(client, Signer::Guest, exchange).await
 }
 
-/// The keys in an answer, which has to be about this identity, and how long they live. `now` is the
-/// time by its date, in seconds since 1970: by the host's clock, which may be wrong, they might have
-/// expired already.
+/// The keys in an answer, which has to be about this identity, and how long they live. `now` is by
+/// the answer's date, in seconds since 1970: by the host's clock, which may be wrong, they might
+/// have expired already.
 fn keys(
     output: GetCredentialsForIdentityOutput,
     identity: IdentityId<'_>,

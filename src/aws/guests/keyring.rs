@@ -21,7 +21,7 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// The keys of the guests of one pool, each for its identity only. They are wiped when they are
 /// dropped: `Keys` is one place in memory, however often it is cloned.
 #[derive(Default)]
-pub(in crate::aws) struct Keyring(Mutex<Contents>);
+pub(super) struct Keyring(Mutex<Contents>);
 
 struct Contents {
     held: HashMap<Box<str>, Held>,

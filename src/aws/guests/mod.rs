@@ -12,69 +12,93 @@ mod keyring;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_cognitosync::Client;
+use aws_sdk_cognitoidentity::Client as IdentityClient;
+use aws_sdk_cognitosync::Client as SyncClient;
 
-pub(super) use ceiling::Ceiling;
-pub(super) use keyring::Keyring;
+use ceiling::Ceiling;
+use keyring::Keyring;
 
-use super::credentials::without_keys;
-use super::http::Network;
-use super::lease::{Lease, Load, Loaded};
-use super::sync::Sync;
-use super::{CREDENTIALS_WAIT, create_client};
+use super::client::{CREDENTIALS_WAIT, ClientKey, Clients, InUse, Means};
+use super::directory;
+use super::lease::Lease;
+use super::sync::{self, Sync};
 use crate::api::{CallError, Failure, Reply, Request};
 use crate::clock::Clock;
-use crate::identity::IdentityId;
+use crate::config::Account;
+use crate::identity::{IdentityId, PoolId};
+use crate::targets::Pool;
 
-/// The properties that pools must have in common to share the clients of their guests.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct GuestsKey {
-    pub(super) region: String,
-    /// Names the authorities that are trusted.
-    pub(super) profile: Option<String>,
-    pub(super) endpoint_url: Option<String>,
-    pub(super) cognito_identity_endpoint_url: Option<String>,
-    pub(super) timeout: Duration,
-}
-
-/// The clients of both services, without credentials.
-#[derive(Clone)]
-pub(super) struct Clients {
-    sync: Client,
-    identity: aws_sdk_cognitoidentity::Client,
+/// What pools have in common that are polled with their guests' keys. Its clients have no
+/// credentials.
+pub(super) struct GuestClients {
+    sync: Clients<SyncClient>,
+    identity: Clients<IdentityClient>,
+    /// By region and endpoint.
+    ceilings: InUse<(String, Option<String>), Ceiling>,
+    /// By pool and endpoint.
+    keyrings: InUse<(PoolId, Option<String>), Keyring>,
 }
 
 /// Makes the calls about the identities of one pool.
-#[derive(Clone)]
 pub(super) struct Guests {
-    pub(super) clients: Arc<Lease<Clients>>,
-    pub(super) keyring: Arc<Keyring>,
-    pub(super) ceiling: Arc<Ceiling>,
+    sync: Arc<Lease<SyncClient>>,
+    identity: Arc<Lease<IdentityClient>>,
+    ceiling: Arc<Ceiling>,
+    keyring: Arc<Keyring>,
     /// Of the pool's polls.
-    pub(super) interval: Duration,
+    interval: Duration,
     /// Of one call.
-    pub(super) timeout: Duration,
+    timeout: Duration,
 }
 
-/// The clients of a key, made anew now and then, since a bundle of authorities may change.
-pub(super) fn lease(key: &GuestsKey, network: &Network, clock: Clock) -> Lease<Clients> {
-    let wait = key.timeout.mul_f64(CREDENTIALS_WAIT);
-    let (key, network) = (key.clone(), network.clone());
-    let time = network.new_time();
-    let load = move || -> Load<Clients> {
-        let (key, network, time) = (key.clone(), network.clone(), time.clone());
-        Box::pin(async move {
-            let sdk = without_keys(&key.region, key.profile.as_deref(), &network, time).await?;
-            let identity_endpoint = key.cognito_identity_endpoint_url.as_deref();
-            let value = Clients {
-                sync: create_client(&sdk, key.endpoint_url.as_deref(), key.timeout),
-                identity: exchange::client(&sdk, identity_endpoint, key.timeout),
-            };
-            let expires_at = None;
-            Ok(Loaded { value, expires_at })
-        })
-    };
-    Lease::new(load, wait, clock)
+impl Default for GuestClients {
+    fn default() -> Self {
+        Self {
+            sync: Clients::new(sync::create_client),
+            identity: Clients::new(directory::create_client),
+            ceilings: InUse::default(),
+            keyrings: InUse::default(),
+        }
+    }
+}
+
+impl GuestClients {
+    /// Forgets the clients. Keys stay where they are.
+    pub(super) fn forget(&mut self) {
+        self.sync.forget();
+        self.identity.forget();
+    }
+
+    /// What calls about the identities of a pool are made with.
+    pub(super) fn of_pool(&mut self, pool: &Pool, timeout: Duration, means: &Means) -> Guests {
+        let means = Means {
+            credentials: None,
+            ..means.clone()
+        };
+        let settings = &pool.settings;
+        let region = pool.id.region();
+        let key = |endpoint_url: &Option<String>| ClientKey {
+            region: region.to_owned(),
+            // It names the authorities that are trusted.
+            account: Account {
+                profile: settings.account.profile.clone(),
+                ..Account::default()
+            },
+            endpoint_url: endpoint_url.clone(),
+            timeout,
+        };
+        let endpoint = &settings.cognito_identity_endpoint_url;
+        let ceiling = (region.to_owned(), endpoint.clone());
+        let keyring = (pool.id.clone(), endpoint.clone());
+        Guests {
+            sync: self.sync.get(key(&settings.endpoint_url), &means),
+            identity: self.identity.get(key(endpoint), &means),
+            ceiling: self.ceilings.get(ceiling, |_| Ceiling::default()),
+            keyring: self.keyrings.get(keyring, |_| Keyring::default()),
+            interval: settings.interval,
+            timeout,
+        }
+    }
 }
 
 impl Guests {
@@ -91,23 +115,14 @@ impl Guests {
         clock: &Clock,
     ) -> Result<(), CallError> {
         let exchange = async {
-            let lent = self.clients.get().await?;
             self.ceiling.pass(clock).await;
-            let exchanged = exchange::exchange(&lent.value.identity, identity, clock).await;
-            if let Err(error) = &exchanged
-                && error.failure == Failure::Configuration
-            {
-                self.clients.refuse(&lent);
-            }
-            exchanged
+            exchange::exchange(&self.identity, identity, clock).await
         };
         let wait = self.timeout.mul_f64(CREDENTIALS_WAIT);
         let exchanged = tokio::time::timeout(wait, exchange).await;
         let (keys, life) = exchanged.unwrap_or_else(|_| {
-            let cause = format!(
-                "no keys within {} s (0.8 of poll.timeout)",
-                wait.as_secs_f64()
-            );
+            let wait = wait.as_secs_f64();
+            let cause = format!("no keys within {wait} s (0.8 of poll.timeout)");
             Err(CallError::new(Failure::Timeout, cause))
         })?;
         self.keyring.put(identity, keys, life, clock.now().mono);
@@ -121,19 +136,12 @@ impl Guests {
         identity: IdentityId<'_>,
         clock: &Clock,
     ) -> Result<Reply, CallError> {
-        let keys = self.keyring.get(identity);
-        let keys = keys.ok_or(Failure::Credentials)?;
-        let lent = self.clients.get().await?;
-        let sync = Sync {
-            client: &lent.value.sync,
-            keys: Some(keys),
-            clock,
-        };
-        let reply = sync.call(request).await;
-        match reply.as_ref().map_err(|error| error.failure) {
-            Err(Failure::Credentials) => self.keyring.drop_refused(identity),
-            Err(Failure::Configuration) => self.clients.refuse(&lent),
-            _ => {}
+        let keys = self.keyring.get(identity).ok_or(Failure::Credentials)?;
+        let keys = Some(keys);
+        let reply = Sync { keys, clock }.call(&self.sync, request).await;
+        let is_refused = |error: &CallError| error.failure == Failure::Credentials;
+        if reply.as_ref().is_err_and(is_refused) {
+            self.keyring.drop_refused(identity);
         }
         reply
     }

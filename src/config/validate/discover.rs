@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::schema;
-use super::super::{Discover, Signer};
+use super::super::{Discover, LIST_RATES, Signer};
 use super::Check;
 use crate::printable::Quoted;
 
@@ -36,7 +36,7 @@ impl Check<'_> {
                 .duration(&key("interval"), interval, INTERVAL_RANGE)
                 .unwrap_or(defaults.interval),
             rate_limit: self
-                .number(&key("rate_limit"), rate_limit, 0.001..=100.0)
+                .number(&key("rate_limit"), rate_limit, LIST_RATES)
                 .unwrap_or(defaults.rate_limit),
         })
     }

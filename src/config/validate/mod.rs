@@ -16,7 +16,7 @@ use super::{
     Account, Checked, Config, Datasets, Limits, ListedIdentity, PollSettings, PoolConfig,
     PoolSettings, Problem, units,
 };
-use super::{endpoint, regions};
+use super::{account, endpoint, regions};
 use crate::identity::{PoolId, canonicalize, has_guid};
 use crate::printable::Quoted;
 use times::{Texts, Times};
@@ -250,11 +250,11 @@ impl Check<'_> {
     }
 
     fn profile(&mut self, key: &str, text: Option<String>) -> Option<String> {
-        if let Some(text) = &text
-            && let Some(found) = text.chars().find(|c| c.is_control())
+        if let Some(error) = text
+            .as_deref()
+            .and_then(|it| account::check_profile(it).err())
         {
-            let expected = "expected letters, digits, punctuation and spaces";
-            self.problem(key, format!("has {found:?} in it, {expected}"));
+            self.problem(key, error.to_string());
         }
         self.non_empty(key, text)
     }
@@ -266,41 +266,26 @@ impl Check<'_> {
         text
     }
 
-    /// `arn:PARTITION:iam::ACCOUNT:role/PATH`, as IAM defines it.
     fn role_arn(&mut self, key: &str, arn: Option<String>) -> Option<String> {
-        let is_role = |arn: &str| {
-            let parts: Vec<_> = arn.splitn(6, ':').collect();
-            !arn.contains(char::is_control)
-                && matches!(parts[..], ["arn", partition, "iam", "", account, role]
-                if partition.starts_with("aws")
-                    && account.len() == 12
-                    && account.bytes().all(|byte| byte.is_ascii_digit())
-                    && role.strip_prefix("role/").is_some_and(|name| !name.is_empty()))
-        };
-        if arn.as_deref().is_some_and(|arn| !is_role(arn)) {
-            self.problem(
-                key,
-                "is not the ARN of a role, expected arn:aws:iam::123456789012:role/NAME",
-            );
+        if let Some(error) = arn
+            .as_deref()
+            .and_then(|it| account::check_role_arn(it).err())
+        {
+            self.problem(key, error.to_string());
         }
         arn
     }
 
-    /// 2 to 1,224 characters of `[\w+=,.@:/-]` (STS API, `AssumeRole`). It is half a secret, so
-    /// no message repeats it.
     fn external_id(&mut self, pool: &str, id: Option<String>, has_role: bool) -> Option<String> {
         let key = format!("{pool}.external_id");
-        if let Some(id) = &id {
-            if !has_role {
-                self.problem(&key, "has no meaning without role_arn");
-            }
-            let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@:/-".contains(c);
-            if !(2..=1_224).contains(&id.len()) || !id.chars().all(fits) {
-                self.problem(
-                    &key,
-                    "is not an external id, expected 2 to 1224 letters, digits and _+=,.@:/-",
-                );
-            }
+        if id.is_some() && !has_role {
+            self.problem(&key, "has no meaning without role_arn");
+        }
+        if let Some(error) = id
+            .as_deref()
+            .and_then(|it| account::check_external_id(it).err())
+        {
+            self.problem(&key, error.to_string());
         }
         id
     }

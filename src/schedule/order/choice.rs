@@ -105,15 +105,17 @@ impl Order {
         let (near, other) = (self.first_late(true), self.first_late(false));
         let pressing = firm.map(|(_, seat)| seat);
         if let Some(unasked) = self.first_unasked() {
-            let Some(pressing) = pressing.or(near.map(|(_, seat)| seat)) else {
+            let yields_to = if self.newcomers_yield { other } else { None };
+            if pressing.is_none() && near.or(yields_to).is_none() {
                 return Some(unasked);
-            };
+            }
             self.unasked_had_turn = !self.unasked_had_turn;
-            return Some(if self.unasked_had_turn {
-                unasked
-            } else {
-                pressing
-            });
+            if self.unasked_had_turn {
+                return Some(unasked);
+            }
+            if !self.newcomers_yield {
+                return pressing.or(near.map(|(_, seat)| seat));
+            }
         }
         pressing.or_else(|| {
             let late = near.into_iter().chain(other);

@@ -11,7 +11,13 @@ pub(super) fn change(
     now: Mono,
 ) {
     let diff = &TargetDiff::new(old, new);
-    schedule.apply_targets(TargetChange { old, new, diff }, rate_limit, now);
+    let change = TargetChange {
+        old,
+        new,
+        diff,
+        only_lists: false,
+    };
+    schedule.apply_targets(change, rate_limit, now);
 }
 
 /// The id that a target has.

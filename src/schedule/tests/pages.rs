@@ -169,6 +169,7 @@ fn pages_end_when_the_targets_change() {
         old: &targets,
         new: &targets,
         diff,
+        only_lists: false,
     };
     // Once with the next page waiting, once with the first page in flight.
     let first = call(&mut schedule, 0);

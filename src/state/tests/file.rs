@@ -7,8 +7,8 @@ use fastrand::Rng;
 
 use super::crash::Storage;
 use crate::clock::{Mono, Timestamp};
-use crate::identity::PoolId;
-use crate::state::error::FileError;
+use crate::identity::{Hex, PoolId};
+use crate::state::error::{FileError, VERSION};
 use crate::state::file::{Batch, StateFile};
 use crate::state::journal::Row;
 use crate::state::row::{self, PoolRow};
@@ -34,6 +34,7 @@ fn batch(identities: Vec<Row>) -> Batch {
             usage: None,
             failure: None,
         },
+        None,
         &ClockSteps::new(now(), None),
     );
     Batch {
@@ -51,7 +52,7 @@ fn rows(rng: &mut Rng, number: u8, count: usize) -> Vec<Row> {
         .map(|_| {
             let hex = format!("{:08x}-0000-4000-8000-000000000000", rng.u32(..6_000));
             let value = vec![number; rng.usize(20..90)];
-            (row::key(0, &hex), value)
+            (row::key(0, &Hex::new(&hex)), value)
         })
         .collect();
     rows.into_iter().collect()
@@ -59,7 +60,7 @@ fn rows(rng: &mut Rng, number: u8, count: usize) -> Vec<Row> {
 
 fn contents(file: &StateFile) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut contents = BTreeMap::new();
-    file.each_identity(|key, value| {
+    file.each_row(|key, value| {
         let twice = contents.insert(key.to_vec(), value.to_vec());
         assert_eq!(twice, None, "each row once");
         Ok(())
@@ -226,7 +227,7 @@ fn other_files_and_versions_are_not_read() {
     let storage = Storage::default();
     let mut file = open(&storage).unwrap();
     file.save(batch(Vec::new())).unwrap();
-    file.set_version_for_tests(2);
+    file.set_version_for_tests(VERSION + 1);
     drop(file);
     let error = open(&storage).unwrap_err();
     assert!(matches!(error, FileError::OtherVersion(_)), "{error}");
@@ -239,25 +240,21 @@ fn keys_tell_their_pool_and_have_the_order_of_ids() {
         "2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10",
         "ffffffff-ffff-ffff-ffff-ffffffffffff",
     ];
-    let keys = ids.map(|id| row::key(7, id));
+    let keys = ids.map(|id| row::key(7, &Hex::new(id)));
     assert!(keys.is_sorted());
-    for (id, key) in ids.iter().zip(&keys) {
-        assert_eq!(key.len(), 18);
-        assert_eq!(row::pool_number(key), Some(7));
-        assert_eq!(row::id(key, "r"), Some(format!("r:{id}")));
+    assert!(keys.iter().all(|key| key.len() == 18));
+    let odd = ["abc", "2a1f8a529c6b4a7e8f6d3f8f1f0a9e10", "0-0"];
+    for id in ids.iter().chain(&odd) {
+        let hex = Hex::new(id);
+        let key = |hex, is_discovered| row::Key {
+            pool: 7,
+            hex,
+            is_discovered,
+        };
+        let of_usage = row::parse_key(&row::key(7, &hex));
+        assert_eq!(of_usage, Some(key(hex.clone(), false)));
+        let of_list = row::parse_key(&row::discovered_key(7, &hex));
+        assert_eq!(of_list, Some(key(hex, true)));
     }
-    for odd in [
-        "abc",
-        "2a1f8a529c6b4a7e8f6d3f8f1f0a9e10",
-        "0-0",
-        &"a".repeat(36),
-    ] {
-        let key = row::key(7, odd);
-        assert_eq!(row::pool_number(&key), Some(7));
-        assert_eq!(row::id(&key, "r"), Some(format!("r:{odd}")));
-    }
-    assert_eq!(
-        (row::pool_number(&[0, 7, 1]), row::id(&[0, 7, 1], "r")),
-        (None, None)
-    );
+    assert_eq!(row::parse_key(&[0, 7, 1]), None);
 }

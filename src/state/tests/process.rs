@@ -8,11 +8,12 @@ use tempfile::TempDir;
 
 use crate::api::{Answer, Dataset, Failure, Operation, PoolUsage, Usage};
 use crate::clock::{Clock, Mono, Timestamp};
+use crate::discovery::Catalog;
 use crate::identity::IdentityId;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
 use crate::observation::Observation;
 use crate::schedule::{BudgetStanding, DialStanding, HandStanding, LastPoll, Standing};
-use crate::state::{Opened, Saves, open};
+use crate::state::{Known, Opened, Saves, open};
 use crate::store::{State, Store};
 use crate::targets::{TargetDiff, Targets};
 
@@ -25,6 +26,7 @@ const STALE_AFTER: f64 = 900.0;
 pub(super) struct Process {
     pub(super) targets: Arc<Targets>,
     pub(super) store: Arc<Store>,
+    pub(super) catalog: Catalog,
     pub(super) saves: Arc<Saves>,
     opened: Opened,
     /// Its start, in seconds since 1970.
@@ -35,13 +37,20 @@ impl Process {
     /// A process that starts at a time in seconds since 1970.
     pub(super) fn start(path: &Path, ids: &[&str], began: f64) -> Self {
         let targets = Arc::new(Targets::for_tests_with_ids([(POOL, ids)]));
+        Self::start_with(path, targets, began)
+    }
+
+    pub(super) fn start_with(path: &Path, targets: Arc<Targets>, began: f64) -> Self {
         let store = Arc::new(Store::new(Arc::clone(&targets)));
         let saves = Arc::new(Saves::default());
         let clock = Clock::anchored(began);
-        let opened = open(path, &store, &saves, &clock).unwrap();
+        let known = Known::of_store(Arc::clone(&store));
+        let catalog = known.catalog.clone();
+        let opened = open(path, known, &saves, &clock).unwrap();
         Self {
             targets,
             store,
+            catalog,
             saves,
             opened,
             began,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::process::{BEGAN, POOL, Process, described, directory, usage};
 use crate::api::Failure;
 use crate::clock::Clock;
-use crate::state::{Saves, open};
+use crate::state::{Known, Saves, open};
 use crate::store::State;
 use crate::targets::{TargetDiff, Targets};
 
@@ -50,7 +50,12 @@ async fn a_directory_that_is_in_use_or_may_be_written_by_others_is_refused() {
     let refusal = |path: &Path| {
         let saves = Arc::new(Saves::default());
         let clock = Clock::anchored(BEGAN);
-        let refused = open(path, &first.store, &saves, &clock);
+        let refused = open(
+            path,
+            Known::of_store(Arc::clone(&first.store)),
+            &saves,
+            &clock,
+        );
         refused.map(|_| ()).unwrap_err().to_string()
     };
     let in_use = refusal(&path);

@@ -1,11 +1,15 @@
 //! Flags and subcommands, with names as in Prometheus.
 
+mod lists;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use exporter_web::Address;
+
+pub use lists::{ListFlags, ListIdentities};
 
 use crate::telemetry::logging::{Format, Level};
 
@@ -47,6 +51,10 @@ pub enum Command {
     Plan,
     /// Print the minimal IAM policy for polling the configuration. Makes no API calls.
     IamPolicy(IamPolicy),
+    /// Print the id and the name of each identity pool of a region.
+    ListPools(ListFlags),
+    /// Print the id of each identity of a pool, a line each: an identity file.
+    ListIdentities(ListIdentities),
 }
 
 /// Options of `iam-policy`.
@@ -144,11 +152,25 @@ impl Cli {
     #[must_use]
     pub fn parse_or_exit() -> Self {
         let cli = Self::try_parse().unwrap_or_else(|error| exit(&error));
-        if let (Some(Command::Demo(_)), Some(_)) = (&cli.command, &cli.config_file) {
-            let message = "demo uses a built-in configuration and takes no --config.file";
+        if let Some(message) = cli.conflict() {
             exit(&Self::command().error(ErrorKind::ArgumentConflict, message));
         }
         cli
+    }
+
+    /// What is wrong with the flags together.
+    fn conflict(&self) -> Option<&'static str> {
+        let has_file = self.config_file.is_some();
+        match &self.command {
+            Some(Command::Demo(_)) if has_file => {
+                Some("demo uses a built-in configuration and takes no --config.file")
+            }
+            Some(Command::ListPools(_) | Command::ListIdentities(_)) if has_file => {
+                Some("lists are made without a configuration and take no --config.file")
+            }
+            Some(Command::ListIdentities(list)) => list.conflict(),
+            _ => None,
+        }
     }
 
     #[must_use]

@@ -4,6 +4,8 @@
 //! `[\w-]+:[0-9a-f-]+`. Errors never contain the text: identity ids are personal data, and errors
 //! are logged.
 
+mod hex;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 
 use siphasher::sip::SipHasher13;
 use thiserror::Error;
+
+pub use hex::Hex;
 
 /// The longest id, in characters (botocore's service model of Cognito Sync: `IdentityId`,
 /// `IdentityPoolId`, max 55).
@@ -102,6 +106,12 @@ impl<'a> IdentityId<'a> {
     #[must_use]
     pub fn region(self) -> &'a str {
         region(self.0)
+    }
+
+    /// What stands behind the colon.
+    #[must_use]
+    pub fn hex(self) -> &'a str {
+        self.0.split_once(':').map_or("", |(_, hex)| hex)
     }
 }
 

@@ -1,0 +1,141 @@
+//! Who is known after which pages and passes.
+
+use super::*;
+use crate::config::{self, PoolConfig};
+use crate::discovery::Discovery;
+
+const POOL: &str = "r:0";
+
+fn pool() -> PoolId {
+    PoolId::parse(POOL).unwrap()
+}
+
+fn configured() -> PoolConfig {
+    let text = format!("pools: [{{id: '{POOL}', series: each, discover: {{}}}}]");
+    let config = config::parse(Path::new("file"), &text).unwrap();
+    config.accept().unwrap().0.pools.remove(0)
+}
+
+/// A page of ids that end in these digits.
+fn page(catalog: &Catalog, ids: &str) -> usize {
+    let ids: Vec<_> = ids.chars().map(id).collect();
+    let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
+    catalog.add_page(&pool(), ids)
+}
+
+fn id(last: char) -> String {
+    format!("r:00000000-0000-4000-8000-00000000000{last}")
+}
+
+/// The last digits of those that are known.
+fn known(catalog: &Catalog) -> Option<String> {
+    let list = catalog.list(Path::new("file"), &configured()).value;
+    let list = list.list()?;
+    let mut known: Vec<_> = (0..list.len())
+        .map(|index| list.id(index).as_str().chars().last().unwrap())
+        .collect();
+    known.sort_unstable();
+    Some(known.into_iter().collect())
+}
+
+fn catalog() -> Catalog {
+    Catalog::new(Discovery::default().notifier())
+}
+
+#[test]
+fn who_is_listed_is_known_at_once_and_leaves_after_two_passes_without() {
+    let catalog = catalog();
+    assert_eq!(known(&catalog), None, "nobody has looked");
+    assert_eq!((page(&catalog, "12"), page(&catalog, "23")), (2, 1));
+    assert_eq!(known(&catalog).unwrap(), "123");
+    assert_eq!(catalog.end_pass(&pool(), 10.0, 11.0), 0);
+    page(&catalog, "1");
+    assert_eq!(
+        known(&catalog).unwrap(),
+        "123",
+        "a pass that is not complete"
+    );
+    assert_eq!(catalog.end_pass(&pool(), 20.0, 21.0), 0);
+    assert_eq!(known(&catalog).unwrap(), "123", "one pass without");
+    page(&catalog, "13");
+    assert_eq!(catalog.end_pass(&pool(), 30.0, 31.0), 1);
+    assert_eq!(known(&catalog).unwrap(), "13", "3 came back in time");
+    let last = LastPass {
+        began: 30.0,
+        ended: 31.0,
+        listed: 2,
+    };
+    let passes = Passes {
+        complete: 3,
+        last: Some(last),
+    };
+    assert_eq!(catalog.of_pool(&pool()), Some((2, passes)));
+}
+
+#[test]
+fn who_was_missed_by_the_last_pass_is_counted() {
+    let catalog = catalog();
+    page(&catalog, "12");
+    catalog.end_pass(&pool(), 0.0, 1.0);
+    page(&catalog, "1");
+    catalog.end_pass(&pool(), 2.0, 3.0);
+    let ids: Vec<_> = "123".chars().map(id).collect();
+    let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
+    assert_eq!(catalog.missed(&pool(), ids), Some(2));
+}
+
+#[test]
+fn a_pool_that_is_not_discovered_has_no_list() {
+    let catalog = catalog();
+    page(&catalog, "1");
+    let mut configured = configured();
+    configured.settings.discover = None;
+    let list = catalog.list(Path::new("file"), &configured).value;
+    assert!(list.list().is_none_or(IdentityList::is_empty));
+    catalog.set_pools(std::iter::empty());
+    assert_eq!(catalog.of_pool(&pool()), None);
+}
+
+/// What is taken bit by bit, some of it twice, is the same elsewhere.
+#[test]
+fn what_is_saved_is_restored() {
+    let (first, second) = (catalog(), catalog());
+    let save = |max| {
+        let changes = first.take_changes(max);
+        second.restore_passes(&pool(), Passes::default());
+        for (hex, misses) in changes.iter().flat_map(|change| &change.identities) {
+            second.restore(&pool(), hex.clone(), misses.unwrap());
+        }
+        !changes.is_empty()
+    };
+    page(&first, "123");
+    first.put_back(first.take_changes(2));
+    while save(1) {}
+    assert_eq!(known(&second).unwrap(), "123");
+    page(&first, "1");
+    first.end_pass(&pool(), 1.0, 2.0);
+    let changes = first.take_changes(9);
+    let [change] = &changes[..] else {
+        panic!("{changes:?}")
+    };
+    assert!(change.identities.is_empty(), "all were listed by it");
+    first.end_pass(&pool(), 3.0, 4.0);
+    let [missed] = &first.take_changes(9)[..] else {
+        panic!()
+    };
+    assert!(
+        missed
+            .identities
+            .iter()
+            .all(|(_, misses)| *misses == Some(1))
+    );
+    first.end_pass(&pool(), 5.0, 6.0);
+    let [gone] = &first.take_changes(9)[..] else {
+        panic!()
+    };
+    assert!(gone.identities.iter().all(|(_, misses)| misses.is_none()));
+    assert_eq!(first.take_changes(9), []);
+    page(&first, "4");
+    first.mark_all_unsaved();
+    assert_eq!(first.take_changes(9)[0].identities.len(), 1);
+}

@@ -1,0 +1,103 @@
+//! Lists that were discovered outlive the process, and usage finds those who are in them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::process::{BEGAN, POOL, Process, described, directory, usage};
+use crate::clock::{Clock, Mono};
+use crate::discovery::Catalog;
+use crate::identity::{IdentityId, PoolId};
+use crate::job::{IdentityIndex, PoolIndex};
+use crate::state::{Known, Opened, Relist, Saves, open};
+use crate::store::Store;
+use crate::targets::{TargetDiff, Targets};
+
+const IDS: [&str; 3] = [
+    "r:00000000-0000-4000-8000-000000000001",
+    "r:00000000-0000-4000-8000-000000000002",
+    "r:0dd",
+];
+
+fn pool() -> PoolId {
+    PoolId::parse(POOL).unwrap()
+}
+
+fn list(catalog: &Catalog, ids: &[&str]) {
+    let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
+    catalog.add_page(&pool(), ids);
+}
+
+/// A pool that is discovered, with these identities.
+fn targets(ids: &[&str]) -> Arc<Targets> {
+    let mut targets = Targets::for_tests_with_ids([(POOL, ids)]);
+    targets.pools[0].settings.discover = Some(Default::default());
+    Arc::new(targets)
+}
+
+/// A process that knows nobody before it opens its state, and how often it reads lists anew then.
+fn second(path: &std::path::Path) -> (Opened, Arc<Store>, Catalog, usize) {
+    let store = Arc::new(Store::new(targets(&[])));
+    let (relisted, relists) = (Arc::clone(&store), Arc::new(AtomicUsize::new(0)));
+    let (catalog, counted) = (Catalog::default(), Arc::clone(&relists));
+    let relist = Relist::new(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let (before, new) = (relisted.snapshot().targets, targets(&IDS));
+        relisted.apply_targets(&new, &TargetDiff::new(&before, &new));
+    });
+    let known = Known {
+        store: Arc::clone(&store),
+        catalog: catalog.clone(),
+        relist,
+    };
+    let (saves, clock) = (Arc::new(Saves::default()), Clock::anchored(BEGAN + 10.0));
+    let opened = open(path, known, &saves, &clock).unwrap();
+    (opened, store, catalog, relists.load(Ordering::Relaxed))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_discovered_list_and_the_usage_of_its_identities_are_restored() {
+    let (_parent, path) = directory();
+    let mut first = Process::start_with(&path, targets(&IDS), BEGAN);
+    list(&first.catalog, &IDS);
+    first.catalog.end_pass(&pool(), BEGAN, BEGAN + 1.0);
+    list(&first.catalog, &IDS[1..]);
+    first.catalog.end_pass(&pool(), BEGAN + 2.0, BEGAN + 3.0);
+    let all = first.catalog.of_pool(&pool());
+    for id in IDS {
+        first.poll(id, described(300));
+    }
+    first.save();
+    drop(first);
+    let (opened, store, catalog, relists) = second(&path);
+    assert_eq!(relists, 1);
+    assert_eq!(catalog.of_pool(&pool()), all);
+    let snapshot = store.snapshot();
+    let of_pool = snapshot.pool(PoolIndex(0));
+    let shown = of_pool.oldest_shown(Mono::START);
+    for index in 0..IDS.len() {
+        let record = &of_pool.records[IdentityIndex(index)];
+        assert_eq!(record.usage(shown), Some(&usage(300)));
+    }
+    drop(opened);
+    // One more pass without the first, which had missed it once.
+    let (mut opened, _, catalog, _) = second(&path);
+    list(&catalog, &IDS[1..]);
+    assert_eq!(catalog.end_pass(&pool(), BEGAN + 4.0, BEGAN + 5.0), 1);
+    opened.save(None);
+    drop(opened);
+    let (_, _, catalog, _) = second(&path);
+    let (known, passes) = catalog.of_pool(&pool()).unwrap();
+    assert_eq!((known, passes.complete), (2, 3));
+}
+
+/// Those who are not discovered any more are forgotten, and nobody reads lists for them.
+#[tokio::test(start_paused = true)]
+async fn without_a_discovered_list_no_list_is_read_anew() {
+    let (_parent, path) = directory();
+    let mut first = Process::start(&path, &["r:1"], BEGAN);
+    first.poll("r:1", described(300));
+    first.save();
+    drop(first);
+    let (_, _, catalog, relists) = second(&path);
+    assert_eq!((catalog.is_empty(), relists), (true, 0));
+}
