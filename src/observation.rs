@@ -16,7 +16,7 @@ pub struct Observation {
     pub requested_at: Timestamp,
     /// Time from the start of the first call to the result, including waits between calls.
     pub took: Duration,
-    /// API calls made, at least 1.
+    /// API calls made, at least 1. An exchange for keys is counted with the call that needs it.
     pub calls: u32,
     /// The answer, or why the last call failed.
     pub result: Result<Answer, Failure>,

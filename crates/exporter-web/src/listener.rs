@@ -226,6 +226,12 @@ mod tests {
             let listener = Listener::bind(&address.parse().unwrap()).await.unwrap();
             assert_eq!(listener.is_local(), expected, "{address}");
         }
+        for (address, expected) in [("127.0.0.1:0", true), ("0.0.0.0:0", false)] {
+            let passed_on = std::net::TcpListener::bind(address).unwrap();
+            passed_on.set_nonblocking(true).unwrap();
+            let listener = Listener::inherit(InheritedSocket::Tcp(passed_on)).unwrap();
+            assert_eq!(listener.is_local(), expected, "{address}");
+        }
     }
 
     /// Set in a network namespace of its own where `bindv6only` is set.

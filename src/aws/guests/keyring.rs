@@ -19,7 +19,8 @@ const MAX_MARGIN: Duration = Duration::from_secs(60);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The keys of the guests of one pool, each for its identity only. They are wiped when they are
-/// dropped: `Keys` is one place in memory, however often it is cloned.
+/// dropped: `Keys` is one place in memory, however often it is cloned. Those of an identity that is
+/// no longer polled are dropped when they expire.
 #[derive(Default)]
 pub(super) struct Keyring(Mutex<Contents>);
 
