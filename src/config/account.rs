@@ -1,5 +1,5 @@
-//! What a region, a profile, a role and an external id look like. No message repeats one: an external id is
-//! half a secret.
+//! What a region, a profile, a role and an external id look like. No message repeats one: an
+//! external id is half a secret.
 
 use thiserror::Error;
 

@@ -30,7 +30,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         "check",
         &["alerts", "api", "config", "printable", "targets"],
     ),
-    ("policy", &["api", "config", "targets"]),
+    ("policy", &["api", "config", "identity", "targets"]),
     (
         "schedule",
         &["api", "clock", "identity", "job", "limits", "targets"],
