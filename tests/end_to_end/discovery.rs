@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cognitosync_exporter::api::Operation;
 use cognitosync_exporter::simulator::{Collecting, Fault, Life};
 
+use crate::long::parameter;
 use crate::support::{
-    Exporter, Server, command, eventually, identity_id, pool_id, still_world, usage,
+    Exporter, Server, command, eventually, identity_id, patiently, pool_id, still_world, usage,
 };
 
 const DATASETS: &str = "cognitosync_identity_datasets";
@@ -243,6 +244,8 @@ fn wait_until_saved(exporter: &Exporter) {
 /// stay within both ceilings.
 #[test]
 fn many_who_appear_delay_nobody_and_no_ceiling_is_passed() {
+    let many = parameter("DISCOVERED_IDENTITIES", 3_000) as usize;
+    let pages = parameter("DISCOVERED_PAGES", 5);
     let server = Server::start(still_world(1, 0));
     server.simulator.set_usage_lag(Duration::ZERO);
     let writes = Life::Collecting(Collecting {
@@ -258,24 +261,42 @@ fn many_who_appear_delay_nobody_and_no_ceiling_is_passed() {
         }
     });
     let poll = "interval: 1s, rate_limit: 20, stale_after: 1h, datasets: off";
-    let config = discovering(&server, poll, "interval: 1s, rate_limit: 5", "");
-    let exporter = Exporter::start(&config);
+    let discover = format!("interval: 1s, rate_limit: {pages}");
+    let config = discovering(&server, poll, &discover, "");
+    let exporter = Exporter::start(&config.replace("series: each", "series: none"));
     eventually("all are polled", || {
-        (with_series(&exporter.samples(), DATASETS, 40).len() == 40).then_some(())
+        (exporter.in_state(0, "fresh") == 40.0).then_some(())
     });
     server.simulator.world(|world| {
-        for number in 40..3_000 {
-            world.insert(
-                &pool_id(0),
-                &identity_id(number),
-                Life::Still(usage(number)),
-            );
+        for number in 40..many {
+            let life = if number.is_multiple_of(3) {
+                Life::Still(usage(number))
+            } else {
+                Life::NeverSynced
+            };
+            world.insert(&pool_id(0), &identity_id(number), life);
         }
     });
-    eventually("some of them are known", || {
-        let samples = exporter.samples();
-        (of_pool(&samples, "discovered_identities")? >= 1_000.0).then_some(())
-    });
+    let (began, memory) = (Instant::now(), exporter.resident_bytes());
+    let polls_before = exporter.samples()["cognitosync_exporter_polls_total"];
+    let share = parameter("DISCOVERED_SHARE", 33) as f64 / 100.0;
+    patiently(
+        1 + (many as u64 / pages / 1_000) as u32,
+        "some of them are known",
+        || {
+            let samples = exporter.samples();
+            (of_pool(&samples, "discovered_identities")? >= many as f64 * share).then_some(())
+        },
+    );
+    let took = began.elapsed().as_secs_f64();
+    let polls = exporter.samples()["cognitosync_exporter_polls_total"] - polls_before;
+    println!(
+        "{:.0} identities were found in {took:.1} s; meanwhile {:.1} polls/s of 20, and {:.0} bytes \
+         of memory an identity",
+        many as f64 * share,
+        polls / took,
+        (exporter.resident_bytes() - memory) / (many as f64 * share)
+    );
     drop(server.simulator.take_call_log());
     thread::sleep(Duration::from_secs(10));
     let calls = server.simulator.take_call_log();
