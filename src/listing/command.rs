@@ -103,7 +103,8 @@ impl ListRequest {
         .await?;
         let now = clock.now();
         let mut progress = Progress::new(shown, self.what.things(), expected, self.rate_limit, now);
-        let observer = Box::new(|_, _| {});
+        let last_failure = progress.last_failure();
+        let observer = Box::new(move |_, failure| last_failure.set(failure));
         let mut lister = Lister::new(
             directory,
             self.rate_limit,

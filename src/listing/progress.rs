@@ -2,10 +2,12 @@
 //! and then.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::info;
 
+use crate::api::Failure;
 use crate::clock::{Mono, Timestamp};
 use crate::first_sweep::End;
 
@@ -45,6 +47,22 @@ pub(super) struct Progress {
     listed: usize,
     /// Calls per second.
     rate: f64,
+    last_failure: LastFailure,
+}
+
+/// Why the last call failed, if it did; its clones are one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LastFailure(Arc<Mutex<Option<Failure>>>);
+
+impl LastFailure {
+    pub(super) fn set(&self, failure: Option<Failure>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    }
+
+    fn name(&self) -> Option<&'static str> {
+        let failure = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.map(Failure::as_str)
+    }
 }
 
 impl Progress {
@@ -64,7 +82,13 @@ impl Progress {
             pages: 0,
             listed: 0,
             rate,
+            last_failure: LastFailure::default(),
         }
+    }
+
+    /// For who hears of the calls.
+    pub(super) fn last_failure(&self) -> LastFailure {
+        self.last_failure.clone()
     }
 
     /// A page was written, after which so many are listed. `rate` is in calls per second.
@@ -82,7 +106,11 @@ impl Progress {
                 let (pages, listed, rate) = (self.pages, self.listed, self.rate);
                 let ends = self.end(now).map(|end| end.logged());
                 let (expected, things) = (self.expected, self.things);
-                info!(pages, listed, expected, rate, ends, "listing {things}");
+                let failing = self.last_failure.name();
+                info!(
+                    pages,
+                    listed, expected, rate, ends, failing, "listing {things}"
+                );
             }
             Shown::Logged | Shown::NotAtAll => {}
         }
@@ -139,7 +167,13 @@ impl Progress {
                 format!("{listed} {things} on {pages} pages after {took}, {rate:.1} calls/s")
             }
         };
-        line.chars().take(MAX_DRAWN).collect()
+        let failing = self.last_failure.name();
+        let failing = failing.map_or_else(String::new, |name| format!("{name}, trying again; "));
+        failing
+            .chars()
+            .chain(line.chars())
+            .take(MAX_DRAWN)
+            .collect()
     }
 }
 
@@ -172,7 +206,7 @@ mod tests {
     }
 
     fn line(expected: Option<usize>, pages: u64, seconds: u64) -> String {
-        let mut progress = Progress::new(Shown::Drawn, "identities", expected, 2.0, at(0));
+        let mut progress = Progress::new(Shown::NotAtAll, "identities", expected, 2.0, at(0));
         (1..=pages).for_each(|page| progress.page(page as usize * 60, 2.0));
         progress.line(at(seconds))
     }
@@ -187,6 +221,19 @@ mod tests {
             line(None, 0, 0),
             "0 identities on 0 pages after 0s, 2.0 calls/s"
         );
+    }
+
+    #[test]
+    fn a_failure_stands_first() {
+        let progress = Progress::new(Shown::NotAtAll, "pools", None, 2.0, at(0));
+        progress.last_failure().set(Some(Failure::Unreachable));
+        let line = progress.line(at(1));
+        assert!(
+            line.starts_with("unreachable, trying again; 0 pools on"),
+            "{line}"
+        );
+        progress.last_failure().set(None);
+        assert!(progress.line(at(1)).starts_with("0 pools on"));
     }
 
     #[test]

@@ -344,10 +344,10 @@ mod tests {
         // Nothing at all for a while, and a quota that is raised.
         for quota in [
             |second| {
-                if !(30..=60).contains(&second) {
-                    10.0
-                } else {
+                if (30..=60).contains(&second) {
                     0.0
+                } else {
+                    10.0
                 }
             },
             |second| if second < 120 { 5.0 } else { 10.0 },

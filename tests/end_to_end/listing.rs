@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -295,7 +295,15 @@ fn pools_are_listed_with_their_names() {
     let expected = format!("{one} one\n{two} two \\u{{23}} 2\n{three}\n# complete: 3 pools\n");
     assert_eq!(listed, expected);
     let of_environment = run(list_pools(&server).env("AWS_REGION", "us-east-1"));
-    assert_eq!((of_environment.0, of_environment.1), (Some(0), expected));
+    assert_eq!(of_environment.1, expected);
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let keys = "aws_access_key_id = AKID\naws_secret_access_key = secret";
+    writeln!(file, "[profile here]\nregion = us-east-1\n{keys}").unwrap();
+    let mut of_profile = list_pools(&server);
+    of_profile
+        .env("AWS_CONFIG_FILE", file.path())
+        .arg("--profile=here");
+    assert_eq!(run(&mut of_profile).1, expected);
     let elsewhere = run(list_pools(&server).arg("--region=eu-west-1"));
     assert_eq!(
         (elsewhere.0, &*elsewhere.1),

@@ -21,6 +21,7 @@ mod cognito;
 mod configuration;
 mod credentials;
 mod dates;
+mod discovery;
 mod freshness;
 mod front_door;
 mod fullest_dataset;

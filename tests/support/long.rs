@@ -22,6 +22,9 @@
 //! | `SAVING_RATE` | 100 | polls a second meanwhile |
 //! | `SAVING_IDENTITIES` | 1,000 | identities that are polled |
 //! | `LISTING_IDENTITIES` | 1,200 | identities that are listed under a quota |
+//! | `DISCOVERED_IDENTITIES` | 3,000 | identities that are discovered at once |
+//! | `DISCOVERED_PAGES` | 5 | pages a second that list them |
+//! | `DISCOVERED_SHARE` | 33 | percent of them that are waited for |
 //! | `SIEGE_ROUNDS` | 1 | sieges of 90 seconds, one after another |
 //!
 //! The tests hold with smaller numbers too, except for the simulation's totals.
