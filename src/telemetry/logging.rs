@@ -31,8 +31,9 @@ const LIBRARIES: &str = "warn,aws_config=error,aws_config::default_provider=warn
     aws_config::default_provider::endpoint_url=error,aws_config::provider_config=warn,\
     aws_runtime=error";
 
-/// The AWS SDK's targets begin with this. Its debug and trace lines hold whole requests and answers,
-/// keys of guests and ids of identities included, so that none is logged, whatever `RUST_LOG` says.
+/// The AWS SDK's targets begin with this. Its debug and trace lines hold whole requests and
+/// answers, with keys of guests and ids of identities, so none of them is logged, whatever
+/// `RUST_LOG` says.
 const SDK: &str = "aws_";
 
 /// The lowest level of events that are logged.
@@ -70,7 +71,8 @@ impl Level {
 }
 
 /// Installs the logger, which writes to standard error without ever blocking. `env_filter`, the
-/// value of `RUST_LOG`, overrides `level`, but for the AWS SDK's lines below info. To be held until the process ends.
+/// value of `RUST_LOG`, overrides `level`, but for the AWS SDK's lines below info. To be held until
+/// the process ends.
 ///
 /// # Errors
 /// If `env_filter` is not a valid filter, or a logger is already installed.
