@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cognitosync_exporter::api::Operation;
+use cognitosync_exporter::clock::{Clock, Mono};
 use cognitosync_exporter::simulator::{Collecting, Fault, Life};
 
 use crate::long::parameter;
@@ -277,7 +278,7 @@ fn many_who_appear_delay_nobody_and_no_ceiling_is_passed() {
             world.insert(&pool_id(0), &identity_id(number), life);
         }
     });
-    let (began, memory) = (Instant::now(), exporter.resident_bytes());
+    let (began, memory) = (Clock::system(), exporter.resident_bytes());
     let polls_before = exporter.samples()["cognitosync_exporter_polls_total"];
     let share = parameter("DISCOVERED_SHARE", 33) as f64 / 100.0;
     patiently(
@@ -288,7 +289,7 @@ fn many_who_appear_delay_nobody_and_no_ceiling_is_passed() {
             (of_pool(&samples, "discovered_identities")? >= many as f64 * share).then_some(())
         },
     );
-    let took = began.elapsed().as_secs_f64();
+    let took = began.now().mono.since(Mono::START).as_secs_f64();
     let polls = exporter.samples()["cognitosync_exporter_polls_total"] - polls_before;
     println!(
         "{:.0} identities were found in {took:.1} s; meanwhile {:.1} polls/s of 20, and {:.0} bytes \
