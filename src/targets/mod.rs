@@ -7,11 +7,13 @@ mod ages;
 mod budget;
 mod diff;
 mod identities;
+mod passes;
 mod testing;
 
 pub use budget::{Budget, MAX_EXCHANGES};
 pub use diff::TargetDiff;
 pub use identities::Identities;
+pub use passes::PassBudget;
 
 use std::collections::HashSet;
 use std::hash::Hasher;
@@ -114,6 +116,8 @@ impl Targets {
                 checked.warnings.extend([warning].into_iter().chain(ages));
             }
         }
+        let slow_passes = checked.value.pass_warnings(config);
+        checked.warnings.extend(slow_passes);
         checked
     }
 

@@ -38,6 +38,7 @@ mod slow_readers;
 mod sockets;
 mod state;
 mod status;
+mod status_discovery;
 mod systemd;
 mod web;
 mod witnesses;
