@@ -105,7 +105,11 @@ fn discovered_pool(world: &World) -> Option<String> {
 fn add_guests(world: &mut World, pool: &str) {
     let mut pools = world.pools();
     let identities = pools.find(|(id, _)| *id == pool).map(|(_, all)| all);
-    let is_empty = |id: &&str| world.datasets(pool, id, 0.0, 0.0).is_some_and(|of| of.is_empty());
+    let is_empty = |id: &&str| {
+        world
+            .datasets(pool, id, 0.0, 0.0)
+            .is_some_and(|of| of.is_empty())
+    };
     let empty = identities.into_iter().flatten().filter(is_empty);
     let empty: Vec<_> = empty.map(str::to_owned).collect();
     drop(pools);
@@ -168,4 +172,46 @@ fn configuration(
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discovered(pools: usize, identities: usize) -> Option<usize> {
+        let world = World::scripted(SEED, pools, identities);
+        let pool = discovered_pool(&world)?;
+        let mut pools = world.pools();
+        let found = pools.find(|(id, _)| *id == pool);
+        found.map(|(_, identities)| identities.count())
+    }
+
+    #[test]
+    fn the_last_of_several_pools_is_discovered_unless_it_keeps_people_waiting() {
+        assert_eq!(discovered(2, 200), Some(100));
+        assert_eq!(discovered(3, 20), Some(7));
+        assert_eq!(discovered(1, 200), None);
+        assert_eq!(discovered(2, 2 * MAX_DISCOVERED), Some(MAX_DISCOVERED));
+        assert_eq!(discovered(2, 2 * MAX_DISCOVERED + 2), None);
+    }
+
+    #[test]
+    fn of_the_discovered_pool_only_those_with_names_are_configured() {
+        let mut world = World::scripted(SEED, 2, 200);
+        let pool = discovered_pool(&world).unwrap();
+        add_guests(&mut world, &pool);
+        let text = configuration(&world, Some(&pool), "http://127.0.0.1:1").unwrap();
+        let config = config::parse(Path::new("demo"), &text).unwrap();
+        let loader = super::super::loader();
+        let targets = loader.load_targets(config).unwrap().targets;
+        let counts = targets.pools.iter().map(|pool| pool.identities.len());
+        let counts: Vec<_> = counts.collect();
+        assert_eq!(counts, [100, 3]);
+        assert!(targets.pools[1].settings.discover.is_some());
+        let mut pools = world.pools();
+        let (_, identities) = pools.find(|(id, _)| *id == pool).unwrap();
+        let missing = |id: &&str| world.usage(&pool, id, 60.0, 0.0).is_none();
+        let missing = identities.filter(missing).count();
+        assert!(missing > DISABLED, "guests that never synced");
+    }
 }
