@@ -27,6 +27,7 @@ use cognitosync_exporter::api::{Failure, Operation, Usage};
 use cognitosync_exporter::aws::{Connector, Credentials, Network};
 use cognitosync_exporter::clock::{Clock, Mono, Timestamp};
 use cognitosync_exporter::config::Config;
+use cognitosync_exporter::discovery::Catalog;
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
 use cognitosync_exporter::limits::ListNeed;
 use cognitosync_exporter::loading;
@@ -107,7 +108,7 @@ fn bench() {
     server.kill().unwrap();
     server.wait().unwrap();
     println!(
-        "\n| identities | resident, MB | bytes a waiting poll | bytes a stored identity | bytes more while all wait for the index |\n|---|---|---|---|---|"
+        "\n| identities | resident, MB | bytes a waiting poll | bytes a stored identity | bytes more while all wait for the index | bytes more while discovered, unsaved | the same once saved |\n|---|---|---|---|---|---|---|"
     );
     for identities in ["1000", "10000", "100000", "1000000"] {
         let own = std::env::current_exe().unwrap();
@@ -328,12 +329,26 @@ fn memory(identities: u64) {
     let late = resident_bytes();
     let each = |from: f64, to: f64| (to - from) / identities as f64;
     let (poll, record) = (each(before, waiting), each(waiting, stored));
+    let catalog = Catalog::default();
+    let pool = &targets.pools[0];
+    for identity in pool.identities.ids() {
+        catalog.add_page(&pool.id, [identity].into_iter());
+    }
+    let discovered = resident_bytes();
+    catalog.end_pass(&pool.id, 0.0, 0.0);
+    // As the state does, which gives back what it took.
+    while !catalog.is_saved() {
+        drop(catalog.take_changes(10_000));
+    }
+    let saved = resident_bytes();
     println!(
-        "| {identities} | {:.1} | {poll:.0} | {record:.0} | {:.0} |",
+        "| {identities} | {:.1} | {poll:.0} | {record:.0} | {:.0} | {:.0} | {:.0} |",
         stored / 1e6,
-        each(stored, late)
+        each(stored, late),
+        each(late, discovered),
+        each(late, saved)
     );
-    drop((schedule, store));
+    drop((schedule, store, catalog));
 }
 
 /// Asks everybody once, then lets all of them miss their turns, so that they wait for the index.

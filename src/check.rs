@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::alerts::AlertInput;
 use crate::config::{Config, Series, show_duration};
 use crate::printable::Printable;
-use crate::targets::{Pool, Targets};
+use crate::targets::{PassBudget, Pool, Targets};
 
 /// The summary of a configuration without problems. It shows no identity id.
 pub struct CheckReport<'a> {
@@ -41,6 +41,14 @@ impl Display for CheckReport<'_> {
             if let Some(endpoint_url) = &settings.endpoint_url {
                 write!(f, " at {endpoint_url}")?;
             }
+            if let Some(discover) = settings.discover {
+                write!(
+                    f,
+                    "; discovered, one pass in {} at {} calls a second",
+                    show_duration(discover.interval),
+                    discover.rate_limit
+                )?;
+            }
             match settings.series {
                 Series::Each => writeln!(f)?,
                 Series::Top(max) => writeln!(f, "; series for the {max} nearest a limit")?,
@@ -57,6 +65,14 @@ impl Display for CheckReport<'_> {
                 f,
                 "budget {}: needs {needed:.3} of {allowed} calls per second",
                 budget.label
+            )?;
+        }
+        for budget in targets.pass_budgets() {
+            let needed = budget.calls_per_second();
+            let PassBudget { label, ceiling, .. } = budget;
+            writeln!(
+                f,
+                "budget {label}: passes need {needed:.3} of {ceiling} calls per second"
             )?;
         }
         Ok(())

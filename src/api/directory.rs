@@ -7,6 +7,10 @@ use std::pin::Pin;
 use super::CallError;
 use crate::identity::PoolId;
 
+/// The most that AWS puts on one page (Cognito Identity's API model, `QueryLimit`). All pages but
+/// the last hold so many.
+pub const IDENTITIES_OF_PAGE: usize = 60;
+
 /// One page of a list.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Page<T> {

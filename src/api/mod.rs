@@ -14,7 +14,7 @@ use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
-pub use directory::{Directory, ListedPool, Page, PageCall};
+pub use directory::{Directory, IDENTITIES_OF_PAGE, ListedPool, Page, PageCall};
 pub use failure::{CallError, Failure, FailureClass};
 pub use signer::Signer;
 

@@ -1,7 +1,8 @@
-//! `demo`: the ordinary exporter against a simulated Cognito Sync on loopback.
+//! `demo`: the ordinary exporter against a simulated Cognito Sync and Cognito Identity on loopback.
 //!
 //! The simulator's world is written as a configuration and read like any other, so that all the
-//! rest is the daemon.
+//! rest is the daemon. The last of several pools is discovered, unless it is so large that the
+//! first pass would keep people waiting.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -16,7 +17,7 @@ use crate::aws::Credentials;
 use crate::cli;
 use crate::clock::Clock;
 use crate::config;
-use crate::simulator::{Fault, Simulator, World, endpoint_url};
+use crate::simulator::{Fault, Life, Simulator, World, endpoint_url};
 
 /// The seed of the world, so that every demo is the same.
 const SEED: u64 = 10_520;
@@ -28,6 +29,14 @@ const COMFORTABLE_RATE: f64 = 500.0;
 const ONE_FAULT_IN: u64 = 20;
 /// One identity in a hundred is denied with `--faults`: this one, and each hundredth after it.
 const DENIED: (usize, usize) = (50, 100);
+/// How often the identities of the discovered pool are listed; short, so that a pass is seen soon.
+const DISCOVER_INTERVAL: &str = "1m";
+/// Calls per second of its passes.
+const DISCOVER_RATE: usize = 2;
+/// Most identities of a pool that is discovered: its first pass takes 25 s, 60 identities a call.
+const MAX_DISCOVERED: usize = 60 * DISCOVER_RATE * 25;
+/// Disabled identities of the discovered pool, which are not listed.
+const DISABLED: usize = 2;
 const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
 
 /// Builds the simulator and the daemon that polls it.
@@ -40,7 +49,11 @@ pub async fn build(
     hangups: Signal,
     clock: Clock,
 ) -> Result<App, StartError> {
-    let world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
+    let mut world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
+    let discovered = discovered_pool(&world);
+    if let Some(pool) = &discovered {
+        add_guests(&mut world, pool);
+    }
     let (first, step) = DENIED;
     let identities = world.pools().flat_map(|(_, identities)| identities);
     let denied: Vec<String> = identities
@@ -57,9 +70,9 @@ pub async fn build(
         }
     }
     let endpoint_url = endpoint_url(&listener)?;
-    info!(endpoint_url, "simulating Cognito Sync");
+    info!(endpoint_url, discovered, "simulating Cognito Sync");
     let text = simulator
-        .world(|world| configuration(world, &endpoint_url))
+        .world(|world| configuration(world, discovered.as_deref(), &endpoint_url))
         .expect("writing to a string does not fail");
     let loader = super::loader();
     let loaded = config::parse(Path::new("demo"), &text)
@@ -79,8 +92,46 @@ pub async fn build(
     Ok(app)
 }
 
-/// The configuration that polls every identity in the world.
-fn configuration(world: &World, endpoint_url: &str) -> Result<String, std::fmt::Error> {
+/// The last of several pools, unless it is empty or large.
+fn discovered_pool(world: &World) -> Option<String> {
+    let (pool, identities) = world.pools().skip(1).last()?;
+    (1..=MAX_DISCOVERED)
+        .contains(&identities.count())
+        .then(|| pool.to_owned())
+}
+
+/// Makes a pool look like one with guests: those of its identities that have no dataset never
+/// synced, and some more were merged into others.
+fn add_guests(world: &mut World, pool: &str) {
+    let mut pools = world.pools();
+    let identities = pools.find(|(id, _)| *id == pool).map(|(_, all)| all);
+    let is_empty = |id: &&str| {
+        world
+            .datasets(pool, id, 0.0, 0.0)
+            .is_some_and(|of| of.is_empty())
+    };
+    let empty = identities.into_iter().flatten().filter(is_empty);
+    let empty: Vec<_> = empty.map(str::to_owned).collect();
+    drop(pools);
+    for identity in empty {
+        world.insert(pool, &identity, Life::NeverSynced);
+    }
+    let (region, _) = pool.split_once(':').unwrap_or_default();
+    for number in 0..DISABLED {
+        // Behind all others, so that they have no name.
+        let identity = format!("{region}:ffffffff-ffff-4fff-8fff-{number:012x}");
+        world.insert(pool, &identity, Life::NeverSynced);
+        world.set_disabled(pool, &identity, true);
+    }
+}
+
+/// The configuration that polls every identity in the world. Of the pool that is discovered it
+/// names the first ones only, as they would be named beside it.
+fn configuration(
+    world: &World,
+    discovered: Option<&str>,
+    endpoint_url: &str,
+) -> Result<String, std::fmt::Error> {
     let identities: usize = world
         .pools()
         .map(|(_, identities)| identities.count())
@@ -100,16 +151,67 @@ fn configuration(world: &World, endpoint_url: &str) -> Result<String, std::fmt::
     for (index, (pool, identities)) in world.pools().enumerate() {
         writeln!(
             text,
-            "- id: {pool}\n  name: {}",
+            "- id: {pool}\n  name: {}\n  endpoint_url: {endpoint_url}",
             POOL_NAMES.get(index).copied().unwrap_or("more")
         )?;
-        writeln!(text, "  endpoint_url: {endpoint_url}\n  identities:")?;
+        let is_discovered = discovered == Some(pool);
+        if is_discovered {
+            writeln!(
+                text,
+                "  cognito_identity_endpoint_url: {endpoint_url}\n  series: each\n  \
+                 discover: {{interval: {DISCOVER_INTERVAL}, rate_limit: {DISCOVER_RATE}}}"
+            )?;
+        }
+        writeln!(text, "  identities:")?;
         for (index, identity) in identities.enumerate() {
             match index {
                 0..3 => writeln!(text, "  - {{id: {identity}, name: canary-{}}}", index + 1)?,
+                _ if is_discovered => break,
                 _ => writeln!(text, "  - {identity}")?,
             }
         }
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn discovered(pools: usize, identities: usize) -> Option<usize> {
+        let world = World::scripted(SEED, pools, identities);
+        let pool = discovered_pool(&world)?;
+        let mut pools = world.pools();
+        let found = pools.find(|(id, _)| *id == pool);
+        found.map(|(_, identities)| identities.count())
+    }
+
+    #[test]
+    fn the_last_of_several_pools_is_discovered_unless_it_keeps_people_waiting() {
+        assert_eq!(discovered(2, 200), Some(100));
+        assert_eq!(discovered(3, 20), Some(7));
+        assert_eq!(discovered(1, 200), None);
+        assert_eq!(discovered(2, 2 * MAX_DISCOVERED), Some(MAX_DISCOVERED));
+        assert_eq!(discovered(2, 2 * MAX_DISCOVERED + 2), None);
+    }
+
+    #[test]
+    fn of_the_discovered_pool_only_those_with_names_are_configured() {
+        let mut world = World::scripted(SEED, 2, 200);
+        let pool = discovered_pool(&world).unwrap();
+        add_guests(&mut world, &pool);
+        let text = configuration(&world, Some(&pool), "http://127.0.0.1:1").unwrap();
+        let config = config::parse(Path::new("demo"), &text).unwrap();
+        let loader = super::super::loader();
+        let targets = loader.load_targets(config).unwrap().targets;
+        let counts = targets.pools.iter().map(|pool| pool.identities.len());
+        let counts: Vec<_> = counts.collect();
+        assert_eq!(counts, [100, 3]);
+        assert!(targets.pools[1].settings.discover.is_some());
+        let mut pools = world.pools();
+        let (_, identities) = pools.find(|(id, _)| *id == pool).unwrap();
+        let missing = |id: &&str| world.usage(&pool, id, 60.0, 0.0).is_none();
+        let missing = identities.filter(missing).count();
+        assert!(missing > DISABLED, "guests that never synced");
+    }
 }

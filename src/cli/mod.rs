@@ -44,7 +44,8 @@ pub struct Cli {
 /// Commands that run instead of the daemon.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run against the built-in Cognito Sync simulator: no AWS account, no configuration.
+    /// Run against the built-in simulator of Cognito Sync and Cognito Identity: no AWS account, no
+    /// configuration.
     Demo(Demo),
     /// Print the cost of polling the configuration, and the settings to change if it exceeds a
     /// limit. Makes no API calls.
@@ -72,7 +73,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     pub identities: u32,
 
-    /// Number of simulated pools.
+    /// Number of simulated pools. The last of several is discovered, unless it is large.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pools: u32,
 

@@ -165,6 +165,11 @@ impl IdentityList {
         IdentityId::new_unchecked(&self.text[start as usize..self.ends[index] as usize])
     }
 
+    /// All ids, in order of insertion.
+    pub fn ids(&self) -> impl Iterator<Item = IdentityId<'_>> {
+        (0..self.len()).map(|index| self.id(index))
+    }
+
     /// The display name at a position, if it has one.
     #[must_use]
     pub fn name(&self, index: usize) -> Option<&str> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use crate::api::Failure;
+use crate::api::{Failure, IDENTITIES_OF_PAGE};
 use crate::clock::{Mono, Timestamp};
 use crate::first_sweep::End;
 
@@ -15,8 +15,6 @@ use crate::first_sweep::End;
 const LOG_EVERY: Duration = Duration::from_secs(10);
 /// From so many pages on, the pace is measured.
 const MEASURED_PAGES: u64 = 10;
-/// What a page holds, unless it is the last.
-const OF_PAGE: f64 = 60.0;
 /// The longest line that is drawn, in characters: a longer one might take two lines of a terminal.
 const MAX_DRAWN: usize = 79;
 /// Characters of a bar.
@@ -134,7 +132,7 @@ impl Progress {
     /// When the list is complete, if it is as long as it was the last time.
     fn end(&self, now: Timestamp) -> Option<End> {
         let left = self.expected?.checked_sub(self.listed)? as f64;
-        let by_rate = left / OF_PAGE / self.rate;
+        let by_rate = left / IDENTITIES_OF_PAGE as f64 / self.rate;
         let took = now.mono.since(self.began.mono).as_secs_f64();
         Some(if self.pages < MEASURED_PAGES || self.listed == 0 {
             End::AtTheEarliest(now.unix + by_rate)

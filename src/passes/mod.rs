@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use progress::PassProgress;
+pub use progress::{PassProgress, PassStanding};
 use round::Round;
 
 use crate::api::{Directory, Failure};
@@ -59,7 +59,9 @@ impl Passes {
             let pools = self.pools.borrow_and_update().clone();
             self.catalog.set_pools(pools.iter().map(|pool| &pool.id));
             rounds = self.rounds(pools, rounds);
-            self.progress.set_budgets(rounds.iter().map(Round::budget));
+            let standings = rounds.iter().flat_map(Round::standings);
+            self.progress
+                .set(rounds.iter().map(Round::budget), standings);
             let (catalog, progress) = (&self.catalog, &self.progress);
             let rounds = rounds.iter_mut().map(|round| round.run(catalog, progress));
             tokio::select! {

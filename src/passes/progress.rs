@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::api::Failure;
+use crate::clock::Mono;
 use crate::identity::PoolId;
 use crate::progress::BudgetProgress;
 
@@ -13,7 +15,22 @@ pub struct PassProgress(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     budgets: Vec<BudgetProgress>,
+    pools: HashMap<PoolId, PassStanding>,
     missed: HashMap<PoolId, usize>,
+}
+
+/// How far the passes of one pool are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PassStanding {
+    /// When the present pass began, in seconds since 1970; `None` between two passes.
+    pub began: Option<f64>,
+    /// The identities that it has listed so far.
+    pub listed: usize,
+    /// When the next page is asked for, as far as the rate of the budget allows it; between two
+    /// passes, the first one of the next.
+    pub next_at: Mono,
+    /// Why the last call for a page failed, if it did.
+    pub failure: Option<Failure>,
 }
 
 impl PassProgress {
@@ -23,16 +40,32 @@ impl PassProgress {
         self.state().budgets.clone()
     }
 
-    pub(super) fn set_budgets(&self, budgets: impl Iterator<Item = BudgetProgress>) {
-        self.state().budgets = budgets.collect();
+    /// How far the passes of a pool are; `None` if it is not discovered.
+    #[must_use]
+    pub fn standing(&self, pool: &PoolId) -> Option<PassStanding> {
+        self.state().pools.get(pool).copied()
     }
 
-    /// The state of one budget has changed.
-    pub(super) fn set_budget(&self, now: BudgetProgress) {
+    /// These are all budgets and pools.
+    pub(super) fn set(
+        &self,
+        budgets: impl Iterator<Item = BudgetProgress>,
+        pools: impl Iterator<Item = (PoolId, PassStanding)>,
+    ) {
         let mut state = self.state();
-        let known = state.budgets.iter_mut();
-        if let Some(budget) = known.into_iter().find(|budget| budget.label == now.label) {
-            *budget = now;
+        state.budgets = budgets.collect();
+        state.pools = pools.collect();
+    }
+
+    /// A call for a page of a pool has ended.
+    pub(super) fn set_pool(&self, budget: BudgetProgress, pool: &PoolId, standing: PassStanding) {
+        let mut state = self.state();
+        if let Some(known) = state.pools.get_mut(pool) {
+            *known = standing;
+        }
+        let mut budgets = state.budgets.iter_mut();
+        if let Some(known) = budgets.find(|known| known.label == budget.label) {
+            *known = budget;
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{CallObserver, DiscoveredPool, PassProgress};
+use super::{CallObserver, DiscoveredPool, PassProgress, PassStanding};
 use crate::api::{CallError, Failure, FailureClass, Page};
 use crate::clock::{Clock, Mono};
 use crate::discovery::Catalog;
@@ -45,6 +45,8 @@ struct Pass {
     pool: DiscoveredPool,
     /// When the present pass began: by the clock that never jumps, and in seconds since 1970.
     began: Option<(Mono, f64)>,
+    /// The identities that it has listed.
+    listed: usize,
     /// Of its next page; `None` for the first.
     token: Option<String>,
     next_at: Mono,
@@ -52,8 +54,8 @@ struct Pass {
     restarts: u32,
     /// Failures since the last page.
     failures: u32,
-    /// What was logged of these failures.
-    reported: Option<Failure>,
+    /// Why the last of them failed, which was logged.
+    failure: Option<Failure>,
 }
 
 /// What is done next.
@@ -115,6 +117,12 @@ impl Round {
         self.budget.clone()
     }
 
+    /// How far the passes of each pool are.
+    pub(super) fn standings(&self) -> impl Iterator<Item = (PoolId, PassStanding)> {
+        let passes = self.passes.iter();
+        passes.map(|pass| (pass.pool.id.clone(), pass.standing()))
+    }
+
     /// Makes passes for ever. It can be dropped, and run again.
     pub(super) async fn run(&mut self, catalog: &Catalog, progress: &PassProgress) {
         loop {
@@ -130,7 +138,8 @@ impl Round {
                 Step::Page(index) => {
                     self.page(index, catalog).await;
                     self.budget.rate = self.lister.rate();
-                    progress.set_budget(self.budget());
+                    let pass = &self.passes[index];
+                    progress.set_pool(self.budget(), &pass.pool.id, pass.standing());
                 }
             }
         }
@@ -155,15 +164,15 @@ impl Round {
         let page = self.lister.identities(&pool, false, pass.token.as_deref());
         let page = page.await.and_then(|page| {
             add(&page, &pool, catalog)
-                .map(|added| (page.next, added))
+                .map(|added| (page, added))
                 .map_err(|failure| PageError::Failed(failure.into()))
         });
         let now = self.clock.now();
         match page {
-            Ok((next, added)) => {
+            Ok((page, added)) => {
                 self.budget.credentials_good = true;
-                let is_end = next.is_none();
-                let dropped = match pass.on_page(next, now.mono) {
+                let is_end = page.next.is_none();
+                let dropped = match pass.on_page(page, now.mono) {
                     Some(began) => catalog.end_pass(&pool, began, now.unix),
                     None => 0,
                 };
@@ -179,10 +188,10 @@ impl Round {
             Err(PageError::TokenRefused) if pass.restarts < MAX_RESTARTS => {
                 debug!(%pool, "the token of a page is refused; the pass begins anew");
                 pass.restarts += 1;
-                pass.token = None;
+                pass.begin_anew();
             }
             Err(PageError::TokenRefused) => {
-                pass.token = None;
+                pass.begin_anew();
                 pass.on_failed(&Failure::InvalidParameter.into(), now.mono);
             }
             Err(PageError::Failed(error)) => {
@@ -226,10 +235,11 @@ impl Pass {
             next_at: now.mono + Duration::from_secs_f64(left),
             pool,
             began: None,
+            listed: 0,
             token: None,
             restarts: 0,
             failures: 0,
-            reported: None,
+            failure: None,
         }
     }
 
@@ -247,16 +257,30 @@ impl Pass {
         }
     }
 
-    /// A page was listed, and this is the token of the next one. Returns when the pass began if it
-    /// is complete, in seconds since 1970.
-    fn on_page(&mut self, next: Option<String>, now: Mono) -> Option<f64> {
-        (self.failures, self.reported) = (0, None);
-        self.token = next;
+    fn standing(&self) -> PassStanding {
+        PassStanding {
+            began: self.began.map(|(_, unix)| unix),
+            listed: self.listed,
+            next_at: self.next_at,
+            failure: self.failure,
+        }
+    }
+
+    /// From the first page, since the token of the next one is refused.
+    fn begin_anew(&mut self) {
+        (self.token, self.listed) = (None, 0);
+    }
+
+    /// A page was listed. Returns when the pass began if it is complete, in seconds since 1970.
+    fn on_page(&mut self, page: Page<String>, now: Mono) -> Option<f64> {
+        (self.failures, self.failure) = (0, None);
+        self.listed += page.items.len();
+        self.token = page.next;
         self.next_at = now;
         if self.token.is_some() {
             return None;
         }
-        self.restarts = 0;
+        (self.restarts, self.listed) = (0, 0);
         let (began, unix) = self.began.take()?;
         self.next_at = now.max(began + self.pool.interval);
         Some(unix)
@@ -272,7 +296,7 @@ impl Pass {
         let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures += 1;
         self.next_at = now + wait.min(max);
-        if self.reported.replace(error.failure) != Some(error.failure) {
+        if self.failure.replace(error.failure) != Some(error.failure) {
             let (reason, cause) = (error.failure.as_str(), &error.cause);
             warn!(
                 pool = %self.pool.id,

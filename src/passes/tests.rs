@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::api::{CallError, ListedPool, Page, PageCall};
+use crate::clock::Mono;
 use crate::config::{self, PoolConfig};
 use crate::discovery::{Discovery, IdentityList, Listing, Provider};
 
@@ -122,6 +123,11 @@ impl Running {
             .map_or(0, |(_, passes)| passes.complete)
     }
 
+    fn standing(&self, pool: &str) -> PassStanding {
+        let pool = PoolId::parse(pool).unwrap();
+        self.progress.standing(&pool).unwrap()
+    }
+
     fn calls(&self) -> Vec<(String, Option<String>)> {
         std::mem::take(&mut self.world.calls.lock().unwrap())
     }
@@ -137,6 +143,8 @@ async fn pages_come_under_the_ceiling_and_are_known_at_once() {
     after(1.5).await;
     assert_eq!(running.known("r:0"), 6);
     assert_eq!(running.complete("r:0"), 0);
+    let standing = running.standing("r:0");
+    assert_eq!((standing.began, standing.listed), (Some(1_000.0), 6));
     after(1.0).await;
     assert!(running.news.has_changed().unwrap());
     running.news.mark_unchanged();
@@ -153,6 +161,9 @@ async fn pages_come_under_the_ceiling_and_are_known_at_once() {
         running.calls().is_empty(),
         "the next pass is due in an hour"
     );
+    let standing = running.standing("r:0");
+    let due = Mono::START + HOUR;
+    assert_eq!((standing.began, standing.next_at), (None, due));
     after(30.0).await;
     assert_eq!((running.calls().len(), running.complete("r:0")), (4, 2));
     assert!(running.failed.lock().unwrap().is_empty());
@@ -188,8 +199,10 @@ async fn a_pass_that_is_cut_off_drops_nobody_and_goes_on_from_its_token() {
     *running.world.failures.lock().unwrap() = vec![Failure::Timeout; 8];
     after(20.0).await;
     assert_eq!((running.known("r:0"), running.complete("r:0")), (10, 1));
+    assert_eq!(running.standing("r:0").failure, Some(Failure::Timeout));
     after(120.0).await;
     assert_eq!(running.complete("r:0"), 2);
+    assert_eq!(running.standing("r:0").failure, None);
     assert_eq!(running.failed.lock().unwrap().len(), 8);
     let calls = running.calls();
     assert!(calls.iter().all(|(_, token)| token.is_some()), "{calls:?}");

@@ -13,14 +13,17 @@ use bytesize::ByteSize;
 use self::exchanges::Exchanges;
 use self::scrape_size::ScrapeSize;
 use crate::alerts::AlertInput;
+use crate::api::IDENTITIES_OF_PAGE;
 use crate::config::{Config, IdentityMetrics, PoolSettings, Series, show_duration};
 use crate::exposition::{identity_samples, too_many_samples};
-use crate::targets::{Budget, Pool, Targets};
+use crate::targets::{Budget, PassBudget, Pool, Targets};
 
 /// Memory of the exporter without identities, and for each identity, in bytes. Source:
 /// `benches/polling.rs`.
 const BASE_MEMORY: u64 = 6_000_000;
 const MEMORY_PER_IDENTITY: u64 = 194;
+/// The same of each that is discovered, beside it. Once saved, it takes 70.
+const MEMORY_PER_DISCOVERED: u64 = 122;
 /// Memory of Prometheus for each series, in bytes. Version 2.42 was measured at 3.7 to 4.5 KB.
 const PROMETHEUS_MEMORY_PER_SERIES: u64 = 4_100;
 
@@ -87,6 +90,10 @@ impl Display for Plan<'_> {
         for (index, budget) in targets.budgets.iter().enumerate() {
             self.fmt_budget(index, budget, f)?;
         }
+        let passes = targets.pass_budgets();
+        for budget in &passes {
+            fmt_passes(budget, f)?;
+        }
         writeln!(
             f,
             "series       {} in each scrape",
@@ -110,7 +117,11 @@ impl Display for Plan<'_> {
             )?;
         }
         let keys = exchanges.map_or(0, |exchanges| exchanges.memory);
-        let memory = BASE_MEMORY + MEMORY_PER_IDENTITY * identities + keys;
+        let discovered: usize = passes.iter().map(PassBudget::identities).sum();
+        let memory = BASE_MEMORY
+            + MEMORY_PER_IDENTITY * identities
+            + MEMORY_PER_DISCOVERED * discovered as u64
+            + keys;
         writeln!(
             f,
             "memory       some {} here, some {} in Prometheus",
@@ -217,6 +228,36 @@ impl Plan<'_> {
     }
 }
 
+/// What the passes over the pools of a budget cost, for the identities that are listed.
+fn fmt_passes(budget: &PassBudget<'_>, f: &mut Formatter<'_>) -> fmt::Result {
+    let needed = budget.calls_per_second();
+    writeln!(
+        f,
+        "discovery    {}: {} calls of ListIdentities a day; one pass takes {} at {} calls a second",
+        budget.label,
+        group_digits((needed * 86_400.0).ceil() as u64),
+        humanize_seconds(budget.one_pass().as_secs_f64().ceil()),
+        budget.ceiling
+    )?;
+    writeln!(
+        f,
+        "             for the {} identities that are listed here: how many there are, and what \
+         polling them costs, is known\n             after the first pass; {} calls list a million",
+        group_digits(budget.identities() as u64),
+        group_digits(1_000_000_usize.div_ceil(IDENTITIES_OF_PAGE) as u64)
+    )?;
+    if needed > budget.ceiling {
+        writeln!(
+            f,
+            "             DOES NOT FIT: raise discover.rate_limit to {}, or make discover.interval \
+             {} times as long",
+            significant(needed),
+            significant(needed / budget.ceiling)
+        )?;
+    }
+    Ok(())
+}
+
 /// The most series of a pool's identities that `series` and `identity_metrics` leave out.
 fn series_left_out(pool: &Pool) -> u64 {
     let all = PoolSettings {
@@ -267,109 +308,4 @@ fn ceil_to_minutes(seconds: f64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::loading;
-    use std::path::Path;
-
-    fn plan(poll: &str, pool: &str, identities: usize) -> String {
-        let ids: Vec<_> = (0..identities)
-            .map(|number| format!("'us-east-1:00000000-0000-4000-8000-{number:012x}'"))
-            .collect();
-        let text = format!(
-            "poll: {{{poll}}}\npools: [{{id: 'us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11', {pool} identities: [{}]}}]",
-            ids.join(",")
-        );
-        let loaded = loading::parse(Path::new("config.yaml"), &text).unwrap();
-        Plan::of(&loaded.config, &loaded.targets).to_string()
-    }
-
-    fn series(plan: &str) -> u64 {
-        let (_, rest) = plan.split_once("\nseries       ").unwrap();
-        let digits: String = rest.split(' ').next().unwrap().replace(',', "");
-        digits.parse().unwrap()
-    }
-
-    #[test]
-    fn a_choice_of_series_is_shown_with_what_it_saves_and_the_alerts_that_it_costs() {
-        let all = series(&plan("", "", 1_000));
-        for (pool, left_out) in [
-            (
-                "identity_metrics: [storage, datasets],",
-                "6,000 series, which would take some 24.6 MB",
-            ),
-            ("identity_metrics: [largest_dataset],", "6,000 series"),
-            ("series: top, top: 10,", "7,920 series"),
-            ("series: none,", "8,000 series"),
-        ] {
-            let plan = plan("", pool, 1_000);
-            assert!(
-                plan.contains(&format!("\nleft out     {left_out}")),
-                "{plan}"
-            );
-            let number: u64 = left_out[..5].replace(',', "").parse().unwrap();
-            // Where not all have series, a few of the pool's own are more.
-            assert!(
-                (all - number..all - number + 5).contains(&series(&plan)),
-                "{plan}"
-            );
-        }
-        let off = plan("", "datasets: 'off', series: none,", 1_000);
-        assert!(off.contains("left out     6,000 series"), "{off}");
-        assert!(
-            off.contains("7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11: alerts without input: CognitoSync")
-        );
-    }
-
-    #[test]
-    fn a_configuration_that_fits() {
-        let plan = plan("interval: 5m", "", 1_000);
-        assert!(
-            plan.starts_with("config.yaml: 1,000 identities in 1 pools\n\ncalls        288,288 a day, 3.3 a second"),
-            "{plan}"
-        );
-        assert!(
-            plan.contains("suffices while answers take less than 9.6 s\n"),
-            "{plan}"
-        );
-        assert!(
-            plan.contains("budget       us-east-1: 3.3 of 10.0 calls a second; one sweep takes 100s at the ceiling\n"),
-            "{plan}"
-        );
-        assert!(!plan.contains("DOES NOT FIT"), "{plan}");
-        assert!(
-            plan.contains("a change is seen after 2m 30s on average, 5m at the latest\n"),
-            "{plan}"
-        );
-        // Eight for each identity, and those of the pool and the exporter.
-        assert!((8_100..8_300).contains(&series(&plan)), "{plan}");
-        assert!(
-            !plan.contains("left out") && !plan.contains("alerts"),
-            "{plan}"
-        );
-        assert!(plan.contains("memory       some 6.2 MB here"), "{plan}");
-    }
-
-    #[test]
-    fn a_configuration_that_does_not_fit_is_reported_with_the_settings_to_change() {
-        let plan = plan("interval: 1m, rate_limit: 2", "series: none,", 599);
-        assert!(
-            plan.contains(
-                "DOES NOT FIT: a sweep takes 5.0 times the interval. For a turn each interval, set"
-            ),
-            "{plan}"
-        );
-        assert!(
-            plan.contains(
-                "a change is seen after 1m to 3m on average, the less the more identities are at \
-                 rest,\n             1d at the latest\n"
-            ),
-            "{plan}"
-        );
-        assert!(
-            plan.contains("poll.rate_limit: 10, if") && plan.contains("interval: 5m\n"),
-            "{plan}"
-        );
-        assert!(plan.contains("one sweep takes 5m at the ceiling"), "{plan}");
-    }
-}
+mod tests;

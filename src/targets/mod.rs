@@ -7,11 +7,13 @@ mod ages;
 mod budget;
 mod diff;
 mod identities;
+mod passes;
 mod testing;
 
 pub use budget::{Budget, MAX_EXCHANGES};
 pub use diff::TargetDiff;
 pub use identities::Identities;
+pub use passes::PassBudget;
 
 use std::collections::HashSet;
 use std::hash::Hasher;
@@ -114,6 +116,8 @@ impl Targets {
                 checked.warnings.extend([warning].into_iter().chain(ages));
             }
         }
+        let slow_passes = checked.value.pass_warnings(config);
+        checked.warnings.extend(slow_passes);
         checked
     }
 
@@ -276,10 +280,8 @@ fn identities(
 
 /// How many entries of these lists repeat another one.
 fn repeated(lists: &[&IdentityList]) -> usize {
-    let ids = lists
-        .iter()
-        .flat_map(|list| (0..list.len()).map(|index| list.id(index)));
     let mut seen = HashSet::new();
+    let ids = lists.iter().flat_map(|list| list.ids());
     ids.filter(|id| !seen.insert(*id)).count()
 }
 

@@ -132,6 +132,13 @@ impl Telemetry {
         self
     }
 
+    /// What is discovered, and how that goes.
+    #[must_use]
+    pub fn discovery(&self) -> Option<(&Catalog, &PassProgress)> {
+        let (catalog, passes) = self.discovery.as_ref()?;
+        Some((catalog, passes))
+    }
+
     /// The same, with how saving goes.
     #[must_use]
     pub fn with_saves(mut self, saves: Option<Arc<Saves>>) -> Self {

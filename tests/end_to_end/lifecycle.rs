@@ -160,6 +160,30 @@ fn the_demo_needs_nothing() {
     assert_eq!(of("cognitosync_pool_info"), 3);
 }
 
+/// A pool that is discovered is shown as whole as one that is listed.
+#[test]
+fn the_demo_shows_all_200_identities() {
+    let mut command = command();
+    command.arg("demo");
+    let exporter = Exporter::run(command);
+    let polled = || {
+        let samples = exporter.samples();
+        let up = |series: &&String| series.starts_with("cognitosync_identity_up{");
+        (samples.keys().filter(up).count() == 200).then_some(samples)
+    };
+    let samples = patiently(2, "all polled", polled);
+    let sum = |family: &str, label: &str| -> f64 {
+        let of = samples
+            .iter()
+            .filter(|(series, _)| series.starts_with(family) && series.contains(label));
+        of.map(|(_, value)| value).sum()
+    };
+    assert_eq!(sum("cognitosync_pool_discovered_identities{", ""), 100.0);
+    assert!(sum("cognitosync_pool_discovery_passes_total{", "") >= 1.0);
+    let missing = sum("cognitosync_pool_identities{", "state=\"missing\"");
+    assert!(missing >= 1.0, "guests that never synced");
+}
+
 /// So that people see of each what it looks like.
 #[test]
 fn every_family_is_on_the_scrape_of_the_demo() {

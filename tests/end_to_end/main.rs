@@ -42,6 +42,7 @@ mod slow_readers;
 mod sockets;
 mod state;
 mod status;
+mod status_discovery;
 mod systemd;
 mod web;
 mod witnesses;

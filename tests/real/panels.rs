@@ -19,12 +19,14 @@ pub(crate) fn demo() -> (Exporter, Prometheus) {
     demo.args(["demo", "--faults", "--identities=60"]);
     let demo = Exporter::run(demo);
     eventually("every identity was polled", || {
-        let pending = |(series, _): &(String, f64)| series.contains("state=\"pending\"");
-        demo.samples()
-            .into_iter()
-            .filter(pending)
-            .all(|(_, identities)| identities == 0.0)
-            .then_some(())
+        // Of the pool that is discovered, only those with names are pending at first.
+        let polled = |(series, _): &(String, f64)| {
+            series.starts_with("cognitosync_pool_identities{")
+                && !series.contains("state=\"pending\"")
+        };
+        let polled = demo.samples().into_iter().filter(polled);
+        let polled: f64 = polled.map(|(_, identities)| identities).sum();
+        (polled == 60.0).then_some(())
     });
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");

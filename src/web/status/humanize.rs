@@ -17,6 +17,12 @@ use crate::targets::Targets;
 pub(in crate::web) struct Time(pub(in crate::web) f64);
 
 impl Time {
+    /// A time by the clock that never jumps.
+    pub(super) fn of(at: Mono, now: Timestamp) -> Self {
+        let (ahead, ago) = (at.since(now.mono), now.mono.since(at));
+        Self(now.unix + ahead.as_secs_f64() - ago.as_secs_f64())
+    }
+
     /// Such as `2026-11-23T13:09:34.250Z`, clamped to the years 1970 to 9999.
     pub(in crate::web) fn rfc3339(self) -> String {
         let since = Duration::from_secs_f64(self.0.clamp(0.0, 253_402_300_799.0));
@@ -144,11 +150,8 @@ impl NextCall {
             }
         };
         let at = next.map(|next| next.at).filter(|at| *at < Mono::MAX);
-        let unix = |at: Mono| {
-            now.unix + at.since(now.mono).as_secs_f64() - now.mono.since(at).as_secs_f64()
-        };
         Self {
-            at: at.map(|at| Time(unix(at))),
+            at: at.map(|at| Time::of(at, now)),
             why,
             every: next.map(|next| next.every),
         }

@@ -1,6 +1,8 @@
 //! The status page, the same as JSON, and the explanation of one identity.
 
+mod budget;
 pub(super) mod cache;
+mod discovery;
 pub(super) mod humanize;
 mod identity;
 mod model;
@@ -108,6 +110,7 @@ async fn make_status(state: &AppState) -> Status {
         snapshot: &snapshot,
         failures: &failures.into_iter().zip(next).collect::<Vec<_>>(),
         budgets: progress.budgets(),
+        discovery: state.telemetry.discovery(),
         first_sweep: state.first_sweep.look(now).sweep,
         late_seconds: progress.lag(now.mono).as_secs_f64(),
         sweep_seconds: progress.sweep_seconds(),

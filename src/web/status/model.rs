@@ -4,19 +4,23 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::budget::Budget;
+use super::discovery::Discovery;
 use super::humanize::{NextCall, Time, humanize_duration};
 use super::pool::{NearLimit, Pool};
 use super::sweep::FirstSweep;
 use super::used::Used;
 use crate::api::Usage;
 use crate::clock::Timestamp;
+use crate::discovery::Catalog;
 use crate::exposition::nearest_limits;
 use crate::first_sweep::Sweep;
 use crate::job::{IdentityIndex, PoolIndex, Target};
+use crate::passes::PassProgress;
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
 use crate::state::Saves;
-use crate::store::{History, Poll, Snapshot, State};
+use crate::store::{History, Poll, PoolView, Snapshot, State};
 use crate::targets::Targets;
 use crate::telemetry::{REVISION, RUSTC, VERSION};
 
@@ -92,19 +96,6 @@ impl Saving {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Budget {
-    pub(super) budget: String,
-    pub(super) identities: usize,
-    /// Calls per second.
-    pub(super) ceiling: f64,
-    pub(super) rate: f64,
-    /// Calls per second that keep all intervals.
-    pub(super) needed: f64,
-    pub(super) sweep_seconds: f64,
-    pub(super) credentials_good: bool,
-}
-
 /// An identity, or a pool itself.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct TargetRef {
@@ -160,6 +151,8 @@ pub(super) struct Sources<'a> {
     /// The recent failures, and when their targets are polled next.
     pub(super) failures: &'a [(Poll, Option<NextPoll>)],
     pub(super) budgets: Vec<BudgetProgress>,
+    /// What is discovered, and how that goes.
+    pub(super) discovery: Option<(&'a Catalog, &'a PassProgress)>,
     pub(super) first_sweep: Option<Sweep>,
     pub(super) late_seconds: f64,
     pub(super) sweep_seconds: f64,
@@ -174,8 +167,19 @@ pub(super) struct Sources<'a> {
 
 impl Status {
     pub(super) fn of(sources: Sources<'_>) -> Self {
-        let Sources { now, snapshot, .. } = sources;
+        let Sources {
+            now,
+            snapshot,
+            discovery,
+            ..
+        } = sources;
         let targets = &*snapshot.targets;
+        let of_passes = discovery.map(|(_, passes)| passes.budgets());
+        let pool = |view: PoolView<'_>| Pool {
+            discovery: discovery
+                .and_then(|(catalog, passes)| Discovery::of(&view.target.id, catalog, passes, now)),
+            ..Pool::of(&view, now)
+        };
         let failed =
             |(poll, next): &(Poll, Option<NextPoll>)| Failed::of(poll, *next, targets, now);
         let mut fullest: Vec<_> = (0..targets.pools.len())
@@ -210,11 +214,12 @@ impl Status {
                 budgets: sources
                     .budgets
                     .into_iter()
+                    .chain(of_passes.into_iter().flatten())
                     .map(|budget| Budget::of(budget, targets))
                     .collect(),
             },
             saving: sources.saving,
-            pools: snapshot.pools().map(|pool| Pool::of(&pool, now)).collect(),
+            pools: snapshot.pools().map(pool).collect(),
             fullest_identities: fullest,
             recent_failures: sources.failures.iter().filter_map(failed).collect(),
         };
@@ -271,37 +276,20 @@ impl Status {
                      growth seen: {identities}."
                 ));
             }
-            for state in [State::Failing, State::Stale, State::Missing] {
+            if let Some(failure) = pool.discovery.as_ref().and_then(|it| it.failure.as_ref()) {
+                say(format!(
+                    "{name}: identities cannot be listed: {}.",
+                    failure.meaning
+                ));
+            }
+            // Most guests of a discovered pool never synced.
+            let missing = pool.discovery.is_none().then_some(State::Missing);
+            let unhealthy = [State::Failing, State::Stale].into_iter().chain(missing);
+            for state in unhealthy {
                 if let (what, identities @ 1..) = pool.states.0[state as usize] {
                     say(format!("{name}: identities that are {what}: {identities}."));
                 }
             }
-        }
-    }
-}
-
-impl Budget {
-    fn of(progress: BudgetProgress, targets: &Targets) -> Self {
-        let BudgetProgress {
-            label,
-            identities,
-            limit,
-            rate,
-            credentials_good,
-        } = progress;
-        // `None` when the targets have changed since the snapshot.
-        let index = targets
-            .budgets
-            .iter()
-            .position(|budget| budget.label == label);
-        Self {
-            budget: label,
-            identities,
-            ceiling: limit,
-            rate,
-            needed: index.map_or(0.0, |index| targets.calls_per_second(index)),
-            sweep_seconds: identities as f64 / rate,
-            credentials_good,
         }
     }
 }

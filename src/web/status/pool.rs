@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::discovery::Discovery;
 use super::humanize::group_digits;
 use super::used;
 use crate::clock::Timestamp;
@@ -30,6 +31,8 @@ pub(super) struct Pool {
     pub(super) name: Option<String>,
     pub(super) interval_seconds: f64,
     pub(super) stale_after_seconds: f64,
+    /// Absent for a pool whose identities are not discovered.
+    pub(super) discovery: Option<Discovery>,
     /// `each`, `top N` or `none`.
     pub(super) series: String,
     pub(super) identities: usize,
@@ -177,6 +180,7 @@ impl Pool {
             name: settings.name.clone(),
             interval_seconds: settings.interval.as_secs_f64(),
             stale_after_seconds: pool.target.stale_after.as_secs_f64(),
+            discovery: None,
             series: match settings.series {
                 Series::Each => "each".to_owned(),
                 Series::Top(most) => format!("top {most}"),
