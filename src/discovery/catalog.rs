@@ -17,12 +17,22 @@ use crate::identity::{Hex, IdentityId, PoolId};
 
 /// Complete passes in a row without an identity after which it leaves.
 const MAX_MISSES: u8 = 2;
+/// Identities that are looked up at once, since pages and saves wait meanwhile.
+const LOOKED_UP_AT_ONCE: usize = 4_096;
 
 /// The discovered identities of all pools. Clones are handles to the same one.
 #[derive(Clone, Debug)]
 pub struct Catalog {
-    pools: Arc<Mutex<BTreeMap<PoolId, Discovered>>>,
+    pools: Arc<Mutex<BTreeMap<PoolId, Entry>>>,
     notifier: ChangeNotifier,
+}
+
+/// A pool in the catalog. What scrapes show is beside the identities, whose lock may take time.
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    known: usize,
+    passes: Passes,
+    identities: Arc<Mutex<Identities>>,
 }
 
 /// What is known of the passes of one pool.
@@ -43,6 +53,26 @@ pub struct LastPass {
     pub listed: usize,
 }
 
+/// What a page has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageAdded {
+    /// Identities that were not known.
+    pub new: usize,
+    /// Identities that no page of this pass had before.
+    pub listed: usize,
+}
+
+/// What a complete pass has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PassEnd {
+    /// The identities that it listed.
+    pub listed: usize,
+    /// Those that leave.
+    pub dropped: usize,
+    /// Whether it listed others than the pass before.
+    pub is_news: bool,
+}
+
 /// What changed in one pool since it was saved.
 #[derive(Debug, PartialEq)]
 pub struct CatalogChange {
@@ -53,21 +83,22 @@ pub struct CatalogChange {
 
 /// The identities of one pool.
 #[derive(Debug, Default)]
-struct Discovered {
-    identities: HashMap<Hex, Mark>,
-    passes: Passes,
-    /// Identities that have changed since they were saved.
+struct Identities {
+    marks: HashMap<Hex, Mark>,
+    /// The present pass, by its number in this process.
+    pass: u32,
+    /// Those that have changed since they were saved.
     unsaved: HashSet<Hex>,
     /// Whether something has changed since it was saved.
     is_unsaved: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Mark {
     /// Complete passes in a row that did not list it.
     misses: u8,
-    /// Whether the present pass has listed it.
-    is_seen: bool,
+    /// The last pass of this process that has listed it.
+    pass: u32,
 }
 
 impl Catalog {
@@ -80,19 +111,45 @@ impl Catalog {
         }
     }
 
-    /// A page of a pool's list. Returns how many of its identities are new.
-    pub fn add_page<'a>(&self, pool: &PoolId, ids: impl Iterator<Item = IdentityId<'a>>) -> usize {
-        let mut pools = self.pools();
-        let discovered = pools.entry(pool.clone()).or_default();
-        ids.filter(|id| discovered.see(Hex::new(id.hex()))).count()
+    /// A pass over a pool's list begins, or begins anew.
+    pub fn begin_pass(&self, pool: &PoolId) {
+        self.with_identities(pool, |identities| identities.pass += 1);
     }
 
-    /// A pass over a pool's list is complete. Its begin and end are in seconds since 1970. Returns
-    /// how many identities leave.
-    pub fn end_pass(&self, pool: &PoolId, began: f64, ended: f64) -> usize {
-        let mut pools = self.pools();
-        let discovered = pools.entry(pool.clone()).or_default();
-        discovered.end_pass(began, ended)
+    /// A page of a pool's list.
+    pub fn add_page<'a>(
+        &self,
+        pool: &PoolId,
+        ids: impl Iterator<Item = IdentityId<'a>>,
+    ) -> PageAdded {
+        self.with_identities(pool, |identities| {
+            let mut added = PageAdded { new: 0, listed: 0 };
+            for id in ids {
+                identities.list(Hex::new(id.hex()), &mut added);
+            }
+            added
+        })
+        .unwrap_or(PageAdded { new: 0, listed: 0 })
+    }
+
+    /// A pass over a pool's list is complete. Its begin and end are in seconds since 1970. Takes
+    /// time in proportion to the list.
+    pub fn end_pass(&self, pool: &PoolId, began: f64, ended: f64) -> PassEnd {
+        let end = self.with_identities(pool, Identities::end_pass);
+        let end = end.unwrap_or(PassEnd {
+            listed: 0,
+            dropped: 0,
+            is_news: false,
+        });
+        if let Some(entry) = self.pools().get_mut(pool) {
+            entry.passes.complete += 1;
+            entry.passes.last = Some(LastPass {
+                began,
+                ended,
+                listed: end.listed,
+            });
+        }
+        end
     }
 
     /// Has the lists of all pools read again, as identities have come or left.
@@ -104,9 +161,7 @@ impl Catalog {
     #[must_use]
     pub fn all(&self) -> Vec<(PoolId, usize, Passes)> {
         let pools = self.pools();
-        let of_pool = |(id, found): (&PoolId, &Discovered)| {
-            (id.clone(), found.identities.len(), found.passes)
-        };
+        let of_pool = |(id, entry): (&PoolId, &Entry)| (id.clone(), entry.known, entry.passes);
         pools.iter().map(of_pool).collect()
     }
 
@@ -115,24 +170,36 @@ impl Catalog {
     #[must_use]
     pub fn of_pool(&self, pool: &PoolId) -> Option<(usize, Passes)> {
         let pools = self.pools();
-        let discovered = pools.get(pool)?;
-        Some((discovered.identities.len(), discovered.passes))
+        let entry = pools.get(pool)?;
+        Some((entry.known, entry.passes))
     }
 
     /// How many of these identities of a pool the last complete pass did not list; `None` before
-    /// the first.
+    /// the first. Takes time in proportion to them.
     pub fn missed<'a>(
         &self,
         pool: &PoolId,
         ids: impl Iterator<Item = IdentityId<'a>>,
     ) -> Option<usize> {
-        let pools = self.pools();
-        let discovered = pools.get(pool).filter(|of| of.passes.complete > 0)?;
-        let was_listed = |id: IdentityId<'_>| {
-            let mark = discovered.identities.get(&Hex::new(id.hex()));
-            mark.is_some_and(|mark| mark.misses == 0)
+        let entry = self.pools().get(pool)?.clone();
+        if entry.passes.complete == 0 {
+            return None;
+        }
+        let ids: Vec<_> = ids.map(|id| Hex::new(id.hex())).collect();
+        let missed = |some: &[Hex]| {
+            let identities = lock(&entry.identities);
+            let was_missed =
+                |hex: &&Hex| identities.marks.get(hex).is_none_or(|mark| mark.misses > 0);
+            some.iter().filter(was_missed).count()
         };
-        Some(ids.filter(|id| !was_listed(*id)).count())
+        Some(ids.chunks(LOOKED_UP_AT_ONCE).map(missed).sum())
+    }
+
+    /// Whether an identity of a pool was discovered and has not left.
+    #[must_use]
+    pub fn knows(&self, pool: &PoolId, hex: &Hex) -> bool {
+        let known = self.with_identities(pool, |identities| identities.marks.contains_key(hex));
+        known.unwrap_or(false)
     }
 
     /// These pools are discovered. All others are forgotten.
@@ -140,8 +207,8 @@ impl Catalog {
         let mut pools = self.pools();
         let mut before = std::mem::take(&mut *pools);
         pools.extend(discovered.map(|id| {
-            let found = before.remove(id).unwrap_or_default();
-            (id.clone(), found)
+            let entry = before.remove(id).unwrap_or_default();
+            (id.clone(), entry)
         }));
     }
 
@@ -151,11 +218,11 @@ impl Catalog {
     pub fn take_changes(&self, max: usize) -> Vec<CatalogChange> {
         let mut left = max;
         let mut changes = Vec::new();
-        for (pool, discovered) in self.pools().iter_mut() {
-            if left > 0 && discovered.is_unsaved {
-                let identities = discovered.take_unsaved(left);
+        for (pool, entry) in self.entries() {
+            let mut identities = lock(&entry.identities);
+            if left > 0 && identities.is_unsaved {
+                let identities = identities.take_unsaved(left);
                 left = left.saturating_sub(identities.len());
-                let pool = pool.clone();
                 changes.push(CatalogChange { pool, identities });
             }
         }
@@ -165,57 +232,80 @@ impl Catalog {
     /// Whether all that has changed was taken.
     #[must_use]
     pub fn is_saved(&self) -> bool {
-        self.pools().values().all(|found| !found.is_unsaved)
+        let mut entries = self.entries().into_iter();
+        entries.all(|(_, entry)| !lock(&entry.identities).is_unsaved)
     }
 
     /// What was taken could not be saved.
     pub fn put_back(&self, changes: Vec<CatalogChange>) {
-        let mut pools = self.pools();
         for change in changes {
-            if let Some(discovered) = pools.get_mut(&change.pool) {
-                discovered.is_unsaved = true;
-                let identities = change.identities.into_iter().map(|(hex, _)| hex);
-                discovered.unsaved.extend(identities);
-            }
+            self.with_identities(&change.pool, |identities| {
+                identities.is_unsaved = true;
+                let changed = change.identities.into_iter().map(|(hex, _)| hex);
+                identities.unsaved.extend(changed);
+            });
         }
     }
 
     /// Everything is to be saved again.
     pub fn mark_all_unsaved(&self) {
-        for discovered in self.pools().values_mut() {
-            discovered.is_unsaved = true;
-            let all = discovered.identities.keys().cloned();
-            discovered.unsaved.extend(all);
+        for (_, entry) in self.entries() {
+            let mut identities = lock(&entry.identities);
+            identities.is_unsaved = true;
+            let all: Vec<_> = identities.marks.keys().cloned().collect();
+            identities.unsaved.extend(all);
         }
     }
 
-    /// The passes that another process has made, as far as nothing newer is known.
+    /// The passes that another process has made, as far as nothing newer is known. The pool is
+    /// discovered.
     pub fn restore_passes(&self, pool: &PoolId, passes: Passes) {
         let mut pools = self.pools();
-        let discovered = pools.entry(pool.clone()).or_default();
-        if discovered.passes.complete == 0 {
-            discovered.passes = passes;
+        let entry = pools.entry(pool.clone()).or_default();
+        if entry.passes.complete == 0 {
+            entry.passes = passes;
         }
     }
 
-    /// The same of an identity, and how many passes have missed it.
+    /// The same of an identity of such a pool, and how many passes have missed it.
     pub fn restore(&self, pool: &PoolId, hex: Hex, misses: u8) {
-        let mut pools = self.pools();
-        if let Some(discovered) = pools.get_mut(pool) {
-            let is_seen = false;
-            let saved = Mark { misses, is_seen };
-            discovered.identities.entry(hex).or_insert(saved);
-        }
+        self.with_identities(pool, |identities| {
+            let saved = Mark { misses, pass: 0 };
+            identities.marks.entry(hex).or_insert(saved);
+        });
     }
 
-    /// Whether it holds nothing.
+    /// Whether no pool is discovered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pools().is_empty()
     }
 
-    fn pools(&self) -> MutexGuard<'_, BTreeMap<PoolId, Discovered>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Looks at the identities of a pool, or changes them; `None` if it is not discovered.
+    fn with_identities<T>(
+        &self,
+        pool: &PoolId,
+        act: impl FnOnce(&mut Identities) -> T,
+    ) -> Option<T> {
+        let identities = Arc::clone(&self.pools().get(pool)?.identities);
+        let (done, known) = {
+            let mut identities = lock(&identities);
+            (act(&mut identities), identities.marks.len())
+        };
+        if let Some(entry) = self.pools().get_mut(pool) {
+            entry.known = known;
+        }
+        Some(done)
+    }
+
+    fn entries(&self) -> Vec<(PoolId, Entry)> {
+        let pools = self.pools();
+        let entry = |(id, entry): (&PoolId, &Entry)| (id.clone(), entry.clone());
+        pools.iter().map(entry).collect()
+    }
+
+    fn pools(&self) -> MutexGuard<'_, BTreeMap<PoolId, Entry>> {
+        lock(&self.pools)
     }
 }
 
@@ -230,11 +320,16 @@ impl Provider for Catalog {
     fn list(&self, _: &Path, pool: &PoolConfig) -> Checked<Listing> {
         let mut list = IdentityList::new(pool.region());
         if let (Some(id), Some(_)) = (&pool.id, pool.settings.discover) {
-            let pools = self.pools();
-            let Some(discovered) = pools.get(id).filter(|of| !of.is_unknown()) else {
+            let Some(entry) = self
+                .pools()
+                .get(id)
+                .filter(|entry| entry.is_known())
+                .cloned()
+            else {
                 return Checked::good(Listing::Pending);
             };
-            for hex in discovered.identities.keys() {
+            let all: Vec<_> = lock(&entry.identities).marks.keys().cloned().collect();
+            for hex in all {
                 let added = list.add(&hex.id(id.region()), None, String::new);
                 debug_assert!(
                     added.is_ok(),
@@ -246,52 +341,51 @@ impl Provider for Catalog {
     }
 }
 
-impl Discovered {
-    /// Whether no pass has shown anything yet.
-    fn is_unknown(&self) -> bool {
-        self.identities.is_empty() && self.passes.complete == 0
+impl Entry {
+    /// Whether a page has shown anything yet.
+    fn is_known(&self) -> bool {
+        self.known > 0 || self.passes.complete > 0
     }
+}
 
-    /// A page has listed an identity. Returns whether it is new.
-    fn see(&mut self, hex: Hex) -> bool {
-        let mark = self.identities.get_mut(&hex);
-        let is_new = mark.is_none();
-        match mark {
-            Some(mark) => mark.is_seen = true,
-            None => {
-                let is_seen = true;
-                let seen = Mark { misses: 0, is_seen };
-                self.identities.insert(hex.clone(), seen);
-                self.unsaved.insert(hex);
-                self.is_unsaved = true;
-            }
+impl Identities {
+    /// A page has listed an identity.
+    fn list(&mut self, hex: Hex, added: &mut PageAdded) {
+        let pass = self.pass;
+        if let Some(mark) = self.marks.get_mut(&hex) {
+            added.listed += usize::from(mark.pass != pass);
+            mark.pass = pass;
+            return;
         }
-        is_new
+        added.new += 1;
+        added.listed += 1;
+        self.marks.insert(hex.clone(), Mark { misses: 0, pass });
+        self.unsaved.insert(hex);
+        self.is_unsaved = true;
     }
 
-    fn end_pass(&mut self, began: f64, ended: f64) -> usize {
-        let (mut listed, mut dropped) = (0, 0);
-        let unsaved = &mut self.unsaved;
-        self.identities.retain(|hex, mark| {
-            let misses = if mark.is_seen { 0 } else { mark.misses + 1 };
-            listed += usize::from(mark.is_seen);
+    fn end_pass(&mut self) -> PassEnd {
+        let (pass, unsaved) = (self.pass, &mut self.unsaved);
+        let mut end = PassEnd {
+            listed: 0,
+            dropped: 0,
+            is_news: false,
+        };
+        self.marks.retain(|hex, mark| {
+            let is_listed = mark.pass == pass;
+            let misses = if is_listed { 0 } else { mark.misses + 1 };
             if misses != mark.misses {
                 unsaved.insert(hex.clone());
+                end.is_news = true;
             }
-            let is_seen = false;
-            *mark = Mark { misses, is_seen };
-            let stays = misses < MAX_MISSES;
-            dropped += usize::from(!stays);
-            stays
-        });
-        self.passes.complete += 1;
-        self.passes.last = Some(LastPass {
-            began,
-            ended,
-            listed,
+            mark.misses = misses;
+            let leaves = misses >= MAX_MISSES;
+            end.listed += usize::from(is_listed);
+            end.dropped += usize::from(leaves);
+            !leaves
         });
         self.is_unsaved = true;
-        dropped
+        end
     }
 
     fn take_unsaved(&mut self, max: usize) -> Vec<(Hex, Option<u8>)> {
@@ -304,11 +398,16 @@ impl Discovered {
             self.is_unsaved = false;
         }
         let with_misses = |hex: Hex| {
-            let misses = self.identities.get(&hex).map(|mark| mark.misses);
+            let misses = self.marks.get(&hex).map(|mark| mark.misses);
             (hex, misses)
         };
         taken.into_iter().map(with_misses).collect()
     }
+}
+
+/// What they hold is whole after a panic too.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-pub use catalog::{Catalog, CatalogChange, LastPass, Passes};
+pub use catalog::{Catalog, CatalogChange, LastPass, PageAdded, PassEnd, Passes};
 pub use files::{Files, hash, present_hash};
 pub use inline::Inline;
 pub use lines::{completed, completion};

@@ -5,6 +5,7 @@
 //! waited longest. What a page holds goes into the [`Catalog`] at once. A pass that is cut off goes
 //! on from its token; where AWS refuses that, it begins anew.
 
+mod pass;
 mod progress;
 mod round;
 

@@ -14,6 +14,12 @@ struct World {
     pools: Mutex<BTreeMap<String, BTreeSet<u32>>>,
     /// What the next calls fail with, and those that were made: of which pool, at which token.
     failures: Mutex<Vec<Failure>>,
+    /// What all calls at this token fail with.
+    failing: Mutex<Option<(String, Failure)>>,
+    /// What stands beside the identities on each page.
+    odd: Mutex<Vec<String>>,
+    /// Whether the last page leads back to the first token.
+    is_circle: std::sync::atomic::AtomicBool,
     calls: Mutex<Vec<(String, Option<String>)>>,
 }
 
@@ -29,14 +35,20 @@ impl Directory for World {
         assert!(!include_disabled);
         let call = (pool.as_str().to_owned(), token.map(str::to_owned));
         self.calls.lock().unwrap().push(call);
-        let failure = self.failures.lock().unwrap().pop();
+        let at_token = self.failing.lock().unwrap().clone();
+        let at_token = at_token.filter(|(at, _)| Some(&**at) == token);
+        let next_failure = self.failures.lock().unwrap().pop();
+        let failure = next_failure.or(at_token.map(|(_, failure)| failure));
         let after = token.map_or(-1, |token| token.parse::<i64>().unwrap());
         let pools = self.pools.lock().unwrap();
         let all = pools[pool.as_str()].iter().copied();
         let mut rest = all.filter(|number| i64::from(*number) > after).peekable();
         let page: Vec<_> = rest.by_ref().take(OF_PAGE).collect();
         let next = rest.peek().and(page.last()).map(u32::to_string);
-        let items = page.iter().map(|number| format!("r:{number:x}")).collect();
+        let is_circle = self.is_circle.load(std::sync::atomic::Ordering::Relaxed);
+        let next = next.or(is_circle.then(|| "2".to_owned()));
+        let ids = page.iter().map(|number| format!("r:{number:x}"));
+        let items = ids.chain(self.odd.lock().unwrap().clone()).collect();
         Box::pin(async move {
             match failure {
                 Some(failure) => Err(CallError::from(failure)),
@@ -267,6 +279,7 @@ async fn a_restart_waits_for_the_rest_of_the_interval() {
     let running = Running::new(&[]);
     let pool = PoolId::parse("r:0").unwrap();
     let ids = ["r:0"].map(|id| crate::identity::IdentityId::parse(id).unwrap());
+    running.catalog.set_pools([pool.clone()].iter());
     running.catalog.add_page(&pool, ids.into_iter());
     // Without a yield, the task has not looked yet.
     running.catalog.end_pass(&pool, 400.0, 410.0);
@@ -281,4 +294,61 @@ async fn a_restart_waits_for_the_rest_of_the_interval() {
     assert!(running.calls().is_empty());
     after(10.0).await;
     assert_eq!((running.calls().len(), running.complete("r:0")), (1, 2));
+}
+
+/// What fails for good at one token may not fail at another.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_always_fails_does_not_end_all_passes() {
+    let running = Running::new(&[("r:0", 10)]);
+    let failing = ("2".to_owned(), Failure::ServiceError);
+    *running.world.failing.lock().unwrap() = Some(failing);
+    after(600.0).await;
+    let firsts = running.calls();
+    let firsts = firsts.iter().filter(|(_, token)| token.is_none()).count();
+    assert!(firsts >= 3, "{firsts} passes were begun");
+    assert_eq!(running.complete("r:0"), 0);
+    *running.world.failing.lock().unwrap() = None;
+    after(600.0).await;
+    assert_eq!((running.known("r:0"), running.complete("r:0")), (10, 1));
+}
+
+/// Else all calls would be for the same pages, for ever.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_always_refused_makes_passes_rare() {
+    let running = Running::new(&[("r:0", 10)]);
+    let failing = ("5".to_owned(), Failure::InvalidParameter);
+    *running.world.failing.lock().unwrap() = Some(failing);
+    after(3_600.0).await;
+    let calls = running.calls().len();
+    assert!((30..=100).contains(&calls), "{calls} calls in an hour");
+    *running.world.failing.lock().unwrap() = None;
+    after(600.0).await;
+    assert!(running.complete("r:0") >= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_identity_of_the_pool_is_passed_over() {
+    let running = Running::new(&[("r:0", 10)]);
+    *running.world.odd.lock().unwrap() = vec!["q:1".to_owned(), "nothing".to_owned()];
+    after(10.0).await;
+    assert_eq!((running.known("r:0"), running.complete("r:0")), (10, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_lead_in_a_circle_are_a_failure() {
+    let running = Running::new(&[("r:0", 10)]);
+    let world = &running.world;
+    world
+        .is_circle
+        .store(true, std::sync::atomic::Ordering::Relaxed);
+    after(600.0).await;
+    let calls = running.calls();
+    let firsts = calls.iter().filter(|(_, token)| token.is_none()).count();
+    assert!(firsts >= 3, "{firsts} passes were begun");
+    assert_eq!((running.known("r:0"), running.complete("r:0")), (10, 0));
+    world
+        .is_circle
+        .store(false, std::sync::atomic::Ordering::Relaxed);
+    after(900.0).await;
+    assert!(running.complete("r:0") >= 1);
 }

@@ -20,7 +20,14 @@ fn configured() -> PoolConfig {
 fn page(catalog: &Catalog, ids: &str) -> usize {
     let ids: Vec<_> = ids.chars().map(id).collect();
     let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
-    catalog.add_page(&pool(), ids)
+    catalog.add_page(&pool(), ids).new
+}
+
+/// A pass is complete, and the next one begins. Returns who was listed, and who leaves.
+fn end_pass(catalog: &Catalog, began: f64, ended: f64) -> (usize, usize) {
+    let end = catalog.end_pass(&pool(), began, ended);
+    catalog.begin_pass(&pool());
+    (end.listed, end.dropped)
 }
 
 fn id(last: char) -> String {
@@ -38,8 +45,12 @@ fn known(catalog: &Catalog) -> Option<String> {
     Some(known.into_iter().collect())
 }
 
+/// A catalog in which the first pass over the pool begins.
 fn catalog() -> Catalog {
-    Catalog::new(Discovery::default().notifier())
+    let catalog = Catalog::new(Discovery::default().notifier());
+    catalog.set_pools([pool()].iter());
+    catalog.begin_pass(&pool());
+    catalog
 }
 
 #[test]
@@ -48,17 +59,17 @@ fn who_is_listed_is_known_at_once_and_leaves_after_two_passes_without() {
     assert_eq!(known(&catalog), None, "nobody has looked");
     assert_eq!((page(&catalog, "12"), page(&catalog, "23")), (2, 1));
     assert_eq!(known(&catalog).unwrap(), "123");
-    assert_eq!(catalog.end_pass(&pool(), 10.0, 11.0), 0);
+    assert_eq!(end_pass(&catalog, 10.0, 11.0), (3, 0));
     page(&catalog, "1");
     assert_eq!(
         known(&catalog).unwrap(),
         "123",
         "a pass that is not complete"
     );
-    assert_eq!(catalog.end_pass(&pool(), 20.0, 21.0), 0);
+    assert_eq!(end_pass(&catalog, 20.0, 21.0), (1, 0));
     assert_eq!(known(&catalog).unwrap(), "123", "one pass without");
     page(&catalog, "13");
-    assert_eq!(catalog.end_pass(&pool(), 30.0, 31.0), 1);
+    assert_eq!(end_pass(&catalog, 30.0, 31.0), (2, 1));
     assert_eq!(known(&catalog).unwrap(), "13", "3 came back in time");
     let last = LastPass {
         began: 30.0,
@@ -72,13 +83,29 @@ fn who_is_listed_is_known_at_once_and_leaves_after_two_passes_without() {
     assert_eq!(catalog.of_pool(&pool()), Some((2, passes)));
 }
 
+/// Who was listed by the part of a pass that was cut off counts no more once it begins anew.
+#[test]
+fn a_pass_that_begins_anew_lists_anew() {
+    let catalog = catalog();
+    page(&catalog, "12");
+    end_pass(&catalog, 0.0, 1.0);
+    page(&catalog, "1");
+    catalog.begin_pass(&pool());
+    page(&catalog, "2");
+    let end = catalog.end_pass(&pool(), 2.0, 3.0);
+    assert_eq!((end.listed, end.dropped, end.is_news), (1, 0, true));
+    catalog.begin_pass(&pool());
+    page(&catalog, "2");
+    assert_eq!(end_pass(&catalog, 4.0, 5.0), (1, 1));
+}
+
 #[test]
 fn who_was_missed_by_the_last_pass_is_counted() {
     let catalog = catalog();
     page(&catalog, "12");
-    catalog.end_pass(&pool(), 0.0, 1.0);
+    end_pass(&catalog, 0.0, 1.0);
     page(&catalog, "1");
-    catalog.end_pass(&pool(), 2.0, 3.0);
+    end_pass(&catalog, 2.0, 3.0);
     let ids: Vec<_> = "123".chars().map(id).collect();
     let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
     assert_eq!(catalog.missed(&pool(), ids), Some(2));
@@ -113,13 +140,13 @@ fn what_is_saved_is_restored() {
     while save(1) {}
     assert_eq!(known(&second).unwrap(), "123");
     page(&first, "1");
-    first.end_pass(&pool(), 1.0, 2.0);
+    end_pass(&first, 1.0, 2.0);
     let changes = first.take_changes(9);
     let [change] = &changes[..] else {
         panic!("{changes:?}")
     };
     assert!(change.identities.is_empty(), "all were listed by it");
-    first.end_pass(&pool(), 3.0, 4.0);
+    end_pass(&first, 3.0, 4.0);
     let [missed] = &first.take_changes(9)[..] else {
         panic!()
     };
@@ -129,7 +156,7 @@ fn what_is_saved_is_restored() {
             .iter()
             .all(|(_, misses)| *misses == Some(1))
     );
-    first.end_pass(&pool(), 5.0, 6.0);
+    end_pass(&first, 5.0, 6.0);
     let [gone] = &first.take_changes(9)[..] else {
         panic!()
     };

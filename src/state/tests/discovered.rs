@@ -22,7 +22,9 @@ fn pool() -> PoolId {
     PoolId::parse(POOL).unwrap()
 }
 
+/// A pass begins, and has listed these.
 fn list(catalog: &Catalog, ids: &[&str]) {
+    catalog.begin_pass(&pool());
     let ids = ids.iter().map(|id| IdentityId::parse(id).unwrap());
     catalog.add_page(&pool(), ids);
 }
@@ -58,6 +60,7 @@ fn second(path: &std::path::Path) -> (Opened, Arc<Store>, Catalog, usize) {
 async fn a_discovered_list_and_the_usage_of_its_identities_are_restored() {
     let (_parent, path) = directory();
     let mut first = Process::start_with(&path, targets(&IDS), BEGAN);
+    first.catalog.set_pools([pool()].iter());
     list(&first.catalog, &IDS);
     first.catalog.end_pass(&pool(), BEGAN, BEGAN + 1.0);
     list(&first.catalog, &IDS[1..]);
@@ -82,7 +85,8 @@ async fn a_discovered_list_and_the_usage_of_its_identities_are_restored() {
     // One more pass without the first, which had missed it once.
     let (mut opened, _, catalog, _) = second(&path);
     list(&catalog, &IDS[1..]);
-    assert_eq!(catalog.end_pass(&pool(), BEGAN + 4.0, BEGAN + 5.0), 1);
+    let end = catalog.end_pass(&pool(), BEGAN + 4.0, BEGAN + 5.0);
+    assert_eq!(end.dropped, 1);
     opened.save(None);
     drop(opened);
     let (_, _, catalog, _) = second(&path);
