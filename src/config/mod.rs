@@ -1,8 +1,8 @@
 //! The configuration file: reads its text and returns a [`Config`] or all problems.
 //!
 //! `schema` is the file's shape, `units` parses durations and sizes, `endpoint` checks URLs,
-//! `account` roles and profiles, `validate` checks the meaning. Identity files are read by [`crate::discovery`]. The file holds
-//! no credentials.
+//! `account` roles and profiles, `validate` checks the meaning. Identity files are read by
+//! [`crate::discovery`]. The file holds no credentials.
 
 mod account;
 mod endpoint;

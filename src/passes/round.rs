@@ -259,6 +259,7 @@ impl Pass {
 
     fn standing(&self) -> PassStanding {
         PassStanding {
+            interval: self.pool.interval,
             began: self.began.map(|(_, unix)| unix),
             listed: self.listed,
             next_at: self.next_at,
