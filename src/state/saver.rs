@@ -289,8 +289,8 @@ impl Saver {
     }
 }
 
-/// The keys of those who are polled no longer and have no usage, or stale one, and of those in lists
-/// of pools that are not discovered any more.
+/// The keys of those who are polled no longer and have no usage, or stale one, and of those in
+/// lists of pools that are not discovered any more.
 fn stale(file: &StateFile, targets: &Targets, now: Timestamp) -> Result<Vec<Vec<u8>>, FileError> {
     let pools = file.pools();
     let mut stale = Vec::new();
