@@ -24,6 +24,14 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
+/// The targets of a configuration whose lists have changed by themselves.
+#[derive(Debug)]
+pub struct Relisted {
+    pub targets: Arc<Targets>,
+    /// As those of [`Loaded`].
+    pub warnings: Vec<Problem>,
+}
+
 /// Loads configurations, with the same providers each time.
 #[derive(Default)]
 pub struct Loader {
@@ -67,7 +75,9 @@ impl Loader {
     pub fn reload(&self, config: &Config, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
         let file = &config.file;
         match &sources.configuration {
-            Configuration::ReadOnce => self.reload_lists(config, sources),
+            Configuration::ReadOnce => {
+                self.assemble(Checked::good(config.clone()), Configuration::ReadOnce)
+            }
             Configuration::File(_) => {
                 let content = readable(file, file::read(file, MAX_CONFIGURATION))?;
                 let configuration = Configuration::file(&content);
@@ -76,12 +86,19 @@ impl Loader {
         }
     }
 
-    /// Loads all lists again for the same configuration. May block.
+    /// The targets of the same configuration, with the lists that people have written as they were
+    /// read. It reads no file, but takes time in proportion to the lists.
     ///
     /// # Errors
-    /// All problems of the identity lists.
-    pub fn reload_lists(&self, config: &Config, sources: &Sources) -> Result<Loaded, Vec<Problem>> {
-        self.assemble(Checked::good(config.clone()), sources.configuration.clone())
+    /// When there are too many identities.
+    pub fn relist(&self, config: &Config, sources: &Sources) -> Result<Relisted, Vec<Problem>> {
+        let lists = self.discovery.relist(config, sources.lists());
+        let targets = lists.and_then(|lists| Targets::assemble(config, &lists));
+        let (targets, warnings) = self.reviewed(targets, &config.file).accept()?;
+        Ok(Relisted {
+            targets: Arc::new(targets),
+            warnings,
+        })
     }
 
     /// Loads the targets of a configuration. May block.
@@ -111,7 +128,8 @@ impl Loader {
         let loaded = config.and_then(|config| {
             let lists = self.discovery.lists(&config);
             lists.and_then(|lists| {
-                let sources = Sources::new(configuration, &config, &lists);
+                let may_change = self.discovery.may_change(&config);
+                let sources = Sources::new(configuration, &config, &lists, may_change);
                 let targets = Targets::assemble(&config, &lists);
                 self.reviewed(targets, &config.file)
                     .map(|targets| (config, Arc::new(targets), sources))

@@ -1,5 +1,6 @@
-//! Reloads while the daemon runs: on SIGHUP, on request, when the content of a file changed, and
-//! when a provider changed its identity list. A reload replaces all targets or none.
+//! Reloads while the daemon runs: on SIGHUP, on request, and when the content of a file changed. A
+//! reload replaces all targets or none. Lists that a provider changes by itself are put in force
+//! too, without a look at any file.
 //!
 //! Files are not always written at once. So the content of a changed file counts when two checks in
 //! a row find the same, and what looks half-written counts only by signal or request.
@@ -16,16 +17,22 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::clock::Clock;
-use crate::config::{Config, PollSettings, Problem};
+use crate::clock::{Clock, Mono};
+use crate::config::{Config, Location, PollSettings, Problem};
 use crate::health::Heartbeat;
-use crate::loading::{Loaded, Loader};
+use crate::loading::{Loaded, Loader, Relisted};
 use crate::sources::{Configuration, Fingerprint, Sources};
 use crate::targets::{TargetDiff, Targets};
 
 /// Time between two checks whether the content of a file changed. A change counts at the second
 /// check that finds it.
 pub const RELOAD_CHECK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// For so many times as long as it took, lists that change by themselves are not put in force
+/// again. A million identities take a second.
+const RELIST_PAUSE: u32 = 20;
+const MIN_RELIST: Duration = Duration::from_secs(1);
+const MAX_RELIST: Duration = Duration::from_secs(60);
 
 /// The cause of a reload. Its text is a log field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +43,6 @@ pub enum Trigger {
     Request,
     /// The content of the configuration or of an identity file changed.
     File,
-    /// A provider changed its lists. The configuration file is not read again.
-    Provider,
 }
 
 impl Display for Trigger {
@@ -46,7 +51,6 @@ impl Display for Trigger {
             Self::Signal => "SIGHUP",
             Self::Request => "request",
             Self::File => "changed file",
-            Self::Provider => "changed provider",
         })
     }
 }
@@ -128,6 +132,12 @@ pub trait ApplyTargets: Send {
         targets: Arc<Targets>,
         settings: &PollSettings,
     ) -> impl Future<Output = Result<TargetDiff, Self::Error>> + Send;
+
+    /// Replaces the identities of the targets in force, and returns the difference.
+    fn apply_lists(
+        &mut self,
+        targets: Arc<Targets>,
+    ) -> impl Future<Output = Result<TargetDiff, Self::Error>> + Send;
 }
 
 /// Observes the phases of reloads.
@@ -151,6 +161,9 @@ pub struct Reloader<A, O> {
     /// Beats in each turn of the loop.
     pub heartbeat: Arc<Heartbeat>,
     pub clock: Clock,
+    /// Where the warnings are that were logged of the configuration in force. Those about lists
+    /// that change by themselves come again with each change.
+    pub said: Vec<Location>,
 }
 
 /// Finds changes of files that have settled.
@@ -196,37 +209,42 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
             tried: self.sources.fingerprint(),
             changed: None,
         };
-        // A provider's list that is not in force yet.
-        let mut is_list_waiting = false;
+        // Since then, lists that change by themselves may be put in force again.
+        let mut relist_from = self.clock.now().mono;
         let mut next_check = self.clock.now().mono + RELOAD_CHECK_INTERVAL;
         loop {
             self.heartbeat.beat(self.clock.now().mono);
+            let now = self.clock.now().mono;
+            let may_relist = now >= relist_from;
+            let wake = if may_relist {
+                next_check
+            } else {
+                next_check.min(relist_from)
+            };
             let (trigger, request) = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(()) = hangups.recv() => (Trigger::Signal, None),
                 Some(request) = requests.recv() => (Trigger::Request, Some(request)),
-                Ok(()) = changes.changed() => (Trigger::Provider, None),
-                () = self.clock.sleep_until(next_check) => (Trigger::File, None),
+                Ok(()) = changes.changed(), if may_relist => {
+                    relist_from = self.relist().await?;
+                    continue;
+                }
+                () = self.clock.sleep_until(wake) => {
+                    if self.clock.now().mono < next_check {
+                        continue;
+                    }
+                    (Trigger::File, None)
+                }
             };
-            if trigger == Trigger::Provider {
-                is_list_waiting = self.reload(trigger, watch.tried).await?.is_err();
-                continue;
-            }
             // Found before loading, so that a change meanwhile is found by the next check.
             let found = self.present_fingerprint().await;
             next_check = self.clock.now().mono + RELOAD_CHECK_INTERVAL;
             if trigger == Trigger::File && !watch.has_settled(found) {
-                if is_list_waiting && found == self.sources.fingerprint() {
-                    is_list_waiting = self.reload(Trigger::Provider, found).await?.is_err();
-                }
                 continue;
             }
             let outcome = self.reload(trigger, found).await?;
             match &outcome {
-                Ok(_) => {
-                    watch.tried(self.sources.fingerprint());
-                    is_list_waiting = false;
-                }
+                Ok(_) => watch.tried(self.sources.fingerprint()),
                 Err(ReloadError::Changing) => {}
                 Err(_) => watch.tried(found),
             }
@@ -237,10 +255,38 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         }
     }
 
+    /// Puts lists in force that have changed by themselves. Returns from when on that may be done
+    /// again: for so much longer than it took that it takes a twentieth of the time.
+    async fn relist(&mut self) -> Result<Mono, A::Error> {
+        let began = self.clock.now().mono;
+        let (loader, config) = (Arc::clone(&self.loader), Arc::clone(&self.config));
+        let sources = Arc::clone(&self.sources);
+        // After a panic, which was logged, the lists in force stay.
+        let relisted = spawn_blocking(move || loader.relist(&config, &sources)).await;
+        match relisted {
+            Ok(Ok(Relisted { targets, warnings })) => {
+                let is_new = |warning: &&Problem| !self.said.contains(&warning.location);
+                warnings
+                    .iter()
+                    .filter(is_new)
+                    .for_each(|warning| warn!("{warning}"));
+                self.said
+                    .extend(warnings.into_iter().map(|warning| warning.location));
+                let diff = self.apply.apply_lists(targets).await?;
+                let (added, removed) = (diff.added, diff.removed);
+                debug!(added, removed, "the identities in force have changed");
+            }
+            Ok(Err(problems)) => problems.iter().for_each(|problem| warn!("{problem}")),
+            Err(_) => {}
+        }
+        let now = self.clock.now().mono;
+        Ok(now + (now.since(began) * RELIST_PAUSE).clamp(MIN_RELIST, MAX_RELIST))
+    }
+
     /// Reloads at a check that found this content.
     async fn reload(&mut self, trigger: Trigger, found: Fingerprint) -> Result<Outcome, A::Error> {
         self.observer.started(trigger);
-        let loaded = self.load(trigger).await;
+        let loaded = self.load().await;
         let accepted = match loaded.and_then(|loaded| self.accept(trigger, found, loaded)) {
             Ok(loaded) => match self.apply.refusal(&loaded.targets).await {
                 Some(refusal) => Err(ReloadError::Refused(refusal)),
@@ -262,14 +308,10 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         Ok(outcome)
     }
 
-    async fn load(&self, trigger: Trigger) -> Result<Loaded, ReloadError> {
+    async fn load(&self) -> Result<Loaded, ReloadError> {
         let (loader, config) = (Arc::clone(&self.loader), Arc::clone(&self.config));
         let sources = Arc::clone(&self.sources);
-        let load = move || match trigger {
-            Trigger::Provider => loader.reload_lists(&config, &sources),
-            _ => loader.reload(&config, &sources),
-        };
-        match spawn_blocking(load).await {
+        match spawn_blocking(move || loader.reload(&config, &sources)).await {
             Ok(loaded) => loaded.map_err(ReloadError::Invalid),
             Err(_) => Err(ReloadError::Panicked),
         }
@@ -285,8 +327,6 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         let read = loaded.sources.fingerprint();
         match trigger {
             Trigger::Signal | Trigger::Request => Ok(loaded),
-            Trigger::Provider if read == self.sources.fingerprint() => Ok(loaded),
-            Trigger::Provider => Err(ReloadError::Changing),
             Trigger::File => {
                 // A new configuration may name other files than those that were found.
                 let is_new = read.configuration != self.sources.fingerprint().configuration;
@@ -310,19 +350,18 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
             warnings,
         } = loaded;
         warnings.iter().for_each(|warning| warn!("{warning}"));
+        self.said = warnings
+            .into_iter()
+            .map(|warning| warning.location)
+            .collect();
         let diff = self.apply.apply(trigger, targets, &config.poll).await?;
         let is_read_once = sources.configuration == Configuration::ReadOnce;
         (self.config, self.sources) = (Arc::new(config), Arc::new(sources));
         let (added, removed, kept) = (diff.added, diff.removed, diff.kept);
-        if is_read_once && trigger != Trigger::Provider {
+        if is_read_once {
             info!(why = %trigger, "of the configuration itself there is nothing to read again");
         }
-        if trigger == Trigger::Provider {
-            // A pass of a long list changes it once a minute.
-            debug!(added, removed, kept, "lists in force");
-        } else {
-            info!(why = %trigger, added, removed, kept, "configuration in force");
-        }
+        info!(why = %trigger, added, removed, kept, "configuration in force");
         Ok(Reloaded {
             added,
             removed,

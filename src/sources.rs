@@ -18,6 +18,8 @@ pub const MAX_CONFIGURATION: u64 = 256 << 20;
 pub struct Sources {
     pub configuration: Configuration,
     pools: Vec<PoolSources>,
+    /// What people have listed, if other lists may change without them; by pool.
+    lists: Vec<Vec<Listing>>,
 }
 
 /// The configuration itself.
@@ -82,6 +84,7 @@ struct PoolSources {
     id: Option<PoolId>,
     /// The number of entries in all of its lists.
     identities: usize,
+    is_discovered: bool,
     identity_files: Vec<String>,
     files: Vec<ListFile>,
 }
@@ -95,23 +98,43 @@ pub struct Fingerprint {
 }
 
 impl Sources {
-    /// The files of a configuration and of the lists of its pools.
+    /// The files of a configuration and of the lists of its pools. The lists themselves are kept
+    /// where others may change without a file being read.
     #[must_use]
-    pub fn new(configuration: Configuration, config: &Config, lists: &[Vec<Listing>]) -> Self {
+    pub fn new(
+        configuration: Configuration,
+        config: &Config,
+        lists: &[Vec<Listing>],
+        keeps_lists: bool,
+    ) -> Self {
         let pool = |(pool, lists): (&PoolConfig, &Vec<Listing>)| {
             let lists = || lists.iter().filter_map(Listing::of_people);
             PoolSources {
                 key: pool.key.clone(),
                 id: pool.id.clone(),
                 identities: lists().map(IdentityList::len).sum(),
+                is_discovered: pool.settings.discover.is_some(),
                 identity_files: pool.identity_files.clone(),
                 files: lists().flat_map(IdentityList::files).cloned().collect(),
             }
         };
+        let of_people = |lists: &Vec<Listing>| {
+            let lists = lists
+                .iter()
+                .filter(|list| keeps_lists && list.of_people().is_some());
+            lists.cloned().collect()
+        };
         Self {
             configuration,
             pools: config.pools.iter().zip(lists).map(pool).collect(),
+            lists: lists.iter().map(of_people).collect(),
         }
+    }
+
+    /// What people have listed, by pool; nothing if other lists do not change without them.
+    #[must_use]
+    pub fn lists(&self) -> Vec<Vec<Listing>> {
+        self.lists.clone()
     }
 
     /// The fingerprint of what was read.
@@ -193,7 +216,8 @@ impl PoolSources {
 
     /// A pool that has lost all its identities, or a glob that matches fewer files.
     fn shorter(&self, before: &Self, config: &Path) -> Option<Problem> {
-        if self.identities == 0 && before.identities > 0 {
+        // Who is discovered need not be listed any more.
+        if self.identities == 0 && before.identities > 0 && !self.is_discovered {
             let message = "has no identity, but had some before";
             return Some(Problem::key(config, &self.key, message));
         }
@@ -239,7 +263,12 @@ mod tests {
                 ]
             })
             .collect();
-        let sources = Sources::new(Configuration::file(pools.as_bytes()), &config, &lists);
+        let sources = Sources::new(
+            Configuration::file(pools.as_bytes()),
+            &config,
+            &lists,
+            false,
+        );
         assert_eq!(sources.fingerprint(), sources.present_fingerprint(&config));
         // So that those of two directories can be compared.
         let mut sources = sources;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::Config;
-use crate::loading::Loader;
+use crate::loading::{Loader, Relisted};
 use crate::sources::Sources;
 use crate::state::{Known, Relist};
 use crate::store::Store;
@@ -23,11 +23,11 @@ impl Lists {
         let (config, sources) = (Arc::clone(&self.config), Arc::clone(&self.sources));
         let (loader, relisted) = (Arc::clone(&self.loader), Arc::clone(store));
         let relist = Relist::new(move || {
-            // A file that is wrong by now is found by the reload loop.
-            if let Ok(loaded) = loader.reload_lists(&config, &sources) {
+            // The reload loop reports what is wrong.
+            if let Ok(Relisted { targets, .. }) = loader.relist(&config, &sources) {
                 let before = relisted.snapshot().targets;
-                let diff = TargetDiff::new(&before, &loaded.targets);
-                relisted.apply_targets(&loaded.targets, &diff);
+                let diff = TargetDiff::new(&before, &targets);
+                relisted.apply_targets(&targets, &diff);
             }
         });
         Known {

@@ -222,6 +222,7 @@ impl App {
             },
             heartbeat,
             clock,
+            said: Vec::new(),
         };
         app.add("reloader".to_owned(), |stop| async move {
             Ok(reloader.run(hangups, reloads, stop).await?)

@@ -51,27 +51,29 @@ impl ApplyTargets for ApplyToPoller {
         targets: Arc<Targets>,
         settings: &PollSettings,
     ) -> Result<TargetDiff, PollerGone> {
-        let diff = if trigger == Trigger::Provider {
-            self.poller.apply_lists(Arc::clone(&targets)).await?
-        } else {
-            // Who asks for a reload may have replaced keys.
-            if matches!(trigger, Trigger::Signal | Trigger::Request) {
-                self.connector.forget_clients();
-            }
-            let api = Arc::new(self.connector.connect(&targets, settings));
-            self.discovering
-                .discover(&targets, &mut self.connector, settings.timeout);
-            self.poller
-                .apply_targets(Arc::clone(&targets), api, settings.clone())
-                .await?
-        };
+        // Who asks for a reload may have replaced keys.
+        if matches!(trigger, Trigger::Signal | Trigger::Request) {
+            self.connector.forget_clients();
+        }
+        let api = Arc::new(self.connector.connect(&targets, settings));
+        self.discovering
+            .discover(&targets, &mut self.connector, settings.timeout);
+        let poller = &self.poller;
+        let diff = poller
+            .apply_targets(Arc::clone(&targets), api, settings.clone())
+            .await?;
+        self.discovering.count_missed(targets).await;
+        Ok(diff)
+    }
+
+    async fn apply_lists(&mut self, targets: Arc<Targets>) -> Result<TargetDiff, PollerGone> {
+        let diff = self.poller.apply_lists(Arc::clone(&targets)).await?;
         self.discovering.count_missed(targets).await;
         Ok(diff)
     }
 }
 
-/// Reports reloads of the configuration to systemd and in metrics. Changes of providers' lists are
-/// not reloads of the configuration.
+/// Reports reloads of the configuration to systemd and in metrics.
 pub(super) struct ReportReloads {
     pub(super) telemetry: Arc<Telemetry>,
     /// Why the last reload failed, if it did.
@@ -80,19 +82,15 @@ pub(super) struct ReportReloads {
 }
 
 impl ReloadObserver for ReportReloads {
-    fn started(&self, trigger: Trigger) {
-        if trigger != Trigger::Provider {
-            systemd::reloading();
-        }
+    fn started(&self, _: Trigger) {
+        systemd::reloading();
     }
 
-    fn finished(&self, trigger: Trigger, outcome: &Outcome) {
-        if trigger != Trigger::Provider {
-            let success = outcome.is_ok().then(|| self.clock.now().unix);
-            self.telemetry.reloaded(success);
-            self.failure.send_replace(outcome.as_ref().err().map(short));
-            systemd::ready();
-        }
+    fn finished(&self, _: Trigger, outcome: &Outcome) {
+        let success = outcome.is_ok().then(|| self.clock.now().unix);
+        self.telemetry.reloaded(success);
+        self.failure.send_replace(outcome.as_ref().err().map(short));
+        systemd::ready();
     }
 }
 

@@ -5,18 +5,21 @@
 //! lists them, nor whether one that comes or goes meanwhile is among them. So an identity is added
 //! as soon as a page has it, and leaves only after two complete passes without it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod identities;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use identities::Identities;
+pub use identities::{PageAdded, PassEnd};
+
 use super::{ChangeNotifier, IdentityList, Listing, Provider};
 use crate::config::{Checked, PoolConfig};
 use crate::identity::{Hex, IdentityId, PoolId};
 
-/// Complete passes in a row without an identity after which it leaves.
-const MAX_MISSES: u8 = 2;
 /// Identities that are looked up at once, since pages and saves wait meanwhile.
 const LOOKED_UP_AT_ONCE: usize = 4_096;
 
@@ -53,52 +56,12 @@ pub struct LastPass {
     pub listed: usize,
 }
 
-/// What a page has brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PageAdded {
-    /// Identities that were not known.
-    pub new: usize,
-    /// Identities that no page of this pass had before.
-    pub listed: usize,
-}
-
-/// What a complete pass has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PassEnd {
-    /// The identities that it listed.
-    pub listed: usize,
-    /// Those that leave.
-    pub dropped: usize,
-    /// Whether it listed others than the pass before.
-    pub is_news: bool,
-}
-
 /// What changed in one pool since it was saved.
 #[derive(Debug, PartialEq)]
 pub struct CatalogChange {
     pub pool: PoolId,
     /// Identities, and how many passes have missed them: `None` for those that have left.
     pub identities: Vec<(Hex, Option<u8>)>,
-}
-
-/// The identities of one pool.
-#[derive(Debug, Default)]
-struct Identities {
-    marks: HashMap<Hex, Mark>,
-    /// The present pass, by its number in this process.
-    pass: u32,
-    /// Those that have changed since they were saved.
-    unsaved: HashSet<Hex>,
-    /// Whether something has changed since it was saved.
-    is_unsaved: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    /// Complete passes in a row that did not list it.
-    misses: u8,
-    /// The last pass of this process that has listed it.
-    pass: u32,
 }
 
 impl Catalog {
@@ -113,7 +76,7 @@ impl Catalog {
 
     /// A pass over a pool's list begins, or begins anew.
     pub fn begin_pass(&self, pool: &PoolId) {
-        self.with_identities(pool, |identities| identities.pass += 1);
+        self.with_identities(pool, Identities::begin_pass);
     }
 
     /// A page of a pool's list.
@@ -188,8 +151,7 @@ impl Catalog {
         let ids: Vec<_> = ids.map(|id| Hex::new(id.hex())).collect();
         let missed = |some: &[Hex]| {
             let identities = lock(&entry.identities);
-            let was_missed =
-                |hex: &&Hex| identities.marks.get(hex).is_none_or(|mark| mark.misses > 0);
+            let was_missed = |hex: &&Hex| identities.was_missed(hex);
             some.iter().filter(was_missed).count()
         };
         Some(ids.chunks(LOOKED_UP_AT_ONCE).map(missed).sum())
@@ -198,7 +160,7 @@ impl Catalog {
     /// Whether an identity of a pool was discovered and has not left.
     #[must_use]
     pub fn knows(&self, pool: &PoolId, hex: &Hex) -> bool {
-        let known = self.with_identities(pool, |identities| identities.marks.contains_key(hex));
+        let known = self.with_identities(pool, |identities| identities.knows(hex));
         known.unwrap_or(false)
     }
 
@@ -240,9 +202,7 @@ impl Catalog {
     pub fn put_back(&self, changes: Vec<CatalogChange>) {
         for change in changes {
             self.with_identities(&change.pool, |identities| {
-                identities.is_unsaved = true;
-                let changed = change.identities.into_iter().map(|(hex, _)| hex);
-                identities.unsaved.extend(changed);
+                identities.mark_unsaved(change.identities.into_iter().map(|(hex, _)| hex));
             });
         }
     }
@@ -251,9 +211,8 @@ impl Catalog {
     pub fn mark_all_unsaved(&self) {
         for (_, entry) in self.entries() {
             let mut identities = lock(&entry.identities);
-            identities.is_unsaved = true;
-            let all: Vec<_> = identities.marks.keys().cloned().collect();
-            identities.unsaved.extend(all);
+            let all = identities.all();
+            identities.mark_unsaved(all.into_iter());
         }
     }
 
@@ -270,8 +229,7 @@ impl Catalog {
     /// The same of an identity of such a pool, and how many passes have missed it.
     pub fn restore(&self, pool: &PoolId, hex: Hex, misses: u8) {
         self.with_identities(pool, |identities| {
-            let saved = Mark { misses, pass: 0 };
-            identities.marks.entry(hex).or_insert(saved);
+            identities.restore(hex, misses);
         });
     }
 
@@ -290,7 +248,7 @@ impl Catalog {
         let identities = Arc::clone(&self.pools().get(pool)?.identities);
         let (done, known) = {
             let mut identities = lock(&identities);
-            (act(&mut identities), identities.marks.len())
+            (act(&mut identities), identities.len())
         };
         if let Some(entry) = self.pools().get_mut(pool) {
             entry.known = known;
@@ -328,7 +286,7 @@ impl Provider for Catalog {
             else {
                 return Checked::good(Listing::Pending);
             };
-            let all: Vec<_> = lock(&entry.identities).marks.keys().cloned().collect();
+            let all: Vec<_> = lock(&entry.identities).all();
             for hex in all {
                 let added = list.add(&hex.id(id.region()), None, String::new);
                 debug_assert!(
@@ -345,63 +303,6 @@ impl Entry {
     /// Whether a page has shown anything yet.
     fn is_known(&self) -> bool {
         self.known > 0 || self.passes.complete > 0
-    }
-}
-
-impl Identities {
-    /// A page has listed an identity.
-    fn list(&mut self, hex: Hex, added: &mut PageAdded) {
-        let pass = self.pass;
-        if let Some(mark) = self.marks.get_mut(&hex) {
-            added.listed += usize::from(mark.pass != pass);
-            mark.pass = pass;
-            return;
-        }
-        added.new += 1;
-        added.listed += 1;
-        self.marks.insert(hex.clone(), Mark { misses: 0, pass });
-        self.unsaved.insert(hex);
-        self.is_unsaved = true;
-    }
-
-    fn end_pass(&mut self) -> PassEnd {
-        let (pass, unsaved) = (self.pass, &mut self.unsaved);
-        let mut end = PassEnd {
-            listed: 0,
-            dropped: 0,
-            is_news: false,
-        };
-        self.marks.retain(|hex, mark| {
-            let is_listed = mark.pass == pass;
-            let misses = if is_listed { 0 } else { mark.misses + 1 };
-            if misses != mark.misses {
-                unsaved.insert(hex.clone());
-                end.is_news = true;
-            }
-            mark.misses = misses;
-            let leaves = misses >= MAX_MISSES;
-            end.listed += usize::from(is_listed);
-            end.dropped += usize::from(leaves);
-            !leaves
-        });
-        self.is_unsaved = true;
-        end
-    }
-
-    fn take_unsaved(&mut self, max: usize) -> Vec<(Hex, Option<u8>)> {
-        let taken: Vec<_> = self.unsaved.iter().take(max).cloned().collect();
-        for hex in &taken {
-            self.unsaved.remove(hex);
-        }
-        if self.unsaved.is_empty() {
-            self.unsaved = HashSet::new();
-            self.is_unsaved = false;
-        }
-        let with_misses = |hex: Hex| {
-            let misses = self.marks.get(&hex).map(|mark| mark.misses);
-            (hex, misses)
-        };
-        taken.into_iter().map(with_misses).collect()
     }
 }
 

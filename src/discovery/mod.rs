@@ -3,8 +3,8 @@
 //! A [`Provider`] knows a list of identities for each pool. [`Inline`] takes it from the
 //! configuration itself, [`Files`] from identity files; both read their lists anew each time. The
 //! [`Catalog`] holds what passes of `ListIdentities` find while the daemon runs. A provider whose
-//! lists change by themselves calls [`ChangeNotifier::notify`], and the reload loop asks for all
-//! lists again. `Targets::assemble`
+//! lists change by themselves calls [`ChangeNotifier::notify`], and the reload loop asks for them
+//! again. `Targets::assemble`
 //! makes targets of the lists.
 
 mod catalog;
@@ -68,7 +68,10 @@ impl Listing {
 /// All providers: [`Inline`], [`Files`], the [`Catalog`], and those that are added. If two give
 /// different names to an identity, the name of the earlier one counts.
 pub struct Discovery {
-    providers: Vec<Box<dyn Provider>>,
+    /// What people have written.
+    read: [Box<dyn Provider>; 2],
+    /// What changes by itself.
+    changing: Vec<Box<dyn Provider>>,
     catalog: Catalog,
     notifier: ChangeNotifier,
     /// Has seen none of the changes since this value was made.
@@ -79,19 +82,35 @@ impl Discovery {
     /// The identities of all providers: one entry for each pool of the configuration, in its order,
     /// and in it one for each provider. May block.
     pub fn lists(&self, config: &Config) -> Checked<Vec<Vec<Listing>>> {
-        let of_pool = |pool| {
-            let lists = self
-                .providers
-                .iter()
-                .map(|provider| provider.list(&config.file, pool));
-            lists.collect()
-        };
-        config.pools.iter().map(of_pool).collect()
+        let read = of_pools(config, |pool| of_providers(&self.read, config, pool));
+        read.and_then(|read| self.relist(config, read))
     }
 
-    /// Adds a provider behind those that are there.
+    /// The same with the lists that people have written as they were read before. It reads no file.
+    pub fn relist(
+        &self,
+        config: &Config,
+        mut read: Vec<Vec<Listing>>,
+    ) -> Checked<Vec<Vec<Listing>>> {
+        let changing = of_pools(config, |pool| of_providers(&self.changing, config, pool));
+        changing.map(|changing| {
+            for (lists, changing) in read.iter_mut().zip(changing) {
+                lists.extend(changing);
+            }
+            read
+        })
+    }
+
+    /// Whether lists of this configuration may change though nobody writes them.
+    #[must_use]
+    pub fn may_change(&self, config: &Config) -> bool {
+        let is_discovered = |pool: &PoolConfig| pool.settings.discover.is_some();
+        self.changing.len() > 1 || config.pools.iter().any(is_discovered)
+    }
+
+    /// Adds a provider that changes its lists by itself, behind those that are there.
     pub fn add(&mut self, provider: impl Provider + 'static) {
-        self.providers.push(Box::new(provider));
+        self.changing.push(Box::new(provider));
     }
 
     /// What passes of `ListIdentities` find.
@@ -120,12 +139,31 @@ impl Default for Discovery {
         let notifier = ChangeNotifier(sender);
         let catalog = Catalog::new(notifier.clone());
         Self {
-            providers: vec![Box::new(Inline), Box::new(Files), Box::new(catalog.clone())],
+            read: [Box::new(Inline), Box::new(Files)],
+            changing: vec![Box::new(catalog.clone())],
             catalog,
             notifier,
             changes,
         }
     }
+}
+
+fn of_pools(
+    config: &Config,
+    lists: impl Fn(&PoolConfig) -> Checked<Vec<Listing>>,
+) -> Checked<Vec<Vec<Listing>>> {
+    config.pools.iter().map(lists).collect()
+}
+
+fn of_providers(
+    providers: &[Box<dyn Provider>],
+    config: &Config,
+    pool: &PoolConfig,
+) -> Checked<Vec<Listing>> {
+    let lists = providers.iter();
+    lists
+        .map(|provider| provider.list(&config.file, pool))
+        .collect()
 }
 
 /// Announces that a provider's lists are no longer those it returned last.

@@ -136,6 +136,8 @@ families! {
         "Identities that passes of ListIdentities have found and not dropped. Only for pools with discover.";
     POOL_DISCOVERY_LAST_COMPLETE: Gauge "cognitosync_pool_discovery_last_complete_timestamp_seconds" ["identity_pool_id"]
         "When the last complete pass of ListIdentities ended. Only for pools with discover, and absent before the first.";
+    POOL_DISCOVERY_INTERVAL: Gauge "cognitosync_pool_discovery_interval_seconds" ["identity_pool_id"]
+        "Time from the start of one complete pass of ListIdentities to that of the next, as configured. Only for pools with discover.";
     POOL_DISCOVERY_PASSES: Counter "cognitosync_pool_discovery_passes_total" ["identity_pool_id"]
         "Complete passes of ListIdentities, as far back as is known. Only for pools with discover.";
     POOL_NOT_LISTED: Gauge "cognitosync_pool_not_listed_identities" ["identity_pool_id"]

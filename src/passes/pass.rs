@@ -84,6 +84,7 @@ impl Pass {
 
     pub(super) fn standing(&self) -> PassStanding {
         PassStanding {
+            interval: self.pool.interval,
             began: self.began.map(|began| began.unix),
             listed: self.listed,
             next_at: self.next_at,

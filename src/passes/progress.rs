@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::api::Failure;
 use crate::clock::Mono;
@@ -22,6 +23,8 @@ struct State {
 /// How far the passes of one pool are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PassStanding {
+    /// Time from the start of one complete pass to that of the next.
+    pub interval: Duration,
     /// When the present pass began, in seconds since 1970; `None` between two passes.
     pub began: Option<f64>,
     /// The identities that it has listed so far.

@@ -8,6 +8,7 @@
 mod directory;
 mod error;
 mod file;
+mod forgotten;
 mod journal;
 mod keeper;
 mod known;
@@ -79,8 +80,12 @@ pub fn open(
         Err(error) => return Err(refused(error.to_string())),
     }
     known.store.note_changes();
+    let relist = known.relist.clone();
     let mut saver = Saver::new(path, known, saves, clock);
-    let standing = match saver.open() {
+    let opened = saver.open();
+    // From now on the poller may have targets.
+    relist.disable();
+    let standing = match opened {
         Ok(standing) => standing,
         Err(FileError::InUse) => return Err(refused(FileError::InUse.to_string())),
         Err(error) => {

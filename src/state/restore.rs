@@ -1,5 +1,7 @@
 //! Gives what a file holds to the store.
 
+use std::collections::HashSet;
+
 use tracing::{info, warn};
 
 use super::error::FileError;
@@ -8,6 +10,7 @@ use super::row;
 use super::times::Restoring;
 use crate::clock::Mono;
 use crate::discovery::Catalog;
+use crate::identity::PoolId;
 use crate::store::{RestoredRow, Store};
 use crate::targets::Targets;
 
@@ -61,7 +64,8 @@ pub(super) fn restore(
     Ok(restored)
 }
 
-/// Gives who was discovered to the catalog, as far as nothing newer is known.
+/// Gives who was discovered to the catalog, as far as the pool is discovered still and nothing
+/// newer is known. Returns whether there is such a pool.
 ///
 /// # Errors
 /// When the file cannot be read. What was read before is in the catalog.
@@ -69,25 +73,31 @@ pub(super) fn restore_catalog(
     file: &StateFile,
     found: &Found,
     catalog: &Catalog,
-) -> Result<(), FileError> {
-    let mut is_discovered = false;
+    targets: &Targets,
+) -> Result<bool, FileError> {
+    let is_discovered = |id: &PoolId| {
+        let mut pools = targets.pools.iter();
+        pools.any(|pool| pool.id == *id && pool.settings.discover.is_some())
+    };
+    let mut discovered = HashSet::new();
     for (id, row) in found.pools.values() {
-        if let Some(passes) = row.passes {
-            is_discovered = true;
+        if let Some(passes) = row.passes.filter(|_| is_discovered(id)) {
             catalog.restore_passes(id, passes);
+            discovered.insert(row.number);
         }
     }
-    if !is_discovered {
-        return Ok(());
+    if discovered.is_empty() {
+        return Ok(false);
     }
     file.each_row(|key, value| {
         let key = row::parse_key(key).ok_or_else(no_key)?;
-        let pool = found.pools.get(&key.pool).filter(|_| key.is_discovered);
-        if let Some((pool, _)) = pool {
+        if key.is_discovered && discovered.contains(&key.pool) {
+            let (pool, _) = &found.pools[&key.pool];
             catalog.restore(pool, key.hex, row::from_bytes(value)?);
         }
         Ok(())
-    })
+    })?;
+    Ok(true)
 }
 
 fn no_key() -> FileError {

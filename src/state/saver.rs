@@ -11,14 +11,15 @@ use tracing::{info, warn};
 use super::directory::Directory;
 use super::error::FileError;
 use super::file::{Batch, Found, StateFile};
+use super::forgotten::stale;
 use super::known::Known;
 use super::restore::{restore, restore_catalog};
-use super::row::{self, Key, PoolRow, StandingRow, requested_at};
+use super::row::{self, PoolRow, StandingRow};
 use super::saves::Saves;
-use super::times::{ClockSteps, Restoring, SavedAt, milliseconds};
-use crate::clock::{Clock, Mono, Timestamp};
+use super::times::{ClockSteps, Restoring, SavedAt};
+use crate::clock::{Clock, Mono};
 use crate::discovery::CatalogChange;
-use crate::identity::{Hex, IdentityId};
+use crate::identity::{Hex, PoolId};
 use crate::schedule::Standing;
 use crate::store::{ChangedRows, Leaver};
 use crate::targets::Targets;
@@ -28,6 +29,8 @@ const TAKEN_AT_ONCE: usize = 512;
 const SAVED_AT_ONCE: usize = 16_384;
 /// When nothing changes, where the schedule stands is saved this often.
 const SAVE_ANYWAY: Duration = Duration::from_secs(60);
+/// How long usage waits for those who were discovered to become targets.
+const MAX_RELIST: Duration = Duration::from_secs(120);
 /// How often those are forgotten who are polled no longer and whose usage is stale.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// After a failure, the next attempt waits for this long, twice as long after another, and so on.
@@ -44,6 +47,8 @@ pub(super) struct Saver {
     inode: Option<(u64, u64)>,
     /// Whether what a file held was given to the store.
     was_restored: bool,
+    /// Usage that was found after polls had begun, and waits for its identities.
+    late: Option<Late>,
     known: Known,
     saves: Arc<Saves>,
     clock: Clock,
@@ -57,6 +62,14 @@ pub(super) struct Saver {
     retry: Duration,
 }
 
+/// What was found in a file, of which the usage is not in the store yet.
+#[derive(Debug)]
+struct Late {
+    found: Found,
+    /// It waits no longer.
+    until: Mono,
+}
+
 impl Saver {
     pub(super) fn new(path: &Path, known: Known, saves: &Arc<Saves>, clock: &Clock) -> Self {
         let now = clock.now();
@@ -66,6 +79,7 @@ impl Saver {
             file: None,
             inode: None,
             was_restored: false,
+            late: None,
             known,
             saves: Arc::clone(saves),
             clock: clock.clone(),
@@ -87,7 +101,11 @@ impl Saver {
         if now.mono < self.retry_at && !is_last {
             return;
         }
-        match self.open().and_then(|_| self.save_all()) {
+        let saved = self.open().and_then(|_| {
+            self.restore_late()?;
+            self.save_all()
+        });
+        match saved {
             Ok(()) => {
                 if self.saves.fails() {
                     info!(directory = %self.path.display(), "what is known is saved again");
@@ -145,6 +163,9 @@ impl Saver {
             opened => opened?,
         };
         // Another file does not have what was saved in the one before.
+        if self.inode.is_some() && self.inode != file.inode() {
+            self.late = None;
+        }
         if self.inode != file.inode() && (self.inode.is_some() || standing.is_none()) {
             self.known.store.mark_all_changed();
             self.known.catalog.mark_all_unsaved();
@@ -156,24 +177,68 @@ impl Saver {
     }
 
     fn restore(
-        &self,
+        &mut self,
         file: &StateFile,
         found: Option<Found>,
     ) -> Result<Option<Standing>, FileError> {
         let Some(found) = found.filter(|_| !self.was_restored) else {
             return Ok(None);
         };
-        let catalog = &self.known.catalog;
-        restore_catalog(file, &found, catalog)?;
-        if !catalog.is_empty() && !self.known.relist.run() {
-            catalog.announce();
-        }
-        let targets = self.known.store.snapshot().targets;
+        let Known {
+            store,
+            catalog,
+            relist,
+        } = &self.known;
+        let targets = store.snapshot().targets;
+        let is_discovered = restore_catalog(file, &found, catalog, &targets)?;
         let since_boot = self.clock.since_boot();
         let times = Restoring::new(&found.saved_at, self.clock.now(), since_boot.as_ref());
-        let restored = restore(file, &found, &self.known.store, &targets, &times)?;
+        let standing = found.standing.standing(&times);
+        if is_discovered && !relist.run() {
+            catalog.announce();
+            let until = self.clock.now().mono + MAX_RELIST;
+            self.late = Some(Late { found, until });
+            return Ok(Some(standing));
+        }
+        self.restore_usage(file, &found, &times)?;
+        Ok(Some(standing))
+    }
+
+    fn restore_usage(
+        &self,
+        file: &StateFile,
+        found: &Found,
+        times: &Restoring,
+    ) -> Result<(), FileError> {
+        let store = &self.known.store;
+        let targets = store.snapshot().targets;
+        let restored = restore(file, found, store, &targets, times)?;
         self.saves.restored(restored);
-        Ok(Some(found.standing.standing(&times)))
+        Ok(())
+    }
+
+    /// Restores the usage that waits for those who were discovered to become targets: else it would
+    /// be that of nobody.
+    fn restore_late(&mut self) -> Result<(), FileError> {
+        let Some(late) = &self.late else {
+            return Ok(());
+        };
+        let targets = self.known.store.snapshot().targets;
+        let is_target = |(pool, known, _): (PoolId, usize, _)| {
+            let mut pools = targets.pools.iter();
+            pools.any(|of| of.id == pool && of.identities.len() >= known)
+        };
+        let are_targets = self.known.catalog.all().into_iter().all(is_target);
+        if !are_targets && self.clock.now().mono < late.until {
+            return Ok(());
+        }
+        if let (Some(late), Some(file)) = (self.late.take(), &self.file) {
+            let since_boot = self.clock.since_boot();
+            let (now, saved_at) = (self.clock.now(), &late.found.saved_at);
+            let times = Restoring::new(saved_at, now, since_boot.as_ref());
+            self.restore_usage(file, &late.found, &times)?;
+        }
+        Ok(())
     }
 
     fn save_all(&mut self) -> Result<(), FileError> {
@@ -270,7 +335,7 @@ impl Saver {
         let now = self.clock.now();
         if self.forget_at <= now.mono {
             self.forget_at = now.mono + FORGET_EVERY;
-            let stale = stale(file, &latest.targets, now)?;
+            let stale = stale(file, &latest.targets, &self.known.catalog, now)?;
             identities.extend(stale.into_iter().map(|key| (key, Vec::new())));
         }
         let fingerprint = match self.fingerprint.take() {
@@ -287,46 +352,4 @@ impl Saver {
             identities,
         })
     }
-}
-
-/// The keys of those who are polled no longer and have no usage, or stale one, and of those in
-/// lists of pools that are not discovered any more.
-fn stale(file: &StateFile, targets: &Targets, now: Timestamp) -> Result<Vec<Vec<u8>>, FileError> {
-    let pools = file.pools();
-    let mut stale = Vec::new();
-    file.each_row(|key, value| {
-        let Some(Key {
-            pool: number,
-            hex,
-            is_discovered,
-        }) = row::parse_key(key)
-        else {
-            return Ok(());
-        };
-        let Some((id, stale_after)) = pools.get(&number) else {
-            return Ok(());
-        };
-        let pool = targets.pools.iter().find(|pool| pool.id == **id);
-        if is_discovered {
-            if pool.is_none_or(|pool| pool.settings.discover.is_none()) {
-                stale.push(key.to_vec());
-            }
-            return Ok(());
-        }
-        let is_polled = pool.is_some_and(|pool| {
-            let id = hex.id(id.region());
-            let id = IdentityId::new_unchecked(&id);
-            pool.identities.position(id).is_some()
-        });
-        if !is_polled {
-            let stale_after = pool.map_or(*stale_after, |pool| pool.stale_after);
-            let is_current = requested_at(value)?
-                .is_some_and(|at| at + stale_after.as_millis() as u64 >= milliseconds(now.unix));
-            if !is_current {
-                stale.push(key.to_vec());
-            }
-        }
-        Ok(())
-    })?;
-    Ok(stale)
 }

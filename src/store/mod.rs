@@ -279,10 +279,10 @@ impl Store {
     }
 
     /// Whether there is anything to show: any poll has returned usage or "not found", or there is
-    /// no identity to poll.
+    /// no identity to poll, and none to be discovered.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.any_answer.load(Ordering::Relaxed) || self.contents().targets.identities() == 0
+        self.any_answer.load(Ordering::Relaxed) || !self.contents().targets.expects_identities()
     }
 
     /// A copy of the present contents. It blocks no writer while it is read; [`Records`] describes

@@ -71,8 +71,29 @@ impl Targets {
         }
     }
 
-    /// What is odd about the ages of a budget whose ceiling does not suffice.
-    pub(super) fn age_warnings(&self, index: usize, config: &Config) -> Vec<Problem> {
+    /// What does not fit in a budget whose ceiling does not suffice for a turn each interval.
+    pub(super) fn budget_warnings(&self, index: usize, config: &Config) -> Vec<Problem> {
+        let budget = &self.budgets[index];
+        let needed = self.calls_per_second(index);
+        let allowed = budget.ceiling(config.poll.rate_limit);
+        if needed <= allowed {
+            return Vec::new();
+        }
+        let message = format!(
+            "is too low for budget {}, which needs {needed:.3} calls per second to keep its \
+             intervals: raise it to {:.0}, or make the intervals {:.1} times as long; until then \
+             the identities whose next change matters most come first",
+            budget.label,
+            needed.ceil(),
+            needed / allowed + 0.05,
+        );
+        let mut warnings = self.age_warnings(index, config);
+        warnings.insert(0, Problem::key(&config.file, "poll.rate_limit", message));
+        warnings
+    }
+
+    /// What is odd about the ages of such a budget.
+    fn age_warnings(&self, index: usize, config: &Config) -> Vec<Problem> {
         let rate_limit = config.poll.rate_limit;
         let turn = self.one_turn(index, rate_limit);
         let label = &self.budgets[index].label;

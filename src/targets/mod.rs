@@ -99,25 +99,12 @@ impl Targets {
             });
         }
         checked.value.set_ages(config.poll.rate_limit);
-        for (index, budget) in checked.value.budgets.iter().enumerate() {
-            let needed = checked.value.calls_per_second(index);
-            let allowed = budget.ceiling(config.poll.rate_limit);
-            if needed > allowed {
-                let message = format!(
-                    "is too low for budget {}, which needs {needed:.3} calls per second to keep \
-                     its intervals: raise it to {:.0}, or make the intervals {:.1} times as long; \
-                     until then the identities whose next change matters most come first",
-                    budget.label,
-                    needed.ceil(),
-                    needed / allowed + 0.05,
-                );
-                let warning = Problem::key(&config.file, "poll.rate_limit", message);
-                let ages = checked.value.age_warnings(index, config);
-                checked.warnings.extend([warning].into_iter().chain(ages));
-            }
+        for index in 0..checked.value.budgets.len() {
+            let warnings = checked.value.budget_warnings(index, config);
+            checked.warnings.extend(warnings);
         }
-        let slow_passes = checked.value.pass_warnings(config);
-        checked.warnings.extend(slow_passes);
+        let passes = checked.value.pass_warnings(config);
+        checked.warnings.extend(passes);
         checked
     }
 
@@ -202,6 +189,13 @@ impl Targets {
     #[must_use]
     pub fn identities(&self) -> usize {
         self.pools.iter().map(|pool| pool.identities.len()).sum()
+    }
+
+    /// Whether there is an identity to poll, or a pool in which some may be discovered.
+    #[must_use]
+    pub fn expects_identities(&self) -> bool {
+        let mut pools = self.pools.iter();
+        pools.any(|pool| !pool.identities.is_empty() || pool.settings.discover.is_some())
     }
 
     /// The pool that a target is or belongs to.

@@ -1,11 +1,12 @@
 //! Metrics of discovered pools.
 
-use prometheus::proto::{Metric, MetricFamily};
+use prometheus::proto::MetricFamily;
 
 use super::by_hand::{counter, counters, gauge, gauges};
 use crate::discovery::{Catalog, Passes};
 use crate::exposition::families::{
-    Family, POOL_DISCOVERED, POOL_DISCOVERY_LAST_COMPLETE, POOL_DISCOVERY_PASSES, POOL_NOT_LISTED,
+    Family, POOL_DISCOVERED, POOL_DISCOVERY_INTERVAL, POOL_DISCOVERY_LAST_COMPLETE,
+    POOL_DISCOVERY_PASSES, POOL_NOT_LISTED,
 };
 use crate::identity::PoolId;
 use crate::passes::PassProgress;
@@ -31,20 +32,25 @@ pub(super) fn families(
             passes.complete as f64,
         )
     });
-    let not_listed: Vec<Metric> = pools
-        .iter()
-        .filter_map(|(pool, ..)| {
-            let missed = progress.missed(pool)?;
-            Some(gauge(&POOL_NOT_LISTED, &[pool.as_str()], missed as f64))
-        })
-        .collect();
+    let of_progress = |family: &Family, value: &dyn Fn(&PoolId) -> Option<f64>| {
+        let metric = |(pool, ..): &(PoolId, usize, Passes)| {
+            Some(gauge(family, &[pool.as_str()], value(pool)?))
+        };
+        gauges(family, pools.iter().filter_map(metric).collect())
+    };
     let families = [
         of_pools(&POOL_DISCOVERED, &|known, _| Some(known as f64)),
         of_pools(&POOL_DISCOVERY_LAST_COMPLETE, &|_, passes| {
             passes.last.map(|last| last.ended)
         }),
+        of_progress(&POOL_DISCOVERY_INTERVAL, &|pool| {
+            Some(progress.standing(pool)?.interval.as_secs_f64())
+        }),
         counters(&POOL_DISCOVERY_PASSES, passes.collect()),
-        gauges(&POOL_NOT_LISTED, not_listed),
+        of_progress(
+            &POOL_NOT_LISTED,
+            &|pool| Some(progress.missed(pool)? as f64),
+        ),
     ];
     let is_there = |family: &MetricFamily| !family.get_metric().is_empty();
     families.into_iter().filter(is_there)

@@ -31,7 +31,7 @@ fn exporter(server: &Server) -> Exporter {
 }
 
 #[test]
-fn passes_are_told_and_guests_that_never_synced_need_no_attention() {
+fn passes_are_shown_and_guests_that_never_synced_need_no_attention() {
     let server = Server::start(still_world(1, IDENTITIES));
     server.simulator.world(|world| {
         world.insert(&pool_id(0), &identity_id(7), Life::NeverSynced);
@@ -76,7 +76,7 @@ fn passes_are_told_and_guests_that_never_synced_need_no_attention() {
 }
 
 #[test]
-fn a_list_that_is_denied_is_told_with_its_cause() {
+fn a_list_that_is_denied_is_shown_with_its_cause() {
     let server = Server::start(still_world(1, 3));
     let operation = Operation::ListIdentities;
     let fault = Fault::Error(400, "NotAuthorizedException");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::process::{BEGAN, POOL, Process, described, directory, usage};
 use crate::clock::{Clock, Mono};
@@ -104,4 +105,42 @@ async fn without_a_discovered_list_no_list_is_read_anew() {
     drop(first);
     let (_, _, catalog, relists) = second(&path);
     assert_eq!((catalog.is_empty(), relists), (true, 0));
+}
+
+/// When a file can be read after polls have begun, only the poller changes the targets, and usage
+/// waits for that.
+#[tokio::test(start_paused = true)]
+async fn what_comes_late_waits_for_the_reload_loop() {
+    let (_parent, path) = directory();
+    let mut first = Process::start_with(&path, targets(&IDS), BEGAN);
+    first.catalog.set_pools([pool()].iter());
+    list(&first.catalog, &IDS);
+    for id in IDS {
+        first.poll(id, described(300));
+    }
+    first.save();
+    drop(first);
+    let (file, aside) = (path.join("state.redb"), path.join("aside"));
+    std::fs::rename(&file, &aside).unwrap();
+    // Which cannot be opened as a file.
+    std::fs::create_dir(&file).unwrap();
+    let (mut opened, store, catalog, relists) = second(&path);
+    assert_eq!((catalog.is_empty(), relists), (true, 0));
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::rename(&aside, &file).unwrap();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    opened.save(None);
+    assert_eq!(catalog.of_pool(&pool()).unwrap().0, 3);
+    let before = store.snapshot().targets;
+    assert_eq!(before.identities(), 0, "nobody but the poller changes them");
+    let new = targets(&IDS);
+    store.apply_targets(&new, &TargetDiff::new(&before, &new));
+    opened.save(None);
+    let snapshot = store.snapshot();
+    let of_pool = snapshot.pool(PoolIndex(0));
+    let shown = of_pool.oldest_shown(Mono::START);
+    for index in 0..IDS.len() {
+        let record = &of_pool.records[IdentityIndex(index)];
+        assert_eq!(record.usage(shown), Some(&usage(300)));
+    }
 }

@@ -159,6 +159,7 @@ mod tests {
     #[test]
     fn a_first_pass_that_fails() {
         let standing = PassStanding {
+            interval: Duration::from_secs(3_600),
             began: Some(NOW - 360.0),
             listed: 29_500,
             next_at: Mono::START + Duration::from_secs(20),
@@ -194,6 +195,7 @@ mod tests {
             }),
         };
         let standing = PassStanding {
+            interval: Duration::from_secs(3_600),
             began: None,
             listed: 0,
             next_at: Mono::START + Duration::from_secs(2_900),
