@@ -160,7 +160,7 @@ async fn all_pages_are_written_at_the_rate_limit() {
 #[tokio::test(start_paused = true)]
 async fn a_pass_whose_token_is_refused_begins_anew_and_repeats_nobody() {
     let run = Run::new(600, 100.0, |pool| {
-        pool.refuses = |call| call == 5 || call == 12
+        pool.refuses = |call| call == 5 || call == 12;
     })
     .await;
     run.assert_whole();
