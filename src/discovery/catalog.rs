@@ -210,9 +210,7 @@ impl Catalog {
     /// Everything is to be saved again.
     pub fn mark_all_unsaved(&self) {
         for (_, entry) in self.entries() {
-            let mut identities = lock(&entry.identities);
-            let all = identities.all();
-            identities.mark_unsaved(all.into_iter());
+            lock(&entry.identities).mark_all_unsaved();
         }
     }
 

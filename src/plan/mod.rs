@@ -22,8 +22,8 @@ use crate::targets::{Budget, PassBudget, Pool, Targets};
 /// `benches/polling.rs`.
 const BASE_MEMORY: u64 = 6_000_000;
 const MEMORY_PER_IDENTITY: u64 = 194;
-/// The same of each that is discovered, beside it. Once saved, it takes 70.
-const MEMORY_PER_DISCOVERED: u64 = 122;
+/// The same of each that is discovered, beside it.
+const MEMORY_PER_DISCOVERED: u64 = 70;
 /// Memory of Prometheus for each series, in bytes. Version 2.42 was measured at 3.7 to 4.5 KB.
 const PROMETHEUS_MEMORY_PER_SERIES: u64 = 4_100;
 

@@ -1,6 +1,6 @@
 //! The identities of one pool, and which passes have listed them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::identity::Hex;
 
@@ -33,8 +33,8 @@ pub(super) struct Identities {
     marks: HashMap<Hex, Mark>,
     /// The present pass, by its number in this process.
     pass: u32,
-    /// Those that have changed since they were saved.
-    unsaved: HashSet<Hex>,
+    /// Those that have left since they were saved.
+    left: Vec<Hex>,
     /// Whether something has changed since it was saved.
     pub(super) is_unsaved: bool,
 }
@@ -43,6 +43,9 @@ pub(super) struct Identities {
 struct Mark {
     /// Complete passes in a row that did not list it.
     misses: u8,
+    /// Whether it has changed since it was saved. Here, since a set of those would be as large as
+    /// all where nobody saves them.
+    is_unsaved: bool,
     /// The last pass of this process that has listed it.
     pass: u32,
 }
@@ -66,7 +69,11 @@ impl Identities {
     }
 
     pub(super) fn restore(&mut self, hex: Hex, misses: u8) {
-        let saved = Mark { misses, pass: 0 };
+        let saved = Mark {
+            misses,
+            is_unsaved: false,
+            pass: 0,
+        };
         self.marks.entry(hex).or_insert(saved);
     }
 
@@ -76,7 +83,19 @@ impl Identities {
 
     pub(super) fn mark_unsaved(&mut self, changed: impl Iterator<Item = Hex>) {
         self.is_unsaved = true;
-        self.unsaved.extend(changed);
+        for hex in changed {
+            match self.marks.get_mut(&hex) {
+                Some(mark) => mark.is_unsaved = true,
+                None => self.left.push(hex),
+            }
+        }
+    }
+
+    pub(super) fn mark_all_unsaved(&mut self) {
+        self.is_unsaved = true;
+        self.marks
+            .values_mut()
+            .for_each(|mark| mark.is_unsaved = true);
     }
 
     /// A page has listed an identity.
@@ -89,13 +108,17 @@ impl Identities {
         }
         added.new += 1;
         added.listed += 1;
-        self.marks.insert(hex.clone(), Mark { misses: 0, pass });
-        self.unsaved.insert(hex);
+        let new = Mark {
+            misses: 0,
+            is_unsaved: true,
+            pass,
+        };
+        self.marks.insert(hex, new);
         self.is_unsaved = true;
     }
 
     pub(super) fn end_pass(&mut self) -> PassEnd {
-        let (pass, unsaved) = (self.pass, &mut self.unsaved);
+        let (pass, left) = (self.pass, &mut self.left);
         let mut end = PassEnd {
             listed: 0,
             dropped: 0,
@@ -104,14 +127,16 @@ impl Identities {
         self.marks.retain(|hex, mark| {
             let is_listed = mark.pass == pass;
             let misses = if is_listed { 0 } else { mark.misses + 1 };
-            if misses != mark.misses {
-                unsaved.insert(hex.clone());
-                end.is_news = true;
-            }
+            let has_changed = misses != mark.misses;
+            end.is_news |= has_changed;
+            mark.is_unsaved |= has_changed;
             mark.misses = misses;
-            let leaves = misses >= MAX_MISSES;
             end.listed += usize::from(is_listed);
-            end.dropped += usize::from(leaves);
+            let leaves = misses >= MAX_MISSES;
+            if leaves {
+                end.dropped += 1;
+                left.push(hex.clone());
+            }
             !leaves
         });
         self.is_unsaved = true;
@@ -119,18 +144,14 @@ impl Identities {
     }
 
     pub(super) fn take_unsaved(&mut self, max: usize) -> Vec<(Hex, Option<u8>)> {
-        let taken: Vec<_> = self.unsaved.iter().take(max).cloned().collect();
-        for hex in &taken {
-            self.unsaved.remove(hex);
-        }
-        if self.unsaved.is_empty() {
-            self.unsaved = HashSet::new();
-            self.is_unsaved = false;
-        }
-        let with_misses = |hex: Hex| {
-            let misses = self.marks.get(&hex).map(|mark| mark.misses);
-            (hex, misses)
-        };
-        taken.into_iter().map(with_misses).collect()
+        let mut taken: Vec<_> = self.left.drain(..).map(|hex| (hex, None)).collect();
+        let unsaved = self.marks.iter_mut().filter(|(_, mark)| mark.is_unsaved);
+        taken.extend(unsaved.take(max).map(|(hex, mark)| {
+            mark.is_unsaved = false;
+            (hex.clone(), Some(mark.misses))
+        }));
+        // Else there may be more.
+        self.is_unsaved = taken.len() >= max;
+        taken
     }
 }
