@@ -143,3 +143,30 @@ fn an_answer_in_pages_goes_on() {
     };
     assert!(next.continuation.is_some());
 }
+
+/// Lists change all the time, and mend no credentials.
+#[test]
+fn probes_wait_longer_and_longer_all_the_same() {
+    let (few, many) = (pool(0..20, 10, 86_400), pool(0..21, 10, 86_400));
+    let mut schedule = schedule(&few, 1.0);
+    let (mut now, mut probes) = (Mono::START, 0);
+    for second in 1..=1_800_u32 {
+        let until = seconds(f64::from(second));
+        let (old, new) = match second % 2 {
+            0 => (&many, &few),
+            _ => (&few, &many),
+        };
+        while now < until {
+            match schedule.next(now, UNLIMITED, Knowledge::NONE) {
+                Step::Wait(wake) => now = wake.min(until),
+                Step::Call(call) => {
+                    probes += 1;
+                    finish(&mut schedule, &call, Some(Failure::Credentials), now);
+                }
+            }
+        }
+        change(&mut schedule, old, new, now);
+    }
+    // After 5, 10, 20, 40, 80, 160 s, and then once in 300 s.
+    assert!((9..=12).contains(&probes), "{probes} calls");
+}
