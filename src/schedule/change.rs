@@ -109,7 +109,7 @@ impl Schedule {
                     let pool = change.diff.pool(pool);
                     let segment = pool.and_then(|pool| jobs.of_pool(pool));
                     if let Some(segment) = segment {
-                        orders[segment.budget].denials.put(segment, denial);
+                        orders[segment.budget].denials.put(segment, denial, moved);
                     }
                 }
             }

@@ -170,3 +170,26 @@ fn probes_wait_longer_and_longer_all_the_same() {
     // After 5, 10, 20, 40, 80, 160 s, and then once in 300 s.
     assert!((9..=12).contains(&probes), "{probes} calls");
 }
+
+/// However often the list changes, one identity after another is asked whether the pool is denied.
+#[test]
+fn a_denied_pool_is_asked_about_by_turns() {
+    let (old, new) = (pool(0..20, 10, 86_400), pool(0..21, 10, 86_400));
+    let mut schedule = schedule(&old, 1.0);
+    let mut now = Mono::START;
+    let denied = |_| Some(Failure::AccessDenied);
+    poll(&mut schedule, &old, &mut now, seconds(100.0), denied);
+    let mut asked = std::collections::HashSet::new();
+    for part in 0..20 {
+        let (before, after) = if part % 2 == 0 {
+            (&old, &new)
+        } else {
+            (&new, &old)
+        };
+        change(&mut schedule, before, after, now);
+        let until = seconds(f64::from(part).mul_add(9.0, 109.0));
+        asked.extend(poll(&mut schedule, after, &mut now, until, denied));
+    }
+    asked.remove(&20);
+    assert!(asked.len() >= 15, "{asked:?}");
+}
