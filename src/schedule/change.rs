@@ -125,7 +125,7 @@ impl Schedule {
         }
         let queue = |(budget, order): (&Budget, _)| match old_queues.remove(budget) {
             Some(queue) => {
-                let mut queue = queue.with_jobs(order, budget.ceiling(rate_limit));
+                let mut queue = queue.with_jobs(order, budget.ceiling(rate_limit), now);
                 if lost_probes.contains(budget) {
                     queue.on_probe_lost(now);
                 } else if !change.only_lists {

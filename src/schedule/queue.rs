@@ -62,10 +62,10 @@ impl BudgetQueue {
     }
 
     /// Replaces the jobs, and resets the number of calls in flight to 0.
-    pub(super) fn with_jobs(mut self, order: Order, rate_limit: f64) -> Self {
+    pub(super) fn with_jobs(mut self, order: Order, rate_limit: f64, now: Mono) -> Self {
         self.order = order;
         self.in_flight = 0;
-        self.pacer.set_ceiling(rate_limit);
+        self.pacer.set_ceiling(rate_limit, now);
         self
     }
 
