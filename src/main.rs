@@ -3,6 +3,8 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
+use std::fs;
+use std::future::pending;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -127,7 +129,13 @@ fn list(request: ListRequest) -> ExitCode {
         false => Shown::Logged,
     };
     let listed = block_on(async {
-        let stop = stop_requested()?;
+        let (stop, hangup) = (stop_requested()?, terminal_closed()?);
+        let stop = async {
+            tokio::select! {
+                why = stop => why,
+                () = hangup => "SIGHUP",
+            }
+        };
         request.run(shown, Clock::system(), stop).await
     });
     match listed {
@@ -306,6 +314,23 @@ fn stop_requested() -> io::Result<impl Future<Output = &'static str>> {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+/// The signal that the terminal was closed, unless the parent has it ignored, as nohup does.
+fn terminal_closed() -> io::Result<impl Future<Output = ()>> {
+    // A mask in hexadecimal, whose lowest bit is that of signal 1 (proc_pid_status(5)).
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let is_ignored = ignored.is_some_and(|mask| mask & 1 != 0);
+    let hangup = (!is_ignored).then(|| signal(SignalKind::hangup()));
+    let hangup = hangup.transpose()?;
+    Ok(async move {
+        match hangup {
+            Some(mut hangup) => drop(hangup.recv().await),
+            None => pending().await,
         }
     })
 }

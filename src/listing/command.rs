@@ -1,6 +1,6 @@
 //! `list-pools` and `list-identities`: a whole list, written as it comes.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,6 +23,10 @@ use crate::discovery::completed;
 const ATTEMPTS: u32 = 8;
 /// Passes in a row that were cut off and brought nothing new, before a list is given up.
 const MAX_VAIN_PASSES: u32 = 3;
+/// Pages in a row that bring nobody new to a pass, before a list is given up: tokens may lead
+/// round in a circle. It is more than a hundred, since those who are disabled may leave pages
+/// empty: there may be 60,000 of them in a row.
+const MAX_VAIN_PAGES: u32 = 1_000;
 /// Time between two looks at the clock while a page is waited for.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -40,9 +44,16 @@ pub struct ListRequest {
     pub output: Option<PathBuf>,
 }
 
+/// A list of which all is written.
+#[derive(Debug)]
+struct Listed {
+    output: Output,
+    progress: Progress,
+}
+
 impl ListRequest {
     /// Lists, until `stop` says why not to go on. What is written ends with a line that says so,
-    /// unless the list is not complete.
+    /// unless the list is not complete. Once it is, it is no longer stopped.
     ///
     /// # Errors
     /// When it is not complete.
@@ -64,12 +75,9 @@ impl ListRequest {
                 self.endpoint_url.as_deref(),
                 PollSettings::default().timeout,
             );
-            self.write(directory, &region, shown, clock).await
+            self.write(directory, &region, shown, clock.clone()).await
         };
-        tokio::select! {
-            listed = list => listed,
-            why = stop => Err(ListError::Interrupted(why)),
-        }
+        complete(list, &clock, stop).await
     }
 
     async fn region(&self) -> Result<String, ListError> {
@@ -87,13 +95,14 @@ impl ListRequest {
         }
     }
 
+    /// Writes the whole list.
     async fn write(
         &self,
         directory: Arc<dyn Directory>,
         region: &str,
         shown: Shown,
         clock: Clock,
-    ) -> Result<(), ListError> {
+    ) -> Result<Listed, ListError> {
         let path = self.output.clone();
         let (mut output, expected) = blocking(move || {
             let before = path.as_deref().and_then(output::last_line);
@@ -112,9 +121,11 @@ impl ListRequest {
             observer,
             clock.clone(),
         );
-        let mut listed = HashSet::new();
+        // And the last pass that brought each.
+        let mut listed = HashMap::new();
         let mut token = None;
         let (mut listed_before, mut vain_passes) = (0, 0);
+        let (mut pass, mut vain_pages) = (0_u32, 0);
         loop {
             let page = self.page(&mut lister, token.as_deref(), &mut progress, &clock);
             let (entries, next) = match page.await {
@@ -127,6 +138,7 @@ impl ListRequest {
                     }
                     warn!("AWS refuses the token of the next page; listing begins anew");
                     (listed_before, token) = (listed.len(), None);
+                    (pass, vain_pages) = (pass + 1, 0);
                     continue;
                 }
                 Err(PageError::Failed(error)) => {
@@ -140,14 +152,23 @@ impl ListRequest {
                 }
             };
             let mut lines = String::new();
+            vain_pages += 1;
             for entry in entries {
                 let entry = entry.checked(region).map_err(ListError::Malformed)?;
-                if !listed.contains(&entry.id) {
-                    entry.write(&mut lines);
-                    listed.insert(entry.id);
+                match listed.get_mut(&entry.id) {
+                    Some(last) if *last == pass => {}
+                    Some(last) => (*last, vain_pages) = (pass, 0),
+                    None => {
+                        entry.write(&mut lines);
+                        listed.insert(entry.id, pass);
+                        vain_pages = 0;
+                    }
                 }
             }
             let is_last = next.is_none();
+            if !is_last && vain_pages == MAX_VAIN_PAGES {
+                return Err(ListError::NoEnd(MAX_VAIN_PAGES));
+            }
             if is_last {
                 lines += &self.what.completion(listed.len());
                 lines.push('\n');
@@ -159,13 +180,10 @@ impl ListRequest {
             .await?;
             progress.page(listed.len(), lister.rate());
             if is_last {
-                break;
+                return Ok(Listed { output, progress });
             }
             token = next;
         }
-        blocking(|| output.complete()).await?;
-        progress.complete(clock.now());
-        Ok(())
     }
 
     /// A page, while progress is shown.
@@ -186,6 +204,22 @@ impl ListRequest {
             }
         }
     }
+}
+
+/// Lets a list take its place once all of it is written, unless `stop` says before why not to.
+/// From then on it is not stopped: nobody could say whether the file has appeared.
+async fn complete(
+    list: impl Future<Output = Result<Listed, ListError>>,
+    clock: &Clock,
+    stop: impl Future<Output = &'static str>,
+) -> Result<(), ListError> {
+    let Listed { output, progress } = tokio::select! {
+        listed = list => listed?,
+        why = stop => return Err(ListError::Interrupted(why)),
+    };
+    blocking(|| output.complete()).await?;
+    progress.complete(clock.now());
+    Ok(())
 }
 
 /// Runs what may block: a reader of standard output that is slow must not keep signals from being

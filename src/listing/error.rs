@@ -34,6 +34,8 @@ pub enum ListError {
         "AWS refuses the tokens of further pages, again and again; none of the list is certain"
     )]
     TokensRefused,
+    #[error("{0} pages in a row have brought nothing new: the list has no end")]
+    NoEnd(u32),
     #[error("interrupted by {0}: the list is not complete")]
     Interrupted(&'static str),
     /// There is no runtime, or no signal can be heard.

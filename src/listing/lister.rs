@@ -104,7 +104,7 @@ impl Lister {
 
     /// Sets another ceiling, in calls per second, more than 0.
     pub fn set_rate_limit(&mut self, rate_limit: f64) {
-        self.pacer.set_ceiling(rate_limit);
+        self.pacer.set_ceiling(rate_limit, self.clock.now().mono);
     }
 
     async fn page<'a, T>(

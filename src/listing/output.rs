@@ -13,6 +13,8 @@ use crate::file;
 
 /// Of a new file: ids of identities are personal, and a guest's is a secret.
 const MODE: u32 = 0o600;
+/// Links in a row that Linux follows (path_resolution(7)); those that go round in a circle end.
+const MAX_LINKS: u32 = 40;
 /// No last line of a list is longer.
 const LAST_LINE: u64 = 64;
 
@@ -100,14 +102,16 @@ fn of_stdout(error: io::Error) -> OutputError {
 
 impl AsideFile {
     fn open(path: &Path) -> Result<Self, OutputError> {
-        // A link goes on to name the file.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = followed(path);
         let failed = |error| OutputError::File {
             path: path.clone(),
             error,
         };
-        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-            return Err(OutputError::NotRegular(path));
+        match fs::metadata(&path) {
+            Ok(found) if !found.is_file() => return Err(OutputError::NotRegular(path)),
+            // A circle of links has no end.
+            Err(_) if path.is_symlink() => return Err(OutputError::NotRegular(path)),
+            Ok(_) | Err(_) => {}
         }
         let Some(name) = path.file_name() else {
             return Err(OutputError::NotRegular(path));
@@ -157,6 +161,18 @@ impl AsideFile {
         let path = self.path.clone();
         OutputError::File { path, error }
     }
+}
+
+/// Where links lead, which go on to name the file, be there one or not.
+fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = path.with_file_name(target);
+    }
+    path
 }
 
 /// Whether the file at a path is this one.
@@ -238,6 +254,26 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&path).unwrap(), "r:a\n");
         assert_eq!(mode(&path), 0o640);
+    }
+
+    #[test]
+    fn links_name_a_file_that_is_yet_to_come() {
+        let directory = tempfile::tempdir().unwrap();
+        let [link, second, circle] =
+            ["link", "second", "circle"].map(|name| directory.path().join(name));
+        fs::create_dir(directory.path().join("sub")).unwrap();
+        symlink("second", &link).unwrap();
+        symlink("sub/ids", &second).unwrap();
+        let mut output = Output::open(Some(&link)).unwrap();
+        output.write("r:a\n").unwrap();
+        output.complete().unwrap();
+        let of_sub = directory.path().join("sub").join("ids");
+        assert_eq!(fs::read_to_string(of_sub).unwrap(), "r:a\n");
+        assert!(link.is_symlink() && second.is_symlink());
+        symlink("circle", &circle).unwrap();
+        let error = Output::open(Some(&circle)).unwrap_err();
+        assert!(matches!(error, OutputError::NotRegular(_)), "{error}");
+        assert!(circle.is_symlink());
     }
 
     #[test]

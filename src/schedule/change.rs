@@ -30,7 +30,8 @@ impl Schedule {
     /// Replaces the targets. Jobs that stay keep their phase, what they wait for, attempts,
     /// slowdown and calls in flight. Those that AWS denied have turns again, unless only lists
     /// change: a reload may follow a change of the policy. Tickets of removed targets are dropped.
-    /// Budgets that stay keep their rate and the state of their credentials.
+    /// Budgets that stay keep their rate and the state of their credentials; unless only lists
+    /// change, a probe that waits is sent at once.
     pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
         let jobs = self.jobs.with_targets(change.new);
         let moved = |index: JobIndex| {
@@ -108,7 +109,7 @@ impl Schedule {
                     let pool = change.diff.pool(pool);
                     let segment = pool.and_then(|pool| jobs.of_pool(pool));
                     if let Some(segment) = segment {
-                        orders[segment.budget].denials.put(segment, denial);
+                        orders[segment.budget].denials.put(segment, denial, moved);
                     }
                 }
             }
@@ -124,8 +125,13 @@ impl Schedule {
         }
         let queue = |(budget, order): (&Budget, _)| match old_queues.remove(budget) {
             Some(queue) => {
-                let is_probe_lost = lost_probes.contains(budget);
-                queue.with_jobs(order, budget.ceiling(rate_limit), is_probe_lost, now)
+                let mut queue = queue.with_jobs(order, budget.ceiling(rate_limit), now);
+                if lost_probes.contains(budget) {
+                    queue.on_probe_lost(now);
+                } else if !change.only_lists {
+                    queue.on_settings_applied(now);
+                }
+                queue
             }
             None => BudgetQueue::new(order, budget, rate_limit),
         };

@@ -62,9 +62,18 @@ impl Denials {
         self.0.drain()
     }
 
-    /// A pool is denied as before, with other identities.
-    pub(super) fn put(&mut self, pool: &Segment, mut denial: Denial) {
-        (denial.jobs, denial.next) = (pool.jobs.clone(), pool.jobs.start);
+    /// A pool is denied as before, with other identities. `moved` is what has become of an old
+    /// job: the next one that is left is asked next, so that however often a list changes, it is
+    /// not always the same.
+    pub(super) fn put(
+        &mut self,
+        pool: &Segment,
+        mut denial: Denial,
+        moved: impl Fn(JobIndex) -> Option<JobIndex>,
+    ) {
+        let next = (denial.next..denial.jobs.end).find_map(moved);
+        denial.next = next.unwrap_or(pool.jobs.start);
+        denial.jobs = pool.jobs.clone();
         self.0.insert(pool.pool, denial);
     }
 

@@ -132,6 +132,12 @@ impl Dial {
         self.jobs.partition_point(before) as Position
     }
 
+    /// Whether it is the dial of a job.
+    pub(super) fn holds(&self, job: JobIndex, phases: &Phases) -> bool {
+        let position = self.position(job, phases) as usize;
+        self.jobs.get(position) == Some(&job)
+    }
+
     pub(super) fn state(&self, position: Position) -> State {
         self.entries[position as usize].state()
     }

@@ -6,6 +6,11 @@ use super::order::{Order, Seat};
 use super::state::State;
 use crate::clock::Mono;
 
+/// Those who were asked are known, and who joins them yields, when they are so many times as many
+/// as those who were never asked: a list may gain somebody each minute, so that somebody is always
+/// new. The last eleventh of a first sweep is no such crowd that it needs all calls.
+const KNOWN_TIMES: usize = 10;
+
 /// What a job does, while the targets change.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kept {
@@ -34,15 +39,30 @@ impl Order {
         self.virtual_time = old.virtual_time;
         (self.late_since, self.round) = (old.late_since, old.round);
         self.unasked_had_turn = old.unasked_had_turn;
-        self.newcomers_yield = old.newcomers_yield || old.is_settled();
+        self.newcomers_yield = old.newcomers_yield || old.are_known(KNOWN_TIMES);
+        // The first job of each segment that is left, by its old index too, for all of it.
+        let segments = old_table.segments().iter();
+        let moves = segments.filter_map(|segment| {
+            let left = |job| Some((job, moved(job)?));
+            let (old, new) = segment.jobs.clone().find_map(left)?;
+            Some((old, new, segment.jobs.len()))
+        });
+        let moves: Vec<_> = moves.collect();
         for dial in &mut self.dials {
             let is_alike = |old: &&Dial| {
                 (old.interval(), old.is_of_pools()) == (dial.interval(), dial.is_of_pools())
             };
-            let mut alike: Vec<_> = old.dials.iter().filter(is_alike).collect();
-            // A `max_age` that is `auto` may differ whenever a list does.
-            alike.sort_by_key(|old| old.max_age() != dial.max_age());
-            if let Some(old) = alike.first() {
+            // A `max_age` that is `auto` may differ whenever a list does, so most of its jobs show
+            // which dial it was. Without any, that of the same `max_age` is as good.
+            let likeness = |old: &&Dial| {
+                let of_both = moves.iter().filter(|(job, moved, _)| {
+                    old.holds(*job, &old_table.phases) && dial.holds(*moved, &table.phases)
+                });
+                let jobs: usize = of_both.map(|(.., jobs)| jobs).sum();
+                (jobs, old.max_age() == dial.max_age())
+            };
+            let alike = old.dials.iter().filter(is_alike).max_by_key(likeness);
+            if let Some(old) = alike {
                 dial.take_over(old, &old_table.phases, &table.phases, &moved);
             }
         }

@@ -59,7 +59,9 @@ pub(super) struct Order {
     /// Whether those who were never asked had the last call of two that take turns.
     pub(super) unasked_had_turn: bool,
     /// Whether those who were never asked take turns with all who wait, since they came to others
-    /// who are known: a million that a list gains must not keep those from their turns.
+    /// who are known: a million that a list gains must not keep those from their turns. No count
+    /// tells those who join from a first sweep that has come as far, which takes all calls. So it
+    /// is noted when lists change, and a process that goes on has to guess it (`resume`).
     pub(super) newcomers_yield: bool,
     /// Nothing is due before this time, unless something is put or ends.
     idle_until: Mono,
@@ -118,15 +120,21 @@ impl Order {
         self.dials[seat.dial].state(seat.position)
     }
 
-    /// Whether there is somebody, and everybody was asked at least once.
-    pub(super) fn is_settled(&self) -> bool {
+    /// Whether somebody was asked at least once, and so many times as many as were never asked.
+    pub(super) fn are_known(&self, times: usize) -> bool {
         let dials = self.dials.iter().filter(|dial| !dial.is_of_pools());
-        let mut all = dials.flat_map(|dial| {
+        let states = dials.flat_map(|dial| {
             let positions = 0..dial.len() as Position;
             positions.map(|position| dial.state(position))
         });
-        let is_asked = |state| !matches!(state, State::New | State::Unasked);
-        all.next().is_some_and(is_asked) && all.all(is_asked)
+        let (mut asked, mut unasked) = (0, 0);
+        for state in states {
+            match state {
+                State::New | State::Unasked => unasked += 1,
+                _ => asked += 1,
+            }
+        }
+        asked > 0 && asked >= unasked * times
     }
 
     /// Whether somebody waits whose turn was missed, so that turns are not taken as they come.

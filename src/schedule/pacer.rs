@@ -79,8 +79,8 @@ impl Pacer {
     }
 
     /// Sets another ceiling, more than 0. A rate below the old ceiling stays as it is, up to the
-    /// new ceiling.
-    pub fn set_ceiling(&mut self, ceiling: f64) {
+    /// new ceiling. The next call need not wait longer than after a call that is sent now.
+    pub fn set_ceiling(&mut self, ceiling: f64, now: Mono) {
         let was_lowered = self.rate < self.ceiling;
         self.rate = if was_lowered {
             self.rate.min(ceiling)
@@ -88,6 +88,9 @@ impl Pacer {
             ceiling
         };
         self.ceiling = ceiling;
+        // As late as calls at the new rate alone can bring it.
+        let latest = now + BURST_TOLERANCE + self.interval();
+        self.theoretical_arrival = self.theoretical_arrival.min(latest);
     }
 
     /// Goes on at a rate at which AWS did not throttle, as far as the ceiling allows.
@@ -111,8 +114,11 @@ impl Pacer {
 
     /// Counts a call that is sent now.
     pub fn on_sent(&mut self, now: Mono) {
-        let interval = Duration::from_secs_f64(1.0 / self.rate);
-        self.theoretical_arrival = self.theoretical_arrival.max(now) + interval;
+        self.theoretical_arrival = self.theoretical_arrival.max(now) + self.interval();
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.rate)
     }
 
     /// AWS throttled a call that was sent at `sent_at`. A call that was sent before the last
@@ -194,6 +200,25 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_raised_ceiling_holds_from_now_on() {
+        let mut pacer = Pacer::new(0.001);
+        let at = |millis: u64| Mono::START + Duration::from_millis(millis);
+        pacer.on_sent(at(0));
+        pacer.set_ceiling(2.0, at(10_000));
+        assert_eq!(pacer.ready_at(), at(10_500));
+        // Whatever is set meanwhile, no second has more calls than the higher ceiling allows.
+        let mut calls = Vec::new();
+        for millis in 20_000..30_000 {
+            pacer.set_ceiling([50.0, 40.0, 0.1][millis as usize % 3], at(millis));
+            while pacer.ready_at() <= at(millis) {
+                pacer.on_sent(at(millis));
+                calls.push(at(millis));
+            }
+        }
+        assert!((20..=53).contains(&max_in_a_second(&calls)));
     }
 
     #[test]

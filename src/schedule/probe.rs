@@ -52,9 +52,9 @@ impl Probe {
         std::mem::replace(&mut self.refusal, refusal) != refusal
     }
 
-    /// The targets were replaced, and with them perhaps what did not work. The next probe is due at
-    /// once, unless one is in flight.
-    pub(super) fn on_targets_applied(&mut self, now: Mono) {
+    /// The settings were replaced, and with them perhaps what did not work. The next probe is due
+    /// at once, unless one is in flight.
+    pub(super) fn on_settings_applied(&mut self, now: Mono) {
         if self.ready_at != Mono::MAX {
             self.ready_at = self.ready_at.min(now);
         }
@@ -82,16 +82,16 @@ mod tests {
     }
 
     #[test]
-    fn new_targets_make_a_waiting_probe_due_and_leave_one_in_flight() {
+    fn new_settings_make_a_waiting_probe_due_and_leave_one_in_flight() {
         let mut probe = Probe::new(Failure::Credentials, after(0));
         for _ in 0..10 {
             probe.on_failed(None, after(0));
         }
         assert_eq!(probe.ready_at(), after(300));
-        probe.on_targets_applied(after(20));
+        probe.on_settings_applied(after(20));
         assert_eq!(probe.ready_at(), after(20));
         probe.on_sent();
-        probe.on_targets_applied(after(21));
+        probe.on_settings_applied(after(21));
         assert_eq!(probe.ready_at(), Mono::MAX);
         probe.on_failed(None, after(22));
         assert_eq!(

@@ -61,24 +61,26 @@ impl BudgetQueue {
         }
     }
 
-    /// Replaces the jobs, and resets the number of calls in flight to 0. If `probe_lost`, another
-    /// probe is scheduled; one that is waiting becomes due.
-    pub(super) fn with_jobs(
-        mut self,
-        order: Order,
-        rate_limit: f64,
-        probe_lost: bool,
-        now: Mono,
-    ) -> Self {
+    /// Replaces the jobs, and resets the number of calls in flight to 0.
+    pub(super) fn with_jobs(mut self, order: Order, rate_limit: f64, now: Mono) -> Self {
         self.order = order;
         self.in_flight = 0;
-        self.pacer.set_ceiling(rate_limit);
-        match &mut self.probe {
-            Some(probe) if probe_lost => probe.on_lost(now),
-            Some(probe) => probe.on_targets_applied(now),
-            None => {}
-        }
+        self.pacer.set_ceiling(rate_limit, now);
         self
+    }
+
+    /// The result of a probe is lost: another one is scheduled.
+    pub(super) fn on_probe_lost(&mut self, now: Mono) {
+        if let Some(probe) = &mut self.probe {
+            probe.on_lost(now);
+        }
+    }
+
+    /// What did not work may have been mended: a probe that waits becomes due.
+    pub(super) fn on_settings_applied(&mut self, now: Mono) {
+        if let Some(probe) = &mut self.probe {
+            probe.on_settings_applied(now);
+        }
     }
 
     /// Goes on at this rate, in calls per second, as far as the ceiling allows.

@@ -209,6 +209,7 @@ fn a_killed_list_leaves_no_file_or_the_one_before() {
         for (name, code, left) in [
             ("-TERM", Some(1), None),
             ("-INT", Some(1), None),
+            ("-HUP", Some(1), None),
             ("-KILL", None, Some(".ids.txt.partial")),
         ] {
             let child = begin(list("5"), &server);
@@ -228,6 +229,26 @@ fn a_killed_list_leaves_no_file_or_the_one_before() {
     assert_eq!(run(&mut list("100")).0, Some(0));
     assert_lists(&fs::read_to_string(&file).unwrap(), 0..700);
     assert_eq!(names(directory.path()), ["ids.txt"]);
+}
+
+#[test]
+fn a_list_under_nohup_outlives_its_terminal() {
+    let server = Server::start(still_world(1, 700));
+    let list = list_at("5", &server);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    shell.arg(list.get_program()).args(list.get_args());
+    list.get_envs().for_each(|(name, value)| {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    });
+    let child = begin(shell, &server);
+    signal(&child, "-HUP");
+    let (code, listed, errors) = ended(child.wait_with_output().unwrap());
+    assert_eq!(code, Some(0), "{errors}");
+    assert_lists(&listed, 0..700);
 }
 
 #[test]

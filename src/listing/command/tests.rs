@@ -3,6 +3,7 @@ use crate::api::{CallError, Failure, ListedPool, Page, PageCall};
 use crate::clock::Mono;
 use crate::identity::PoolId;
 use std::fs;
+use std::future::pending;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
@@ -11,6 +12,8 @@ const OF_PAGE: usize = 60;
 /// A pool of identities, whose tokens are positions in the list.
 struct Pool {
     ids: Vec<String>,
+    /// Whether the last page has no token, rather than that of the first one.
+    ends: bool,
     /// Refuses the token of the call with this number, from 1.
     refuses: fn(usize) -> bool,
     /// Calls per second, with bursts of one second's worth.
@@ -31,6 +34,7 @@ impl Pool {
     fn new(ids: usize, clock: &Clock) -> Self {
         Self {
             ids: (0..ids).map(|id| format!("r:{id:x}")).collect(),
+            ends: true,
             refuses: |_| false,
             quota: 1e9,
             clock: clock.clone(),
@@ -60,7 +64,7 @@ impl Pool {
         let end = (start + OF_PAGE).min(self.ids.len());
         Ok(Page {
             items: self.ids[start..end].to_vec(),
-            next: (end < self.ids.len()).then(|| end.to_string()),
+            next: (end < self.ids.len() || !self.ends).then(|| (end % self.ids.len()).to_string()),
         })
     }
 }
@@ -87,6 +91,20 @@ impl Directory for Pool {
     }
 }
 
+fn request(directory: &TempDir, rate_limit: f64) -> ListRequest {
+    ListRequest {
+        what: What::Identities {
+            pool: PoolId::parse("r:0").unwrap(),
+            include_disabled: false,
+        },
+        region: None,
+        account: Account::default(),
+        endpoint_url: None,
+        rate_limit,
+        output: Some(directory.path().join("ids")),
+    }
+}
+
 /// A list that is made, in a directory of its own.
 struct Run {
     directory: TempDir,
@@ -102,21 +120,11 @@ impl Run {
         change(&mut pool);
         let pool = Arc::new(pool);
         let directory = tempfile::tempdir().unwrap();
-        let request = ListRequest {
-            what: What::Identities {
-                pool: PoolId::parse("r:0").unwrap(),
-                include_disabled: false,
-            },
-            region: None,
-            account: Account::default(),
-            endpoint_url: None,
-            rate_limit,
-            output: Some(directory.path().join("ids")),
-        };
+        let request = request(&directory, rate_limit);
         let listed = Arc::clone(&pool) as Arc<dyn Directory>;
         let listed = request.write(listed, "r", Shown::Logged, clock.clone());
         Self {
-            listed: listed.await,
+            listed: complete(listed, &clock, pending()).await,
             directory,
             pool,
             clock,
@@ -209,4 +217,40 @@ async fn a_quota_below_the_ceiling_costs_one_call_in_a_hundred() {
 async fn a_list_ends_however_low_the_quota_is() {
     let run = Run::new(600, 2.0, |pool| pool.quota = 0.02).await;
     run.assert_whole();
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_lead_round_in_a_circle_end_it() {
+    let run = Run::new(600, 100.0, |pool| pool.ends = false).await;
+    let error = run.failed();
+    assert!(matches!(error, ListError::NoEnd(1_000)), "{error}");
+    assert_eq!(run.pool.calls.lock().unwrap().number, 10 + 1_000);
+}
+
+/// A pass that begins anew may go over more pages than that before it brings anybody new.
+#[tokio::test(start_paused = true)]
+async fn a_long_pass_that_begins_anew_is_no_circle() {
+    let run = Run::new(66_000, 100.0, |pool| pool.refuses = |call| call == 1_050).await;
+    run.assert_whole();
+    let calls = run.pool.calls.lock().unwrap().number;
+    assert_eq!(calls, 1_050 + 1_100);
+}
+
+/// Time is not paused: `stop` looks all the time.
+#[tokio::test]
+async fn a_list_that_appears_is_not_said_to_be_incomplete() {
+    let clock = Clock::anchored(1e9);
+    let directory = tempfile::tempdir().unwrap();
+    let request = request(&directory, 100.0);
+    let pool = Arc::new(Pool::new(60, &clock));
+    let list = request.write(pool, "r", Shown::Logged, clock.clone());
+    let file = directory.path().join("ids");
+    let stop = async {
+        while !file.exists() {
+            tokio::task::yield_now().await;
+        }
+        "SIGTERM"
+    };
+    let listed = complete(list, &clock, stop).await;
+    assert!(listed.is_ok() && file.exists(), "{listed:?}");
 }

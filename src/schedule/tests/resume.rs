@@ -190,3 +190,33 @@ fn denials_of_some_stay_theirs() {
     assert!(calls.iter().all(|identity| identity.0 >= 200));
     assert!(calls.len() >= 590, "{}", calls.len());
 }
+
+/// Of 300 calls, which do not suffice, after a process that had asked so many of a thousand: how
+/// many are about others than those who were never asked.
+fn calls_about_known(asked: usize) -> usize {
+    let targets = pool(0..1_000, 10, 86_400);
+    let mut schedule = schedule(&targets, 2.0);
+    let standing = schedule.standing(&targets);
+    let last_poll = |_, identity: IdentityIndex| match identity.0 < asked {
+        true => LastPoll::Ended(Some(Mono::START)),
+        false => LastPoll::Never,
+    };
+    schedule.resume(&targets, &standing, last_poll, Knowledge::NONE, Mono::START);
+    let mut calls = run(&mut schedule, Mono::START, seconds(200.0), Duration::ZERO);
+    // No turn is missed in the first interval.
+    calls.retain(|(at, _)| *at >= seconds(30.0));
+    let calls = &identities(&calls)[..300];
+    let new: HashSet<_> = calls
+        .iter()
+        .filter(|identity| identity.0 >= asked)
+        .collect();
+    calls.len() - new.len()
+}
+
+#[test]
+fn where_most_are_known_newcomers_yield_and_else_the_first_sweep_goes_on() {
+    let of_known = calls_about_known(530);
+    assert!((110..=160).contains(&of_known), "{of_known} calls");
+    let of_known = calls_about_known(300);
+    assert!(of_known <= 15, "{of_known} calls");
+}
