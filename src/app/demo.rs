@@ -1,8 +1,8 @@
 //! `demo`: the ordinary exporter against a simulated Cognito Sync and Cognito Identity on loopback.
 //!
 //! The simulator's world is written as a configuration and read like any other, so that all the
-//! rest is the daemon. The last of several pools is discovered, unless it is so large that the
-//! first pass would keep people waiting.
+//! rest is the daemon. The last of several pools is discovered, and of more than two the second is
+//! polled with its guests' keys, unless they are so large that people would wait.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -17,7 +17,8 @@ use crate::aws::Credentials;
 use crate::cli;
 use crate::clock::Clock;
 use crate::config;
-use crate::simulator::{Fault, Life, Simulator, World, endpoint_url};
+use crate::simulator::{Fault, GuestRole, Life, Simulator, World, endpoint_url};
+use crate::targets::MAX_EXCHANGES;
 
 /// The seed of the world, so that every demo is the same.
 const SEED: u64 = 10_520;
@@ -35,6 +36,8 @@ const DISCOVER_INTERVAL: &str = "1m";
 const DISCOVER_RATE: usize = 2;
 /// Most identities of a pool that is discovered: its first pass takes 25 s, 60 identities a call.
 const MAX_DISCOVERED: usize = 60 * DISCOVER_RATE * 25;
+/// Most identities of a pool that is polled with its guests' keys: so many exchanges take 15 s.
+const MAX_GUESTS: usize = 15 * MAX_EXCHANGES as usize;
 /// Disabled identities of the discovered pool, which are not listed.
 const DISABLED: usize = 2;
 const POOL_NAMES: [&str; 3] = ["production", "staging", "legacy"];
@@ -50,9 +53,13 @@ pub async fn build(
     clock: Clock,
 ) -> Result<App, StartError> {
     let mut world = World::scripted(SEED, demo.pools as usize, demo.identities as usize);
-    let discovered = discovered_pool(&world);
-    if let Some(pool) = &discovered {
+    let special = Special::of(&world);
+    if let Some(pool) = &special.discovered {
         add_guests(&mut world, pool);
+    }
+    if let Some(pool) = &special.guests {
+        // With AWS's sample role, usage comes from lists of datasets.
+        world.set_guest_role(pool, GuestRole::Sample);
     }
     let (first, step) = DENIED;
     let identities = world.pools().flat_map(|(_, identities)| identities);
@@ -70,9 +77,10 @@ pub async fn build(
         }
     }
     let endpoint_url = endpoint_url(&listener)?;
-    info!(endpoint_url, discovered, "simulating Cognito Sync");
+    let Special { discovered, guests } = &special;
+    info!(endpoint_url, discovered, guests, "simulating Cognito Sync");
     let text = simulator
-        .world(|world| configuration(world, discovered.as_deref(), &endpoint_url))
+        .world(|world| configuration(world, &special, &endpoint_url))
         .expect("writing to a string does not fail");
     let loader = super::loader();
     let loaded = config::parse(Path::new("demo"), &text)
@@ -92,12 +100,27 @@ pub async fn build(
     Ok(app)
 }
 
-/// The last of several pools, unless it is empty or large.
-fn discovered_pool(world: &World) -> Option<String> {
-    let (pool, identities) = world.pools().skip(1).last()?;
-    (1..=MAX_DISCOVERED)
-        .contains(&identities.count())
-        .then(|| pool.to_owned())
+/// The pools that are not polled by their lists and with the account's keys.
+struct Special {
+    /// The last of several pools, unless it is empty or large.
+    discovered: Option<String>,
+    /// The second of more than two pools, unless it is empty or large.
+    guests: Option<String>,
+}
+
+impl Special {
+    fn of(world: &World) -> Self {
+        let pools = world.pools();
+        let pools: Vec<_> = pools.map(|(id, all)| (id, all.count())).collect();
+        let fits = |pool: Option<&(&str, usize)>, most: usize| {
+            let fitting = pool.filter(|(_, identities)| (1..=most).contains(identities));
+            fitting.map(|(id, _)| (*id).to_owned())
+        };
+        Self {
+            discovered: fits(pools.get(1..).and_then(<[_]>::last), MAX_DISCOVERED),
+            guests: fits(pools.get(1).filter(|_| pools.len() > 2), MAX_GUESTS),
+        }
+    }
 }
 
 /// Makes a pool look like one with guests: those of its identities that have no dataset never
@@ -129,7 +152,7 @@ fn add_guests(world: &mut World, pool: &str) {
 /// names the first ones only, as they would be named beside it.
 fn configuration(
     world: &World,
-    discovered: Option<&str>,
+    special: &Special,
     endpoint_url: &str,
 ) -> Result<String, std::fmt::Error> {
     let identities: usize = world
@@ -154,7 +177,13 @@ fn configuration(
             "- id: {pool}\n  name: {}\n  endpoint_url: {endpoint_url}",
             POOL_NAMES.get(index).copied().unwrap_or("more")
         )?;
-        let is_discovered = discovered == Some(pool);
+        if special.guests.as_deref() == Some(pool) {
+            writeln!(
+                text,
+                "  cognito_identity_endpoint_url: {endpoint_url}\n  identity_credentials: guest"
+            )?;
+        }
+        let is_discovered = special.discovered.as_deref() == Some(pool);
         if is_discovered {
             writeln!(
                 text,
@@ -178,29 +207,35 @@ fn configuration(
 mod tests {
     use super::*;
 
-    fn discovered(pools: usize, identities: usize) -> Option<usize> {
+    /// The identities of the pool that is discovered, and of that with guests.
+    fn special(pools: usize, identities: usize) -> [Option<usize>; 2] {
         let world = World::scripted(SEED, pools, identities);
-        let pool = discovered_pool(&world)?;
-        let mut pools = world.pools();
-        let found = pools.find(|(id, _)| *id == pool);
-        found.map(|(_, identities)| identities.count())
+        let Special { discovered, guests } = Special::of(&world);
+        [discovered, guests].map(|pool| {
+            let mut pools = world.pools();
+            let (_, identities) = pools.find(|(id, _)| pool.as_deref() == Some(*id))?;
+            Some(identities.count())
+        })
     }
 
     #[test]
-    fn the_last_of_several_pools_is_discovered_unless_it_keeps_people_waiting() {
-        assert_eq!(discovered(2, 200), Some(100));
-        assert_eq!(discovered(3, 20), Some(7));
-        assert_eq!(discovered(1, 200), None);
-        assert_eq!(discovered(2, 2 * MAX_DISCOVERED), Some(MAX_DISCOVERED));
-        assert_eq!(discovered(2, 2 * MAX_DISCOVERED + 2), None);
+    fn some_pools_are_special_unless_they_keep_people_waiting() {
+        assert_eq!(special(3, 200), [Some(67), Some(67)]);
+        assert_eq!(special(3, 20), [Some(7), Some(7)]);
+        assert_eq!(special(2, 200), [Some(100), None]);
+        assert_eq!(special(1, 200), [None, None]);
+        assert_eq!(special(3, 3 * MAX_GUESTS + 3), [Some(MAX_GUESTS + 1), None]);
+        assert_eq!(special(2, 2 * MAX_DISCOVERED), [Some(MAX_DISCOVERED), None]);
+        assert_eq!(special(2, 2 * MAX_DISCOVERED + 2), [None, None]);
     }
 
     #[test]
     fn of_the_discovered_pool_only_those_with_names_are_configured() {
         let mut world = World::scripted(SEED, 2, 200);
-        let pool = discovered_pool(&world).unwrap();
+        let special = Special::of(&world);
+        let pool = special.discovered.clone().unwrap();
         add_guests(&mut world, &pool);
-        let text = configuration(&world, Some(&pool), "http://127.0.0.1:1").unwrap();
+        let text = configuration(&world, &special, "http://127.0.0.1:1").unwrap();
         let config = config::parse(Path::new("demo"), &text).unwrap();
         let loader = super::super::loader();
         let targets = loader.load_targets(config).unwrap().targets;

@@ -73,8 +73,9 @@ pub struct Demo {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     pub identities: u32,
 
-    /// Number of simulated pools. The last of several is discovered, unless it is large.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    /// Number of simulated pools. The last of several is discovered, and of more than two the second
+    /// is polled with its guests' keys, unless they are large.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pools: u32,
 
     /// Let one call in twenty fail, with all transient faults, and deny one identity in a hundred.
@@ -255,7 +256,7 @@ mod tests {
                 cli.command,
                 Some(Command::Demo(Demo {
                     identities: 3,
-                    pools: 2,
+                    pools: 3,
                     faults: false
                 }))
             ));

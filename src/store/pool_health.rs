@@ -62,7 +62,10 @@ pub(super) fn log_change(
         }
         _ => {}
     }
+    // Of those who are discovered, many guests never synced.
+    let is_discovered = pool.settings.discover.is_some();
     match (before.missing, after.missing) {
+        _ if is_discovered => {}
         (0, 1..) => warn!(pool = %id, identities, "identities missing"),
         (1.., 0) => info!(pool = %id, identities, "no identities missing"),
         _ => {}
