@@ -73,8 +73,8 @@ pub struct Demo {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     pub identities: u32,
 
-    /// Number of simulated pools. The last of several is discovered, and of more than two the second
-    /// is polled with its guests' keys, unless they are large.
+    /// Number of simulated pools. The last of several is discovered, and of more than two the
+    /// second is polled with its guests' keys, unless they are large.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pools: u32,
 
