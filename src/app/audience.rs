@@ -22,7 +22,7 @@ pub struct Audience(Vec<String>);
 #[error(
     "pool {pool} is polled with the credentials of its guests (identity_credentials: guest), so that \
      the ids of its identities are secrets, but any client that reaches the listener {listener} \
-     could read them without a login: set basic_auth_users, or client_auth_type: RequireAndVerifyClientCert, in \
+     could read them without a login: set basic_auth_users, or client_auth_type: RequireAndVerifyClientCert with client_ca_file, in \
      --web.config.file, or listen on a loopback address or a unix socket only"
 )]
 pub struct NeedsLogin {

@@ -195,7 +195,7 @@ impl Api for AwsApi {
 
     fn poll_ended(&self, pool: &PoolId, identity: IdentityId<'_>) {
         if let Some(guests) = &self.of_pool(pool).guests {
-            guests.poll_ended(identity);
+            guests.poll_ended(identity, &self.clock);
         }
     }
 }

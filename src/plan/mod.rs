@@ -13,7 +13,7 @@ use bytesize::ByteSize;
 use self::exchanges::Exchanges;
 use self::scrape_size::ScrapeSize;
 use crate::alerts::AlertInput;
-use crate::api::IDENTITIES_OF_PAGE;
+use crate::api::{IDENTITIES_OF_PAGE, Signer};
 use crate::config::{Config, IdentityMetrics, PoolSettings, Series, show_duration};
 use crate::exposition::{identity_samples, too_many_samples};
 use crate::targets::{Budget, PassBudget, Pool, Targets};
@@ -205,16 +205,20 @@ impl Plan<'_> {
         };
         let mut intervals: Vec<_> = pools.iter().map(interval).collect();
         intervals.dedup();
-        writeln!(
+        write!(
             f,
-            "             DOES NOT FIT: a sweep takes {} times the interval. For a turn each interval, set either",
+            "             DOES NOT FIT: a sweep takes {} times the interval. For a turn each interval, set",
             significant(overload)
         )?;
-        writeln!(
-            f,
-            "             poll.rate_limit: {}, if the quota that your app shares allows it, or",
-            needed.ceil()
-        )?;
+        match budget.signer {
+            Signer::Account => writeln!(
+                f,
+                " either\n             poll.rate_limit: {}, if the quota that your app shares allows it, or",
+                needed.ceil()
+            )?,
+            // Its exchanges have a ceiling that nobody sets.
+            Signer::Guest => writeln!(f)?,
+        }
         writeln!(
             f,
             "             interval: {}{}",

@@ -205,6 +205,9 @@ impl Poller {
             let operation = Operation::GetCredentialsForIdentity;
             observer.called(operation, exchange.took, exchange.failure);
         }
+        if !was_sent {
+            self.schedule.note_unsent(id);
+        }
         let ticket = self.schedule.ticket(id);
         let reply = result
             .reply

@@ -71,6 +71,7 @@ impl Schedule {
             list,
             description_denied,
             sent_at: now,
+            was_unsent: false,
             due_at,
             is_probe,
             targets_changed: false,
@@ -117,6 +118,13 @@ impl Schedule {
             need
         } else {
             ListNeed::None
+        }
+    }
+
+    /// A call that is about to end was not sent, since the exchange before it failed.
+    pub fn note_unsent(&mut self, ticket: TicketId) {
+        if let Some(ticket) = self.in_flight.get_mut(&ticket) {
+            ticket.was_unsent = true;
         }
     }
 
@@ -198,15 +206,13 @@ impl Schedule {
                 queue.order.end(&self.jobs, index, failure, began, now);
             }
         }
-        let (sent_at, is_probe) = (ticket.sent_at, ticket.is_probe);
-        let event = queue.on_call_end(
-            CallEnd {
-                sent_at,
-                is_probe,
-                failure,
-            },
-            now,
-        );
+        let end = CallEnd {
+            sent_at: ticket.sent_at,
+            is_probe: ticket.is_probe,
+            was_unsent: ticket.was_unsent,
+            failure,
+        };
+        let event = queue.on_call_end(end, now);
         Some(EndedCall {
             ticket,
             event,
@@ -230,7 +236,7 @@ impl Schedule {
     /// Notes the end of a list that took the place of a description, or of one of its pages.
     /// Whether AWS denies lists alone is known when the description has succeeded.
     fn note_list(&mut self, ticket: &Ticket, is_whole: bool, failure: Option<Failure>, now: Mono) {
-        if !ticket.is_substitute() {
+        if !ticket.is_substitute() || ticket.was_unsent {
             return;
         }
         let lists = &mut self.queues[ticket.budget].lists;

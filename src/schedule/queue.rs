@@ -33,6 +33,8 @@ pub(super) struct TakenJob {
 pub(super) struct CallEnd {
     pub(super) sent_at: Mono,
     pub(super) is_probe: bool,
+    /// Whether only the exchange before it was made.
+    pub(super) was_unsent: bool,
     pub(super) failure: Option<Failure>,
 }
 
@@ -152,6 +154,7 @@ impl BudgetQueue {
         let CallEnd {
             sent_at,
             is_probe,
+            was_unsent,
             failure,
         } = end;
         let class = failure.map(|failure| failure.class_for(self.signer));
@@ -173,6 +176,11 @@ impl BudgetQueue {
                 self.probe = Some(Probe::new(refusal, now));
                 BudgetEvent::Refused
             }),
+            // An exchange tells nothing of what the probe is for.
+            Some(probe) if is_probe && was_unsent && refusal.is_none() => {
+                probe.on_lost(now);
+                None
+            }
             Some(_) if is_probe && answered => {
                 self.probe = None;
                 Some(BudgetEvent::Accepted)

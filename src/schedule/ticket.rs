@@ -44,6 +44,8 @@ pub struct Ticket {
     /// its pool.
     pub(super) description_denied: bool,
     pub(super) sent_at: Mono,
+    /// Whether the call was not sent, since the exchange before it failed.
+    pub(super) was_unsent: bool,
     /// When the job was due.
     pub(super) due_at: Mono,
     /// Whether the call tests the budget's credentials; see `probe`.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Pool, Targets};
-use crate::api::Operation;
+use crate::api::{Operation, Signer};
 use crate::config::{Config, Problem, show_duration};
 
 /// The least `max_age` that `auto` is.
@@ -79,16 +79,29 @@ impl Targets {
         if needed <= allowed {
             return Vec::new();
         }
-        let message = format!(
-            "is too low for budget {}, which needs {needed:.3} calls per second to keep its \
-             intervals: raise it to {:.0}, or make the intervals {:.1} times as long; until then \
-             the identities whose next change matters most come first",
-            budget.label,
-            needed.ceil(),
-            needed / allowed + 0.05,
-        );
+        let (label, stretch) = (&budget.label, needed / allowed + 0.05);
+        let until_then = "until then the identities whose next change matters most come first";
+        let (key, message) = match budget.signer {
+            Signer::Account => (
+                "poll.rate_limit",
+                format!(
+                    "is too low for budget {label}, which needs {needed:.3} calls per second to \
+                     keep its intervals: raise it to {:.0}, or make the intervals {stretch:.1} \
+                     times as long; {until_then}",
+                    needed.ceil(),
+                ),
+            ),
+            Signer::Guest => (
+                "poll.interval",
+                format!(
+                    "is too short for budget {label}, which needs {needed:.3} calls per second to \
+                     keep its intervals, of {allowed} that it makes at most: make the intervals \
+                     {stretch:.1} times as long; {until_then}",
+                ),
+            ),
+        };
         let mut warnings = self.age_warnings(index, config);
-        warnings.insert(0, Problem::key(&config.file, "poll.rate_limit", message));
+        warnings.insert(0, Problem::key(&config.file, key, message));
         warnings
     }
 

@@ -10,6 +10,9 @@ use crate::identity::PoolId;
 /// region 200 of them, which the app's logins need (AWS, "Quotas in Amazon Cognito").
 pub const MAX_EXCHANGES: f64 = 10.0;
 
+/// In labels, in the place of a role or profile.
+const GUEST: &str = "guest";
+
 /// An account's credential, a region, a service and an endpoint: what shares one rate quota of AWS.
 /// Budgets are equal exactly when their labels are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,8 +43,12 @@ impl Budget {
             role_arn, profile, ..
         } = &settings.account;
         let keys = match signer {
-            Signer::Account => role_arn.as_ref().or(profile.as_ref()).cloned(),
-            Signer::Guest => Some("guest".to_owned()),
+            // A profile may have the name that guests have here.
+            Signer::Account => match role_arn.as_ref().or(profile.as_ref()) {
+                Some(profile) if profile == GUEST => Some(format!("profile {GUEST}")),
+                named => named.cloned(),
+            },
+            Signer::Guest => Some(GUEST.to_owned()),
         };
         let (name, endpoint) = match service {
             Service::CognitoSync => (None, &settings.endpoint_url),
@@ -141,6 +148,11 @@ mod tests {
                 "cognito_identity_endpoint_url: 'https://cognito-identity.us-east-1.amazonaws.com'",
                 Service::CognitoIdentity,
                 "us-east-1 cognito-identity",
+            ),
+            (
+                "profile: guest",
+                Service::CognitoSync,
+                "us-east-1 profile guest",
             ),
             (
                 "identity_credentials: guest, role_arn: 'arn:aws:iam::123456789012:role/sync', \

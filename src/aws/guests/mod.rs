@@ -104,7 +104,7 @@ impl GuestClients {
 impl Guests {
     /// Whether an exchange has to come before the next call about an identity.
     pub(super) fn needs_exchange(&self, identity: IdentityId<'_>, clock: &Clock) -> bool {
-        !self.keyring.has_good(identity, clock.now().mono)
+        self.keyring.needs_exchange(identity, clock.now().mono)
     }
 
     /// Exchanges the id of an identity for its keys, within the part of the timeout that a call
@@ -136,18 +136,26 @@ impl Guests {
         identity: IdentityId<'_>,
         clock: &Clock,
     ) -> Result<Reply, CallError> {
-        let keys = self.keyring.get(identity).ok_or(Failure::Credentials)?;
+        let refused = || {
+            let cause = "AWS has refused its keys twice; the next exchange is in an hour at most";
+            CallError::new(Failure::Credentials, cause.to_owned())
+        };
+        let keys = self.keyring.get(identity).ok_or_else(refused)?;
         let keys = Some(keys);
         let reply = Sync { keys, clock }.call(&self.sync, request).await;
-        let is_refused = |error: &CallError| error.failure == Failure::Credentials;
-        if reply.as_ref().is_err_and(is_refused) {
-            self.keyring.drop_refused(identity);
+        match &reply {
+            Err(error) if error.failure == Failure::Credentials => {
+                self.keyring.drop_refused(identity, clock.now().mono);
+            }
+            Ok(_) => self.keyring.accepted(identity),
+            Err(_) => {}
         }
         reply
     }
 
     /// A poll of an identity has ended.
-    pub(super) fn poll_ended(&self, identity: IdentityId<'_>) {
-        self.keyring.poll_ended(identity, self.interval);
+    pub(super) fn poll_ended(&self, identity: IdentityId<'_>, clock: &Clock) {
+        let now = clock.now().mono;
+        self.keyring.poll_ended(identity, self.interval, now);
     }
 }

@@ -85,10 +85,15 @@ impl Protection {
             .map_or(ClientAuth::No, |tls| tls.client_auth)
     }
 
-    /// Whether clients have to show who they are: by a password, or by a certificate that a trusted
-    /// authority issued.
+    /// Whether clients have to show who they are: by a password, or by a certificate of an
+    /// authority, or with a name, that the file names. The system's authorities issue certificates
+    /// to anybody.
     pub(super) fn has_login(&self) -> bool {
-        self.login || self.client_auth() == ClientAuth::RequireAndVerify
+        let by_certificate = |tls: &Tls| {
+            let names_some = tls.own_authorities || tls.allowed_names;
+            tls.client_auth == ClientAuth::RequireAndVerify && names_some
+        };
+        self.login || self.tls.as_ref().is_some_and(by_certificate)
     }
 
     /// The key of a protection that `other` has less of.

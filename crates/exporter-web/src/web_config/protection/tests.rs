@@ -90,7 +90,13 @@ fn a_login_is_a_password_or_a_certificate_of_a_trusted_authority() {
         ("", false),
         ("basic_auth_users: {}", false),
         ("basic_auth_users: {alice: hash}", true),
-        (&tls("RequireAndVerifyClientCert"), true),
+        // Which the system's authorities give to anybody.
+        (&tls("RequireAndVerifyClientCert"), false),
+        (&tls("RequireAndVerifyClientCert, client_ca_file: a"), true),
+        (
+            &tls("RequireAndVerifyClientCert, client_allowed_sans: [a]"),
+            true,
+        ),
         (&tls("RequireAnyClientCert"), false),
         (&tls("VerifyClientCertIfGiven"), false),
         (&tls("NoClientCert"), false),
