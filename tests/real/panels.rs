@@ -16,7 +16,7 @@ const LOOKBACK: &str = "--query.lookback-delta=65m";
 /// The demo, and a Prometheus that scrapes it, has the shipped rules and a past.
 pub(crate) fn demo() -> (Exporter, Prometheus) {
     let mut demo = command();
-    demo.args(["demo", "--faults", "--identities=60"]);
+    demo.args(["demo", "--faults", "--identities=60", "--pools=2"]);
     let demo = Exporter::run(demo);
     eventually("every identity was polled", || {
         // Of the pool that is discovered, only those with names are pending at first.
