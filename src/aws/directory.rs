@@ -11,11 +11,14 @@ use super::answer::check_id;
 use super::client::{ClientKey, call, failed};
 use super::lease::Lease;
 use super::wire;
-use crate::api::{CallError, Directory, Failure, ListedPool, Operation, Page, PageCall, Signer};
+use crate::api::{
+    CallError, Directory, Failure, IDENTITIES_OF_PAGE, ListedPool, Operation, Page, PageCall,
+    Signer,
+};
 use crate::identity::PoolId;
 
 /// The most that AWS puts on one page (Cognito Identity's API model, `QueryLimit`).
-const MAX_OF_PAGE: i32 = 60;
+const MAX_OF_PAGE: i32 = IDENTITIES_OF_PAGE as i32;
 
 /// Cognito Identity in one region, by one account's credentials.
 pub struct AwsDirectory {

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 };
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::http::AnswerDate;
@@ -86,7 +87,7 @@ impl Intercept for RawAnswer {
             has_dataset_count: body
                 .pointer("/IdentityUsage/DatasetCount")
                 .is_some_and(|count| !count.is_null()),
-            date: answer.extension().map(|AnswerDate(date)| *date),
+            date: date(answer),
         });
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         Ok(())
@@ -116,9 +117,13 @@ impl Intercept for Dated {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().extension();
-        let date = date.map(|AnswerDate(date)| *date);
+        let date = date(context.response());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
         Ok(())
     }
+}
+
+/// The date of an answer, in seconds since 1970.
+fn date(answer: &Response) -> Option<f64> {
+    answer.extension().map(|AnswerDate(date)| *date)
 }

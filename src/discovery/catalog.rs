@@ -160,8 +160,8 @@ impl Catalog {
     /// Whether an identity of a pool was discovered and has not left.
     #[must_use]
     pub fn knows(&self, pool: &PoolId, hex: &Hex) -> bool {
-        let known = self.with_identities(pool, |identities| identities.knows(hex));
-        known.unwrap_or(false)
+        let entry = self.pools().get(pool).cloned();
+        entry.is_some_and(|entry| lock(&entry.identities).knows(hex))
     }
 
     /// These pools are discovered. All others are forgotten.
@@ -224,10 +224,12 @@ impl Catalog {
         }
     }
 
-    /// The same of an identity of such a pool, and how many passes have missed it.
-    pub fn restore(&self, pool: &PoolId, hex: Hex, misses: u8) {
+    /// The same of identities of such a pool, and how many passes have missed each.
+    pub fn restore(&self, pool: &PoolId, saved: impl Iterator<Item = (Hex, u8)>) {
         self.with_identities(pool, |identities| {
-            identities.restore(hex, misses);
+            for (hex, misses) in saved {
+                identities.restore(hex, misses);
+            }
         });
     }
 

@@ -1,6 +1,6 @@
 //! Gives what a file holds to the store.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use tracing::{info, warn};
 
@@ -14,7 +14,7 @@ use crate::identity::PoolId;
 use crate::store::{RestoredRow, Store};
 use crate::targets::Targets;
 
-/// Rows that are given to the store at once.
+/// Rows that are given to the store or the catalog at once.
 const ROWS_AT_ONCE: usize = 4_096;
 
 /// Gives all rows to the store, as far as nothing newer is known. Returns how many identities are
@@ -79,11 +79,12 @@ pub(super) fn restore_catalog(
         let mut pools = targets.pools.iter();
         pools.any(|pool| pool.id == *id && pool.settings.discover.is_some())
     };
-    let mut discovered = HashSet::new();
+    // Rows of each such pool, which are given to the catalog many at once.
+    let mut discovered: HashMap<_, Vec<_>> = HashMap::new();
     for (id, row) in found.pools.values() {
         if let Some(passes) = row.passes.filter(|_| is_discovered(id)) {
             catalog.restore_passes(id, passes);
-            discovered.insert(row.number);
+            discovered.insert(row.number, Vec::new());
         }
     }
     if discovered.is_empty() {
@@ -91,12 +92,18 @@ pub(super) fn restore_catalog(
     }
     file.each_row(|key, value| {
         let key = row::parse_key(key).ok_or_else(no_key)?;
-        if key.is_discovered && discovered.contains(&key.pool) {
-            let (pool, _) = &found.pools[&key.pool];
-            catalog.restore(pool, key.hex, row::from_bytes(value)?);
+        let rows = discovered.get_mut(&key.pool);
+        if let Some(rows) = rows.filter(|_| key.is_discovered) {
+            rows.push((key.hex, row::from_bytes(value)?));
+            if rows.len() == ROWS_AT_ONCE {
+                catalog.restore(&found.pools[&key.pool].0, rows.drain(..));
+            }
         }
         Ok(())
     })?;
+    for (number, rows) in discovered {
+        catalog.restore(&found.pools[&number].0, rows.into_iter());
+    }
     Ok(true)
 }
 

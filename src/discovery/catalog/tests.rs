@@ -130,9 +130,9 @@ fn what_is_saved_is_restored() {
     let save = |max| {
         let changes = first.take_changes(max);
         second.restore_passes(&pool(), Passes::default());
-        for (hex, misses) in changes.iter().flat_map(|change| &change.identities) {
-            second.restore(&pool(), hex.clone(), misses.unwrap());
-        }
+        let saved = changes.iter().flat_map(|change| &change.identities);
+        let saved = saved.map(|(hex, misses)| (hex.clone(), misses.unwrap()));
+        second.restore(&pool(), saved);
         !changes.is_empty()
     };
     page(&first, "123");

@@ -57,6 +57,17 @@ fn second(path: &std::path::Path) -> (Opened, Arc<Store>, Catalog, usize) {
     (opened, store, catalog, relists.load(Ordering::Relaxed))
 }
 
+/// The usage of all is in the store.
+fn assert_all_usage(store: &Store) {
+    let snapshot = store.snapshot();
+    let of_pool = snapshot.pool(PoolIndex(0));
+    let shown = of_pool.oldest_shown(Mono::START);
+    for index in 0..IDS.len() {
+        let record = &of_pool.records[IdentityIndex(index)];
+        assert_eq!(record.usage(shown), Some(&usage(300)));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_discovered_list_and_the_usage_of_its_identities_are_restored() {
     let (_parent, path) = directory();
@@ -75,13 +86,7 @@ async fn a_discovered_list_and_the_usage_of_its_identities_are_restored() {
     let (opened, store, catalog, relists) = second(&path);
     assert_eq!(relists, 1);
     assert_eq!(catalog.of_pool(&pool()), all);
-    let snapshot = store.snapshot();
-    let of_pool = snapshot.pool(PoolIndex(0));
-    let shown = of_pool.oldest_shown(Mono::START);
-    for index in 0..IDS.len() {
-        let record = &of_pool.records[IdentityIndex(index)];
-        assert_eq!(record.usage(shown), Some(&usage(300)));
-    }
+    assert_all_usage(&store);
     drop(opened);
     // One more pass without the first, which had missed it once.
     let (mut opened, _, catalog, _) = second(&path);
@@ -136,11 +141,5 @@ async fn what_comes_late_waits_for_the_reload_loop() {
     let new = targets(&IDS);
     store.apply_targets(&new, &TargetDiff::new(&before, &new));
     opened.save(None);
-    let snapshot = store.snapshot();
-    let of_pool = snapshot.pool(PoolIndex(0));
-    let shown = of_pool.oldest_shown(Mono::START);
-    for index in 0..IDS.len() {
-        let record = &of_pool.records[IdentityIndex(index)];
-        assert_eq!(record.usage(shown), Some(&usage(300)));
-    }
+    assert_all_usage(&store);
 }
