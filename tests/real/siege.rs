@@ -8,7 +8,7 @@ use crate::prometheus::Prometheus;
 use crate::python;
 use crate::support::{Exporter, PASSWORD, command, eventually};
 
-/// A request's head has 10 s and an answer 60 s; a client that is late has to be gone 30 s later.
+/// An answer has 60 s and a request's head less; a client that is late has to be gone 30 s later.
 const LONGEST: u64 = 60 + 30;
 
 #[test]

@@ -100,11 +100,15 @@ pub(crate) async fn serve<S, B>(
     }
     if let Err(CloseReason::Stopping) = ended {
         connection.as_mut().graceful_shutdown();
-        ended = run_with_deadline(connection, state, CancellationToken::new()).await;
+        let state = Arc::clone(&state);
+        ended = run_with_deadline(connection.as_mut(), state, CancellationToken::new()).await;
     }
     match ended {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => debug!(%error, "connection failed"),
+        Ok(Err(error)) => {
+            state.failed();
+            debug!(%error, "connection failed");
+        }
         Err(reason) => debug!(%reason, "connection aborted"),
     }
 }

@@ -168,6 +168,12 @@ impl ConnectionState {
         self.must_reset.store(must_reset, Ordering::Relaxed);
     }
 
+    /// The connection failed. One that fails in a response is of use to nobody.
+    pub(crate) fn failed(&self) {
+        let in_response = !lock(&self.progress).requests.is_empty();
+        self.must_reset.store(in_response, Ordering::Relaxed);
+    }
+
     /// Whether the connection is to be reset rather than closed.
     pub(crate) fn must_reset(&self) -> bool {
         self.must_reset.load(Ordering::Relaxed)

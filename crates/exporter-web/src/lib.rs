@@ -61,9 +61,9 @@
 //!
 //! The socket, the service and the response body report progress to one state, and one task polls
 //! them all, so that it knows when to re-arm the deadline. A connection that misses a deadline in a
-//! request is reset: closing it would leave the system sending to a client that hardly reads. The
-//! system buffers 128 KiB of a response and no more, or else such a client would seem to have
-//! received megabytes.
+//! request is reset, and so is one whose response fails: closing it would leave the system sending
+//! to a client that hardly reads. The system buffers 128 KiB of a response and no more, or else
+//! such a client would seem to have received megabytes.
 //!
 //! When all connection slots are taken, an idle connection is closed for a new one: the one with
 //! the fewest responses, so that a crowd of clients that ask once, or never, does not push out a

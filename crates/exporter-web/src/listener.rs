@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use crate::address::Address;
 use crate::deadline::ConnectionState;
 use crate::peer::Peer;
-use crate::stream::{Hooked, ResetAfterDeadline, Stream};
+use crate::stream::{Hooked, ResetIfCutOff, Stream};
 use crate::systemd::InheritedSocket;
 
 /// Bytes of a response that the system buffers before the client reads them. By default it is
@@ -158,9 +158,7 @@ pub(crate) enum Accepted {
 impl Accepted {
     pub(crate) fn into_stream(self, state: &Arc<ConnectionState>) -> Box<dyn Stream> {
         match self {
-            Self::Tcp(stream) => {
-                Box::new(Hooked::new(stream, ResetAfterDeadline(Arc::clone(state))))
-            }
+            Self::Tcp(stream) => Box::new(Hooked::new(stream, ResetIfCutOff(Arc::clone(state)))),
             Self::Unix(stream) => Box::new(stream),
         }
     }

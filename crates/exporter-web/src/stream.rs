@@ -99,11 +99,11 @@ impl<S: AsyncWrite + Unpin, H: Hooks<S> + Unpin> AsyncWrite for Hooked<S, H> {
     }
 }
 
-/// Resets a TCP connection that missed a deadline, instead of closing it: the system would go on
-/// sending what it still holds to a client that hardly reads.
-pub(crate) struct ResetAfterDeadline(pub(crate) Arc<ConnectionState>);
+/// Resets a TCP connection that missed a deadline, or whose response failed, instead of closing it:
+/// the system would go on sending what it still holds to a client that hardly reads.
+pub(crate) struct ResetIfCutOff(pub(crate) Arc<ConnectionState>);
 
-impl Hooks<TcpStream> for ResetAfterDeadline {
+impl Hooks<TcpStream> for ResetIfCutOff {
     fn on_drop(&self, stream: &TcpStream) {
         if self.0.must_reset() {
             // On failure it is closed like any other.
