@@ -1,13 +1,13 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_cognitosync_exporter_global_optspecs
-    string join \n config.file= config.check state.path= web.listen-address= web.telemetry-path= web.config.file= web.systemd-socket web.health-without-login web.enable-lifecycle web.max-connections= web.max-requests= log.level= log.format= h/help V/version
+    string join \n config-file= config-check state-path= web-listen-address= web-telemetry-path= web-config-file= web-systemd-socket web-health-without-login web-enable-lifecycle web-max-connections= web-max-requests= log-level= log-format= h/help V/version
 end
 
 function __fish_cognitosync_exporter_needs_command
     # Figure out if the current invocation already has a command.
     set -l cmd (commandline -opc)
     set -e cmd[1]
-    argparse -s (__fish_cognitosync_exporter_global_optspecs) -- $cmd 2>/dev/null
+    argparse -s (__fish_cognitosync_exporter_global_optspecs) -- (string replace --all . - -- $cmd) 2>/dev/null
     or return
     if set -q argv[1]
         # Also print the command, so this can be used to figure out what it is.

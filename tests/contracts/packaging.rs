@@ -63,7 +63,23 @@ fn completion(shell: Shell, file: &str) -> (String, String) {
     let mut script = Vec::new();
     aot::generate(shell, &mut Cli::command(), NAME, &mut script);
     let script = String::from_utf8(script).unwrap();
+    let script = match shell {
+        Shell::Fish => without_dots(&script),
+        _ => script,
+    };
     (format!("{COMPLETIONS}/{file}"), script)
+}
+
+/// clap_complete lets fish's `argparse` find the subcommand, which fails on flags with dots in their
+/// names. It gets them with hyphens.
+fn without_dots(script: &str) -> String {
+    let (before, rest) = script.split_once("    string join \\n ").unwrap();
+    let (flags, rest) = rest.split_once('\n').unwrap();
+    let flags = flags.replace('.', "-");
+    let (given, replaced) = (" -- $cmd 2>", " -- (string replace --all . - -- $cmd) 2>");
+    assert_eq!(rest.matches(given).count(), 1);
+    let rest = rest.replace(given, replaced);
+    format!("{before}    string join \\n {flags}\n{rest}")
 }
 
 /// All files that are made from the command line, with their text.
