@@ -137,3 +137,14 @@ fn the_page_tells_what_the_process_exits_with() {
     let told: Vec<_> = told.split([' ', '\n']).filter(is_number).collect();
     assert_eq!(codes, told);
 }
+
+/// The packages bear the version of the program.
+#[test]
+fn the_packages_have_the_version_of_cargo_toml() {
+    let changelog = super::read("packaging/debian/changelog");
+    let version = changelog.split(['(', ')']).nth(1).unwrap();
+    let (upstream, revision) = version.rsplit_once('-').unwrap();
+    // Debian sorts a tilde before everything, as SemVer does with a hyphen.
+    assert_eq!(upstream.replace('~', "-"), env!("CARGO_PKG_VERSION"));
+    assert!(revision.parse::<u32>().is_ok(), "{version}");
+}

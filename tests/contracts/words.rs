@@ -15,6 +15,7 @@ const SCRIPTS: &[&str] = &[
     "tests/run",
     "tests/real/confined",
     "tests/real/first-command",
+    "tests/real/packages",
     "tests/real/supply-chain",
 ];
 /// This file names them.
