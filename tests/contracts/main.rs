@@ -16,6 +16,7 @@ mod example;
 mod imports;
 mod lengths;
 mod modules;
+mod packaging;
 mod queries;
 mod steps;
 mod words;

@@ -4,15 +4,18 @@ use std::path::Path;
 
 /// Endings of names of files that are read.
 const KINDS: &[&str] = &[
-    ".css", ".html", ".json", ".md", ".py", ".service", ".sh", ".socket", ".toml", ".txt", ".yaml",
+    ".css", ".html", ".json", ".md", ".py", ".roff", ".service", ".sh", ".socket", ".spec",
+    ".toml", ".txt", ".yaml",
 ];
 /// Scripts without an ending are read as well; they are in these directories or have these names.
 const SCRIPTS: &[&str] = &[
     ".ci/",
+    "packaging/",
     "tests/long/",
     "tests/run",
     "tests/real/confined",
     "tests/real/first-command",
+    "tests/real/packages",
     "tests/real/supply-chain",
 ];
 /// This file names them.

@@ -1,11 +1,10 @@
-"""What tests/real/boot checks: the service on a booted machine, with a stand-in for Cognito Sync.
+"""What tests/real/boot checks: the service on a booted machine.
 
 Each check returns a remark for the report, or raises AssertionError.
 """
 
 import contextlib
 import http.client
-import http.server
 import json
 import re
 import socket
@@ -13,63 +12,18 @@ import threading
 import time
 
 from machine import ROOT, eventually
+from stand_in import CognitoSync, StandIn, configuration
 
 UNIT = "cognitosync_exporter.service"
 SOCKET = "cognitosync_exporter.socket"
 ETC = "/etc/cognitosync_exporter"
 DEFAULTS = "/etc/default/cognitosync_exporter"
 DROP_IN = f"/run/systemd/system/{UNIT}.d"
-PORT, STAND_IN = 10520, 10521
-POOL = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c1"
-IDENTITY = "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e1"
+PORT = 10520
 # The key of each file, which nobody but root can read.
 KEYS = {"aws-credentials": "AKIDOFCREDENTIALS", "aws-config": "AKIDOFCONFIG"}
 # systemd's "Starting ..." of a unit.
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
-
-
-class CognitoSync(http.server.BaseHTTPRequestHandler):
-    """Answers the two calls that the exporter makes, and notes by whose key they are signed."""
-
-    protocol_version = "HTTP/1.1"
-    keys = set()
-
-    def do_GET(self):
-        self.keys.update(re.findall(r"Credential=(\w+)/", self.headers["Authorization"] or ""))
-        ids = [part.replace("%3A", ":") for part in self.path.split("/")[2::2]]
-        usage = {"DataStorage": 1000, "LastModifiedDate": 1.7e9, "IdentityPoolId": ids[0]}
-        if len(ids) == 1:
-            body = {"IdentityPoolUsage": usage | {"SyncSessionsCount": 1}}
-        else:
-            body = {"IdentityUsage": usage | {"IdentityId": ids[1], "DatasetCount": 2}}
-        body = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-class StandIn(http.server.ThreadingHTTPServer):
-    """Serves CognitoSync on the port that the configuration names."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", STAND_IN), CognitoSync)
-
-    def handle_error(self, *_):
-        """Nothing: an exporter that is killed leaves its calls."""
-
-
-def configuration(identities):
-    """Two pools, the second one with the keys of a profile in aws-config."""
-    listed = ", ".join(f"'{IDENTITY}{number}'" for number in range(identities))
-    pool = f"endpoint_url: http://127.0.0.1:{STAND_IN}, identities: [{listed}]"
-    return (
-        "poll: {interval: 1s, timeout: 3s, attempts: 1, rate_limit: 20}\n"
-        f"pools: [{{id: '{POOL}0', {pool}}}, {{id: '{POOL}1', profile: staging, {pool}}}]\n"
-    )
 
 
 WRONG = "nonsense: true\n"
@@ -77,6 +31,8 @@ WRONG = "nonsense: true\n"
 
 class Service:
     """The service on a machine, installed by the README's commands."""
+
+    program = "/usr/local/bin/cognitosync_exporter"
 
     def __init__(self, machine):
         self.machine, self.run = machine, machine.run
@@ -89,6 +45,9 @@ class Service:
         (checkout / "web.yaml").write_text(
             "http_server_config: {headers: {X-Frame-Options: deny}}\n"
         )
+        self.install()
+
+    def install(self):
         # Says so in plain words when the binary needs a newer glibc than the machine's.
         self.run("target/release/cognitosync_exporter --version")
         readme = (ROOT / "README.md").read_text().split("\n## As a service\n")[1]
@@ -185,8 +144,9 @@ def good_start(service):
     for unit in [UNIT, SOCKET]:
         assert service.show("ActiveState", unit) == "active"
         assert service.show("UnitFileState", unit) == "enabled"
-        document = service.show("Documentation", unit).removeprefix("file:")
-        assert service.machine.inside(document).is_file(), document
+        documents = re.findall(r"file:(\S+)", service.show("Documentation", unit))
+        assert documents, "no document is named"
+        assert all(service.machine.inside(document).is_file() for document in documents), documents
     assert service.show("NRestarts") == "0"
     warnings = service.journal("-p warning")
     warnings += [line for line in service.journal() if "level=warn" in line]
@@ -208,7 +168,7 @@ def sandbox(service):
     assert {"ro", "noexec"} <= set(options), options
     # It may run itself and kill, and nothing else.
     enter = f"nsenter --target {pid} --mount"
-    service.run(f"{enter} /usr/local/bin/cognitosync_exporter --version; {enter} kill -L")
+    service.run(f"{enter} {service.program} --version; {enter} kill -L")
     refused = service.run(f"{enter} true", check=False)
     assert "Permission denied" in refused.stderr, refused
     return f"exposure {exposure}, noexec"

@@ -10,7 +10,6 @@ import subprocess
 from machine import ROOT
 
 UNIT = ROOT / "systemd/cognitosync_exporter.service"
-PROGRAM = "usr/local/bin/cognitosync_exporter"
 # What to call it, the links at the top, and where the libraries are. The loader is where the binary
 # names it, which may be through a link.
 LAYOUTS = [
@@ -21,33 +20,35 @@ LAYOUTS = [
 ]
 
 
-def check(binary):
+def check(binary, unit=UNIT):
     """Tries all layouts, in a mount namespace of its own."""
-    listed = " ".join(re.findall("^ExecPaths=(.*)", UNIT.read_text(), re.M)).split()
+    settings = unit.read_text()
+    listed = " ".join(re.findall("^ExecPaths=(.*)", settings, re.M)).split()
+    program = re.search("^ExecStart=/([^ ]+)", settings, re.M)[1]
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     once = shutil.copy(binary, "/run")
     for number, (name, links, place) in enumerate(LAYOUTS):
         root = pathlib.Path(f"/run/{number}")
-        make(root, once, links, place)
+        make(root, once, program, links, place)
         mount(root, "noexec")
-        refused = run(root)
+        refused = run(root, program)
         assert refused.returncode == 126, f"{name}: noexec does nothing: {refused}"
         for path in listed:
             inside = pathlib.Path(os.path.realpath(f"{root}{path.removeprefix('-')}"))
             if inside.exists():
                 mount(inside, "exec")
-        ran = run(root)
+        ran = run(root, program)
         assert ran.returncode == 0, f"{name}: {ran.stderr}"
         print(f"libraries in {name}: the unit lets the binary run", flush=True)
 
 
-def make(root, binary, links, place):
+def make(root, binary, program, links, place):
     """Makes a tree with the binary, its loader and its libraries."""
-    for directory in ["usr/local/bin", "etc", place, *links.values()]:
+    for directory in [os.path.dirname(program), "etc", place, *links.values()]:
         (root / directory).mkdir(parents=True, exist_ok=True)
     for link, target in links.items():
         (root / link).symlink_to(target)
-    os.link(binary, root / PROGRAM)
+    os.link(binary, root / program)
     found = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
     for library in re.findall(r"(/\S+) \(0x", found):
         is_loader = "/ld-linux" in library
@@ -63,6 +64,6 @@ def mount(path, option):
     subprocess.run(["mount", "-o", f"remount,bind,{option}", path], check=True)
 
 
-def run(root):
-    command = ["chroot", root, f"/{PROGRAM}", "--version"]
+def run(root, program):
+    command = ["chroot", root, f"/{program}", "--version"]
     return subprocess.run(command, capture_output=True, text=True)

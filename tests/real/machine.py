@@ -70,9 +70,9 @@ def eventually(what, probe, seconds=90):
 class Machine:
     """One booted Debian. Its network is that of the calling process."""
 
-    def __init__(self, suite, binary):
-        self.suite, self.binary = suite, binary
-        self.log = TREES / f"{suite}.log"
+    def __init__(self, suite, name, binary):
+        self.name, self.binary = name, binary
+        self.log = TREES / f"{name}.log"
         control_groups()
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         # systemd-nspawn keeps locks and sockets there.
@@ -93,11 +93,11 @@ class Machine:
     def boot(self):
         """Boots, and waits until systemd says that it is up."""
         # A group of its own: only a group without children has processes.
-        self.group = CONTROL_GROUPS / f"boot-{self.suite}-{time.monotonic_ns()}"
+        self.group = CONTROL_GROUPS / f"boot-{self.name}-{time.monotonic_ns()}"
         self.group.mkdir()
         nspawn = (
             f"echo $$ >{self.group}/cgroup.procs; exec systemd-nspawn --boot "
-            f"--directory={self.root} --machine={self.suite} --register=no --keep-unit "
+            f"--directory={self.root} --machine={self.name} --register=no --keep-unit "
             f"--bind-ro={self.binary}:{CHECKOUT}/target/release/cognitosync_exporter "
             "--console=pipe --link-journal=no --notify-ready=no --resolv-conf=off --timezone=off"
         )
@@ -108,7 +108,7 @@ class Machine:
         try:
             eventually("systemd is up", self.is_up)
         except AssertionError as error:
-            raise SystemExit(f"{self.suite}: {error}\n{self.log.read_text()[-2000:]}") from None
+            raise SystemExit(f"{self.name}: {error}\n{self.log.read_text()[-2000:]}") from None
 
     def stop(self):
         """Ends the machine, and removes its control group."""

@@ -1,0 +1,150 @@
+//! Man pages and completions are those of the command line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use clap::{Arg, Command, CommandFactory};
+use clap_complete::aot::{self, Shell};
+use clap_mangen::Man;
+use cognitosync_exporter::cli::Cli;
+
+const NAME: &str = "cognitosync_exporter";
+const PAGES: &str = "packaging/man";
+const COMPLETIONS: &str = "packaging/completions";
+
+/// The page of `command`, with what only people can write: the file of its name in
+/// packaging/man/sections. What stands there before the first heading continues the description.
+fn page(command: Command) -> (String, String) {
+    let version = env!("CARGO_PKG_VERSION");
+    let page = Man::new(command)
+        .source(format!("{NAME} {version}"))
+        .manual("User Commands");
+    let file = page.get_filename();
+    let mut text = Vec::new();
+    page.render(&mut text).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    // The title has the version already.
+    let text = text.split(".SH VERSION\n").next().unwrap();
+    // An empty date is left out, and would be the source.
+    let text = text.replacen(" 1  \"", " 1 \"\" \"", 1);
+    let (description, options) = text.split_once(".SH OPTIONS\n").unwrap();
+    let name = file.strip_suffix(".1").unwrap();
+    let ours = super::read(&format!("{PAGES}/sections/{name}.roff"));
+    let (described, sections) = ours.split_at(ours.find(".SH ").unwrap());
+    let text = format!("{description}{described}.SH OPTIONS\n{options}{sections}");
+    (format!("{PAGES}/{file}"), text)
+}
+
+/// Whether a flag of all commands means something to this one. A page leaves out what does not,
+/// which the command line takes nevertheless or refuses by name.
+fn is_of_use(flag: &str, command: &str) -> bool {
+    match command {
+        "demo" => flag != "config.file",
+        "plan" | "iam-policy" => !flag.starts_with("web."),
+        _ => flag.starts_with("log."),
+    }
+}
+
+fn without_useless_flags(mut command: Command) -> Command {
+    let name = command.get_name().to_owned();
+    let useless = |argument: &Arg| {
+        let flag = argument.get_long().unwrap_or_default();
+        argument.is_global_set() && !is_of_use(flag, &name)
+    };
+    let arguments = command.get_arguments().filter(|it| useless(it));
+    for id in arguments.map(|it| it.get_id().clone()).collect::<Vec<_>>() {
+        command = command.mut_arg(id, |it| it.hide(true));
+    }
+    command
+}
+
+/// The file that each shell looks for.
+fn completion(shell: Shell, file: &str) -> (String, String) {
+    let mut script = Vec::new();
+    aot::generate(shell, &mut Cli::command(), NAME, &mut script);
+    let script = String::from_utf8(script).unwrap();
+    let script = match shell {
+        Shell::Fish => without_dots(&script),
+        _ => script,
+    };
+    (format!("{COMPLETIONS}/{file}"), script)
+}
+
+/// clap_complete lets fish's `argparse` find the subcommand, which fails on flags with dots in their
+/// names. It gets them with hyphens.
+fn without_dots(script: &str) -> String {
+    let (before, rest) = script.split_once("    string join \\n ").unwrap();
+    let (flags, rest) = rest.split_once('\n').unwrap();
+    let flags = flags.replace('.', "-");
+    let (given, replaced) = (" -- $cmd 2>", " -- (string replace --all . - -- $cmd) 2>");
+    assert_eq!(rest.matches(given).count(), 1);
+    let rest = rest.replace(given, replaced);
+    format!("{before}    string join \\n {flags}\n{rest}")
+}
+
+/// All files that are made from the command line, with their text.
+fn generated() -> BTreeMap<String, String> {
+    let mut command = Cli::command().name(NAME).disable_help_subcommand(true);
+    command.build();
+    let commands = command.get_subcommands().cloned();
+    let commands = commands.map(without_useless_flags);
+    let mut files: BTreeMap<_, _> = commands.map(page).collect();
+    files.extend([
+        page(command),
+        completion(Shell::Bash, "cognitosync_exporter.bash"),
+        completion(Shell::Zsh, "_cognitosync_exporter"),
+        completion(Shell::Fish, "cognitosync_exporter.fish"),
+    ]);
+    files
+}
+
+#[test]
+fn man_pages_and_completions_are_those_of_the_command_line() {
+    let generated = generated();
+    if std::env::var_os("GOLDEN").is_some() {
+        for (file, text) in &generated {
+            std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join(file), text).unwrap();
+        }
+    }
+    for (file, text) in &generated {
+        assert!(
+            super::read(file) == *text,
+            "{file} differs: GOLDEN=new cargo test --locked --test contracts writes it anew"
+        );
+    }
+    let places = [format!("{PAGES}/cog"), format!("{COMPLETIONS}/")];
+    let there: BTreeSet<_> = super::tracked()
+        .into_iter()
+        .filter(|path| places.iter().any(|place| path.starts_with(place)))
+        .collect();
+    assert_eq!(there, generated.into_keys().collect());
+}
+
+/// The exit codes on the page are those of README.
+#[test]
+fn the_page_tells_what_the_process_exits_with() {
+    let page = super::read("packaging/man/sections/cognitosync_exporter.roff");
+    let (_, codes) = page.split_once(".SH \"EXIT STATUS\"\n").unwrap();
+    let codes = codes.split(".SH ").next().unwrap();
+    let codes: Vec<_> = codes
+        .lines()
+        .filter_map(|line| line.strip_prefix(".B "))
+        .collect();
+    let readme = super::read("README.md");
+    let (_, told) = readme.split_once("Exit codes: ").unwrap();
+    let told = told.split("\n\n").next().unwrap();
+    let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let told: Vec<_> = told.split([' ', '\n']).filter(is_number).collect();
+    assert_eq!(codes, told);
+}
+
+/// The packages bear the version of the program.
+#[test]
+fn the_packages_have_the_version_of_cargo_toml() {
+    let changelog = super::read("packaging/debian/changelog");
+    let version = changelog.split(['(', ')']).nth(1).unwrap();
+    let (upstream, revision) = version.rsplit_once('-').unwrap();
+    // Debian sorts a tilde before everything, as SemVer does with a hyphen.
+    assert_eq!(upstream.replace('~', "-"), env!("CARGO_PKG_VERSION"));
+    assert!(revision.parse::<u32>().is_ok(), "{version}");
+}

@@ -1,0 +1,260 @@
+"""What tests/real/boot checks of the Debian package: its life on a booted machine, from installing
+to purging, by the commands of docs/debian.md.
+
+The checks are stages: each begins with what the one before has left.
+"""
+
+import http.client
+import shutil
+import ssl
+import subprocess
+
+import boot_checks
+from boot_checks import DEFAULTS, ETC, KEYS, PORT, SOCKET, UNIT, Clients, scrape, three_starts
+from machine import CHECKOUT, ROOT, eventually
+from stand_in import configuration
+
+NAME = "cognitosync-exporter"
+PACKAGES = ROOT / "target/packages"
+NEXT = PACKAGES / "next"
+STATE = "/var/lib/private/cognitosync_exporter"
+# Where a machine writes whatever is installed: kernel, systemd, logs, apt, dpkg, root.
+ELSEWHERE = ["/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/log", "/var/cache/apt"]
+ELSEWHERE += ["/var/cache/debconf", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd/timers"]
+ELSEWHERE += ["/etc/apt/apt.conf.d", "/var/tmp/systemd-private-*-systemd-logind*"]
+
+
+def commands(heading, number=0):
+    """A block of commands below a heading of docs/debian.md."""
+    page = (ROOT / "docs/debian.md").read_text()
+    below = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return below.split("```sh\n")[1 + number].split("```")[0]
+
+
+def built():
+    """The package that packaging/build-deb has made."""
+    found = list(PACKAGES.glob(f"{NAME}_*_amd64.deb"))
+    if len(found) != 1:
+        raise SystemExit(f"boot: {len(found)} packages in {PACKAGES}; run packaging/build-deb")
+    return found[0]
+
+
+def make_next():
+    """Makes a package of the next version: the same program and scripts, other defaults."""
+    shutil.rmtree(NEXT, ignore_errors=True)
+    tree = NEXT / "tree"
+    NEXT.mkdir()
+    subprocess.run(["dpkg-deb", "--raw-extract", built(), tree], check=True)
+    control = tree / "DEBIAN/control"
+    lines = control.read_text().splitlines()
+    lines = [f"{line}+next" if line.startswith("Version: ") else line for line in lines]
+    control.write_text("\n".join(lines) + "\n")
+    with (tree / DEFAULTS.lstrip("/")).open("a") as defaults:
+        defaults.write("# The next version says this.\n")
+    subprocess.run(
+        ["dpkg-deb", "--build", "-Znone", tree, NEXT], check=True, stdout=subprocess.DEVNULL
+    )
+    shutil.rmtree(tree)
+
+
+class Package(boot_checks.Service):
+    """The service on a machine, to be installed by the commands of docs/debian.md."""
+
+    program = "/usr/bin/cognitosync_exporter"
+
+    def install(self):
+        checkout = self.machine.inside(CHECKOUT)
+        shutil.copy(built(), checkout)
+        # Operators answer apt's questions.
+        self.machine.write("/etc/apt/apt.conf.d/yes", 'APT::Get::Assume-Yes "true";\n')
+        self.before = self.files()
+
+    def type(self, heading, number=0, answer=""):
+        """Types a block of commands, and whenever one asks, the answer."""
+        block = commands(heading, number)
+        return self.run(f"yes {answer!r} | bash -euc {shell_word(block)}")
+
+    def files(self):
+        """All paths of the machine, besides those that it writes whatever is installed."""
+        without = " -o ".join(f"-path '{path}'" for path in ELSEWHERE)
+        found = self.run(f"find / \\( {without} \\) -prune -o -print").stdout
+        return set(found.splitlines())
+
+    def version(self):
+        return self.run(f"dpkg-query --show --showformat='${{Version}}' {NAME}").stdout
+
+    def mend(self):
+        """Nothing: a stage that failed leaves the machine as it is."""
+
+
+def shell_word(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def is_refused():
+    try:
+        scrape()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def unconfigured(service):
+    told = service.type("Install")
+    assert "config.yaml" in told.stdout, told
+    for moment in ["after installing", "after a boot"]:
+        for unit in [UNIT, SOCKET]:
+            shown = [service.show(name, unit) for name in ["ActiveState", "Result", "Job"]]
+            assert shown == ["inactive", "success", ""], f"{moment}: {unit} {shown}"
+            assert service.show("UnitFileState", unit) == "enabled"
+        assert not service.starts(0), moment
+        assert service.show("ConditionResult") == "no", "systemd has not tried to start it"
+        assert is_refused()
+        if moment == "after installing":
+            service.machine.reboot()
+    return "enabled, silent, no start is tried, after a boot neither"
+
+
+def first_number(service):
+    # What checks after this one use besides.
+    service.run(f"install -m 600 aws-config web.yaml {ETC}")
+    service.type("Configure and start")
+    block = commands("Configure and start", 1)
+
+    def number():
+        return subprocess.run(["bash", "-c", block], capture_output=True, text=True).stdout
+
+    found = eventually("the first number", number)
+    assert found.splitlines()[0].endswith(" 2"), found
+    service.has_usage(2)
+    return found.splitlines()[0][:40] + "..."
+
+
+def manual(service):
+    listed = service.run(f"dpkg --listfiles {NAME}").stdout.splitlines()
+    page = (ROOT / "docs/debian.md").read_text().split("\n## What there is\n")[1].split("\n## ")[0]
+    named = [row.split("`")[1] for row in page.splitlines() if row.startswith("| `/")]
+    for path in named:
+        service.run(f"test -e {path}")
+    broken = service.run(f"dpkg --verify {NAME}").stdout
+    # Minimal images leave out documents.
+    assert not [line for line in broken.splitlines() if "/usr/share/" not in line], broken
+    return f"{len(listed)} paths, {len(named)} of them in the page"
+
+
+def missing_configuration(service):
+    service.run(f"mv {ETC}/config.yaml config.away")
+    with Clients(2) as clients:
+        three_starts(service)
+        before = clients.whole
+        service.run(f"mv config.away {ETC}/config.yaml")
+        eventually("scrapes are answered again", lambda: clients.whole > before)
+        clients.done.set()
+    assert not clients.failures, clients.failures
+    return "starts 5 s apart, scrapes wait, the file heals it"
+
+
+def changes(service):
+    service.machine.write(f"{CHECKOUT}/config.yaml", configuration(2))
+    service.type("Change the configuration")
+    service.has_usage(4)
+    service.machine.write(DEFAULTS, 'ARGS="--log.level=debug"\n')
+    service.run(f"systemctl restart {UNIT}")
+    told = service.type("Logs").stdout
+    assert "Active: active (running)" in told and "level=debug" in told, told
+    return "a reload, a flag, and the log of it"
+
+
+def upgrade(service):
+    checkout = service.machine.inside(CHECKOUT)
+    old, pid = service.version(), service.show("MainPID")
+    service.run(f"rm {NAME}_*.deb")
+    shutil.copy(next(NEXT.glob("*.deb")), checkout)
+    with Clients(4) as clients:
+        eventually("scrapes before", lambda: clients.whole > 20)
+        service.type("Upgrade", answer="N")
+        after = clients.whole
+        eventually("scrapes after", lambda: clients.whole > after + 20 or clients.failures)
+    assert not clients.failures, clients.failures
+    assert service.version() == f"{old}+next"
+    assert service.show("MainPID") != pid, "the old program still runs"
+    assert service.samples()["cognitosync_exporter_state_restored_identities"] == 4
+    mine = service.machine.inside(DEFAULTS).read_text()
+    assert mine == 'ARGS="--log.level=debug"\n', mine
+    assert "The next version" in service.machine.inside(f"{DEFAULTS}.dpkg-dist").read_text()
+    command = service.machine.inside(f"/proc/{service.show('MainPID')}/cmdline").read_text()
+    assert "--log.level=debug" in command, command
+    return f"{clients.whole} scrapes, 0 refused, 0 cut off; the changed file stays"
+
+
+def tls(service):
+    service.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost "
+        "-addext subjectAltName=DNS:localhost -keyout web.key -out web.crt"
+    )
+    page = commands_of_yaml("Flags, TLS, logins")
+    service.machine.write(f"{CHECKOUT}/web.yaml", page)
+    service.type("Flags, TLS, logins")
+    certificate = service.machine.inside(f"{CHECKOUT}/web.crt").read_text()
+    trusted = ssl.create_default_context(cadata=certificate)
+    connection = http.client.HTTPSConnection("localhost", PORT, timeout=90, context=trusted)
+    connection.request("GET", "/-/healthy")
+    assert connection.getresponse().status == 200
+    connection.close()
+    service.run(f"rm {ETC}/web.*; systemctl restart {UNIT}")
+    return "a scrape over TLS"
+
+
+def commands_of_yaml(heading):
+    """The block of YAML below a heading of docs/debian.md."""
+    page = (ROOT / "docs/debian.md").read_text().split(f"\n## {heading}\n")[1]
+    return page.split("```yaml\n")[1].split("```")[0]
+
+
+def remove(service):
+    service.type("Remove")
+    assert is_refused()
+    left = service.files() - service.before
+    kept = {f"{ETC}/config.yaml", DEFAULTS, f"{STATE}/state/state.redb"}
+    assert kept <= left, left
+    assert not [path for path in left if path.startswith("/usr")], left
+    service.type("Upgrade", answer="N")
+    eventually("it is active again", service.active)
+    restored = service.samples()["cognitosync_exporter_state_restored_identities"]
+    assert restored == 4, restored
+    return "keeps files, flags and state; installed again, it goes on with them"
+
+
+def purge(service):
+    with Clients(4) as clients:
+        eventually("scrapes before", lambda: clients.whole > 20)
+        service.type("Remove", 1)
+        clients.done.set()
+    # Who waits when the port is closed is reset, and later ones are refused.
+    assert clients.refused()
+    others = [error for error in clients.failures if not isinstance(error, ConnectionError)]
+    assert not others, others
+    left = service.files() - service.before
+    mine = {f"{ETC}/{file}" for file in ["config.yaml", *KEYS]}
+    assert left == {ETC, *mine}, left ^ {ETC, *mine}
+    service.run("systemctl daemon-reload")
+    known = service.run("systemctl list-units --all --no-legend 'cognitosync*'").stdout
+    known += service.run("systemctl list-unit-files --no-legend 'cognitosync*'", False).stdout
+    assert not known, known
+    return "leaves the user's files and nothing else"
+
+
+CHECKS = [
+    unconfigured,
+    first_number,
+    boot_checks.good_start,
+    boot_checks.sandbox,
+    boot_checks.credentials,
+    manual,
+    missing_configuration,
+    changes,
+    upgrade,
+    tls,
+    remove,
+    purge,
+]
