@@ -70,8 +70,8 @@ fn completion(shell: Shell, file: &str) -> (String, String) {
     (format!("{COMPLETIONS}/{file}"), script)
 }
 
-/// clap_complete lets fish's `argparse` find the subcommand, which fails on flags with dots in their
-/// names. It gets them with hyphens.
+/// clap_complete lets fish's `argparse` find the subcommand, which fails on flags with dots in
+/// their names. It gets them with hyphens.
 fn without_dots(script: &str) -> String {
     let (before, rest) = script.split_once("    string join \\n ").unwrap();
     let (flags, rest) = rest.split_once('\n').unwrap();

@@ -16,6 +16,7 @@ const SCRIPTS: &[&str] = &[
     "tests/real/confined",
     "tests/real/first-command",
     "tests/real/packages",
+    "tests/real/rpm",
     "tests/real/supply-chain",
 ];
 /// This file names them.
