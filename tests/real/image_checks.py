@@ -11,6 +11,7 @@ import re
 import signal
 import ssl
 import subprocess
+import tarfile
 import time
 import urllib.error
 import urllib.request
@@ -39,7 +40,8 @@ def configuration(identities):
     """Two pools of so many identities, whose endpoint has another name each."""
     listed = ", ".join(f"'{IDENTITY}{number}'" for number in range(identities))
     pools = [
-        f"{{id: '{POOL}{number}', endpoint_url: 'https://{host}:{STAND_IN}', identities: [{listed}]}}"
+        f"{{id: '{POOL}{number}', endpoint_url: 'https://{host}:{STAND_IN}', "
+        f"identities: [{listed}]}}"
         for number, host in enumerate([LISTED, ASKED])
     ]
     return (
@@ -118,10 +120,10 @@ class World:
         aside.write_text(configuration(identities))
         aside.rename(CHECKOUT / "exporter/config.yaml")
 
-    def trusts(self, authority):
+    def trusts(self, authority, runtime="/usr/bin/crun"):
         """Whether containers trust the authority by the image's own path from now on."""
         mount = f'volumes = ["{self.authority.bundle}:/{CERTIFICATES}:ro"]\n'
-        configure(self.settings + (mount if authority else ""))
+        configure(self.settings + (mount if authority else ""), runtime)
 
 
 def metadata(world):
@@ -136,6 +138,20 @@ def metadata(world):
     revision = run(["git", "-C", ROOT, "rev-parse", "HEAD"]).stdout.strip()
     assert labels["org.opencontainers.image.revision"] == revision, labels
     return bound
+
+
+def for_docker(world):
+    """docker reads manifest.json, podman the index: both have to name the same image."""
+    with tarfile.open(
+        ROOT / f"target/packages/cognitosync-exporter-{VERSION}-image.tar"
+    ) as archive:
+        names = archive.getnames()
+        [entry] = json.load(archive.extractfile("./manifest.json"))
+    image = json.loads(podman("image", "inspect", IMAGE))[0]
+    assert entry["Config"] == f"blobs/sha256/{image['Id']}" and entry["RepoTags"] == [IMAGE], entry
+    assert {f"./{path}" for path in [entry["Config"], *entry["Layers"]]} <= set(names), names
+    assert len(entry["Layers"]) == len(image["RootFS"]["Layers"]), entry
+    return "the same image"
 
 
 def contents(world):
@@ -285,6 +301,7 @@ def signal_to_exit(world):
 
 CHECKS = [
     metadata,
+    for_docker,
     contents,
     demo,
     without_configuration,
