@@ -12,7 +12,7 @@ import threading
 import time
 
 from machine import ROOT, eventually
-from stand_in import CognitoSync, StandIn, configuration
+from stand_in import CognitoSync, configuration
 
 UNIT = "cognitosync_exporter.service"
 SOCKET = "cognitosync_exporter.socket"
@@ -36,7 +36,7 @@ class Service:
 
     def __init__(self, machine):
         self.machine, self.run = machine, machine.run
-        threading.Thread(target=StandIn().serve_forever, daemon=True).start()
+        self.sync = CognitoSync()
         keys = "aws_access_key_id={}\naws_secret_access_key=x\n".format
         checkout = machine.inside("/root/checkout")
         (checkout / "config.yaml").write_text(configuration(1))
@@ -175,7 +175,7 @@ def sandbox(service):
 
 
 def credentials(service):
-    eventually("both keys sign calls", lambda: set(KEYS.values()) == CognitoSync.keys)
+    eventually("both keys sign calls", lambda: set(KEYS.values()) == service.sync.keys)
     modes = service.run(f"stat -c '%a %U' {ETC}/aws-c*").stdout.split("\n")
     assert modes[:2] == ["600 root"] * 2, modes
     good = {
