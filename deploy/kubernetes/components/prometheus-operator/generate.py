@@ -1,6 +1,6 @@
-"""Makes recording.yaml and alerts.yaml beside this file from dashboards/alerts: generate.py [--check].
+"""Makes recording.yaml and alerts.yaml beside this file: generate.py [--check].
 
-Each is a PrometheusRule with the text of the file of that name. With --check it writes nothing and
+Each is a PrometheusRule with the text of the file of that name in dashboards/alerts. With --check it writes nothing and
 fails where a file differs.
 """
 
