@@ -1,0 +1,299 @@
+"""What tests/real/image checks of the image, by the commands of docs/image.md as they stand there.
+
+Each check returns a remark for the report, or raises AssertionError.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from container import CHECKOUT, HOME, RUN, configure, log, page, podman, run, show
+from machine import ROOT, eventually
+from stand_in import CognitoSync, NameServer
+
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+IMAGE = f"cognitosync_exporter:{VERSION}"
+# The name by docs/image.md.
+NAME = "cognitosync_exporter"
+MOST_BYTES = 20_000_000
+STAND_IN = 10521
+KEY = "AKIDOFTHEFILE"
+# One name is in /etc/hosts, only the name server knows the other.
+LISTED, ASKED = "listed.test", "asked.test"
+POOL = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c1"
+IDENTITY = "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e1"
+PROGRAM = "/usr/bin/cognitosync_exporter"
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+CONFIGURATION = "--config.file=/etc/cognitosync_exporter/config.yaml"
+
+
+def configuration(identities):
+    """Two pools of so many identities, whose endpoint has another name each."""
+    listed = ", ".join(f"'{IDENTITY}{number}'" for number in range(identities))
+    pools = [
+        f"{{id: '{POOL}{number}', endpoint_url: 'https://{host}:{STAND_IN}', identities: [{listed}]}}"
+        for number, host in enumerate([LISTED, ASKED])
+    ]
+    return (
+        "poll: {interval: 1s, timeout: 3s, attempts: 1, rate_limit: 20}\n"
+        f"pools: [{', '.join(pools)}]\n"
+    )
+
+
+def ask(path):
+    """The body of an answer, or None where there is none, or none that is 200."""
+    with contextlib.suppress(OSError, urllib.error.HTTPError):
+        with urllib.request.urlopen(f"http://127.0.0.1:10520{path}", timeout=60) as response:
+            return response.read().decode()
+
+
+def samples():
+    """A scrape, by the names of the samples with their labels."""
+    lines = (ask("/metrics") or "").splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {sample: float(value) for sample, value in pairs}
+
+
+def has_usage(identities):
+    def probe():
+        return sum("cognitosync_identity_up{" in name for name in samples()) == identities
+
+    eventually(f"usage of {identities} identities", probe)
+
+
+def tree():
+    """The image's files. It stays mounted."""
+    return pathlib.Path(podman("image", "mount", IMAGE))
+
+
+class Authority:
+    """A certificate authority that nobody trusts yet, and its certificate for the stand-in."""
+
+    def __init__(self):
+        at = RUN / "authority"
+        at.mkdir()
+        new = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split()
+        own = [*new, "-keyout", at / "ca.key", "-out", at / "ca.pem", "-subj", "/CN=authority"]
+        run(own)
+        names = f"subjectAltName=DNS:{LISTED},DNS:{ASKED}"
+        leaf = [*new, "-keyout", at / "key.pem", "-out", at / "chain.pem", "-subj", "/CN=stand-in"]
+        by = ["-CA", at / "ca.pem", "-CAkey", at / "ca.key", "-addext", names]
+        run([*leaf, *by, "-addext", "basicConstraints=CA:FALSE"])
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(at / "chain.pem", at / "key.pem")
+        # What a container sees in place of the image's, in which nothing but this one is new.
+        self.bundle = at / "bundle.pem"
+        self.bundle.write_text((tree() / CERTIFICATES).read_text() + (at / "ca.pem").read_text())
+
+
+class World:
+    """What is around the containers."""
+
+    def __init__(self):
+        load, self.demo = page("See it work")[0][2].splitlines()
+        self.load = run(["bash", "-euc", load])
+        self.authority = Authority()
+        self.sync = CognitoSync(STAND_IN, self.authority.context)
+        self.names = NameServer()
+        (RUN / "hosts").write_text(f"127.0.0.1 localhost {LISTED}\n")
+        self.settings = f'base_hosts_file = "{RUN}/hosts"\ndns_servers = ["127.0.0.1"]\n'
+        (HOME / ".aws").mkdir()
+        keys = f"aws_access_key_id = {KEY}\naws_secret_access_key = x\n"
+        (HOME / ".aws/credentials").write_text(f"[default]\n{keys}")
+        for command in page("Configure it"):
+            if "mkdir" in command[2]:
+                run(command)
+        self.configure(2)
+
+    def configure(self, identities):
+        aside = CHECKOUT / "exporter/config.new"
+        aside.write_text(configuration(identities))
+        aside.rename(CHECKOUT / "exporter/config.yaml")
+
+    def trusts(self, authority):
+        """Whether containers trust the authority by the image's own path from now on."""
+        mount = f'volumes = ["{self.authority.bundle}:/{CERTIFICATES}:ro"]\n'
+        configure(self.settings + (mount if authority else ""))
+
+
+def metadata(world):
+    image = json.loads(podman("image", "inspect", IMAGE))[0]
+    bound = f"{image['Size']:,} bytes, at most {MOST_BYTES:,}"
+    assert image["Size"] <= MOST_BYTES, bound
+    config, labels = image["Config"], image["Config"]["Labels"]
+    assert config["User"] == "65534:65534", config
+    assert config["Entrypoint"] == [PROGRAM] and config["Cmd"] == [CONFIGURATION], config
+    assert config["ExposedPorts"] == {"10520/tcp": {}} and "Healthcheck" not in config, config
+    assert labels["org.opencontainers.image.version"] == VERSION, labels
+    revision = run(["git", "-C", ROOT, "rev-parse", "HEAD"]).stdout.strip()
+    assert labels["org.opencontainers.image.revision"] == revision, labels
+    return bound
+
+
+def contents(world):
+    root = tree()
+    loaded = run(["ldd", ROOT / "target/release/cognitosync_exporter"]).stdout
+    libraries = re.findall(r"/\S+", loaded)
+    assert libraries, loaded
+    for library in libraries:
+        assert (root / library.lstrip("/")).is_file(), f"{library} is not in the image"
+    for path in root.rglob("*"):
+        mode = path.lstat().st_mode
+        assert not mode & 0o6000, f"{path} is set-id"
+        assert path.is_symlink() or not mode & 0o2 or path.name == "tmp", f"{path} is writable"
+    packaged = run(["dpkg-query", "--listfiles", "ca-certificates"]).stdout
+    packaged = len(re.findall(r"mozilla/.*\.crt$", packaged, re.M))
+    found = (root / CERTIFICATES).read_text().count("BEGIN CERTIFICATE")
+    assert packaged == found, f"{found} certificates in place of {packaged}"
+    crates = json.loads((root / "usr/share/doc/cognitosync-exporter/sbom.json").read_text())
+    assert len(crates["components"]) > 100
+    return f"{len(libraries)} libraries, {found} certificates, nothing that anybody may write to"
+
+
+def demo(world):
+    process = subprocess.Popen(
+        ["bash", "-euc", f"exec {world.demo}"], cwd=CHECKOUT, stderr=subprocess.DEVNULL
+    )
+    eventually("the demo is ready", lambda: ask("/-/ready"))
+    eventually("identities", lambda: any("cognitosync_identity_up{" in name for name in samples()))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0, "Ctrl-C does not end the demo with 0"
+    # As docker does it, without a writable folder but the one that it is given.
+    options = ["--rm", "--detach", "--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp"]
+    container = podman("run", *options, IMAGE, "demo")
+    eventually("the demo is ready on a read-only root", lambda: ask("/-/ready"))
+    podman("stop", container)
+    return "ready, and ended by Ctrl-C; on a read-only root too"
+
+
+def without_configuration(world):
+    ran = run(["podman", "run", "--rm", IMAGE], check=False)
+    assert ran.returncode == 78, ran
+    assert "/etc/cognitosync_exporter/config.yaml" in ran.stderr, ran.stderr
+    return f"exit code 78: {ran.stderr.strip()}"
+
+
+def check_of_configuration(world):
+    command = page("Configure it")[1]
+    run(command)
+    (CHECKOUT / "exporter/config.yaml").write_text("nonsense: true\n")
+    ran = run(command, check=False)
+    assert ran.returncode == 78 and "nonsense" in ran.stderr, ran
+    world.configure(2)
+    return "a good one 0, a wrong one 78"
+
+
+def untrusted(world):
+    """The image's certificates are read, and the stand-in's authority is not among them."""
+    world.trusts(False)
+    run(page("Run it")[0])
+    reason = 'cognitosync_exporter_poll_failures_total{reason="unreachable"}'
+    eventually("refused polls", lambda: samples().get(reason))
+    assert not world.sync.keys, "a call was sent to who is not trusted"
+    assert "certificate" in log(NAME), log(NAME)
+    assert "no native root CA" not in log(NAME), log(NAME)
+    podman("rm", "--force", NAME)
+    return "a stand-in by an unknown authority gets no call"
+
+
+def first_number(world):
+    world.trusts(True)
+    run(page("Run it")[0])
+    has_usage(4)
+    run(page("Run it")[1])
+    assert world.sync.keys == {KEY}, world.sync.keys
+    assert world.sync.hosts == {LISTED, ASKED}, world.sync.hosts
+    assert ASKED in world.names.asked and LISTED not in world.names.asked, world.names.asked
+    warnings = [line for line in log(NAME).splitlines() if "level=warn" in line]
+    assert not warnings, warnings
+    return "over TLS, by /etc/hosts and DNS, signed by the mounted key"
+
+
+def confined(world):
+    status = pathlib.Path(f"/proc/{show(NAME, 'State.Pid')}/status").read_text()
+    expected = [r"Uid:(\t65534){4}", r"Gid:(\t65534){4}", r"CapEff:\t0+\n", r"CapBnd:\t0+\n"]
+    for line in [*expected, r"NoNewPrivs:\t1", r"Seccomp:\t2", r"NSpid:.*\t1\n"]:
+        assert re.search(line, status), f"{line} is not in\n{status}"
+    mounts = pathlib.Path(f"/proc/{show(NAME, 'State.Pid')}/mounts").read_text()
+    assert re.search(r"^overlay / overlay ro,", mounts, re.M), mounts
+    return "process 1, user 65534, no capabilities, no new privileges, seccomp, read-only"
+
+
+def reload(world):
+    loaded = "cognitosync_exporter_config_last_reload_success_timestamp_seconds"
+    before = samples()[loaded]
+    # Nothing has changed, so it is the signal alone that makes the exporter read the file again.
+    check_and_hang_up = page("Change it")[0]
+    run(check_and_hang_up)
+    eventually("the file is read again", lambda: samples()[loaded] > before)
+    world.configure(3)
+    run(check_and_hang_up)
+    has_usage(6)
+    (CHECKOUT / "exporter/config.yaml").write_text("nonsense: true\n")
+    refused = run(check_and_hang_up, check=False)
+    assert refused.returncode == 78 and "nonsense" in refused.stderr, refused
+    world.configure(3)
+    assert show(NAME, "RestartCount") == "0"
+    return "by SIGHUP; a wrong file is told before"
+
+
+def stop(world):
+    stop, remove = page("Change it")[1][2].splitlines()
+    began = time.monotonic()
+    run(["bash", "-euc", stop])
+    took = time.monotonic() - began
+    assert show(NAME, "State.ExitCode") == "0", log(NAME)
+    assert "stopping why=SIGTERM" in log(NAME), log(NAME)
+    run(["bash", "-euc", remove])
+    return f"exit code 0 on SIGTERM, after {took:.2f} s with all that podman does"
+
+
+def state(world):
+    run(page("Run it")[0])
+    eventually("it answers", lambda: ask("/-/healthy"))
+    restored = samples()["cognitosync_exporter_state_restored_identities"]
+    assert restored == 6, f"{restored} identities are restored"
+    podman("restart", NAME)
+    eventually("it answers", lambda: ask("/-/healthy"))
+    assert samples()["cognitosync_exporter_state_restored_identities"] == 6
+    podman("rm", "--force", NAME)
+    return "on a volume, known again in a new container and after a restart"
+
+
+def signal_to_exit(world):
+    """The time that the exporter itself takes, among clients who stay."""
+    run(page("Run it")[0])
+    eventually("it is ready", lambda: ask("/-/ready"))
+    pid = int(show(NAME, "State.Pid"))
+    ended = os.pidfd_open(pid)
+    began = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    assert podman("wait", NAME) == "0", log(NAME)
+    took = time.monotonic() - began
+    os.close(ended)
+    podman("rm", NAME)
+    return f"exit code 0 within {took:.2f} s"
+
+
+CHECKS = [
+    metadata,
+    contents,
+    demo,
+    without_configuration,
+    check_of_configuration,
+    untrusted,
+    first_number,
+    confined,
+    reload,
+    stop,
+    state,
+    signal_to_exit,
+]
