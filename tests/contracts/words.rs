@@ -13,6 +13,7 @@ const SCRIPTS: &[&str] = &[
     "tests/run",
     "tests/real/confined",
     "tests/real/first-command",
+    "tests/real/kubernetes",
     "tests/real/supply-chain",
 ];
 /// This file names them.

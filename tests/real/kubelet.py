@@ -8,11 +8,12 @@ import os
 import pathlib
 import shutil
 import ssl
-import subprocess
 import urllib.error
 import urllib.request
 
+import container
 import manifests
+from container import podman
 from machine import ROOT, eventually
 
 # What is translated, and what has no meaning where there is no cluster.
@@ -28,10 +29,8 @@ CONTEXT |= {"seccompProfile", "allowPrivilegeEscalation", "readOnlyRootFilesyste
 PROBE = {"httpGet", "periodSeconds", "failureThreshold", "timeoutSeconds"}
 # What the kubelet gives a volume's group, by whether the volume is written to.
 GROUP_READS, GROUP_WRITES = (0o440, 0o550 | 0o2000), (0o660, 0o770 | 0o2000)
-# Folders of the pods, and of podman's.
-WORK = ROOT / "target/kubernetes"
-PODMAN = "podman --storage-driver vfs --cgroup-manager cgroupfs --runtime crun".split()
-PODMAN += ["--events-backend=file", f"--root={WORK}/storage", f"--runroot={WORK}/run"]
+# Folders of the pods, in memory.
+WORK = container.RUN / "kubernetes"
 
 
 def known(found, *keys):
@@ -176,18 +175,15 @@ class Pod:
         for volume in self.volumes.values():
             if volume.writable:
                 volume.set_group()
-        # Without control groups, and with the limits that the host allows.
-        host = ["--cgroups=disabled", "--network=host", "--pull=never", "--hooks-dir=/none"]
-        host += ["--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096", "--log-driver=k8s-file"]
-        run = ["run", "--detach", *host, *self.options(), self.container["image"]]
-        self.id = podman(*run, *self.container["args"]).strip()
+        run = ["run", "--detach", "--pull=never", *self.options(), self.container["image"]]
+        self.id = podman(*run, *self.container["args"])
 
     def logs(self):
-        return podman("logs", self.id)
+        return container.log(self.id)
 
     def process(self, file):
         """What the kernel says of its process."""
-        pid = podman("inspect", "--format={{.State.Pid}}", self.id).strip()
+        pid = container.show(self.id, "State.Pid")
         return pathlib.Path(f"/proc/{pid}/{file}").read_text()
 
     def status(self):
@@ -200,8 +196,8 @@ class Pod:
 
     def exit_code(self):
         """The code that it ended with, or None."""
-        told = podman("inspect", "--format={{.State.Status}} {{.State.ExitCode}}", self.id).split()
-        return int(told[1]) if told[0] == "exited" else None
+        ended = container.show(self.id, "State.Status") == "exited"
+        return int(container.show(self.id, "State.ExitCode")) if ended else None
 
     def probe(self, which):
         """One probe: whether it succeeds."""
@@ -233,25 +229,18 @@ class Pod:
 
 
 def prepare():
-    """Empties WORK, and gives podman the image by the names that the manifests have for it."""
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
-    archives = sorted((ROOT / "target/packages").glob("cognitosync-exporter-*-image.tar"))
-    assert len(archives) == 1, f"not one image in target/packages: {archives}"
-    version = archives[0].name.removeprefix("cognitosync-exporter-").removesuffix("-image.tar")
-    loaded = podman("pull", "--quiet", f"oci-archive:{archives[0]}").strip()
+    """Gives podman the image by the names that the manifests have for it."""
+    container.prepare()
+    WORK.mkdir()
+    version = manifests.version()
+    archive = ROOT / f"target/packages/cognitosync-exporter-{version}-image.tar"
+    podman("load", "--quiet", f"--input={archive}")
     for name in ["cognitosync-exporter", "registry.example/cognitosync-exporter"]:
-        podman("tag", loaded, f"{name}:{version}")
+        podman("tag", f"cognitosync_exporter:{version}", f"{name}:{version}")
 
 
 def remove_pods():
     podman("rm", "--force", "--all")
-
-
-def podman(*arguments):
-    ran = subprocess.run([*PODMAN, *arguments], capture_output=True, text=True)
-    assert ran.returncode == 0, f"podman {arguments[0]}: {ran.stderr}"
-    return ran.stdout + (ran.stderr if arguments[0] == "logs" else "")
 
 
 def ask(address, login=None, trust=None):

@@ -3,6 +3,7 @@
 Each check returns a remark for the report, or raises AssertionError.
 """
 
+import functools
 import itertools
 import pathlib
 import re
@@ -15,8 +16,6 @@ import yaml
 from machine import ROOT
 
 EXAMPLES = sorted(path for path in (manifests.DEPLOY / "examples").iterdir() if path.is_dir())
-RENDERED = {path.name: manifests.render(path) for path in [manifests.DEPLOY / "base", *EXAMPLES]}
-VALIDATOR = manifests.Validator()
 BINARY = ROOT / "target/release/cognitosync_exporter"
 DASHBOARDS = ROOT / "dashboards"
 # `kubectl apply` keeps an object in an annotation, and those of an object may have 256 KiB.
@@ -25,9 +24,20 @@ NAME, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 VERSION = "app.kubernetes.io/version"
 
 
+@functools.cache
+def rendered():
+    """The objects of the base and of each example, by the name of the folder."""
+    return {path.name: manifests.render(path) for path in [manifests.DEPLOY / "base", *EXAMPLES]}
+
+
+@functools.cache
+def validator():
+    return manifests.Validator()
+
+
 def each(*kinds):
     """All objects, or those of some kinds, with the name of the folder."""
-    for folder, objects in RENDERED.items():
+    for folder, objects in rendered().items():
         for one in objects:
             if one["kind"] in kinds or not kinds:
                 yield folder, one
@@ -47,12 +57,12 @@ def pod_labels(stateful_set):
 
 def schemas():
     """Every object is as the API, or the operator, describes it."""
-    known = [(folder, one) for folder, one in each() if VALIDATOR.knows(one)]
+    known = [(folder, one) for folder, one in each() if validator().knows(one)]
     for folder, one in known:
-        problem = VALIDATOR.problem(one)
+        problem = validator().problem(one)
         assert not problem, f"{folder}: {manifests.name(one)}: {problem}"
     told = f"{len(known)} objects"
-    if not VALIDATOR.operator:
+    if not validator().operator:
         told += "; skipped: those of the operator, as ../shared/data/crds is absent"
     return told
 
@@ -60,11 +70,11 @@ def schemas():
 def misspelt_keys_are_found():
     """In the folder that has the most kinds."""
     tried = 0
-    for one in filter(VALIDATOR.knows, RENDERED["web"]):
-        assert not VALIDATOR.problem(one)
+    for one in filter(validator().knows, rendered()["web"]):
+        assert not validator().problem(one)
         for where, wrong in manifests.misspelt(one):
             tried += 1
-            assert VALIDATOR.problem(wrong), f"{manifests.name(one)}: {where} may be misspelt"
+            assert validator().problem(wrong), f"{manifests.name(one)}: {where} may be misspelt"
     assert tried > 100, tried
     return f"{tried} of {tried}"
 
@@ -91,7 +101,7 @@ def names_lead_somewhere():
     """What is named is there: accounts, Services, ConfigMaps, volumes, ports."""
     checked = 0
     for folder, one in each("StatefulSet"):
-        objects, spec = RENDERED[folder], one["spec"]
+        objects, spec = rendered()[folder], one["spec"]
         pod, labels = spec["template"]["spec"], pod_labels(one)
         [container] = pod["containers"]
         manifests.only(objects, "ServiceAccount", pod["serviceAccountName"])
@@ -163,7 +173,7 @@ def who_may_come_in():
 
 def versions():
     """Tag and label are those of Cargo.toml, and nothing that cannot change has them."""
-    version = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    version = manifests.version()
     for folder, one in each("StatefulSet"):
         spec = one["spec"]
         image = spec["template"]["spec"]["containers"][0]["image"]
@@ -194,7 +204,7 @@ def monitors_find_their_services():
     checked = 0
     for folder, one in each("ServiceMonitor"):
         wanted = [endpoint["port"] for endpoint in one["spec"]["endpoints"]]
-        services = [other for other in RENDERED[folder] if other["kind"] == "Service"]
+        services = [other for other in rendered()[folder] if other["kind"] == "Service"]
         for service in services:
             labels = service["metadata"]["labels"]
             assert selects(one["spec"]["selector"], labels), manifests.name(service)
@@ -230,7 +240,7 @@ def rules():
 def dashboards():
     """Each file is a ConfigMap that Grafana's sidecar finds."""
     found = {}
-    for one in RENDERED["kube-prometheus-stack"]:
+    for one in rendered()["kube-prometheus-stack"]:
         if one["metadata"]["labels"].get("grafana_dashboard") == "1":
             found |= one["data"]
     files = {file.name: file.read_text() for file in (DASHBOARDS / "grafana").glob("*.json")}
@@ -240,13 +250,13 @@ def dashboards():
 
 def instances_differ():
     """The exporters of one overlay share nothing."""
-    stateful_sets = [one for one in RENDERED["several"] if one["kind"] == "StatefulSet"]
+    stateful_sets = [one for one in rendered()["several"] if one["kind"] == "StatefulSet"]
     assert len(stateful_sets) == 2
 
     def named(one):
         pod = one["spec"]["template"]["spec"]
         [config] = [volume for volume in pod["volumes"] if volume["name"] == "config"]
-        account = manifests.only(RENDERED["several"], "ServiceAccount", pod["serviceAccountName"])
+        account = manifests.only(rendered()["several"], "ServiceAccount", pod["serviceAccountName"])
         role = account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
         own = {one["metadata"]["name"], one["spec"]["serviceName"], role}
         return own | {config["configMap"]["name"]}

@@ -2,7 +2,7 @@
 
 import copy
 import json
-import pathlib
+import re
 import subprocess
 
 import jsonschema
@@ -14,7 +14,8 @@ DEPLOY = ROOT / "deploy/kubernetes"
 KUBECTL = ROOT / "target/kubectl"
 # The definitions of the Prometheus operator are no part of the repository.
 CRDS = ROOT.parent / "shared/data/crds"
-KUBERNETES = "1.35"
+# The first version that does all that is written there, and the newest that is known.
+KUBERNETES = ["1.27", "1.37"]
 # Keys below these are names of the user's own, so any is right.
 OPEN = ["labels", "annotations", "matchLabels", "selector", "data", "requests", "limits"]
 OPEN += ["nodeSelector"]
@@ -25,6 +26,11 @@ def render(directory):
     ran = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return list(yaml.safe_load_all(ran.stdout))
+
+
+def version():
+    """The version that the manifests are of."""
+    return re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 
 
 def name(manifest):
@@ -94,7 +100,8 @@ class Validator:
             if "monitoring.coreos.com" in manifest["apiVersion"]:
                 self.operator[manifest["kind"]].validate(manifest)
             else:
-                kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+                for release in KUBERNETES:
+                    kubernetes_validate.validate(manifest, release, strict=True)
         except jsonschema.ValidationError as error:
             return f"{error.json_path}: {error.message:.300}"
         return None
@@ -128,11 +135,3 @@ def misspelt(manifest):
 def size(manifest):
     """Bytes of an object as JSON, as `kubectl apply` keeps it in an annotation."""
     return len(json.dumps(manifest, separators=(",", ":"), ensure_ascii=False).encode())
-
-
-def lay_out(files, directory):
-    """Writes a ConfigMap's data where a program reads it."""
-    directory = pathlib.Path(directory)
-    for file, text in files.items():
-        (directory / file).write_text(text)
-    return directory

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 import threading
 
 import manifests
@@ -85,6 +86,12 @@ class Page:
         blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.S | re.M)
         self.overlay, self.apply, self.forward, self.number = blocks
 
+    def example(self, heading):
+        """The first block of YAML below a heading, or the beginning of a line in bold."""
+        page = (ROOT / "docs/kubernetes.md").read_text().split(f"\n{heading}")[1]
+        indent, block = re.search(r"^( *)```yaml\n(.*?)^ *```$", page, re.S | re.M).groups()
+        return textwrap.dedent(block) if indent else block
+
     def type(self, block):
         command = ["bash", "-eu", "-c", block]
         ran = subprocess.run(
@@ -123,6 +130,20 @@ class World:
         self.pod.succeeds("livenessProbe")
         return f"{len(objects)} objects, started, alive"
 
+    def examples_of_the_page(self):
+        """The scrape configuration is one, and the patch adds its flag."""
+        scrape = WORK / "prometheus.yaml"
+        scrape.write_text(self.page.example("**Without the operator**"))
+        checked = subprocess.run(["promtool", "check", "config", scrape], capture_output=True)
+        assert checked.returncode == 0, checked
+        kustomization = self.page.checkout / "mine/kustomization.yaml"
+        with kustomization.open("a") as file:
+            file.write(self.page.example("- **Flags:**"))
+        args = manifests.pod(manifests.render(kustomization.parent))["containers"][0]["args"]
+        assert args[-1] == "--log.format=json", args
+        assert args[:-1] == self.pod.container["args"]
+        return args[-1]
+
     def scraped_while_not_ready(self):
         """Without credentials it is not ready, and its metrics say why."""
         eventually(
@@ -148,7 +169,12 @@ class World:
         def printed():
             return re.search(r'.*state="fresh".* 1$', self.page.type(self.page.number), re.M)
 
-        return eventually("the number of the page", printed)[0]
+        found = eventually("the number of the page", printed)[0]
+        # What Prometheus adds to the targets of a ServiceMonitor is nothing that it has already.
+        names = set(re.findall(r'[{,](\w+)="', metrics()))
+        added = {"container", "endpoint", "instance", "job", "namespace", "pod", "service"}
+        assert names and not names & added, names & added
+        return found
 
     def confined(self):
         """As the security context says."""
@@ -181,6 +207,15 @@ class World:
         eventually("two identities are known", lambda: sample(*fresh) == 2)
         assert sample("process_start_time_seconds") == before
         return "two identities in place of one"
+
+    def keys_of_the_environment(self):
+        """The other Secret is read at the start."""
+        ends_with_0(self.pod)
+        keys = {"AWS_ACCESS_KEY_ID": "AKIDOFENVIRONMENT", "AWS_SECRET_ACCESS_KEY": "x"}
+        self.pod.apply("Secret", "cognitosync-exporter-env", keys)
+        self.pod.start()
+        eventually("its key signs", lambda: keys["AWS_ACCESS_KEY_ID"] in CognitoSync.keys)
+        return "sign calls"
 
     def sigterm(self):
         ends_with_0(self.pod)
@@ -258,11 +293,13 @@ class World:
 world = World()
 CHECKS = [
     world.commands_of_the_page,
+    world.examples_of_the_page,
     world.scraped_while_not_ready,
     world.a_secret_that_appears,
     world.the_number,
     world.confined,
     world.a_changed_config_map,
+    world.keys_of_the_environment,
     world.sigterm,
     world.the_state_outlives_the_pod,
     world.why_on_root_mismatch,

@@ -1,7 +1,7 @@
 """Makes recording.yaml and alerts.yaml beside this file: generate.py [--check].
 
-Each is a PrometheusRule with the text of the file of that name in dashboards/alerts. With --check it writes nothing and
-fails where a file differs.
+Each is a PrometheusRule with the text of the file of that name in dashboards/alerts. With --check
+it writes nothing and fails where a file differs.
 """
 
 import pathlib
