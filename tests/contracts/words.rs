@@ -15,6 +15,8 @@ const SCRIPTS: &[&str] = &[
     "tests/run",
     "tests/real/confined",
     "tests/real/first-command",
+    "tests/real/image",
+    "tests/real/kubernetes",
     "tests/real/packages",
     "tests/real/rpm",
     "tests/real/supply-chain",

@@ -1,6 +1,7 @@
 """A stand-in for Cognito Sync on loopback, a configuration for it, and a name server."""
 
 import asyncio
+import contextlib
 import json
 import re
 import socket
@@ -57,10 +58,21 @@ class CognitoSync:
         self.keys, self.hosts = set(), set()
         self.port, self.tls = port, tls
         self.listens = threading.Event()
-        threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True).start()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
         assert self.listens.wait(30), f"the stand-in does not listen on port {port}"
 
+    def run(self):
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self.serve())
+
+    def stop(self):
+        """Ends all connections, and listens no more."""
+        self.loop.call_soon_threadsafe(self.task.cancel)
+        self.thread.join()
+
     async def serve(self):
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
         server = await asyncio.start_server(self.connection, "127.0.0.1", self.port, ssl=self.tls)
         self.listens.set()
         await server.serve_forever()
