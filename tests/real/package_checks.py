@@ -130,7 +130,7 @@ def first_number(service):
     return found.splitlines()[0][:40] + "..."
 
 
-def manual(service):
+def contents(service):
     listed = service.run(f"dpkg --listfiles {NAME}").stdout.splitlines()
     page = (ROOT / "docs/debian.md").read_text().split("\n## What there is\n")[1].split("\n## ")[0]
     named = [row.split("`")[1] for row in page.splitlines() if row.startswith("| `/")]
@@ -250,7 +250,7 @@ CHECKS = [
     boot_checks.good_start,
     boot_checks.sandbox,
     boot_checks.credentials,
-    manual,
+    contents,
     missing_configuration,
     changes,
     upgrade,
