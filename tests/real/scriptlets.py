@@ -60,10 +60,9 @@ class Tree:
 
 def check(directory, package, following, mark):
     """Installs, upgrades and erases. `mark` is the last line of the unit of the following one."""
-    for shell in ["dash", "bash"]:
-        for is_booted in [False, True]:
-            tree = Tree(pathlib.Path(directory) / f"{shell}-{is_booted}", shell, is_booted)
-            lifecycle(tree, package, following, mark, is_booted)
+    for shell, is_booted in [("bash", True), ("dash", False)]:
+        tree = Tree(pathlib.Path(directory) / shell, shell, is_booted)
+        lifecycle(tree, package, following, mark, is_booted)
     print("scriptlets: the service restarts, its socket does not", flush=True)
 
 
