@@ -19,8 +19,8 @@ import urllib.error
 import urllib.request
 
 from container import CHECKOUT, HOME, RUN, configure, log, page, podman, run, show
+from image_stand_in import CognitoSync, NameServer
 from machine import ROOT, eventually
-from stand_in import CognitoSync, NameServer
 
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 IMAGE = f"cognitosync_exporter:{VERSION}"
@@ -261,7 +261,7 @@ def reload(world):
     assert refused.returncode == 78 and "nonsense" in refused.stderr, refused
     world.configure(3)
     assert show(NAME, "RestartCount") == "0"
-    return "by SIGHUP; a wrong file is told before"
+    return "by SIGHUP; a wrong file is found before"
 
 
 def stop(world):
