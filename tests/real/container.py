@@ -24,7 +24,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "crun"
 [engine.runtimes]
-limited = ["/run/limited"]
+crun = ["{runtime}"]
 """
 STORAGE = """
 [storage]
@@ -50,9 +50,17 @@ def prepare():
     os.environ["HOME"] = str(HOME)
 
 
-def configure(more):
+def configure(more, runtime="/usr/bin/crun"):
     """Gives every container that is started from now on these settings too."""
-    (RUN / "containers.conf").write_text(CONFIGURATION.format(more=more))
+    (RUN / "containers.conf").write_text(CONFIGURATION.format(more=more, runtime=runtime))
+
+
+def limit(join):
+    """A runtime whose containers begin with these commands of a shell."""
+    program = RUN / "limited"
+    program.write_text(f'#!/bin/sh\nset -e\n{join}\nexec /usr/bin/crun "$@"\n')
+    program.chmod(0o755)
+    return program
 
 
 def run(command, check=True):

@@ -1,2 +1,214 @@
+"""The last check of tests/real/image: the container has 64 MB of memory and half a processor.
+
+podman leaves control groups alone here, since hosts differ in what of them they have: the runtime
+enters a group with these limits and becomes the container.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+import zlib
+
+import image_checks
+from container import CHECKOUT, RUN, limit, log, page, podman, run, show
+from image_checks import LISTED, NAME, POOL, STAND_IN
+from machine import CONTROL_GROUPS, eventually, remove
+
+MEMORY = 64 << 20
+# Microseconds of processor time in each period of so many microseconds.
+QUOTA, PERIOD = 50_000, 100_000
+LOADED = "cognitosync_exporter_config_last_reload_success_timestamp_seconds"
+# Polls a second, and seconds between scrapes.
+RATE, PAUSE = 50, 15
+
+
+def parameter(name, default):
+    return type(default)(os.environ.get(f"SMALL_MACHINE_{name}", default))
+
+
+class Group:
+    """A control group of version 2, or one each for memory and processor of version 1."""
+
+    def __init__(self):
+        name = f"small-machine-{time.monotonic_ns()}"
+        if "memory" in (CONTROL_GROUPS / "cgroup.controllers").read_text().split():
+            (CONTROL_GROUPS / "cgroup.subtree_control").write_text("+memory +cpu")
+            self.memory = self.cpu = CONTROL_GROUPS / name
+            self.memory.mkdir()
+            limits = {"memory.max": MEMORY, "memory.swap.max": 0, "cpu.max": f"{QUOTA} {PERIOD}"}
+            self.peak_file, self.kills_file = "memory.peak", "memory.events"
+        else:
+            self.memory, self.cpu = (self.mounted(which) / name for which in ["memory", "cpu"])
+            self.memory.mkdir()
+            self.cpu.mkdir()
+            limits = {"memory.limit_in_bytes": MEMORY, "memory.memsw.limit_in_bytes": MEMORY}
+            limits |= {"cpu.cfs_period_us": PERIOD, "cpu.cfs_quota_us": QUOTA}
+            self.peak_file, self.kills_file = "memory.max_usage_in_bytes", "memory.oom_control"
+        for file, value in limits.items():
+            at = (self.memory if file.startswith("memory") else self.cpu) / file
+            # A kernel that does not count swap has no limit for it.
+            if "sw" not in file or at.exists():
+                at.write_text(str(value))
+                assert at.read_text().strip() == str(value), f"{at} is {at.read_text()}"
+
+    @staticmethod
+    def mounted(controller):
+        at = RUN / "control-groups" / controller
+        at.mkdir(parents=True)
+        mount = ["mount", "-t", "cgroup", "-o", controller, controller, at]
+        ran = subprocess.run(mount, capture_output=True, text=True)
+        assert ran.returncode == 0, (
+            f"this host has no control groups for {controller}: {ran.stderr}"
+        )
+        return at
+
+    def join(self):
+        """The commands with which a shell enters it."""
+        return "\n".join(f"echo $$ >{at}/cgroup.procs" for at in [self.memory, self.cpu])
+
+    def peak(self):
+        return int((self.memory / self.peak_file).read_text())
+
+    def kills(self):
+        return self.number(self.memory / self.kills_file, "oom_kill")
+
+    def throttled(self):
+        return self.number(self.cpu / "cpu.stat", "nr_throttled")
+
+    @staticmethod
+    def number(file, name):
+        return int(re.search(rf"^{name} (\d+)$", file.read_text(), re.M)[1])
+
+    def python(self, program):
+        """The exit code of a program of Python within its limits."""
+        script = f"{self.join()}\nexec python3 -c '{program}'"
+        return subprocess.run(["bash", "-ec", script], stderr=subprocess.DEVNULL).returncode
+
+    def remove(self):
+        for group in {self.memory, self.cpu}:
+            eventually(f"{group} is empty", lambda group=group: remove(group))
+
+
+class Scrape:
+    """One as Prometheus makes it."""
+
+    def __init__(self):
+        accept = {"Accept": "application/openmetrics-text", "Accept-Encoding": "gzip"}
+        request = urllib.request.Request("http://127.0.0.1:10520/metrics", headers=accept)
+        began = time.monotonic()
+        with urllib.request.urlopen(request, timeout=60) as response:
+            body = response.read()
+        self.at = time.monotonic()
+        self.took, self.bytes = self.at - began, len(body)
+        text = zlib.decompress(body, wbits=31)
+        assert text.endswith(b"# EOF\n"), "a scrape is cut off"
+        self.identities = text.count(b"\ncognitosync_identity_up{")
+        # The exporter's own families come last.
+        self.own = text[-200_000:].decode()
+
+    def sample(self, name):
+        return float(re.search(rf"^{name} (\S+)", self.own, re.M)[1])
+
+    def polls(self):
+        return self.sample("cognitosync_exporter_polls_total")
+
+
+def configure(identities, series, interval, rate):
+    at = CHECKOUT / "exporter"
+    ids = (f"us-east-1:{n:08x}-9c6b-4a7e-8f6d-3f8f1f0a9e10\n" for n in range(identities))
+    (at / "identities.txt").write_text("".join(ids))
+    (at / "config.yaml").write_text(
+        f"poll: {{interval: {interval}, rate_limit: {rate}}}\n"
+        f"pools: [{{id: '{POOL}0', endpoint_url: 'https://{LISTED}:{STAND_IN}', series: {series}, "
+        "identity_files: [identities.txt]}]\n"
+    )
+
+
+def known_by_all(world, identities, series):
+    """Polls everybody once, as fast as the stand-in answers, and leaves the state."""
+    world.trusts(True)
+    # With a state it would go on with the rate that was known.
+    podman("volume", "rm", "--force", NAME)
+    # Polls are spread over the interval.
+    configure(identities, series, f"{5 + identities // 1000}s", 5000)
+    run(page("Run it")[0])
+    asked = "cognitosync_exporter_polls_total"
+    eventually(
+        "everybody was polled",
+        lambda: image_checks.samples().get(asked, 0) >= identities,
+        60 + identities // 50,
+    )
+    podman("stop", NAME)
+    podman("rm", NAME)
+
+
+def scraped(identities, series, seconds):
+    """Scrapes until so many polls are made as belong to that time. A changed configuration is
+    loaded meanwhile, which takes the most memory: both are held."""
+    scrapes = [Scrape()]
+    deadline = scrapes[0].at + 10 * seconds
+    configure(identities, series, "59s", RATE)
+    podman("kill", "--signal", "HUP", NAME)
+    eventually("it is loaded", lambda: Scrape().sample(LOADED) > scrapes[0].sample(LOADED))
+    while scrapes[-1].polls() < scrapes[0].polls() + RATE * seconds:
+        assert time.monotonic() < deadline, f"too few polls: {scrapes[-1].polls()}"
+        time.sleep(max(0, scrapes[-1].at + PAUSE - time.monotonic()))
+        scrapes.append(Scrape())
+    return scrapes
+
+
+def limits_are_real(group):
+    """What needs more than the limits is killed, or waits, in the group and nowhere else."""
+    hog = f"bytearray({MEMORY * 3 // 2})"
+    assert subprocess.run(["python3", "-c", hog]).returncode == 0
+    assert group.python(hog) == -signal.SIGKILL and group.kills() == 1
+    before = group.throttled()
+    assert group.python("for _ in range(20_000_000): pass") == 0
+    assert group.throttled() > before, "half a processor is not the limit"
+
+
 def check(world):
-    return ""
+    identities, seconds = parameter("IDENTITIES", 5_000), parameter("SECONDS", 15)
+    series = parameter("SERIES", "each")
+    known_by_all(world, identities, series)
+    configure(identities, series, "1m", RATE)
+    group = Group()
+    try:
+        world.trusts(True, limit(group.join()))
+        run(page("Run it")[0])
+        pid = show(NAME, "State.Pid")
+        assert pid in (group.memory / "cgroup.procs").read_text().split()
+        assert pid in (group.cpu / "cgroup.procs").read_text().split()
+        eventually("it is ready", lambda: image_checks.ask("/-/ready"))
+        scrapes = scraped(identities, series, seconds)
+        assert show(NAME, "State.Pid") == pid and show(NAME, "RestartCount") == "0", log(NAME)
+        assert group.kills() == 0
+        shown = {scrape.identities for scrape in scrapes}
+        assert shown == {identities if series == "each" else 100}, shown
+        peak, throttled = group.peak(), group.throttled()
+        podman("stop", NAME)
+        assert show(NAME, "State.ExitCode") == "0", log(NAME)
+        podman("rm", NAME)
+        limits_are_real(group)
+    finally:
+        podman("rm", "--force", "--all")
+        group.remove()
+    return figures(scrapes, peak, throttled)
+
+
+def figures(scrapes, peak, throttled):
+    first, last = scrapes[0], scrapes[-1]
+    elapsed = last.at - first.at
+    cpu = last.sample("process_cpu_seconds_total") - first.sample("process_cpu_seconds_total")
+    resident = max(scrape.sample("process_resident_memory_bytes") for scrape in scrapes)
+    slowest = max(scrape.took for scrape in scrapes)
+    return (
+        f"{(last.polls() - first.polls()) / elapsed:.1f} polls/s for {elapsed:.0f} s, "
+        f"{len(scrapes)} scrapes of {last.bytes / 1e6:.1f} MB, the slowest {slowest:.2f} s; "
+        f"resident {resident / 1e6:.0f} MB, the group's peak {peak / 1e6:.0f} of "
+        f"{MEMORY / 1e6:.0f} MB, {100 * cpu / elapsed:.1f} % of a processor, "
+        f"throttled in {throttled} periods of {PERIOD // 1000} ms; no restart"
+    )
