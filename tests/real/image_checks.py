@@ -4,6 +4,7 @@ Each check returns a remark for the report, or raises AssertionError.
 """
 
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -168,7 +169,8 @@ def contents(world):
     packaged = len(re.findall(r"mozilla/.*\.crt$", packaged, re.M))
     found = (root / CERTIFICATES).read_text().count("BEGIN CERTIFICATE")
     assert packaged == found, f"{found} certificates in place of {packaged}"
-    crates = json.loads((root / "usr/share/doc/cognitosync-exporter/sbom.json").read_text())
+    own = root / "usr/share/doc/cognitosync-exporter"
+    crates = json.loads(gzip.decompress((own / "sbom.json.gz").read_bytes()))
     assert len(crates["components"]) > 100
     return f"{len(libraries)} libraries, {found} certificates, nothing that anybody may write to"
 
@@ -257,7 +259,7 @@ def reload(world):
     assert refused.returncode == 78 and "nonsense" in refused.stderr, refused
     world.configure(3)
     assert show(NAME, "RestartCount") == "0"
-    return "by SIGHUP; a wrong file is told before"
+    return "by SIGHUP; a wrong file is found before"
 
 
 def stop(world):

@@ -109,6 +109,8 @@ def names_lead_somewhere():
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         config = manifests.only(objects, "ConfigMap", volumes["config"]["configMap"]["name"])
         assert "config.yaml" in config["data"]
+        # A name with a hash of the content would restart the pod at each change.
+        assert config["metadata"]["name"] == one["metadata"]["name"]
         claims = {claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]}
         mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
         assert set(mounts) == set(volumes) | claims, set(mounts) ^ (set(volumes) | claims)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import textwrap
 
+import irsa
 import manifests
 import yaml
 from boot_checks import PORT
@@ -112,6 +113,13 @@ class Page:
 
 
 class World:
+    def answer(self):
+        """From now on there is a Cognito Sync."""
+        self.sync = CognitoSync()
+
+    def answer_no_more(self):
+        self.sync.stop()
+
     def commands_of_the_page(self):
         """What they apply is valid, and starts, also without the Secret."""
         self.page = Page()
@@ -156,7 +164,7 @@ class World:
 
     def a_secret_that_appears(self):
         """Its keys sign calls without a restart, and the pod is ready."""
-        self.sync = CognitoSync()
+        self.answer()
         self.pod.apply("Secret", "cognitosync-exporter-aws", self.secret)
         self.pod.succeeds("readinessProbe")
         assert self.sync.keys == {KEY}, self.sync.keys
@@ -223,13 +231,27 @@ class World:
 
     def the_state_outlives_the_pod(self):
         """The next one is ready, though no call is answered."""
-        self.sync.stop()
+        self.answer_no_more()
         self.pod.start()
         self.pod.succeeds("startupProbe")
         self.pod.succeeds("readinessProbe")
         assert sample("cognitosync_pool_watched_identities") == 2
         ends_with_0(self.pod)
         return "two identities"
+
+    def a_role_of_the_service_account(self):
+        """With what EKS adds to the pod of examples/irsa, the role's keys sign calls."""
+        objects = manifests.render(manifests.DEPLOY / "examples/irsa")
+        role = irsa.webhook(objects, irsa.stand_in())
+        pod = Pod(objects, WORK / "pods/irsa")
+        pod.apply("ConfigMap", "cognitosync-exporter", {"config.yaml": configuration(1)})
+        self.answer()
+        pod.start()
+        pod.succeeds("readinessProbe")
+        assert irsa.KEY in self.sync.keys, self.sync.keys
+        assert irsa.Sts.roles == {role}, irsa.Sts.roles
+        ends_with_0(pod)
+        return role
 
     def why_on_root_mismatch(self):
         """By the default, the group could write to the state, which the exporter refuses."""
@@ -302,6 +324,7 @@ CHECKS = [
     world.sigterm,
     world.the_state_outlives_the_pod,
     world.why_on_root_mismatch,
+    world.a_role_of_the_service_account,
     world.tls_and_a_login,
     world.examples,
 ]

@@ -20,6 +20,7 @@ from machine import CONTROL_GROUPS, eventually, remove
 MEMORY = 64 << 20
 # Microseconds of processor time in each period of so many microseconds.
 QUOTA, PERIOD = 50_000, 100_000
+LOADED = "cognitosync_exporter_config_last_reload_success_timestamp_seconds"
 # Polls a second, and seconds between scrapes.
 RATE, PAUSE = 50, 15
 
@@ -144,10 +145,14 @@ def known_by_all(world, identities, series):
     podman("rm", NAME)
 
 
-def scraped(seconds):
-    """Scrapes until so many polls are made as belong to that time."""
+def scraped(identities, series, seconds):
+    """Scrapes until so many polls are made as belong to that time. A changed configuration is
+    loaded meanwhile, which takes the most memory: both are held."""
     scrapes = [Scrape()]
     deadline = scrapes[0].at + 10 * seconds
+    configure(identities, series, "59s", RATE)
+    podman("kill", "--signal", "HUP", NAME)
+    eventually("it is loaded", lambda: Scrape().sample(LOADED) > scrapes[0].sample(LOADED))
     while scrapes[-1].polls() < scrapes[0].polls() + RATE * seconds:
         assert time.monotonic() < deadline, f"too few polls: {scrapes[-1].polls()}"
         time.sleep(max(0, scrapes[-1].at + PAUSE - time.monotonic()))
@@ -178,7 +183,7 @@ def check(world):
         assert pid in (group.memory / "cgroup.procs").read_text().split()
         assert pid in (group.cpu / "cgroup.procs").read_text().split()
         eventually("it is ready", lambda: image_checks.ask("/-/ready"))
-        scrapes = scraped(seconds)
+        scrapes = scraped(identities, series, seconds)
         assert show(NAME, "State.Pid") == pid and show(NAME, "RestartCount") == "0", log(NAME)
         assert group.kills() == 0
         shown = {scrape.identities for scrape in scrapes}
