@@ -14,8 +14,9 @@ import zlib
 
 import image_checks
 from container import CHECKOUT, RUN, limit, log, page, podman, run, show
-from image_checks import LISTED, NAME, POOL, STAND_IN
+from image_checks import LISTED, NAME
 from machine import CONTROL_GROUPS, eventually, remove
+from stand_in import POOL, PORT
 
 MEMORY = 64 << 20
 # Microseconds of processor time in each period of so many microseconds.
@@ -122,7 +123,7 @@ def configure(identities, series, interval, rate):
     (at / "identities.txt").write_text("".join(ids))
     (at / "config.yaml").write_text(
         f"poll: {{interval: {interval}, rate_limit: {rate}}}\n"
-        f"pools: [{{id: '{POOL}0', endpoint_url: 'https://{LISTED}:{STAND_IN}', series: {series}, "
+        f"pools: [{{id: '{POOL}0', endpoint_url: 'https://{LISTED}:{PORT}', series: {series}, "
         "identity_files: [identities.txt]}]\n"
     )
 
