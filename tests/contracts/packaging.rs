@@ -148,3 +148,27 @@ fn the_packages_have_the_version_of_cargo_toml() {
     assert_eq!(upstream.replace('~', "-"), env!("CARGO_PKG_VERSION"));
     assert!(revision.parse::<u32>().is_ok(), "{version}");
 }
+
+/// Manifests and pages name files and images of the present version.
+#[test]
+fn no_page_names_another_version() {
+    let mut named = 0;
+    for path in super::tracked() {
+        if !["docs/", "deploy/"].iter().any(|of| path.starts_with(of)) || path.ends_with(".png") {
+            continue;
+        }
+        let text = super::read(&path).replace("exporter_", "exporter-");
+        let text = text.replace("exporter:", "exporter-");
+        for after in text.split("exporter-").skip(1) {
+            if after.starts_with(|first: char| first.is_ascii_digit()) {
+                let line = after.lines().next().unwrap();
+                assert!(
+                    line.starts_with(env!("CARGO_PKG_VERSION")),
+                    "{path}: {line}"
+                );
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 5, "{named}");
+}

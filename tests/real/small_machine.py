@@ -1,4 +1,11 @@
-"""The last check of tests/real/image: the container has 64 MB of memory and half a processor.
+"""The last check of tests/real/image: the container has little memory and half a processor. What is
+set by environment variables SMALL_MACHINE_...:
+
+    IDENTITIES    which are polled
+    SECONDS       so long
+    SERIES        of the pool: each, top or none
+    MEGABYTES     of memory, 2^20 bytes each
+    RELOADS       of a changed configuration, one after another
 
 podman leaves control groups alone here, since hosts differ in what of them they have: the runtime
 enters a group with these limits and becomes the container.
@@ -14,10 +21,10 @@ import zlib
 
 import image_checks
 from container import CHECKOUT, RUN, limit, log, page, podman, run, show
-from image_checks import LISTED, NAME, POOL, STAND_IN
+from image_checks import LISTED, NAME
 from machine import CONTROL_GROUPS, eventually, remove
+from stand_in import POOL, PORT
 
-MEMORY = 64 << 20
 # Microseconds of processor time in each period of so many microseconds.
 QUOTA, PERIOD = 50_000, 100_000
 LOADED = "cognitosync_exporter_config_last_reload_success_timestamp_seconds"
@@ -27,6 +34,11 @@ RATE, PAUSE = 50, 15
 
 def parameter(name, default):
     return type(default)(os.environ.get(f"SMALL_MACHINE_{name}", default))
+
+
+IDENTITIES, SECONDS = parameter("IDENTITIES", 5_000), parameter("SECONDS", 15)
+SERIES, RELOADS = parameter("SERIES", "each"), parameter("RELOADS", 1)
+MEMORY = parameter("MEGABYTES", 64) << 20
 
 
 class Group:
@@ -116,44 +128,46 @@ class Scrape:
         return self.sample("cognitosync_exporter_polls_total")
 
 
-def configure(identities, series, interval, rate):
+def configure(interval, rate):
     at = CHECKOUT / "exporter"
-    ids = (f"us-east-1:{n:08x}-9c6b-4a7e-8f6d-3f8f1f0a9e10\n" for n in range(identities))
+    ids = (f"us-east-1:{n:08x}-9c6b-4a7e-8f6d-3f8f1f0a9e10\n" for n in range(IDENTITIES))
     (at / "identities.txt").write_text("".join(ids))
     (at / "config.yaml").write_text(
-        f"poll: {{interval: {interval}, rate_limit: {rate}}}\n"
-        f"pools: [{{id: '{POOL}0', endpoint_url: 'https://{LISTED}:{STAND_IN}', series: {series}, "
+        f"poll: {{interval: {interval}s, rate_limit: {rate}}}\n"
+        f"pools: [{{id: '{POOL}0', endpoint_url: 'https://{LISTED}:{PORT}', series: {SERIES}, "
         "identity_files: [identities.txt]}]\n"
     )
 
 
-def known_by_all(world, identities, series):
+def known_of_all(world):
     """Polls everybody once, as fast as the stand-in answers, and leaves the state."""
     world.trusts(True)
     # With a state it would go on with the rate that was known.
     podman("volume", "rm", "--force", NAME)
     # Polls are spread over the interval.
-    configure(identities, series, f"{5 + identities // 1000}s", 5000)
+    configure(5 + IDENTITIES // 1000, 5000)
     run(page("Run it")[0])
     asked = "cognitosync_exporter_polls_total"
     eventually(
         "everybody was polled",
-        lambda: image_checks.samples().get(asked, 0) >= identities,
-        60 + identities // 50,
+        lambda: image_checks.samples().get(asked, 0) >= IDENTITIES,
+        60 + IDENTITIES // 50,
     )
     podman("stop", NAME)
     podman("rm", NAME)
 
 
-def scraped(identities, series, seconds):
-    """Scrapes until so many polls are made as belong to that time. A changed configuration is
-    loaded meanwhile, which takes the most memory: both are held."""
+def scraped():
+    """Scrapes until so many polls are made as belong to the time. Reloads come first: old and new
+    targets are in memory then."""
     scrapes = [Scrape()]
-    deadline = scrapes[0].at + 10 * seconds
-    configure(identities, series, "59s", RATE)
-    podman("kill", "--signal", "HUP", NAME)
-    eventually("it is loaded", lambda: Scrape().sample(LOADED) > scrapes[0].sample(LOADED))
-    while scrapes[-1].polls() < scrapes[0].polls() + RATE * seconds:
+    deadline = scrapes[0].at + 10 * SECONDS
+    for number in range(RELOADS):
+        before = Scrape().sample(LOADED)
+        configure(59 - number, RATE)
+        podman("kill", "--signal", "HUP", NAME)
+        eventually("it is loaded", lambda before=before: Scrape().sample(LOADED) > before)
+    while scrapes[-1].polls() < scrapes[0].polls() + RATE * SECONDS:
         assert time.monotonic() < deadline, f"too few polls: {scrapes[-1].polls()}"
         time.sleep(max(0, scrapes[-1].at + PAUSE - time.monotonic()))
         scrapes.append(Scrape())
@@ -171,10 +185,8 @@ def limits_are_real(group):
 
 
 def check(world):
-    identities, seconds = parameter("IDENTITIES", 5_000), parameter("SECONDS", 15)
-    series = parameter("SERIES", "each")
-    known_by_all(world, identities, series)
-    configure(identities, series, "1m", RATE)
+    known_of_all(world)
+    configure(60, RATE)
     group = Group()
     try:
         world.trusts(True, limit(group.join()))
@@ -183,11 +195,11 @@ def check(world):
         assert pid in (group.memory / "cgroup.procs").read_text().split()
         assert pid in (group.cpu / "cgroup.procs").read_text().split()
         eventually("it is ready", lambda: image_checks.ask("/-/ready"))
-        scrapes = scraped(identities, series, seconds)
+        scrapes = scraped()
         assert show(NAME, "State.Pid") == pid and show(NAME, "RestartCount") == "0", log(NAME)
         assert group.kills() == 0
         shown = {scrape.identities for scrape in scrapes}
-        assert shown == {identities if series == "each" else 100}, shown
+        assert shown == {IDENTITIES if SERIES == "each" else 100}, shown
         peak, throttled = group.peak(), group.throttled()
         podman("stop", NAME)
         assert show(NAME, "State.ExitCode") == "0", log(NAME)
@@ -210,5 +222,5 @@ def figures(scrapes, peak, throttled):
         f"{len(scrapes)} scrapes of {last.bytes / 1e6:.1f} MB, the slowest {slowest:.2f} s; "
         f"resident {resident / 1e6:.0f} MB, the group's peak {peak / 1e6:.0f} of "
         f"{MEMORY / 1e6:.0f} MB, {100 * cpu / elapsed:.1f} % of a processor, "
-        f"throttled in {throttled} periods of {PERIOD // 1000} ms; no restart"
+        f"throttled in {throttled} periods of {PERIOD // 1000} ms; {RELOADS} reloads, no restart"
     )
