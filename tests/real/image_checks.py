@@ -24,7 +24,7 @@ from machine import ROOT, eventually
 from stand_in import IDENTITY, POOL, PORT, CognitoSync, NameServer
 
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
-IMAGE = f"cognitosync_exporter:{VERSION}"
+IMAGE = f"cognitosync-exporter:{VERSION}"
 # The name by docs/image.md.
 NAME = "cognitosync_exporter"
 MOST_BYTES = 20_000_000
@@ -141,12 +141,18 @@ def metadata(world):
 
 
 def for_docker(world):
-    """docker reads manifest.json, podman the index: both have to name the same image."""
+    """docker reads manifest.json, podman and containerd the index: both have to name the same
+    image. containerd takes names as they stand, and docker asks it for a full one."""
     with tarfile.open(
         ROOT / f"target/packages/cognitosync-exporter-{VERSION}-image.tar"
     ) as archive:
         names = archive.getnames()
         [entry] = json.load(archive.extractfile("./manifest.json"))
+        [indexed] = json.load(archive.extractfile("./index.json"))["manifests"]
+    assert indexed["annotations"] == {
+        "io.containerd.image.name": f"docker.io/library/{IMAGE}",
+        "org.opencontainers.image.ref.name": IMAGE,
+    }, indexed
     image = json.loads(podman("image", "inspect", IMAGE))[0]
     assert entry["Config"] == f"blobs/sha256/{image['Id']}" and entry["RepoTags"] == [IMAGE], entry
     assert {f"./{path}" for path in [entry["Config"], *entry["Layers"]]} <= set(names), names
