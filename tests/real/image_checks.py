@@ -135,7 +135,10 @@ def metadata(world):
     assert config["Entrypoint"] == [PROGRAM] and config["Cmd"] == [CONFIGURATION], config
     assert config["ExposedPorts"] == {"10520/tcp": {}} and "Healthcheck" not in config, config
     assert labels["org.opencontainers.image.version"] == VERSION, labels
-    revision = run(["git", "-C", ROOT, "rev-parse", "HEAD"]).stdout.strip()
+    git = ["git", "-C", ROOT]
+    revision = run([*git, "rev-parse", "HEAD"]).stdout.strip()
+    if run([*git, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"]).stdout:
+        revision += "-dirty"
     assert labels["org.opencontainers.image.revision"] == revision, labels
     return bound
 
@@ -178,7 +181,28 @@ def contents(world):
     own = root / "usr/share/doc/cognitosync-exporter"
     crates = json.loads(gzip.decompress((own / "sbom.json.gz").read_bytes()))
     assert len(crates["components"]) > 100
-    return f"{len(libraries)} libraries, {found} certificates, nothing that anybody may write to"
+    return (
+        f"{len(libraries)} libraries, {found} certificates, {licences(root)} licences that packages "
+        "name, nothing that anybody may write to"
+    )
+
+
+def licences(root):
+    """How many common licences the packages of the image name. All have their text there."""
+    documents = root / "usr/share/doc"
+    packages = {path.name for path in (root / "var/lib/dpkg/status.d").iterdir()}
+    assert packages == {"ca-certificates", "libc6", "libgcc-s1"}, packages
+    named = set()
+    for package in packages:
+        text = gzip.decompress((documents / package / "copyright.gz").read_bytes()).decode()
+        named |= set(re.findall(r"/usr/share/common-licenses/([\w.-]*\w)", text))
+    there = root / "usr/share/common-licenses"
+    assert named == {path.name.removesuffix(".gz") for path in there.iterdir()}, named
+    for name in named:
+        assert len(gzip.decompress((there / f"{name}.gz").read_bytes())) > 1000, name
+    crates = gzip.decompress((documents / "cognitosync-exporter/licences.txt.gz").read_bytes())
+    assert b"\ntokio " in crates and (documents / "cognitosync-exporter/LICENSE").is_file()
+    return len(named)
 
 
 def demo(world):
