@@ -182,8 +182,8 @@ def contents(world):
     crates = json.loads(gzip.decompress((own / "sbom.json.gz").read_bytes()))
     assert len(crates["components"]) > 100
     return (
-        f"{len(libraries)} libraries, {found} certificates, {licences(root)} licences that packages "
-        "name, nothing that anybody may write to"
+        f"{len(libraries)} libraries, {found} certificates, {licences(root)} licences that the "
+        "packages name, nothing that anybody may write to"
     )
 
 
@@ -315,22 +315,52 @@ def state(world):
     return "on a volume, known again in a new container and after a restart"
 
 
-def signal_to_exit(world):
+def killed(world):
     run(page("Run it")[0])
-    eventually("it is ready", lambda: ask("/-/ready"))
-    # As Prometheus, which keeps its connection.
-    client = http.client.HTTPConnection("127.0.0.1", 10520, timeout=60)
-    client.request("GET", "/metrics")
-    assert client.getresponse().read()
+    eventually("it answers", lambda: ask("/-/healthy"))
+    pid = show(NAME, "State.Pid")
+    os.kill(int(pid), signal.SIGKILL)
+    eventually("it runs again", lambda: show(NAME, "State.Pid") not in ["0", pid])
+    eventually("it answers again", lambda: ask("/-/healthy"))
+    # What podman-restart.service starts after a reboot.
+    after_reboot = podman("ps", "--filter", "restart-policy=always", "--format", "{{.Names}}")
+    assert after_reboot == NAME, after_reboot
+    podman("stop", NAME)
+    podman("start", "--all", "--filter", "restart-policy=always")
+    eventually("it answers after a reboot", lambda: ask("/-/healthy"))
+    podman("rm", "--force", NAME)
+    return "starts again, and with podman-restart.service after a reboot"
+
+
+def run_once():
+    """Runs it by the page's command, so that it does not start again."""
+    [*bash, command] = page("Run it")[0]
+    assert command.count("--restart always") == 1, command
+    run([*bash, command.replace("--restart always", "--restart no")])
+
+
+def terminate():
+    """Seconds from SIGTERM to the end of what run_once has started."""
     pid = int(show(NAME, "State.Pid"))
     process = os.pidfd_open(pid)
     began = time.monotonic()
     os.kill(pid, signal.SIGTERM)
     ended = select.select([process], [], [], 60)[0]
     took = time.monotonic() - began
+    os.close(process)
     assert ended and podman("wait", NAME) == "0", log(NAME)
     podman("rm", NAME)
-    return f"{took * 1000:.0f} ms, with a scraper's connection open"
+    return took
+
+
+def signal_to_exit(world):
+    run_once()
+    eventually("it is ready", lambda: ask("/-/ready"))
+    # As Prometheus, which keeps its connection.
+    client = http.client.HTTPConnection("127.0.0.1", 10520, timeout=60)
+    client.request("GET", "/metrics")
+    assert client.getresponse().read()
+    return f"{terminate() * 1000:.0f} ms, with a scraper's connection open"
 
 
 CHECKS = [
@@ -346,5 +376,6 @@ CHECKS = [
     reload,
     stop,
     state,
+    killed,
     signal_to_exit,
 ]

@@ -12,6 +12,7 @@ enters a group with these limits and becomes the container.
 """
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -47,7 +48,7 @@ class Group:
     def __init__(self):
         name = f"small-machine-{time.monotonic_ns()}"
         if "memory" in (CONTROL_GROUPS / "cgroup.controllers").read_text().split():
-            (CONTROL_GROUPS / "cgroup.subtree_control").write_text("+memory +cpu")
+            self.share_out()
             self.memory = self.cpu = CONTROL_GROUPS / name
             self.memory.mkdir()
             limits = {"memory.max": MEMORY, "memory.swap.max": 0, "cpu.max": f"{QUOTA} {PERIOD}"}
@@ -67,10 +68,26 @@ class Group:
                 assert at.read_text().strip() == str(value), f"{at} is {at.read_text()}"
 
     @staticmethod
+    def share_out():
+        """Lets groups have limits. The kernel's answer is EBUSY where the group above is not the
+        root of all and has processes: in most containers."""
+        try:
+            (CONTROL_GROUPS / "cgroup.subtree_control").write_text("+memory +cpu")
+        except OSError as error:
+            raise AssertionError(
+                f"this host's group cannot share out its limits: {error}"
+            ) from None
+
+    @staticmethod
     def mounted(controller):
+        """The hierarchy of a controller, which is mounted with those that are in it as well."""
         at = RUN / "control-groups" / controller
         at.mkdir(parents=True)
-        mount = ["mount", "-t", "cgroup", "-o", controller, controller, at]
+        lines = pathlib.Path("/proc/self/cgroup").read_text().splitlines()
+        hierarchies = [line.split(":")[1] for line in lines]
+        found = [names for names in hierarchies if controller in names.split(",")]
+        assert found, f"this host has no control groups for {controller}"
+        mount = ["mount", "-t", "cgroup", "-o", found[0], controller, at]
         ran = subprocess.run(mount, capture_output=True, text=True)
         assert ran.returncode == 0, (
             f"this host has no control groups for {controller}: {ran.stderr}"
@@ -190,25 +207,23 @@ def check(world):
     group = Group()
     try:
         world.trusts(True, limit(group.join()))
-        run(page("Run it")[0])
+        image_checks.run_once()
         pid = show(NAME, "State.Pid")
         assert pid in (group.memory / "cgroup.procs").read_text().split()
         assert pid in (group.cpu / "cgroup.procs").read_text().split()
         eventually("it is ready", lambda: image_checks.ask("/-/ready"))
         scrapes = scraped()
-        assert show(NAME, "State.Pid") == pid and show(NAME, "RestartCount") == "0", log(NAME)
+        assert show(NAME, "State.Pid") == pid, log(NAME)
         assert group.kills() == 0
         shown = {scrape.identities for scrape in scrapes}
         assert shown == {IDENTITIES if SERIES == "each" else 100}, shown
         peak, throttled = group.peak(), group.throttled()
-        podman("stop", NAME)
-        assert show(NAME, "State.ExitCode") == "0", log(NAME)
-        podman("rm", NAME)
+        ended = image_checks.terminate()
         limits_are_real(group)
     finally:
         podman("rm", "--force", "--all")
         group.remove()
-    return figures(scrapes, peak, throttled)
+    return f"{figures(scrapes, peak, throttled)}; {ended * 1000:.0f} ms from SIGTERM to exit"
 
 
 def figures(scrapes, peak, throttled):
