@@ -207,17 +207,19 @@ def check(world):
         shown = {scrape.identities for scrape in scrapes}
         assert shown == {IDENTITIES if SERIES == "each" else 100}, shown
         peak, throttled = group.peak(), group.throttled()
+        began = time.monotonic()
         podman("stop", NAME)
+        stopped = time.monotonic() - began
         assert show(NAME, "State.ExitCode") == "0", log(NAME)
         podman("rm", NAME)
         limits_are_real(group)
     finally:
         podman("rm", "--force", "--all")
         group.remove()
-    return figures(scrapes, peak, throttled)
+    return figures(scrapes, peak, throttled, stopped)
 
 
-def figures(scrapes, peak, throttled):
+def figures(scrapes, peak, throttled, stopped):
     first, last = scrapes[0], scrapes[-1]
     elapsed = last.at - first.at
     cpu = last.sample("process_cpu_seconds_total") - first.sample("process_cpu_seconds_total")
@@ -228,5 +230,6 @@ def figures(scrapes, peak, throttled):
         f"{len(scrapes)} scrapes of {last.bytes / 1e6:.1f} MB, the slowest {slowest:.2f} s; "
         f"resident {resident / 1e6:.0f} MB, the group's peak {peak / 1e6:.0f} of "
         f"{MEMORY / 1e6:.0f} MB, {100 * cpu / elapsed:.1f} % of a processor, "
-        f"throttled in {throttled} periods of {PERIOD // 1000} ms; {RELOADS} reloads, no restart"
+        f"throttled in {throttled} periods of {PERIOD // 1000} ms; {RELOADS} reloads, no restart, "
+        f"stopped in {stopped:.2f} s"
     )
