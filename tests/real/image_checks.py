@@ -332,35 +332,25 @@ def killed(world):
     return "starts again, and with podman-restart.service after a reboot"
 
 
-def run_once():
-    """Runs it by the page's command, so that it does not start again."""
+def signal_to_exit(world):
+    # In place of podman's stop, so podman would start it again.
     [*bash, command] = page("Run it")[0]
     assert command.count("--restart always") == 1, command
     run([*bash, command.replace("--restart always", "--restart no")])
-
-
-def terminate():
-    """Seconds from SIGTERM to the end of what run_once has started."""
+    eventually("it is ready", lambda: ask("/-/ready"))
+    # As Prometheus, which keeps its connection.
+    client = http.client.HTTPConnection("127.0.0.1", 10520, timeout=60)
+    client.request("GET", "/metrics")
+    assert client.getresponse().read()
     pid = int(show(NAME, "State.Pid"))
     process = os.pidfd_open(pid)
     began = time.monotonic()
     os.kill(pid, signal.SIGTERM)
     ended = select.select([process], [], [], 60)[0]
     took = time.monotonic() - began
-    os.close(process)
     assert ended and podman("wait", NAME) == "0", log(NAME)
     podman("rm", NAME)
-    return took
-
-
-def signal_to_exit(world):
-    run_once()
-    eventually("it is ready", lambda: ask("/-/ready"))
-    # As Prometheus, which keeps its connection.
-    client = http.client.HTTPConnection("127.0.0.1", 10520, timeout=60)
-    client.request("GET", "/metrics")
-    assert client.getresponse().read()
-    return f"{terminate() * 1000:.0f} ms, with a scraper's connection open"
+    return f"{took * 1000:.0f} ms, with a scraper's connection open"
 
 
 CHECKS = [
