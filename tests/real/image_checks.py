@@ -24,7 +24,7 @@ from machine import ROOT, eventually
 from stand_in import IDENTITY, POOL, PORT, CognitoSync, NameServer
 
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
-IMAGE = f"cognitosync_exporter:{VERSION}"
+IMAGE = f"cognitosync-exporter:{VERSION}"
 # The name by docs/image.md.
 NAME = "cognitosync_exporter"
 MOST_BYTES = 20_000_000
@@ -135,18 +135,27 @@ def metadata(world):
     assert config["Entrypoint"] == [PROGRAM] and config["Cmd"] == [CONFIGURATION], config
     assert config["ExposedPorts"] == {"10520/tcp": {}} and "Healthcheck" not in config, config
     assert labels["org.opencontainers.image.version"] == VERSION, labels
-    revision = run(["git", "-C", ROOT, "rev-parse", "HEAD"]).stdout.strip()
+    git = ["git", "-C", ROOT]
+    revision = run([*git, "rev-parse", "HEAD"]).stdout.strip()
+    if run([*git, "--no-optional-locks", "status", "--porcelain", "--untracked-files=no"]).stdout:
+        revision += "-dirty"
     assert labels["org.opencontainers.image.revision"] == revision, labels
     return bound
 
 
 def for_docker(world):
-    """docker reads manifest.json, podman the index: both have to name the same image."""
+    """docker reads manifest.json, podman and containerd the index: both have to name the same
+    image. containerd takes names as they stand, and docker asks it for a full one."""
     with tarfile.open(
         ROOT / f"target/packages/cognitosync-exporter-{VERSION}-image.tar"
     ) as archive:
         names = archive.getnames()
         [entry] = json.load(archive.extractfile("./manifest.json"))
+        [indexed] = json.load(archive.extractfile("./index.json"))["manifests"]
+    assert indexed["annotations"] == {
+        "io.containerd.image.name": f"docker.io/library/{IMAGE}",
+        "org.opencontainers.image.ref.name": IMAGE,
+    }, indexed
     image = json.loads(podman("image", "inspect", IMAGE))[0]
     assert entry["Config"] == f"blobs/sha256/{image['Id']}" and entry["RepoTags"] == [IMAGE], entry
     assert {f"./{path}" for path in [entry["Config"], *entry["Layers"]]} <= set(names), names
@@ -172,7 +181,28 @@ def contents(world):
     own = root / "usr/share/doc/cognitosync-exporter"
     crates = json.loads(gzip.decompress((own / "sbom.json.gz").read_bytes()))
     assert len(crates["components"]) > 100
-    return f"{len(libraries)} libraries, {found} certificates, nothing that anybody may write to"
+    return (
+        f"{len(libraries)} libraries, {found} certificates, {licences(root)} licences that the "
+        "packages name, nothing that anybody may write to"
+    )
+
+
+def licences(root):
+    """How many common licences the packages of the image name. All have their text there."""
+    documents = root / "usr/share/doc"
+    packages = {path.name for path in (root / "var/lib/dpkg/status.d").iterdir()}
+    assert packages == {"ca-certificates", "libc6", "libgcc-s1"}, packages
+    named = set()
+    for package in packages:
+        text = gzip.decompress((documents / package / "copyright.gz").read_bytes()).decode()
+        named |= set(re.findall(r"/usr/share/common-licenses/([\w.-]*\w)", text))
+    there = root / "usr/share/common-licenses"
+    assert named == {path.name.removesuffix(".gz") for path in there.iterdir()}, named
+    for name in named:
+        assert len(gzip.decompress((there / f"{name}.gz").read_bytes())) > 1000, name
+    crates = gzip.decompress((documents / "cognitosync-exporter/licences.txt.gz").read_bytes())
+    assert b"\ntokio " in crates and (documents / "cognitosync-exporter/LICENSE").is_file()
+    return len(named)
 
 
 def demo(world):
@@ -285,8 +315,28 @@ def state(world):
     return "on a volume, known again in a new container and after a restart"
 
 
-def signal_to_exit(world):
+def killed(world):
     run(page("Run it")[0])
+    eventually("it answers", lambda: ask("/-/healthy"))
+    pid = show(NAME, "State.Pid")
+    os.kill(int(pid), signal.SIGKILL)
+    eventually("it runs again", lambda: show(NAME, "State.Pid") not in ["0", pid])
+    eventually("it answers again", lambda: ask("/-/healthy"))
+    # What podman-restart.service starts after a reboot.
+    after_reboot = podman("ps", "--filter", "restart-policy=always", "--format", "{{.Names}}")
+    assert after_reboot == NAME, after_reboot
+    podman("stop", NAME)
+    podman("start", "--all", "--filter", "restart-policy=always")
+    eventually("it answers after a reboot", lambda: ask("/-/healthy"))
+    podman("rm", "--force", NAME)
+    return "starts again, and with podman-restart.service after a reboot"
+
+
+def signal_to_exit(world):
+    # In place of podman's stop, so podman would start it again.
+    [*bash, command] = page("Run it")[0]
+    assert command.count("--restart always") == 1, command
+    run([*bash, command.replace("--restart always", "--restart no")])
     eventually("it is ready", lambda: ask("/-/ready"))
     # As Prometheus, which keeps its connection.
     client = http.client.HTTPConnection("127.0.0.1", 10520, timeout=60)
@@ -316,5 +366,6 @@ CHECKS = [
     reload,
     stop,
     state,
+    killed,
     signal_to_exit,
 ]

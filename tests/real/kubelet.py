@@ -231,14 +231,14 @@ class Pod:
 
 
 def prepare():
-    """Gives podman the image by the names that the manifests have for it."""
+    """Gives podman the image by both names that the manifests have for it."""
     container.prepare()
     WORK.mkdir()
     version = manifests.version()
     archive = ROOT / f"target/packages/cognitosync-exporter-{version}-image.tar"
     podman("load", "--quiet", f"--input={archive}")
-    for name in ["cognitosync-exporter", "registry.example/cognitosync-exporter"]:
-        podman("tag", f"cognitosync_exporter:{version}", f"{name}:{version}")
+    name = f"cognitosync-exporter:{version}"
+    podman("tag", name, f"registry.example/{name}")
 
 
 def remove_pods():
