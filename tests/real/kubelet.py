@@ -152,7 +152,9 @@ class Pod:
         context = self.context
         user = context["runAsUser"]
         assert context["runAsNonRoot"] and user, "the kubelet would not run it as root"
-        yield from [f"--user={user}:{context['runAsGroup']}", f"--group-add={context['fsGroup']}"]
+        # A user that the image does not know has root's group, unless there is another one.
+        group = context.get("runAsGroup", 0)
+        yield from [f"--user={user}:{group}", f"--group-add={context['fsGroup']}"]
         yield from [f"--cap-drop={one}" for one in context["capabilities"]["drop"]]
         if not context["allowPrivilegeEscalation"]:
             yield "--security-opt=no-new-privileges"

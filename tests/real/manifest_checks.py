@@ -4,7 +4,9 @@ Each check returns a remark for the report, or raises AssertionError.
 """
 
 import functools
+import ipaddress
 import itertools
+import os
 import pathlib
 import re
 import subprocess
@@ -115,7 +117,7 @@ def names_lead_somewhere():
         mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
         assert set(mounts) == set(volumes) | claims, set(mounts) ^ (set(volumes) | claims)
         assert not any("subPath" in mount for mount in mounts.values())
-        ports = {port["name"] for port in container["ports"]}
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         used = [port["targetPort"] for port in service["spec"]["ports"]]
         used += [probe["httpGet"]["port"] for probe in restricted.handlers(container)]
         [policy] = [
@@ -123,8 +125,9 @@ def names_lead_somewhere():
             for other in objects
             if other["kind"] == "NetworkPolicy" and selects(other["spec"]["podSelector"], labels)
         ]
-        used += [port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]]
-        assert set(used) == ports, (used, ports)
+        assert set(used) == set(ports), (used, ports)
+        allowed = [port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]]
+        assert allowed == list(ports.values()), (allowed, ports)
         for probe in ["startupProbe", "livenessProbe", "readinessProbe"]:
             assert probe in container
         checked += 1
@@ -149,13 +152,13 @@ def selectors_select_one():
     return f"{len(pods)} pods"
 
 
-def who_may_come_in():
+def ingress():
     """Prometheus of any namespace; by the example that narrows it, that of one."""
     prometheus, other = {NAME: "prometheus"}, {NAME: "other"}
     for folder, one in each("NetworkPolicy"):
         narrow = folder == "kube-prometheus-stack"
 
-        def enters(namespace, labels, one=one):
+        def allowed(namespace, labels, one=one):
             named = {"kubernetes.io/metadata.name": namespace}
             return any(
                 selects(source["namespaceSelector"], named)
@@ -165,12 +168,41 @@ def who_may_come_in():
             )
 
         assert one["spec"]["policyTypes"] == ["Ingress", "Egress"]
-        assert enters("monitoring", prometheus), folder
-        assert enters("elsewhere", prometheus) != narrow, folder
-        assert not enters("monitoring", other), folder
-        out = {port["port"] for rule in one["spec"]["egress"] for port in rule["ports"]}
-        assert out == {53, 80, 443}, out
+        assert allowed("monitoring", prometheus), folder
+        assert allowed("elsewhere", prometheus) != narrow, folder
+        assert not allowed("monitoring", other), folder
     return "Prometheus"
+
+
+def is_within(address, block):
+    assert block.keys() == {"ipBlock"} and block["ipBlock"].keys() == {"cidr"}, "not known here"
+    return ipaddress.ip_address(address) in ipaddress.ip_network(block["ipBlock"]["cidr"])
+
+
+def goes_out(policy, address, protocol, port):
+    """Whether a rule allows egress. A rule without `to` allows it to any address."""
+    return any(
+        {"protocol": protocol, "port": port} in rule["ports"]
+        and ("to" not in rule or any(is_within(address, block) for block in rule["to"]))
+        for rule in policy["spec"]["egress"]
+    )
+
+
+def egress():
+    """DNS, AWS and EKS Pod Identity, and not the credentials of the node."""
+    anywhere = ["192.0.2.1", "10.0.0.1", "2001:db8::1"]
+    open_to_all = [("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353), ("TCP", 443)]
+    allowed = [(address, *port) for address in anywhere for port in open_to_all]
+    allowed += [("169.254.170.23", "TCP", 80), ("fd00:ec2::23", "TCP", 80)]
+    refused = [(address, "TCP", 80) for address in anywhere]
+    refused += [("169.254.169.254", "TCP", 80), ("fd00:ec2::254", "TCP", 80)]
+    refused += [("169.254.170.23", "UDP", 80), ("192.0.2.1", "UDP", 443), ("10.0.0.1", "TCP", 22)]
+    for folder, one in each("NetworkPolicy"):
+        for asked in allowed:
+            assert goes_out(one, *asked), f"{folder}: {asked} is refused"
+        for asked in refused:
+            assert not goes_out(one, *asked), f"{folder}: {asked} is allowed"
+    return f"{len(allowed)} allowed, {len(refused)} refused"
 
 
 def versions():
@@ -239,6 +271,19 @@ def rules():
     return f"{found} rules"
 
 
+def monitor_and_rules_apart():
+    """For what is once in a namespace, and what is once for each Prometheus."""
+    kinds = {}
+    component = manifests.DEPLOY / "components/prometheus-operator"
+    for part in ["monitor", "rules"]:
+        with tempfile.TemporaryDirectory() as at:
+            path = os.path.relpath(component / part, pathlib.Path(at).resolve())
+            pathlib.Path(at, "kustomization.yaml").write_text(f"components: [{path}]\n")
+            kinds[part] = [one["kind"] for one in manifests.render(at)]
+    assert kinds == {"monitor": ["ServiceMonitor"], "rules": ["PrometheusRule"] * 2}, kinds
+    return "two components"
+
+
 def dashboards():
     """Each file is a ConfigMap that Grafana's sidecar finds."""
     found = {}
@@ -294,11 +339,13 @@ CHECKS = [
     one_replica,
     names_lead_somewhere,
     selectors_select_one,
-    who_may_come_in,
+    ingress,
+    egress,
     versions,
     labels_and_sizes,
     monitors_find_their_services,
     rules,
+    monitor_and_rules_apart,
     dashboards,
     instances_differ,
     configurations,

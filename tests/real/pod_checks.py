@@ -5,35 +5,22 @@ AssertionError.
 """
 
 import base64
-import os
 import re
 import shutil
 import subprocess
-import textwrap
 
 import irsa
 import manifests
+import node_role
 import yaml
 from boot_checks import PORT
 from kubelet import WORK, Pod, ask
 from machine import ROOT, eventually
+from page import KEY, Page
 from stand_in import IDENTITY, POOL, CognitoSync
 from stand_in import PORT as STAND_IN
 
 HERE = f"http://127.0.0.1:{PORT}"
-KEY = "AKIDOFSECRET"
-CREDENTIALS = f"[default]\naws_access_key_id={KEY}\naws_secret_access_key=x\n"
-# Stands for kubectl where the page's commands are typed: it keeps what would be sent to a server.
-KUBECTL = f"""\
-#!/bin/sh -eu
-case "$1 $2" in
-  "apply -k") {manifests.KUBECTL} kustomize "$3" ;;
-  create*) {manifests.KUBECTL} "$@" --dry-run=client --output=yaml ;;
-  "label namespace" | "rollout status" | "port-forward service/cognitosync-exporter") ;;
-  *) echo "the stand-in for kubectl does not know: $*" >&2; exit 1 ;;
-esac >>"$APPLIED"
-echo --- >>"$APPLIED"
-"""
 
 
 def configuration(identities):
@@ -64,54 +51,6 @@ def ends_with_0(pod):
     assert code == 0, f"it ended with {code}: {pod.logs()}"
 
 
-class Page:
-    """The commands of docs/kubernetes.md, typed in a checkout."""
-
-    def __init__(self):
-        self.checkout, self.applied = WORK / "checkout", WORK / "applied.yaml"
-        for tree in ["deploy", "dashboards"]:
-            shutil.copytree(ROOT / tree, self.checkout / tree)
-        shutil.copy(ROOT / "config.example.yaml", self.checkout)
-        keys = self.checkout / "home/.aws/credentials"
-        keys.parent.mkdir(parents=True)
-        keys.write_text(CREDENTIALS)
-        kubectl = self.checkout / "bin/kubectl"
-        kubectl.parent.mkdir()
-        kubectl.write_text(KUBECTL)
-        kubectl.chmod(0o755)
-        self.environment = os.environ | {
-            "HOME": str(self.checkout / "home"),
-            "APPLIED": str(self.applied),
-            "PATH": f"{kubectl.parent}:{os.environ['PATH']}",
-        }
-        page = (ROOT / "docs/kubernetes.md").read_text()
-        blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.S | re.M)
-        self.overlay, self.apply, self.forward, self.number = blocks
-
-    def example(self, heading):
-        """The first block of YAML below a heading, or the beginning of a line in bold."""
-        page = (ROOT / "docs/kubernetes.md").read_text().split(f"\n{heading}")[1]
-        indent, block = re.search(r"^( *)```yaml\n(.*?)^ *```$", page, re.S | re.M).groups()
-        return textwrap.dedent(block) if indent else block
-
-    def type(self, block):
-        command = ["bash", "-eu", "-c", block]
-        ran = subprocess.run(
-            command, cwd=self.checkout, env=self.environment, capture_output=True, text=True
-        )
-        assert ran.returncode == 0, f"{block}: {ran.stdout}{ran.stderr}"
-        return ran.stdout
-
-    def objects(self):
-        """What was applied, with the Secrets' data as it is in files."""
-        found = [one for one in yaml.safe_load_all(self.applied.read_text()) if one]
-        for one in found:
-            if one["kind"] == "Secret":
-                data = one["data"].items()
-                one["data"] = {key: base64.b64decode(value).decode() for key, value in data}
-        return found
-
-
 class World:
     def answer(self):
         """From now on there is a Cognito Sync."""
@@ -140,11 +79,19 @@ class World:
         return f"{len(objects)} objects, started, alive"
 
     def examples_of_the_page(self):
-        """The scrape configuration is one, and the patch adds its flag."""
+        """The scrape configuration is one, the patch adds its flag, and the Role is valid."""
         scrape = WORK / "prometheus.yaml"
         scrape.write_text(self.page.example("**Without the operator**"))
         checked = subprocess.run(["promtool", "check", "config", scrape], capture_output=True)
         assert checked.returncode == 0, checked
+        self.page.type(self.page.selectors + self.page.allowed)
+        role, binding = yaml.safe_load_all(self.page.example("Where the answer is `no`"))
+        for one in [role, binding]:
+            assert not manifests.Validator().problem(one), manifests.Validator().problem(one)
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        account = binding["subjects"][0]
+        wanted = f"system:serviceaccount:{account['namespace']}:{account['name']}\n"
+        assert self.page.allowed.endswith(f"--as={wanted}"), self.page.allowed
         kustomization = self.page.checkout / "mine/kustomization.yaml"
         with kustomization.open("a") as file:
             file.write(self.page.example("- **Flags:**"))
@@ -156,7 +103,7 @@ class World:
     def scraped_while_not_ready(self):
         """Without credentials it is not ready, and its metrics say why."""
         eventually(
-            "credentials were asked for in vain",
+            "no credentials are found",
             lambda: sample("cognitosync_exporter_api_credentials_good") == 0,
         )
         assert not self.pod.probe("readinessProbe")
@@ -253,6 +200,68 @@ class World:
         ends_with_0(pod)
         return role
 
+    def a_user_that_openshift_chooses(self):
+        """It reads the Secret by its group, and its own state again."""
+        objects = manifests.render(manifests.DEPLOY / "examples/openshift")
+        pod = Pod(objects, WORK / "pods/openshift")
+        assert not {"runAsUser", "runAsGroup", "fsGroup"} & pod.context.keys(), pod.context
+        # What admission sets, from the range of the namespace.
+        pod.context |= {"runAsUser": 1000680000, "fsGroup": 1000680000}
+        pod.apply("ConfigMap", "cognitosync-exporter", {"config.yaml": configuration(1)})
+        pod.apply("Secret", "cognitosync-exporter-aws", self.secret)
+        self.sync.keys.clear()
+        for _ in ["first", "again"]:
+            pod.start()
+            pod.succeeds("startupProbe")
+            pod.succeeds("readinessProbe")
+            assert re.search(r"Uid:\t1000680000\t", pod.status()), pod.status()
+            ends_with_0(pod)
+        assert self.sync.keys == {KEY}, self.sync.keys
+        state = (pod.volumes["state"].path / "state").stat()
+        assert (state.st_uid, state.st_mode & 0o777) == (1000680000, 0o700), state
+        return "uid 1000680000"
+
+    def the_role_of_the_node(self):
+        """Is not asked for; without the variable of the manifest it is."""
+        objects = manifests.render(manifests.DEPLOY / "examples/irsa")
+        pod = Pod(objects, WORK / "pods/node")
+        pod.apply("ConfigMap", "cognitosync-exporter", {"config.yaml": configuration(1)})
+        address = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": node_role.stand_in()}
+        pod.apply("Secret", "cognitosync-exporter-env", address)
+        pod.start()
+        none = "cognitosync_exporter_api_credentials_good"
+        eventually("no credentials are found", lambda: sample(none) == 0)
+        assert not node_role.Metadata.asked, node_role.Metadata.asked
+        ends_with_0(pod)
+        disabled = "AWS_EC2_METADATA_DISABLED"
+        environment = pod.container["env"]
+        pod.container["env"] = [one for one in environment if one["name"] != disabled]
+        pod.start()
+        eventually("the node's role is asked for", lambda: node_role.Metadata.asked)
+        ends_with_0(pod)
+        return f"not asked for; without {disabled}: {node_role.Metadata.asked[0]}"
+
+    def the_claim_of_the_page(self):
+        """The page's commands delete the claim of this exporter, and no other one."""
+        self.page.type(self.page.afresh)
+        self.page.type(self.page.remove)
+        stopped, by_name, started, by_label = self.page.changes()
+        exporter = self.pod.stateful_set
+        name = exporter["metadata"]["name"]
+        assert stopped[:3] == ["scale", f"statefulset/{name}", "--replicas=0"], stopped
+        assert started[:3] == ["scale", f"statefulset/{name}", "--replicas=1"], started
+        [claim] = exporter["spec"]["volumeClaimTemplates"]
+        named = f"persistentvolumeclaim/{claim['metadata']['name']}-{name}-0"
+        assert by_name[:2] == ["delete", named], by_name
+        [selector] = [one for one in by_label if one.startswith("--selector=")]
+        label, value = selector.removeprefix("--selector=").split("=")
+        assert claim["metadata"]["labels"][label] == value
+        for other in manifests.render(manifests.DEPLOY / "examples/several"):
+            if other["kind"] == "StatefulSet":
+                [claim] = other["spec"]["volumeClaimTemplates"]
+                assert claim["metadata"]["labels"][label] != value
+        return named
+
     def why_on_root_mismatch(self):
         """By the default, the group could write to the state, which the exporter refuses."""
         self.pod.context["fsGroupChangePolicy"] = "Always"
@@ -266,21 +275,34 @@ class World:
         """Probes by HTTPS without a login; metrics with one only."""
         folder = manifests.DEPLOY / "examples/web"
         objects = manifests.render(folder)
-        monitor = manifests.only(objects, "ServiceMonitor")["spec"]["endpoints"][0]
+        monitor = manifests.only(objects, "ServiceMonitor")
+        namespace, monitor = monitor["metadata"]["namespace"], monitor["spec"]["endpoints"][0]
         made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        made += ["-keyout", WORK / "web.key", "-out", WORK / "web.crt", "-subj", "/CN=exporter"]
+        here = self.page.checkout / folder.relative_to(ROOT)
+        made += ["-keyout", here / "web.key", "-out", here / "web.crt", "-subj", "/CN=exporter"]
         names = f"DNS:{monitor['tlsConfig']['serverName']},IP:127.0.0.1"
         made += ["-addext", f"subjectAltName={names}"]
         subprocess.run(made, check=True, capture_output=True)
-        files = {file: (WORK / file).read_text() for file in ["web.crt", "web.key"]}
-        files["web.yaml"] = (folder / "web.yaml").read_text()
-        web = {"kind": "Secret", "metadata": {"name": "cognitosync-exporter-web"}, "data": files}
+        shutil.copy(here / "web.crt", here / "ca.crt")
+        self.page.type(self.page.secrets, here)
+        secrets = [one for one in self.page.objects() if one["kind"] == "Secret"]
+        web = manifests.only(secrets, "Secret", "cognitosync-exporter-web")
+
+        def scrape(reference):
+            """What the ServiceMonitor names is there."""
+            secret = manifests.only(secrets, "Secret", reference["name"])
+            assert secret["metadata"]["namespace"] == namespace, secret["metadata"]
+            return secret["data"][reference["key"]]
+
+        assert web["metadata"]["namespace"] == namespace, web["metadata"]
         pod = Pod([*objects, web], WORK / "pods/web")
         pod.start()
         pod.succeeds("startupProbe")
         pod.succeeds("livenessProbe")
-        address, trust = f"https://127.0.0.1:{PORT}/metrics", WORK / "web.crt"
-        login = "Basic " + base64.b64encode(b"prometheus:example").decode()
+        address, trust = f"https://127.0.0.1:{PORT}/metrics", WORK / "ca.crt"
+        trust.write_text(scrape(monitor["tlsConfig"]["ca"]["secret"]))
+        login = ":".join(scrape(monitor["basicAuth"][one]) for one in ["username", "password"])
+        login = "Basic " + base64.b64encode(login.encode()).decode()
         assert ask(address, trust=trust)[0] == 401
         code, body = ask(address, login, trust)
         assert code == 200 and "cognitosync_pool_info" in body, code
@@ -325,6 +347,9 @@ CHECKS = [
     world.the_state_outlives_the_pod,
     world.why_on_root_mismatch,
     world.a_role_of_the_service_account,
+    world.a_user_that_openshift_chooses,
+    world.the_role_of_the_node,
+    world.the_claim_of_the_page,
     world.tls_and_a_login,
     world.examples,
 ]

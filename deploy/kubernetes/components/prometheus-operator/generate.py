@@ -1,4 +1,4 @@
-"""Makes recording.yaml and alerts.yaml beside this file: generate.py [--check].
+"""Makes rules/recording.yaml and rules/alerts.yaml: generate.py [--check].
 
 Each is a PrometheusRule with the text of the file of that name in dashboards/alerts. With --check
 it writes nothing and fails where a file differs.
@@ -25,7 +25,7 @@ spec:
 def main(check):
     differ = []
     for name in ["recording", "alerts"]:
-        file = HERE / f"{name}.yaml"
+        file = HERE / f"rules/{name}.yaml"
         rules = (ALERTS / file.name).read_text()
         text = HEAD.format(name=name) + textwrap.indent(rules, "  ")
         if not check:
