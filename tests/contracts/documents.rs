@@ -48,6 +48,25 @@ fn the_flag_table_is_the_flags() {
     assert_eq!(shown, known);
 }
 
+/// Pages are finished, and each row of a table has the cells of its heading.
+#[test]
+fn pages_have_no_gaps() {
+    for path in super::tracked() {
+        if !path.starts_with("docs/") || !path.ends_with(".md") {
+            continue;
+        }
+        let mut above = None;
+        for (number, line) in (1..).zip(super::read(&path).lines()) {
+            assert!(!line.contains("TODO"), "{path}:{number}");
+            let bars = line.replace("\\|", "").matches('|').count();
+            let bars = line.starts_with('|').then_some(bars);
+            let same = above.is_none() || bars.is_none() || above == bars;
+            assert!(same, "{path}:{number} has other cells than the row above");
+            above = bars;
+        }
+    }
+}
+
 #[test]
 fn families_are_named_as_prometheus_wants() {
     let mut names = BTreeSet::new();
