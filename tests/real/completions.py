@@ -3,8 +3,10 @@
 import os
 import pathlib
 import pty
+import select
 import subprocess
 import tempfile
+import time
 
 # What is typed, and what a shell makes of it.
 TYPED = [
@@ -15,6 +17,8 @@ TYPED = [
 ]
 # In the program's place: says what it is called with.
 STUB = '#!/bin/sh\necho "given: [$*]"\n'
+# How long a shell may be silent or busy, in seconds; one that waits for ever is a failure.
+PATIENCE = 120
 # How a shell is started that reads its own directories and nothing of the user's.
 PROMPT = "ready> "
 BASH = f"PS1='{PROMPT}'\nsource /usr/share/bash-completion/bash_completion\n"
@@ -82,8 +86,16 @@ def interactive(shell, environment, typed):
     )
     os.close(its)
     shown, asked = b"", False
+    deadline = time.monotonic() + PATIENCE
     try:
-        while more := os.read(terminal, 4096):
+        while True:
+            left = max(0, deadline - time.monotonic())
+            if not select.select([terminal], [], [], left)[0]:
+                process.kill()
+                process.wait()
+                raise AssertionError(f"{shell[0]} has not ended, and shows {shown[-1000:]}")
+            if not (more := os.read(terminal, 4096)):
+                break
             shown += more
             if not asked and PROMPT.encode() in shown:
                 asked = True

@@ -134,7 +134,10 @@ class Machine:
 
     def reboot(self):
         self.run("systemctl reboot", check=False)
-        code = self.nspawn.wait(60)
+        try:
+            code = self.nspawn.wait(180)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"{self.name} has not shut down") from error
         assert code == REBOOTED, f"systemd-nspawn ended with {code}"
         self.stop()
         self.boot()

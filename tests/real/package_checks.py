@@ -5,23 +5,25 @@ The checks are stages: each begins with what the one before has left.
 """
 
 import http.client
+import re
 import shutil
+import socket
 import ssl
 import subprocess
 
 import boot_checks
 from boot_checks import DEFAULTS, ETC, KEYS, PORT, SOCKET, UNIT, Clients, scrape, three_starts
-from machine import CHECKOUT, ROOT, eventually
+from machine import CHECKOUT, ROOT, TREES, eventually
 from stand_in import configuration
 
 NAME = "cognitosync-exporter"
 PACKAGES = ROOT / "target/packages"
-NEXT = PACKAGES / "next"
+NEXT = TREES / "next"
 STATE = "/var/lib/private/cognitosync_exporter"
 # Where a machine writes whatever is installed: kernel, systemd, logs, apt, dpkg, root.
 ELSEWHERE = ["/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/log", "/var/cache/apt"]
 ELSEWHERE += ["/var/cache/debconf", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/systemd/timers"]
-ELSEWHERE += ["/etc/apt/apt.conf.d", "/var/tmp/systemd-private-*-systemd-logind*"]
+ELSEWHERE += ["/etc/apt/apt.conf.d", "/var/backups", "/var/tmp/systemd-private-*-systemd-logind*"]
 
 
 def commands(heading, number=0):
@@ -33,17 +35,19 @@ def commands(heading, number=0):
 
 def built():
     """The package that packaging/build-deb has made."""
-    found = list(PACKAGES.glob(f"{NAME}_*_amd64.deb"))
-    if len(found) != 1:
-        raise SystemExit(f"boot: {len(found)} packages in {PACKAGES}; run packaging/build-deb")
-    return found[0]
+    changelog = (ROOT / "packaging/debian/changelog").read_text()
+    version = re.search(r"\((.*?)\)", changelog)[1]
+    package = PACKAGES / f"{NAME}_{version}_amd64.deb"
+    if not package.exists():
+        raise SystemExit(f"boot: {package} is absent; run packaging/build-deb")
+    return package
 
 
 def make_next():
     """Makes a package of the next version: the same program and scripts, other defaults."""
     shutil.rmtree(NEXT, ignore_errors=True)
     tree = NEXT / "tree"
-    NEXT.mkdir()
+    NEXT.mkdir(parents=True)
     subprocess.run(["dpkg-deb", "--raw-extract", built(), tree], check=True)
     control = tree / "DEBIAN/control"
     lines = control.read_text().splitlines()
@@ -205,6 +209,26 @@ def tls(service):
     return "a scrape over TLS"
 
 
+def port(service):
+    service.run(f"systemctl stop {SOCKET} {UNIT}")
+    with socket.create_server(("127.0.0.1", PORT)):
+        refused = service.run(f"systemctl start {UNIT}", check=False)
+        told = service.run(f"systemctl status --no-pager {SOCKET}", check=False).stdout
+        assert refused.returncode and "Address already in use" in told, told
+        service.type("Another port or address")
+        page = commands("Another port or address")
+        other = int(re.search(r"127\.0\.0\.1:(\d+)", page)[1])
+        connection = http.client.HTTPConnection("127.0.0.1", other, timeout=90)
+        connection.request("GET", "/-/healthy")
+        assert connection.getresponse().status == 200
+        connection.close()
+    assert is_refused(), "the former port is open too"
+    service.run(f"rm -r /etc/systemd/system/{SOCKET}.d; systemctl daemon-reload")
+    service.run(f"systemctl restart {SOCKET} {UNIT}")
+    scrape()
+    return f"{PORT} is another's: a drop-in names {other}"
+
+
 def commands_of_yaml(heading):
     """The block of YAML below a heading of docs/debian.md."""
     page = (ROOT / "docs/debian.md").read_text().split(f"\n## {heading}\n")[1]
@@ -244,6 +268,41 @@ def purge(service):
     return "leaves the user's files and nothing else"
 
 
+def from_the_readme(service):
+    """An installation by README's commands becomes the package's. Then purges a machine that has
+    a directory where systemd has a link."""
+    service.machine.write(f"{CHECKOUT}/config.yaml", configuration(1))
+    service.run("rm web.*")
+    boot_checks.Service.install(service)
+    service.machine.write(DEFAULTS, 'ARGS="--log.level=debug"\n')
+    refused = service.run(commands("Install"), check=False)
+    assert refused.returncode and "conffile prompt" in refused.stderr, "dpkg has asked nobody"
+    told = service.run(commands("Install", 1)).stdout
+    assert service.machine.inside(DEFAULTS).read_text() == 'ARGS="--log.level=debug"\n'
+    heading = re.search('See "(.*)"', told)[1]
+    for unit in [UNIT, SOCKET]:
+        assert f"/etc/systemd/system/{unit} is used" in told, told
+
+    def program():
+        return service.run(f"readlink /proc/{service.show('MainPID')}/exe").stdout.strip()
+
+    assert program() == boot_checks.Service.program
+    service.type(heading)
+    assert program() == service.program
+    for unit in [UNIT, SOCKET]:
+        assert service.show("FragmentPath", unit).startswith(("/lib/", "/usr/lib/")), unit
+        assert service.show("UnitFileState", unit) == "enabled"
+    assert service.samples()["cognitosync_exporter_state_restored_identities"] == 2
+
+    service.type("Remove")
+    link = "/var/lib/cognitosync_exporter"
+    service.run(f"test -L {link}; rm {link}; mkdir -p {link}/directory")
+    service.type("Remove", 1)
+    left = {path for path in service.files() - service.before if not path.startswith(ETC)}
+    assert not left, left
+    return "warned of the units that hide the package's, then runs those; purged"
+
+
 CHECKS = [
     unconfigured,
     first_number,
@@ -255,6 +314,8 @@ CHECKS = [
     changes,
     upgrade,
     tls,
+    port,
     remove,
     purge,
+    from_the_readme,
 ]

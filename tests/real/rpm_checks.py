@@ -10,6 +10,7 @@ import re
 import subprocess
 
 import boot_checks
+import package_checks
 from boot_checks import DEFAULTS, ETC, KEYS, SOCKET, UNIT, Clients, scrape
 from machine import CHECKOUT, ROOT, eventually
 from stand_in import configuration
@@ -76,6 +77,9 @@ def install(service):
     for block in blocks("Install"):
         pattern = re.search(r"\./(\S+\.rpm)", block)[1]
         assert fnmatch.fnmatch(service.package.name, pattern), block
+    # Those that are typed on a machine with the .deb.
+    for heading in ["From an installation by README", "Another port or address"]:
+        assert blocks(heading) == [package_checks.commands(heading)], heading
     service.rpm("-i", service.package)
     assert states(service) == ["inactive", "disabled"] * 2, states(service)
     assert is_refused()

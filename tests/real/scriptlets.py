@@ -49,6 +49,7 @@ class Tree:
         command = ["rpm", "--root", self.at, "--nodeps", *arguments]
         ran = subprocess.run(command, capture_output=True, text=True)
         assert ran.returncode == 0 and "scriptlet" not in ran.stderr, ran
+        self.told = ran.stdout + ran.stderr
         return self.calls_file.read_text().splitlines()
 
     def files(self):
@@ -75,11 +76,20 @@ def lifecycle(tree, package, following, mark, is_booted):
     preset = f"--no-reload preset {BOTH} [{FIRST}]"
     expected = [preset, *when_booted(f"{reload} [{FIRST}]", f"{restart} [{FIRST}]")]
     assert calls == expected, calls
+    assert "in place of" not in tree.told, tree.told
 
     # What the user has written.
     (tree.at / DEFAULTS).write_text('ARGS="--log.level=debug"\n')
     (tree.at / "etc/cognitosync_exporter/config.yaml").write_text("pools: []\n")
+    # A unit of an installation by README, and one that is masked.
+    units = tree.at / "etc/systemd/system"
+    units.mkdir(parents=True)
+    (units / "cognitosync_exporter.service").write_text("[Service]\n")
+    (units / "cognitosync_exporter.socket").symlink_to("/dev/null")
     calls = tree.rpm("-U", following)
+    shutil.rmtree(units)
+    assert "system/cognitosync_exporter.service is used in place of" in tree.told, tree.told
+    assert "cognitosync_exporter.socket" not in tree.told, tree.told
     assert calls == when_booted(f"{reload} [{mark}]", f"{restart} [{mark}]"), calls
     assert (tree.at / DEFAULTS).read_text() == 'ARGS="--log.level=debug"\n'
     assert (tree.at / f"{DEFAULTS}.rpmnew").read_text().endswith(f"{mark}\n")
