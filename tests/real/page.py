@@ -53,14 +53,14 @@ class Page:
             "APPLIED": str(self.applied),
             "PATH": f"{kubectl.parent}:{os.environ['PATH']}",
         }
-        page = (ROOT / "docs/kubernetes.md").read_text()
-        blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.S | re.M)
+        self.text = (ROOT / "docs/kubernetes.md").read_text()
+        blocks = re.findall(r"^```sh\n(.*?)^```$", self.text, re.S | re.M)
         self.overlay, self.apply, self.forward, self.number, *blocks = blocks
         self.selectors, self.allowed, self.secrets, self.afresh, self.remove = blocks
 
     def example(self, heading):
         """The first block of YAML below a heading, or the beginning of a line in bold."""
-        page = (ROOT / "docs/kubernetes.md").read_text().split(f"\n{heading}")[1]
+        page = self.text.split(f"\n{heading}")[1]
         indent, block = re.search(r"^( *)```yaml\n(.*?)^ *```$", page, re.S | re.M).groups()
         return textwrap.dedent(block) if indent else block
 

@@ -14,6 +14,7 @@ import manifests
 import node_role
 import yaml
 from boot_checks import PORT
+from container import podman
 from kubelet import WORK, Pod, ask
 from machine import ROOT, eventually
 from page import KEY, Page
@@ -62,6 +63,8 @@ class World:
     def commands_of_the_page(self):
         """What they apply is valid, and starts, also without the Secret."""
         self.page = Page()
+        [pushed] = re.findall(r"^podman push (\S+)", self.page.text, re.M)
+        podman("image", "exists", pushed)
         self.page.type(self.page.overlay)
         (self.page.checkout / "mine/config.yaml").write_text(configuration(1))
         self.page.type(self.page.apply)
