@@ -14,6 +14,7 @@ const SCRIPTS: &[&str] = &[
     "tests/long/",
     "tests/run",
     "tests/real/confined",
+    "tests/real/copy",
     "tests/real/first-command",
     "tests/real/image",
     "tests/real/kubernetes",

@@ -11,6 +11,8 @@ import socket
 import threading
 import time
 
+import documents
+from checks import run as run_checks
 from machine import ROOT, eventually
 from stand_in import CognitoSync, configuration
 
@@ -50,8 +52,7 @@ class Service:
     def install(self):
         # Says so in plain words when the binary needs a newer glibc than the machine's.
         self.run("target/release/cognitosync_exporter --version")
-        readme = (ROOT / "README.md").read_text().split("\n## As a service\n")[1]
-        self.run(readme.split("```sh\n")[1].split("```")[0])
+        self.run(documents.blocks("README.md", "As a service")[0])
         self.has_usage(2)
 
     def journal(self, options=""):
@@ -76,12 +77,7 @@ class Service:
 
     def samples(self):
         """A scrape, by the names of the samples with their labels."""
-        samples = {}
-        for line in scrape().splitlines():
-            if not line.startswith("#"):
-                sample, value = line.rsplit(" ", 1)
-                samples[sample] = float(value)
-        return samples
+        return samples(scrape())
 
     def has_usage(self, identities):
         """Waits until every identity has usage."""
@@ -94,6 +90,16 @@ class Service:
 
     def active(self):
         return self.show("ActiveState") == "active"
+
+
+def run(service, checks):
+    """Runs checks on a service, with its journal after each that fails. Returns how many fail."""
+
+    def mend():
+        print(*service.journal("-n 20"), sep="\n  ", flush=True)
+        service.mend()
+
+    return run_checks(service.machine.name, checks, service, mend=mend)
 
 
 def answer(path="/metrics", seconds=90):
@@ -109,6 +115,21 @@ def scrape():
     response, body = answer()
     assert response.status == 200, f"a scrape is answered {response.status}"
     return body
+
+
+def samples(body):
+    """The samples of a scrape, by their names with their labels."""
+    lines = (line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#"))
+    return {sample: float(value) for sample, value in lines}
+
+
+def is_refused():
+    """Whether nobody listens."""
+    try:
+        scrape()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 class Clients:
@@ -313,12 +334,9 @@ def stop(service):
     assert service.show("Result") == "success"
     for connection in held:
         connection.close()
-    try:
-        scrape()
-    except ConnectionRefusedError:
-        service.run(f"systemctl start {SOCKET} {UNIT}")
-        return "among clients that hold on; a connection starts it, with its socket stopped none"
-    raise AssertionError("the port is open without its socket")
+    assert is_refused(), "the port is open without its socket"
+    service.run(f"systemctl start {SOCKET} {UNIT}")
+    return "among clients that hold on; a connection starts it, with its socket stopped none"
 
 
 def reboot(service):

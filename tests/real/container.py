@@ -3,9 +3,9 @@ with them."""
 
 import os
 import pathlib
-import re
 import subprocess
 
+import documents
 from machine import ROOT, control_groups
 
 RUN = pathlib.Path("/run")
@@ -78,6 +78,10 @@ def podman(*arguments, check=True):
     return run(["podman", *arguments], check).stdout.strip()
 
 
+def remove_all():
+    podman("rm", "--force", "--all")
+
+
 def show(container, field):
     """A field of a container, such as State.Pid."""
     return podman("inspect", "--format", "{{." + field + "}}", container)
@@ -90,9 +94,4 @@ def log(container):
 
 def page(heading):
     """The commands of docs/image.md below a heading, as bash runs them."""
-    text = (ROOT / "docs/image.md").read_text()
-    section = re.split(rf"^##+ {re.escape(heading)}$", text, flags=re.M)
-    assert len(section) == 2, f"docs/image.md has no heading {heading}"
-    section = re.split(r"^##+ ", section[1], flags=re.M)[0]
-    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.M | re.S)
-    return [["bash", "-euc", block] for block in blocks]
+    return [["bash", "-euc", block] for block in documents.blocks("docs/image.md", heading)]

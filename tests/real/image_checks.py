@@ -19,11 +19,11 @@ import time
 import urllib.error
 import urllib.request
 
+import boot_checks
 from container import CHECKOUT, HOME, RUN, configure, log, page, podman, run, show
-from machine import ROOT, eventually
+from machine import ROOT, VERSION, eventually
 from stand_in import IDENTITY, POOL, PORT, CognitoSync, NameServer
 
-VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 IMAGE = f"cognitosync-exporter:{VERSION}"
 # The name by docs/image.md.
 NAME = "cognitosync_exporter"
@@ -57,10 +57,8 @@ def ask(path):
 
 
 def samples():
-    """A scrape, by the names of the samples with their labels."""
-    lines = (ask("/metrics") or "").splitlines()
-    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    return {sample: float(value) for sample, value in pairs}
+    """A scrape, by the names of the samples with their labels; empty where there is none."""
+    return boot_checks.samples(ask("/metrics") or "")
 
 
 def has_usage(identities):

@@ -1,8 +1,8 @@
 """IRSA without EKS: what its webhook adds to a pod, and a stand-in for STS."""
 
-import http.server
-import threading
 import urllib.parse
+
+import stand_in
 
 ROLE = "eks.amazonaws.com/role-arn"
 TOKEN, KEY = "token-of-the-account", "ASIAOFTHEROLE"
@@ -17,7 +17,7 @@ ANSWER = f"""\
 """
 
 
-class Sts(http.server.BaseHTTPRequestHandler):
+class Sts(stand_in.Handler):
     """Gives keys for the token, and notes for which roles."""
 
     roles = set()
@@ -34,16 +34,6 @@ class Sts(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-def stand_in():
-    """Starts the stand-in for STS. Returns its address."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sts)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
 
 
 def webhook(objects, sts):

@@ -14,7 +14,7 @@ import urllib.request
 import container
 import manifests
 from container import podman
-from machine import ROOT, eventually
+from machine import ROOT, VERSION, eventually
 
 # What is translated, and what has no meaning where there is no cluster.
 POD = {"containers", "volumes", "securityContext", "terminationGracePeriodSeconds"}
@@ -234,15 +234,10 @@ def prepare():
     """Gives podman the image by both names that the manifests have for it."""
     container.prepare()
     WORK.mkdir()
-    version = manifests.version()
-    archive = ROOT / f"target/packages/cognitosync-exporter-{version}-image.tar"
+    archive = ROOT / f"target/packages/cognitosync-exporter-{VERSION}-image.tar"
     podman("load", "--quiet", f"--input={archive}")
-    name = f"cognitosync-exporter:{version}"
+    name = f"cognitosync-exporter:{VERSION}"
     podman("tag", name, f"registry.example/{name}")
-
-
-def remove_pods():
-    podman("rm", "--force", "--all")
 
 
 def ask(address, login=None, trust=None):

@@ -6,6 +6,7 @@ it was built, and what the machine writes outlives its reboots but not the proce
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Of the program, its packages and its manifests.
+VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 TREES = ROOT / "target/boot"
 PACKAGES = "systemd,systemd-sysv,dbus,libpam-systemd,ca-certificates,procps,sudo"
 CHECKOUT = "/root/checkout"

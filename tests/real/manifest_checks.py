@@ -12,6 +12,7 @@ import re
 import subprocess
 import tempfile
 
+import machine
 import manifests
 import restricted
 import yaml
@@ -207,7 +208,7 @@ def egress():
 
 def versions():
     """Tag and label are those of Cargo.toml, and nothing that cannot change has them."""
-    version = manifests.version()
+    version = machine.VERSION
     for folder, one in each("StatefulSet"):
         spec = one["spec"]
         image = spec["template"]["spec"]["containers"][0]["image"]

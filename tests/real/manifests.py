@@ -2,7 +2,6 @@
 
 import copy
 import json
-import re
 import subprocess
 
 import jsonschema
@@ -26,11 +25,6 @@ def render(directory):
     ran = subprocess.run([KUBECTL, "kustomize", directory], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return list(yaml.safe_load_all(ran.stdout))
-
-
-def version():
-    """The version that the manifests are of."""
-    return re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.M)[1]
 
 
 def name(manifest):

@@ -12,11 +12,24 @@ import ssl
 import subprocess
 
 import boot_checks
-from boot_checks import DEFAULTS, ETC, KEYS, PORT, SOCKET, UNIT, Clients, scrape, three_starts
+import documents
+from boot_checks import (
+    DEFAULTS,
+    ETC,
+    KEYS,
+    PORT,
+    SOCKET,
+    UNIT,
+    Clients,
+    is_refused,
+    scrape,
+    three_starts,
+)
 from machine import CHECKOUT, ROOT, TREES, eventually
 from stand_in import configuration
 
 NAME = "cognitosync-exporter"
+PAGE = "docs/debian.md"
 PACKAGES = ROOT / "target/packages"
 NEXT = TREES / "next"
 STATE = "/var/lib/private/cognitosync_exporter"
@@ -27,10 +40,8 @@ ELSEWHERE += ["/etc/apt/apt.conf.d", "/var/backups", "/var/tmp/systemd-private-*
 
 
 def commands(heading, number=0):
-    """A block of commands below a heading of docs/debian.md."""
-    page = (ROOT / "docs/debian.md").read_text()
-    below = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return below.split("```sh\n")[1 + number].split("```")[0]
+    """A block of commands below a heading of the package's page."""
+    return documents.blocks(PAGE, heading)[number]
 
 
 def built():
@@ -61,10 +72,17 @@ def make_next():
     shutil.rmtree(tree)
 
 
-class Package(boot_checks.Service):
-    """The service on a machine, to be installed by the commands of docs/debian.md."""
+class Packaged(boot_checks.Service):
+    """The service of a package on a machine."""
 
     program = "/usr/bin/cognitosync_exporter"
+
+    def mend(self):
+        """Nothing: a stage that failed leaves the machine as it is."""
+
+
+class Package(Packaged):
+    """The service on a machine, to be installed by the commands of docs/debian.md."""
 
     def install(self):
         checkout = self.machine.inside(CHECKOUT)
@@ -87,20 +105,9 @@ class Package(boot_checks.Service):
     def version(self):
         return self.run(f"dpkg-query --show --showformat='${{Version}}' {NAME}").stdout
 
-    def mend(self):
-        """Nothing: a stage that failed leaves the machine as it is."""
-
 
 def shell_word(text):
     return "'" + text.replace("'", "'\\''") + "'"
-
-
-def is_refused():
-    try:
-        scrape()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def unconfigured(service):
@@ -123,7 +130,11 @@ def first_number(service):
     # What checks after this one use besides.
     service.run(f"install -m 600 aws-config web.yaml {ETC}")
     service.type("Configure and start")
-    block = commands("Configure and start", 1)
+    return asked(service, commands("Configure and start", 1))
+
+
+def asked(service, block):
+    """Types the commands that print the first number until they do."""
 
     def number():
         return subprocess.run(["bash", "-c", block], capture_output=True, text=True).stdout
@@ -136,8 +147,7 @@ def first_number(service):
 
 def contents(service):
     listed = service.run(f"dpkg --listfiles {NAME}").stdout.splitlines()
-    page = (ROOT / "docs/debian.md").read_text().split("\n## What there is\n")[1].split("\n## ")[0]
-    named = [row.split("`")[1] for row in page.splitlines() if row.startswith("| `/")]
+    named = documents.paths(PAGE, "What there is")
     for path in named:
         service.run(f"test -e {path}")
     broken = service.run(f"dpkg --verify {NAME}").stdout
@@ -196,8 +206,8 @@ def tls(service):
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost "
         "-addext subjectAltName=DNS:localhost -keyout web.key -out web.crt"
     )
-    page = commands_of_yaml("Flags, TLS, logins")
-    service.machine.write(f"{CHECKOUT}/web.yaml", page)
+    [web] = documents.blocks(PAGE, "Flags, TLS, logins", "yaml")
+    service.machine.write(f"{CHECKOUT}/web.yaml", web)
     service.type("Flags, TLS, logins")
     certificate = service.machine.inside(f"{CHECKOUT}/web.crt").read_text()
     trusted = ssl.create_default_context(cadata=certificate)
@@ -227,12 +237,6 @@ def port(service):
     service.run(f"systemctl restart {SOCKET} {UNIT}")
     scrape()
     return f"{PORT} is another's: a drop-in names {other}"
-
-
-def commands_of_yaml(heading):
-    """The block of YAML below a heading of docs/debian.md."""
-    page = (ROOT / "docs/debian.md").read_text().split(f"\n## {heading}\n")[1]
-    return page.split("```yaml\n")[1].split("```")[0]
 
 
 def remove(service):

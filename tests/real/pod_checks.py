@@ -18,7 +18,7 @@ from container import podman
 from kubelet import WORK, Pod, ask
 from machine import ROOT, eventually
 from page import KEY, Page
-from stand_in import IDENTITY, POOL, CognitoSync
+from stand_in import IDENTITY, POOL, CognitoSync, serve
 from stand_in import PORT as STAND_IN
 
 HERE = f"http://127.0.0.1:{PORT}"
@@ -192,7 +192,7 @@ class World:
     def a_role_of_the_service_account(self):
         """With what EKS adds to the pod of examples/irsa, the role's keys sign calls."""
         objects = manifests.render(manifests.DEPLOY / "examples/irsa")
-        role = irsa.webhook(objects, irsa.stand_in())
+        role = irsa.webhook(objects, serve(irsa.Sts))
         pod = Pod(objects, WORK / "pods/irsa")
         pod.apply("ConfigMap", "cognitosync-exporter", {"config.yaml": configuration(1)})
         self.answer()
@@ -229,7 +229,7 @@ class World:
         objects = manifests.render(manifests.DEPLOY / "examples/irsa")
         pod = Pod(objects, WORK / "pods/node")
         pod.apply("ConfigMap", "cognitosync-exporter", {"config.yaml": configuration(1)})
-        address = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": node_role.stand_in()}
+        address = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": serve(node_role.Metadata)}
         pod.apply("Secret", "cognitosync-exporter-env", address)
         pod.start()
         none = "cognitosync_exporter_api_credentials_good"

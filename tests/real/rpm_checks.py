@@ -10,13 +10,14 @@ import re
 import subprocess
 
 import boot_checks
+import documents
 import package_checks
-from boot_checks import DEFAULTS, ETC, KEYS, SOCKET, UNIT, Clients, scrape
-from machine import CHECKOUT, ROOT, eventually
+from boot_checks import DEFAULTS, ETC, KEYS, SOCKET, UNIT, Clients, is_refused
+from machine import CHECKOUT, eventually
+from package_checks import NAME, STATE
 from stand_in import configuration
 
-NAME = "cognitosync-exporter"
-STATE = "/var/lib/private/cognitosync_exporter"
+PAGE = "docs/rpm.md"
 # Fedora's and SUSE's: nothing is enabled because it is installed.
 PRESET = "/etc/systemd/system-preset/00-disable.preset"
 # SQLite follows /proc/PID/root as if it were a link, so rpm's database comes to be in this
@@ -25,16 +26,13 @@ DATABASE = "/run/rpm"
 
 
 def blocks(heading):
-    """The blocks of commands below a heading of docs/rpm.md."""
-    page = (ROOT / "docs/rpm.md").read_text()
-    below = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return re.findall("```sh\n(.*?)```", below, re.S)
+    """The blocks of commands below a heading of the package's page."""
+    return documents.blocks(PAGE, heading)
 
 
-class Package(boot_checks.Service):
+class Package(package_checks.Packaged):
     """The service on a machine, to be installed by `package` and upgraded by `following`."""
 
-    program = "/usr/bin/cognitosync_exporter"
     package = following = None
 
     def install(self):
@@ -54,17 +52,6 @@ class Package(boot_checks.Service):
 
     def exists(self, path):
         return self.machine.inside(path).exists()
-
-    def mend(self):
-        """Nothing: a stage that failed leaves the machine as it is."""
-
-
-def is_refused():
-    try:
-        scrape()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def states(service):
@@ -91,14 +78,7 @@ def first_number(service):
     # What checks after this one use besides.
     service.run(f"install -m 600 aws-config web.yaml {ETC}")
     service.run(start)
-
-    def number():
-        return subprocess.run(["bash", "-c", ask], capture_output=True, text=True).stdout
-
-    found = eventually("the first number", number)
-    assert found.splitlines()[0].endswith(" 2"), found
-    service.has_usage(2)
-    return found.splitlines()[0][:40] + "..."
+    return package_checks.asked(service, ask)
 
 
 def changes(service):

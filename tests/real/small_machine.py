@@ -21,7 +21,7 @@ import urllib.request
 import zlib
 
 import image_checks
-from container import CHECKOUT, RUN, limit, log, page, podman, run, show
+from container import CHECKOUT, RUN, limit, log, page, podman, remove_all, run, show
 from image_checks import LISTED, NAME
 from machine import CONTROL_GROUPS, eventually, remove
 from stand_in import POOL, PORT
@@ -232,7 +232,7 @@ def check(world):
         podman("rm", NAME)
         limits_are_real(group)
     finally:
-        podman("rm", "--force", "--all")
+        remove_all()
         group.remove()
     return figures(scrapes, peak, throttled, stopped)
 

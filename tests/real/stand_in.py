@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.server
 import json
 import re
 import socket
@@ -90,6 +91,20 @@ class CognitoSync:
         except (OSError, asyncio.IncompleteReadError):
             # The exporter has closed it.
             writer.close()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers the requests of other services, and logs nothing."""
+
+    def log_message(self, *_):
+        pass
+
+
+def serve(handler):
+    """Answers requests from a thread of its own. Returns the address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 class NameServer:
