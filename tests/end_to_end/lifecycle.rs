@@ -102,7 +102,8 @@ fn a_taken_port() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(
         told.contains(&format!(
-            "cannot listen on {address}: Address already in use (os error 98)"
+            "cannot listen on {address}: Address already in use (os error 98); another process \
+             listens there: stop it, or choose another address with --web.listen-address"
         )),
         "{told}"
     );
