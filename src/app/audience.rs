@@ -104,7 +104,10 @@ mod tests {
         };
         assert_eq!(warning(&["127.0.0.1:1", "[::1]:1", "unix:/run/s"]), None);
         let one = warning(&["127.0.0.1:1", "0.0.0.0:1"]).unwrap();
-        assert!(one.starts_with("anyone who reaches 0.0.0.0:1 sees"), "{one}");
+        assert!(
+            one.starts_with("anyone who reaches 0.0.0.0:1 sees"),
+            "{one}"
+        );
         let two = warning(&[":1", "192.0.2.1:2"]).unwrap();
         assert!(two.contains(":1 (and 1 more) sees"), "{two}");
     }

@@ -145,7 +145,8 @@ impl App {
         let api = Arc::new(connector.connect(&targets, &poll));
         discovering.discover(&targets, &mut connector, poll.timeout);
         discovering.count_missed(Arc::clone(&targets)).await;
-        let (mut polls, poller) = Poller::new(api, Arc::clone(&targets), poll.clone(), clock.clone());
+        let (mut polls, poller) =
+            Poller::new(api, Arc::clone(&targets), poll.clone(), clock.clone());
         let saves = state.as_ref().map(|state| Arc::clone(&state.saves));
         let progress = Arc::clone(poller.progress());
         let now = clock.now().unix;

@@ -75,7 +75,12 @@ pub fn init(
     env_filter: Option<&str>,
 ) -> Result<LastLines, Box<dyn std::error::Error>> {
     let filter = match env_filter {
-        Some(env_filter) => EnvFilter::try_new(env_filter)?,
+        Some(env_filter) => EnvFilter::try_new(env_filter).map_err(|error| {
+            format!(
+                "RUST_LOG: {error}; expected levels and targets, such as \
+                 info,cognitosync_exporter::store=debug"
+            )
+        })?,
         None => EnvFilter::try_new(level.directives())?,
     };
     let queue = LogQueue::new(io::stderr())?;
