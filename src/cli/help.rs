@@ -50,25 +50,19 @@ fn is_of_use(flag: &str, command: &str) -> bool {
 }
 
 /// Hides from each subcommand's help the flags that do nothing there. They are taken, or refused by
-/// name, as before.
-pub(super) fn without_useless_flags(mut command: Command) -> Command {
-    command.build();
-    let names = command.get_subcommands().map(|it| it.get_name().to_owned());
-    for name in names.collect::<Vec<_>>() {
-        command = command.mut_subcommand(&name, |subcommand| hide(subcommand, &name));
-    }
-    command
-}
-
-fn hide(command: Command, name: &str) -> Command {
-    let useless = |argument: &&Arg| {
-        let flag = argument.get_long().unwrap_or_default();
-        argument.is_global_set() && !is_of_use(flag, name)
-    };
-    let arguments = command.get_arguments().filter(useless);
-    let ids: Vec<_> = arguments.map(|it| it.get_id().clone()).collect();
-    let hide = |command: Command, id| command.mut_arg(id, |it| it.hide(true));
-    ids.into_iter().fold(command, hide)
+/// name, as before. A subcommand's own flag takes the place of the global one.
+pub(super) fn without_useless_flags(command: Command) -> Command {
+    let global = command.get_arguments().filter(|it| it.is_global_set());
+    let hidden: Vec<_> = global.map(|it| it.clone().hide(true)).collect();
+    command.mut_subcommands(|subcommand| {
+        let name = subcommand.get_name().to_owned();
+        let is_useless = |argument: &&Arg| {
+            let flag = argument.get_long().unwrap_or_default();
+            !is_of_use(flag, &name)
+        };
+        let useless: Vec<_> = hidden.iter().filter(is_useless).cloned().collect();
+        subcommand.args(useless)
+    })
 }
 
 /// What was probably meant by the first argument that looks like a usual slip.

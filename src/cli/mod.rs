@@ -133,7 +133,7 @@ pub struct Demo {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Web")]
 pub struct Web {
-    /// HOST:PORT, :PORT or unix:/PATH; can be repeated
+    /// HOST:PORT, :PORT or unix:/PATH; repeatable
     ///
     /// The address to listen on. An IPv6 address stands in brackets.
     #[arg(
@@ -194,13 +194,13 @@ pub struct Web {
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Log")]
 pub struct Log {
-    /// The lowest level to log
+    /// Log level
     ///
-    /// The environment variable RUST_LOG overrides it with a finer filter.
+    /// The lowest level of lines. The environment variable RUST_LOG overrides it with a finer filter.
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, ignore_case = true, default_value_t = Level::Info, global = true)]
     pub level: Level,
 
-    /// The format of log lines
+    /// Log format
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = Format::Logfmt, global = true)]
     pub format: Format,
 }

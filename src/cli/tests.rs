@@ -102,6 +102,7 @@ fn usual_slips_get_a_tip() {
 #[test]
 fn short_help_fits_a_terminal_and_is_in_groups() {
     let mut command = Cli::helpful_command();
+    command.build();
     let help = command.render_help().to_string();
     for heading in [
         "Commands (without one, it runs the exporter):",
@@ -127,6 +128,7 @@ fn short_help_fits_a_terminal_and_is_in_groups() {
 #[test]
 fn a_subcommand_shows_the_flags_that_do_something() {
     let mut command = Cli::helpful_command();
+    command.build();
     for (name, config, web) in [
         ("demo", false, true),
         ("plan", true, false),
@@ -143,7 +145,12 @@ fn a_subcommand_shows_the_flags_that_do_something() {
     for arguments in [["--config.file=a", "plan"], ["plan", "--config.file=a"]] {
         assert_eq!(parsed(&arguments).unwrap().config_file(), Path::new("a"));
     }
-    parsed(&["plan", "--web.max-requests=3"]).unwrap();
+    for arguments in [
+        ["plan", "--web.max-requests=3"],
+        ["--web.max-requests=3", "plan"],
+    ] {
+        assert_eq!(parsed(&arguments).unwrap().web.max_requests, 3);
+    }
     assert!(
         parsed(&["demo", "--config.file=a"])
             .unwrap_err()

@@ -71,7 +71,8 @@ fn plain(command: Command) -> Command {
 
 /// All files that are made from the command line, with their text.
 fn generated() -> BTreeMap<String, String> {
-    let command = plain(Cli::helpful_command().name(NAME));
+    let mut command = plain(Cli::helpful_command().name(NAME));
+    command.build();
     let commands = command.get_subcommands().cloned().map(plain);
     let mut files: BTreeMap<_, _> = commands.map(page).collect();
     files.extend([

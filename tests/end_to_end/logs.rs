@@ -125,3 +125,51 @@ fn the_level_and_the_environment_say_how_much() {
         exporter.log()
     );
 }
+
+#[test]
+fn the_start_names_what_it_starts_with_and_warns_of_an_open_listener() {
+    let server = Server::start(still_world(1, 2));
+    let configuration = configuration("interval: 1s, rate_limit: 7", &server.url, 1, 2);
+    let start = |address: &str| {
+        let flags = [
+            "--log.level=info",
+            &format!("--web.listen-address={address}"),
+        ];
+        Exporter::start_with(&configuration, &flags, |command| command)
+    };
+    let mut log = Vec::new();
+    for address in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let mut exporter = start(address);
+        eventually("started", || {
+            let log = exporter.log();
+            log.iter()
+                .any(|line| line.contains("msg=started"))
+                .then_some(())
+        });
+        exporter.signal("TERM");
+        assert_eq!(exporter.wait().code(), Some(0));
+        log.push(exporter.log());
+    }
+    let started = log[0].iter().find(|line| line.contains("msg=started"));
+    let started = started.unwrap();
+    for part in [
+        " config=",
+        " pools=1 identities=2 ",
+        " budgets=\"us-east-1 ",
+        " 7/s\" ",
+        " page=http://127.0.0.1:",
+    ] {
+        assert!(started.contains(part), "{started}");
+    }
+    let [local, open] = [0, 1].map(|at: usize| {
+        let warnings = log[at]
+            .iter()
+            .filter(|line| line.contains("neither TLS nor a login"));
+        warnings.count()
+    });
+    assert_eq!((local, open), (0, 1), "{log:#?}");
+    let page = log[1]
+        .iter()
+        .any(|line| line.contains(" page=http://localhost:"));
+    assert!(page, "{log:#?}");
+}

@@ -171,8 +171,10 @@ def good_start(service):
     assert service.show("NRestarts") == "0"
     warnings = service.journal("-p warning")
     warnings += [line for line in service.journal() if "level=warn" in line]
+    # That it has no login is one.
+    warnings = [line for line in warnings if "--web.config.file" not in line]
     assert not warnings, warnings
-    return "active, enabled, no warning"
+    return "active, enabled, no other warning"
 
 
 def sandbox(service):
