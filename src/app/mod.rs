@@ -8,6 +8,7 @@ mod listening;
 mod lists;
 mod observers;
 mod reloading;
+mod signals;
 mod started;
 mod state;
 
@@ -49,6 +50,7 @@ use lists::Lists;
 use observers::Observers;
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
+pub use signals::{stop_requested, terminal_closed};
 use started::Started;
 use state::State;
 

@@ -104,8 +104,8 @@ pub struct IamPolicy {
 
     /// Print the trust policies of the roles instead: who may assume them
     ///
-    /// ARN is the user or role that the exporter runs as, or `arn:aws:iam::ACCOUNT:root` for a whole
-    /// account. An `external_id` of the configuration becomes a condition. Can be repeated.
+    /// ARN is the user or role that the exporter runs as, or that of a whole account, which ends in
+    /// `:root`. An `external_id` of the configuration becomes a condition. Can be repeated.
     #[arg(long, value_name = "ARN", value_parser = parse_caller)]
     pub trust: Vec<String>,
 }
