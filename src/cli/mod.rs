@@ -119,8 +119,8 @@ pub struct Demo {
 
     /// Number of simulated pools
     ///
-    /// The last of several is discovered, and of more than two the second is polled with its guests'
-    /// keys, unless they are large.
+    /// The last of several is discovered, and of more than two the second is polled with its
+    /// guests' keys, unless they are large.
     #[arg(long, help_heading = "Demo", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pools: u32,
 
