@@ -70,6 +70,15 @@ pub(super) fn group_digits(number: u64) -> String {
     grouped
 }
 
+/// The beginning of a sentence such as `1 identity is` or `29,500 identities are`, with the verb
+/// for one and that for many.
+pub(super) fn identities_that(identities: u64, [one, many]: [&str; 2]) -> String {
+    match identities {
+        1 => format!("1 identity {one}"),
+        _ => format!("{} identities {many}", group_digits(identities)),
+    }
+}
+
 /// A key of the JSON as a phrase.
 pub(super) fn humanize_key(key: &str) -> String {
     key.replace("_percent", " %").replace('_', " ")
