@@ -217,7 +217,7 @@ fn a_first_sweep_is_shown_with_its_end() {
     let (_, html) = page(&exporter, "/");
     assert!(
         html.contains("<progress max=\"100\" value=\"")
-            && html.contains(" of 200 identities were asked; it ends at ")
+            && html.contains(" of 200 identities were polled; it ends at ")
             && html.contains(" UTC at the earliest (in 60 min)."),
         "{html}"
     );

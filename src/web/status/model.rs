@@ -232,10 +232,12 @@ impl Status {
     fn collect_attention(&mut self) {
         let mut say = |what: String| self.attention.push(what);
         if !self.configuration.last_reload_successful {
-            say("The configuration on disk is wrong; the one before stays in force.".to_owned());
+            say(
+                "The configuration on disk is invalid; the previous one stays in force.".to_owned(),
+            );
         }
         if !self.configuration.web_config_last_reload_successful {
-            say("The web configuration on disk, or a certificate, is wrong; the one before stays in force.".to_owned());
+            say("The web configuration on disk, or a certificate, is invalid; the previous one stays in force.".to_owned());
         }
         if let Some(Saving {
             last_save_successful: false,
@@ -243,7 +245,7 @@ impl Status {
         }) = self.saving
         {
             say(
-                "What is known cannot be saved in the directory of --state.path: it would be lost \
+                "Results cannot be saved in the directory of --state.path: they would be lost \
                  if the process ended now."
                     .to_owned(),
             );
