@@ -50,6 +50,16 @@ fn failed(pool: &PoolView<'_>) -> Reasons {
 
 /// Logs the lines that are due, once a minute until `stop`.
 pub async fn log(store: Arc<Store>, clock: Clock, stop: CancellationToken) {
+    look_regularly(store, clock, stop, log_line).await;
+}
+
+/// Calls `on_due` with each pool of which a line is due.
+async fn look_regularly(
+    store: Arc<Store>,
+    clock: Clock,
+    stop: CancellationToken,
+    on_due: impl Fn(&PoolView<'_>, Mono) + Clone + Send + 'static,
+) {
     let mut logged = Logged::default();
     loop {
         tokio::select! {
@@ -57,9 +67,10 @@ pub async fn log(store: Arc<Store>, clock: Clock, stop: CancellationToken) {
             () = clock.sleep_until(clock.now().mono + INTERVAL) => {}
         }
         let (snapshot, now) = (store.snapshot(), clock.now().mono);
+        let on_due = on_due.clone();
         let look = move || {
             for pool in logged.due(&snapshot) {
-                log_line(&pool, now);
+                on_due(&pool, now);
             }
             logged
         };
@@ -86,6 +97,8 @@ fn log_line(pool: &PoolView<'_>, now: Mono) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::api::Usage;
     use crate::clock::Timestamp;
@@ -130,6 +143,37 @@ mod tests {
         assert_eq!(due(), [""; 0], "all is well");
         poll(&store, 0, 1, Err(Failure::AccessDenied));
         assert_eq!(due(), ["r:0 access_denied=1"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_line_comes_once_a_minute() {
+        let store = Arc::new(Store::new(Arc::new(Targets::for_tests(&[("r:0", 4)]))));
+        let (clock, stop) = (Clock::system(), CancellationToken::new());
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let written = Arc::clone(&lines);
+        let on_due = move |pool: &PoolView<'_>, now| {
+            let line = format!("{:?} {}", pool.states(now), failed(pool));
+            written.lock().unwrap().push(line);
+        };
+        let looks = look_regularly(Arc::clone(&store), clock.clone(), stop, on_due);
+        let looks = tokio::spawn(looks);
+        let minutes = async |minutes| {
+            let until = clock.now().mono + INTERVAL * minutes;
+            clock.sleep_until(until).await;
+            std::mem::take(&mut *lines.lock().unwrap())
+        };
+        poll(&store, 0, 0, Ok(Usage::default()));
+        let half = Duration::from_secs(30);
+        clock.sleep_until(clock.now().mono + half).await;
+        poll(&store, 0, 1, Err(Failure::Timeout));
+        poll(&store, 0, 2, Err(Failure::AccessDenied));
+        poll(&store, 0, 2, Err(Failure::NotFound));
+        let line = "[1, 1, 1, 0, 1] not_found=1 timeout=1";
+        assert_eq!(minutes(1).await, [line]);
+        assert_eq!(minutes(9).await, [""; 0], "nothing changes");
+        poll(&store, 0, 3, Err(Failure::Timeout));
+        assert_eq!(minutes(9).await.len(), 1);
+        assert!(!looks.is_finished());
     }
 
     #[test]
