@@ -99,6 +99,8 @@ fn log_line(pool: &PoolView<'_>, now: Mono) {
 mod tests {
     use std::sync::Mutex;
 
+    use tokio::task::JoinSet;
+
     use super::*;
     use crate::api::Usage;
     use crate::clock::Timestamp;
@@ -155,8 +157,9 @@ mod tests {
             let line = format!("{:?} {}", pool.states(now), failed(pool));
             written.lock().unwrap().push(line);
         };
-        let looks = look_regularly(Arc::clone(&store), clock.clone(), stop, on_due);
-        let looks = tokio::spawn(looks);
+        let looks = look_regularly(Arc::clone(&store), clock.clone(), stop.clone(), on_due);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(looks);
         let minutes = async |minutes| {
             let until = clock.now().mono + INTERVAL * minutes;
             clock.sleep_until(until).await;
@@ -173,7 +176,8 @@ mod tests {
         assert_eq!(minutes(9).await, [""; 0], "nothing changes");
         poll(&store, 0, 3, Err(Failure::Timeout));
         assert_eq!(minutes(9).await.len(), 1);
-        assert!(!looks.is_finished());
+        stop.cancel();
+        tasks.join_all().await;
     }
 
     #[test]
