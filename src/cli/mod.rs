@@ -196,7 +196,7 @@ pub struct Web {
 pub struct Log {
     /// Log level
     ///
-    /// The lowest level of lines. The environment variable RUST_LOG overrides it with a finer filter.
+    /// The lowest level to log. RUST_LOG in the environment overrides it with a finer filter.
     #[arg(long = "log.level", value_name = "LEVEL", value_enum, ignore_case = true, default_value_t = Level::Info, global = true)]
     pub level: Level,
 
