@@ -47,7 +47,10 @@ impl Origin {
         let loaded = profile::load(files, environment, paths, None).await;
         let unparsable = loaded.as_ref().err().map(|error| {
             let parse = error.source().filter(|it| it.is::<ProfileParseError>());
-            redacted(&parse.map_or_else(|| error.to_string(), ToString::to_string))
+            let said = parse.map_or_else(|| error.to_string(), ToString::to_string);
+            // As compilers write it.
+            let said = said.replace("error parsing ", "").replace(" on line ", ":");
+            redacted(&said)
         });
         Self {
             profile,

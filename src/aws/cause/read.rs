@@ -159,13 +159,15 @@ fn of_profile(said: &Said, origin: &Origin) -> Option<Cause> {
     let why = why.or_else(|| said.behind("selected profile "));
     why.map(|why| Cause::Profile {
         profile: origin.profile.clone(),
-        why: redacted(&why.replace('`', "")),
+        why: redacted(&why.replace(['`', '"', '[', ']'], "")),
     })
 }
 
 /// A session of IAM Identity Center or of `aws login`.
 fn of_session(said: &Said, error: &CredentialsError, origin: &Origin) -> Option<Cause> {
-    let is_absent = causes(error).any(is_not_found) || said.has("home directory");
+    // Of an unread token the SDK does not pass on why.
+    let is_unread = said.has("failed to load the cached SSO token") || said.has("home directory");
+    let is_absent = is_unread || causes(error).any(is_not_found);
     let profile = origin.profile.clone();
     if said.has("Login token") || (origin.value("login_session").is_some() && is_absent) {
         return Some(Cause::Login { profile, is_absent });
