@@ -193,7 +193,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let failure = classify::classify(error, sent.any());
-    if let Some(cause) = Cause::of_call(error) {
+    if let Some(cause) = Cause::of_call(error, failure) {
         return cause.error(failure);
     }
     let cause = match error {

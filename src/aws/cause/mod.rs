@@ -70,6 +70,8 @@ pub(super) enum Cause {
     Clock { code: String },
     /// AWS does not take the credentials, for another reason.
     Refused { code: String },
+    /// A setting of the SDK cannot work.
+    Settings { why: String },
     /// A request would have left the machine without TLS.
     Plain,
     /// No connection.
@@ -83,8 +85,9 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    /// The cause of a failed call; `None` if it concerns no credentials and no connection.
-    pub(super) fn of_call<E>(error: &SdkError<E, Response>) -> Option<Self>
+    /// The cause of a call that failed so; `None` if it concerns no credentials, no connection and
+    /// no setting.
+    pub(super) fn of_call<E>(error: &SdkError<E, Response>, failure: Failure) -> Option<Self>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -93,7 +96,11 @@ impl Cause {
             let code = error.code().filter(|code| is_about_credentials(code))?;
             return Some(Self::of_refusal(code, error.message().unwrap_or_default()));
         }
-        Self::of_connection(error)
+        let of_settings = || {
+            let why = read::sentence(error);
+            (failure == Failure::Configuration).then_some(Self::Settings { why })
+        };
+        Self::of_connection(error).or_else(of_settings)
     }
 
     /// The cause of an error of a connection.
@@ -162,7 +169,11 @@ impl Cause {
     fn is_configuration(&self) -> bool {
         matches!(
             self,
-            Self::NoProfile { .. } | Self::Profile { .. } | Self::File(_) | Self::Plain
+            Self::NoProfile { .. }
+                | Self::Profile { .. }
+                | Self::File(_)
+                | Self::Plain
+                | Self::Settings { .. }
         )
     }
 

@@ -45,14 +45,24 @@ impl Said {
         self.behind(phrase)?.split('`').next()
     }
 
-    /// In one sentence, without the debug output that some texts end in.
+    /// In one sentence, without the debug output that some texts hold, and without what the SDK
+    /// says of every error.
     fn sentence(&self) -> String {
-        let plain = |text: &'_ String| text.split(['{', '}']).next().unwrap_or_default().to_owned();
+        let plain = |text: &'_ String| {
+            let text = text.split(" to request `").next().unwrap_or_default();
+            text.split('{').next().unwrap_or_default().to_owned()
+        };
         let mut words: Vec<_> = self.0.iter().map(plain).collect();
-        words.retain(|words| !words.trim().is_empty());
+        let is_said = |words: &str| !matches!(words.trim(), "" | "dispatch failure" | "other");
+        words.retain(|words| is_said(words));
         words.dedup();
         redacted(&words.join(": "))
     }
+}
+
+/// An error in one sentence.
+pub(super) fn sentence(error: &(dyn Error + 'static)) -> String {
+    Said::of(error).sentence()
 }
 
 impl Cause {

@@ -37,6 +37,7 @@ impl Cause {
             Self::Signature { .. } => "signature_wrong",
             Self::Clock { .. } => "clock_wrong",
             Self::Refused { .. } => "refused",
+            Self::Settings { .. } => "settings_wrong",
             Self::Plain => "plain_http",
             Self::Unreached { kind, .. } => kind,
             Self::Other(_) => "other",
@@ -142,6 +143,10 @@ impl Cause {
             Self::Clock { .. } => "set the clock of this machine, and keep it by NTP",
             Self::Refused { .. } => "check the key, its secret and its session token",
             Self::File(_) => "correct the file; `aws configure list` reads it too",
+            Self::Settings { .. } => {
+                "check endpoint_url of the pool, the variables that begin with AWS_ENDPOINT_URL and \
+                 AWS_USE_, and the same keys of the profile"
+            }
             Self::Plain => "use https; plain http is for this machine only",
             Self::Unreached { remedy, .. } => remedy,
             Self::Other(_) => {
@@ -228,6 +233,7 @@ impl Display for Cause {
                 "AWS says that the time of the signature is wrong ({code})"
             ),
             Self::Refused { code } => write!(f, "AWS refuses the credentials ({code})"),
+            Self::Settings { why } => write!(f, "a setting for AWS cannot work: {why}"),
             Self::Plain => Display::fmt(&PlainHttp, f),
             Self::Unreached { why, .. } => f.write_str(why),
             Self::Other(words) => f.write_str(words),

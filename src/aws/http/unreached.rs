@@ -147,3 +147,6 @@ pub(super) fn causes<'a>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests;
