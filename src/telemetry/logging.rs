@@ -27,11 +27,9 @@ static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// Libraries log warnings only: their debug lines may hold secrets and ids. At each load of
 /// credentials the SDK repeats what our own lines say when it changes, with all that the other side
-/// sent. Of its warnings only those on settings that it passes over, and on files that it cannot
-/// parse, are kept.
+/// sent. Of its warnings only those on settings that it passes over are kept.
 const LIBRARIES: &str = "warn,aws_config=error,aws_config::default_provider=warn,\
-    aws_config::default_provider::endpoint_url=error,aws_config::provider_config=warn,\
-    aws_runtime=error";
+    aws_config::default_provider::endpoint_url=error,aws_runtime=error";
 
 /// The AWS SDK's targets begin with this. Its debug and trace lines hold whole requests and
 /// answers, with keys of guests and ids of identities, so none of them is logged, whatever

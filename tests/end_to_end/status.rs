@@ -99,7 +99,12 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
             .contains("once in 1d"),
         "{failed}"
     );
-    assert_eq!(status["polling"]["budgets"][0]["credentials_good"], true);
+    let budget = &status["polling"]["budgets"][0];
+    assert_eq!(budget["credentials"], json!({"good": true}));
+    assert_eq!(
+        (&budget["throttled"], &budget["unreachable"]),
+        (&json!(false), &Value::Null)
+    );
     let attention = status["attention"].to_string();
     assert!(
         attention

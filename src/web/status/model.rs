@@ -250,18 +250,8 @@ impl Status {
                     .to_owned(),
             );
         }
-        for Budget {
-            budget,
-            credentials_good,
-            ..
-        } in &self.polling.budgets
-        {
-            if !credentials_good {
-                say(format!(
-                    "Credentials or settings of budget {budget} do not work; only probes are sent."
-                ));
-            }
-        }
+        let of_budgets = self.polling.budgets.iter();
+        of_budgets.flat_map(Budget::attention).for_each(&mut say);
         if self.polling.late_seconds > LATE_SECONDS {
             let late = humanize_duration(self.polling.late_seconds);
             let turns = self.pools.iter().filter_map(|pool| pool.turns.shortage());
