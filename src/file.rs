@@ -23,7 +23,10 @@ pub enum ReadError {
     NotRegular(&'static str),
     #[error("it is larger than {} MiB", .0 >> 20)]
     TooLarge(u64),
-    #[error("it is UTF-16, expected UTF-8")]
+    #[error(
+        "it is UTF-16, expected UTF-8: save it as UTF-8 (PowerShell: `| Out-File -Encoding utf8`), \
+         or use `iconv -f UTF-16 -t UTF-8`"
+    )]
     Utf16,
     #[error("it is not UTF-8, expected text in UTF-8 (line {0})")]
     NotUtf8(usize),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cognitosync_exporter::app::{self, App, Audience, Reloading, WebOptions, demo};
 use cognitosync_exporter::aws::Credentials;
-use cognitosync_exporter::check::CheckReport;
+use cognitosync_exporter::check::{self, CheckReport};
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::listing::{ListError, ListRequest, OutputError, Shown, What};
@@ -180,6 +180,9 @@ fn prepare(cli: Cli) -> Prepared {
     if let Mode::Daemon(_, loaded, _) = &mode
         && let Some(report) = report(&cli, loaded, web_config.as_ref())
     {
+        if cli.config_check {
+            warnings.extend(check::warnings(loaded).iter().map(ToString::to_string));
+        }
         if cli.config_check && !cli.web.systemd_socket {
             warnings.extend(refusal_to_start(&cli.web, loaded, web_config.as_ref()));
         }
@@ -289,11 +292,7 @@ fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&WebConfigFile>) -> Opt
             Some(policy::text(&loaded.targets, options.account.as_deref()))
         }
         _ if cli.config_check => {
-            let mut report = CheckReport {
-                config: &loaded.config,
-                targets: &loaded.targets,
-            }
-            .to_string();
+            let mut report = CheckReport(loaded).to_string();
             if let Some(web) = web_config {
                 let path = Printable(web.path().display());
                 report += &format!("{path} is good: {}\n", web.summary());
