@@ -187,7 +187,7 @@ mod tests {
             ),
             (
                 format!("pools: [{{id: a, discover: {{'{id}': 1}}}}]"),
-                "f:1:27: pools[0].discover: unknown key, expected one of `interval`, `rate_limit`",
+                "f:1:28: pools[0].discover: unknown key, expected one of `interval`, `rate_limit`",
             ),
             (
                 format!("{id}\n"),

@@ -253,7 +253,7 @@ mod tests {
             ("$A eu-west-1:7b", 1, "is of region eu-west-1"),
             ("$A\rx\r", 2, "has no colon"),
             ("$A\r\nx\r\n", 2, "has no colon"),
-            ("$A\u{200b}$B", 1, "has '\\u{200b}' at character 47"),
+            ("$A\u{200b}$B", 1, "has '\\u{200b}' in it"),
             ("$A one\ttwo", 1, "has '\\t' in its name"),
         ] {
             let problems = read_as(text).unwrap_err();

@@ -280,7 +280,7 @@ impl Check<'_> {
         None
     }
 
-    /// A word that is none of those that a key takes; `meant` is the one that it is another name of.
+    /// A word that is none of those that a key takes; `meant` is the one that it stands for.
     fn unknown_word(&mut self, key: &str, word: &str, known: &[&str], meant: Option<&str>) {
         let meant = meant.or_else(|| suggest::similar(word, known.iter().copied()));
         let meant = meant.map_or_else(String::new, |it| format!(": did you mean `{it}`?"));
@@ -292,7 +292,7 @@ impl Check<'_> {
         self.problem(key, message);
     }
 
-    /// Whether a value is none, because it has a variable in it. That is a problem, and the only one.
+    /// Whether a value has a variable in it, which is a problem.
     fn is_variable(&mut self, key: &str, text: Option<&str>) -> bool {
         let is_variable = text.is_some_and(has_variable);
         if is_variable {
