@@ -95,6 +95,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("memory", &["clock", "store"]),
+    ("poll_summary", &["api", "clock", "identity", "store"]),
     (
         "first_sweep",
         &["api", "clock", "progress", "store", "targets"],
@@ -144,6 +145,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "observation",
             "panics",
             "passes",
+            "printable",
             "progress",
             "state",
         ],
@@ -216,6 +218,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "memory",
             "observation",
             "passes",
+            "poll_summary",
             "poller",
             "progress",
             "reload",
