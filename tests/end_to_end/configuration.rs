@@ -146,7 +146,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("rate-limit-with-unit", "3:37", "poll.attempts", "from 1 to 10", "did you mean `3`?"),
     ("key-of-poll-at-top", "2:1", "", "under `poll`", "it belongs"),
     ("identity-file-json", "identities/cli.json:1", "", "one id on a line", "jq -r"),
-    ("identity-file-csv", "identities/ids.csv:1", "", "bare ids", "white space between"),
+    ("identity-file-csv", "identities/with-commas.txt:1", "", "bare ids", "white space between"),
     ("identity-file-utf-16", "4:20", "pools[0].identity_files[0]", "expected UTF-8", "iconv"),
     ("identity-file-glob-without-match", "4:20", "pools[0].identity_files[0]", "at least one", "relative to the directory"),
     ("identity-file-absent", "4:20", "pools[0].identity_files[0]", "No such file", "relative to the directory"),
@@ -214,7 +214,7 @@ fn a_profile_that_no_file_defines_is_a_warning() {
         .env("AWS_CONFIG_FILE", "absent")
         .env("AWS_SHARED_CREDENTIALS_FILE", "absent");
     let output = output(&mut command);
-    let warning = "warning: config.yaml:19:14: pools[1].profile: is a profile that";
+    let warning = "warning: config.yaml:17:14: pools[1].profile: is a profile that";
     assert!(stderr(&output).contains(warning), "{output:?}");
     assert_eq!(output.status.code(), Some(0));
 }
