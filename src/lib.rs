@@ -19,6 +19,7 @@ pub mod alerts;
 pub mod check;
 pub mod config;
 pub mod discovery;
+pub mod figures;
 pub mod file;
 pub mod loading;
 pub mod plan;

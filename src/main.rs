@@ -14,7 +14,7 @@ use cognitosync_exporter::app::{
     self, App, Audience, Reloading, WebOptions, demo, stop_requested, terminal_closed,
 };
 use cognitosync_exporter::aws::Credentials;
-use cognitosync_exporter::check::CheckReport;
+use cognitosync_exporter::check::{self, CheckReport};
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::listing::{ListError, ListRequest, OutputError, Shown, What};
@@ -220,6 +220,9 @@ fn prepare(cli: Cli, sockets: Sockets) -> Prepared {
     if let Mode::Daemon(_, loaded, _) = &mode
         && let Some(report) = report(&cli, loaded, web_config.as_ref())
     {
+        if cli.config_check {
+            warnings.extend(check::warnings(loaded).iter().map(ToString::to_string));
+        }
         if cli.config_check && !cli.web.systemd_socket {
             warnings.extend(refusal_to_start(&cli.web, loaded, web_config.as_ref()));
         }
@@ -346,11 +349,7 @@ fn report(
         }
         Some(Command::IamPolicy(options)) => Some(policy::text(&loaded.targets, &ask(options))),
         _ if cli.config_check => {
-            let mut report = CheckReport {
-                config: &loaded.config,
-                targets: &loaded.targets,
-            }
-            .to_string();
+            let mut report = CheckReport(loaded).to_string();
             if let Some(web) = web_config {
                 let path = Printable(web.path().display());
                 report += &format!("{path} is good: {}\n", web.summary());

@@ -56,7 +56,7 @@ fn a_configuration_that_fits() {
     let plan = plan("interval: 5m", "", 1_000);
     assert!(
         plan.starts_with(
-            "config.yaml: 1,000 identities in 1 pools\n\ncalls        288,288 a day, 3.3 a second"
+            "config.yaml: 1,000 identities in 1 pool\n\ncalls        288,288 a day, 3.3 a second"
         ),
         "{plan}"
     );

@@ -43,6 +43,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("backoff", &["schedule/retry.rs"]),
     ("glob", &["discovery/globs.rs"]),
+    ("strsim", &["config/regions.rs", "config/suggest.rs"]),
     ("prometheus", &["telemetry/"]),
     ("procfs", &["aws/helpers.rs", "telemetry/process.rs"]),
     (

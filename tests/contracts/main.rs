@@ -14,6 +14,7 @@ mod dashboards;
 mod documents;
 mod example;
 mod imports;
+mod keys;
 mod lengths;
 mod modules;
 mod packaging;

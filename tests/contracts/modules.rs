@@ -13,6 +13,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     ("observation", &["api", "clock", "job"]),
     ("printable", &["identity"]),
     ("file", &[]),
+    ("figures", &[]),
     ("config", &["api", "identity", "printable"]),
     ("limits", &["api", "config", "identity"]),
     ("discovery", &["config", "file", "identity", "printable"]),
@@ -28,7 +29,15 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     ("alerts", &["config"]),
     (
         "check",
-        &["alerts", "api", "config", "printable", "targets"],
+        &[
+            "alerts",
+            "config",
+            "figures",
+            "loading",
+            "printable",
+            "sources",
+            "targets",
+        ],
     ),
     ("policy", &["api", "config", "identity", "targets"]),
     (
@@ -149,6 +158,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "exposition",
+            "figures",
             "job",
             "observation",
             "progress",
