@@ -5,6 +5,11 @@ import re
 from machine import ROOT
 
 
+def text(page):
+    """All of it, on one line: what stands in it may be broken over two."""
+    return " ".join((ROOT / page).read_text().split())
+
+
 def section(page, heading):
     """The text below a heading of a page, as far as the next heading of any level."""
     parts = re.split(rf"^##+ {re.escape(heading)}$", (ROOT / page).read_text(), flags=re.M)
