@@ -22,6 +22,11 @@ def blocks(page, heading, language="sh"):
     return re.findall(rf"^```{language}\n(.*?)^```$", section(page, heading), re.M | re.S)
 
 
+def all_blocks(page, language="sh"):
+    """The blocks of a language in a whole page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+
+
 def paths(page, heading):
     """The paths at the beginning of the rows of a table in that text."""
     found = re.findall(r"^\| `(/\S+)`", section(page, heading), re.M)

@@ -8,12 +8,14 @@ import threading
 import time
 import urllib.parse
 
+import irsa
 import stand_in
 
 METADATA, TASK = "169.254.169.254", "169.254.170.2"
 ROLE = "cognitosync-exporter"
 # The key of each place.
 KEYS = {"sso": "AKIDOFSSO", "ec2": "AKIDOFTHEINSTANCE", "ecs": "AKIDOFTHETASK"}
+KEYS["role"] = "AKIDOFTHEROLE"
 RELATIVE_URI = "/v2/credentials/2f1c9a7e"
 SESSION_TOKEN = "token-of-imds"
 
@@ -90,6 +92,17 @@ class Portal(Endpoint):
         role = {"accessKeyId": KEYS["sso"], "secretAccessKey": "x", "sessionToken": "x"}
         role |= {"expiration": expires}
         self.reply(json.dumps({"roleCredentials": role}) if known else 401)
+
+
+class Sts(Endpoint):
+    """STS, which gives keys for any role."""
+
+    asked = []
+
+    def do_POST(self):
+        self.asked.append(dict(urllib.parse.parse_qsl(self.body())))
+        answer = irsa.ANSWER.replace("WithWebIdentity", "").replace(irsa.KEY, KEYS["role"])
+        self.reply(answer)
 
 
 class Api(Endpoint):
