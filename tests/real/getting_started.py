@@ -1,6 +1,6 @@
 """Types docs/getting-started.md:
-    getting_started.py BINARY path     from the demo to an alert and a list of writers
-    getting_started.py BINARY places   credentials by place, with stand-ins of their endpoints
+getting_started.py BINARY path     from the demo to an alert and a list of writers
+getting_started.py BINARY places   credentials by place, with stand-ins of their endpoints
 """
 
 import csv

@@ -33,7 +33,9 @@ def writers(shell):
     shell.type(write)
     last = shell.type(others).strip().split(",")
     lists = [(shell.folder / f"{name}.csv").read_text() for name in ["writers", "silent"]]
-    wrote, silent = [{row["identity_id"] for row in csv.DictReader(text.splitlines())} for text in lists]
+    wrote, silent = [
+        {row["identity_id"] for row in csv.DictReader(text.splitlines())} for text in lists
+    ]
     assert wrote and silent and not wrote & silent, (len(wrote), len(silent))
     assert len(wrote | silent) < IDENTITIES
     assert last[1] in wrote, last
