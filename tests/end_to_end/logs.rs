@@ -52,7 +52,10 @@ fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
     });
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
-    exporter.log()
+    // On a slow machine a minute is over, and there are summaries too.
+    let is_summary = |line: &String| line.contains("poll summary");
+    let log = exporter.log().into_iter();
+    log.filter(|line| !is_summary(line)).collect()
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn each_change_is_one_line() {
         "started",
         "polls failing",
         "all polls failing",
-        "polls succeeding again",
+        "polls no longer failing",
         "identities missing",
         "stopping",
     ];
@@ -74,14 +77,16 @@ fn each_change_is_one_line() {
             "{line}"
         );
         let quoted = if message.contains(' ') {
-            format!("message=\"{message}\"")
+            format!(" msg=\"{message}\"")
         } else {
-            format!("message={message}")
+            format!(" msg={message}")
         };
         assert!(line.contains(&quoted), "{line}");
     }
     assert!(
-        log[2].contains("reason=access_denied") && log[3].contains("reason=service_error"),
+        log[2].contains(" failing=1 of=4 reason=access_denied")
+            && log[3].contains(" failing=4 of=4 reason=service_error")
+            && log[5].contains(" missing=1 of=4"),
         "{log:#?}"
     );
 }
@@ -93,9 +98,9 @@ fn json_is_json() {
     for line in log {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert!(
-            line["timestamp"].is_string()
-                && line["level"].is_string()
-                && line["message"].is_string(),
+            ["ts", "level", "component", "msg"]
+                .iter()
+                .all(|&key| line[key].is_string()),
             "{line}"
         );
     }
