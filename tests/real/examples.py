@@ -14,8 +14,7 @@ from checks import run
 from machine import ROOT
 from stand_in import serve
 
-BINARY = sys.argv[1]
-STATUS = "http://localhost:10520/metrics"
+METRICS = "http://localhost:10520/metrics"
 
 
 class Example:
@@ -40,7 +39,7 @@ class Example:
 
     def check(self, expected):
         """Waits for a sample."""
-        self.shell.wait_for(STATUS, expected)
+        self.shell.wait_for(METRICS, expected)
         self.shell.type("kill %1; wait %1 || true")
         self.shell.close()
 
@@ -82,7 +81,7 @@ def two_accounts(folder, demo):
     for account, _ in expected:
         assert re.search(rf'budget="\S+ {account}[^"]*"}} 1', good), good
     for pool in demo.pools.values():
-        example.shell.wait_for(STATUS, f'cognitosync_identity_up{{identity_pool_id="{pool}"')
+        example.shell.wait_for(METRICS, f'cognitosync_identity_up{{identity_pool_id="{pool}"')
     example.check('name="games"')
     return "two roles, each with its external id"
 
@@ -107,7 +106,6 @@ def drained(folder, demo):
 
 
 terminal.in_namespace()
-with terminal.checkout(BINARY) as folder:
-    checks = [two_accounts, sso, drained]
-    demo = Demo(folder)
-    sys.exit(1 if run("examples", checks, folder, demo) else 0)
+folder = terminal.checkout(sys.argv[1])
+checks = [two_accounts, sso, drained]
+sys.exit(1 if run("examples", checks, folder, Demo(folder)) else 0)

@@ -204,21 +204,19 @@ def eks(shell):
 
 
 def path(binary):
-    with terminal.checkout(binary, ["dashboards/alerts"]) as folder:
-        shell = terminal.Terminal(folder)
-        checks = [practise, list_identities, configure, run_it, alert, writers]
-        # Each check needs those before it.
-        return run("getting started", checks, shell, mend=lambda: sys.exit(1))
+    shell = terminal.Terminal(terminal.checkout(binary, ["dashboards/alerts"]))
+    checks = [practise, list_identities, configure, run_it, alert, writers]
+    # Each check needs those before it.
+    return run("getting started", checks, shell, mend=lambda: sys.exit(1))
 
 
 def at_places(binary):
     failed = 0
     for place in [laptop, ec2, ecs, eks]:
-        with terminal.checkout(binary) as folder:
-            shell = terminal.Terminal(folder, **environment())
-            configuration(shell)
-            failed += run("getting started", [place], shell)
-            shell.close()
+        shell = terminal.Terminal(terminal.checkout(binary), **environment())
+        configuration(shell)
+        failed += run("getting started", [place], shell)
+        shell.close()
     return failed
 
 

@@ -72,8 +72,7 @@ def delete(shell):
 
 
 terminal.in_namespace()
-with terminal.checkout(sys.argv[1]) as folder:
-    # Each check needs those before it.
-    checks = [demo, writers, drain, before_deletion, delete]
-    shell = terminal.Terminal(folder)
-    run("migration", checks, shell, mend=lambda: sys.exit(1))
+shell = terminal.Terminal(terminal.checkout(sys.argv[1]))
+checks = [demo, writers, drain, before_deletion, delete]
+# Each check needs those before it.
+run("migration", checks, shell, mend=lambda: sys.exit(1))

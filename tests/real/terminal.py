@@ -31,17 +31,15 @@ def in_namespace(addresses=()):
         subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
 
 
-@contextlib.contextmanager
 def checkout(binary, directories=()):
-    """A directory like a checkout with this binary and some directories of the repository, and
-    home of a user."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
-        (folder / "target/release").mkdir(parents=True)
-        (folder / "target/release/cognitosync_exporter").symlink_to(binary)
-        for directory in directories:
-            shutil.copytree(ROOT / directory, folder / directory)
-        yield folder
+    """A directory like a checkout, with this binary and some directories of the repository. It is
+    in memory, and ends with the namespace."""
+    folder = pathlib.Path(tempfile.mkdtemp(dir="/run"))
+    (folder / "target/release").mkdir(parents=True)
+    (folder / "target/release/cognitosync_exporter").symlink_to(binary)
+    for directory in directories:
+        shutil.copytree(ROOT / directory, folder / directory)
+    return folder
 
 
 class Terminal:
