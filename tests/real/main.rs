@@ -23,6 +23,7 @@ mod aws_clients;
 mod chain;
 mod codings;
 mod exposition;
+mod guides;
 mod hello;
 mod identity_clients;
 mod panels;
