@@ -97,6 +97,9 @@ mod tests {
                 limit: 20.0,
                 rate,
                 credentials_good,
+                refused: None,
+                unreached: None,
+                is_throttled: false,
             };
             Turns::of(&targets.pools[0], &targets, &[budget])
         };
