@@ -13,6 +13,8 @@
     reason = "a bench may, and clippy does not see that this is one"
 )]
 
+#[path = "../bars.rs"]
+mod bars;
 mod chart;
 #[path = "../../tests/support/filled.rs"]
 mod filled;
@@ -46,7 +48,7 @@ fn main() {
         }
         [] => {
             let costs = bodies(&SIZES);
-            chart::draw(&costs[2]);
+            chart::of_scrapes(&costs[2]);
             latencies(&SIZES);
         }
         ref sizes => {
