@@ -1,5 +1,5 @@
-//! What a scrape costs: `cargo bench --bench exposition`. Prints the README's tables and draws its
-//! chart, docs/scrape.svg.
+//! What a scrape costs: `cargo bench --bench exposition`. Prints the tables of
+//! docs/performance.md and draws its chart, docs/scrape.svg.
 //!
 //! Each way to write a body is measured in a process of its own, in turns with a copy of as many
 //! bytes; machines are noisy, so read the ratios. `-- 1000 10000` measures only these numbers of
