@@ -130,7 +130,8 @@ fn every_page_is_linked() {
     assert!(missed.is_empty(), "no page links to {missed:?}");
 }
 
-/// Packages install these (packaging/install), so the README's links work there too.
+/// Packages install these (packaging/install), so the README's links work there too. Only the .deb
+/// has CHANGELOG.md as changelog.gz.
 #[test]
 fn the_readme_links_to_what_packages_install() {
     for link in links("README.md", &documents()["README.md"]) {
