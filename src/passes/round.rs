@@ -139,7 +139,7 @@ impl Round {
             Err(PageError::Failed(error)) => {
                 match error.failure.class() {
                     FailureClass::Budget => self.budget.credentials_good = false,
-                    // It tells nothing of them.
+                    // It says nothing of them.
                     FailureClass::NoAnswer => {}
                     FailureClass::Permanent | FailureClass::Throttled | FailureClass::Transient => {
                         self.budget.credentials_good = true;

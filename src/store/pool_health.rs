@@ -62,7 +62,7 @@ pub(super) fn log_change(
         }
         _ => {}
     }
-    // Of those who are discovered, many guests never synced.
+    // Of those that are discovered, many guests never synced.
     let is_discovered = pool.settings.discover.is_some();
     match (before.missing, after.missing) {
         _ if is_discovered => {}

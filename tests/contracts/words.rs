@@ -37,7 +37,6 @@ const WORDS: &[(&str, &str)] = &[
     ("is told", "receives, is given, is reported"),
     ("are told", "receive, are given, are reported"),
     ("has told", "has returned, has reported"),
-    ("have told", "have returned, have reported"),
     ("was told", "received, was given"),
     ("were told", "received, were given"),
     ("being told", "receiving, being given"),

@@ -22,7 +22,7 @@ ETC = "/etc/cognitosync_exporter"
 DEFAULTS = "/etc/default/cognitosync_exporter"
 DROP_IN = f"/run/systemd/system/{UNIT}.d"
 PORT = 10520
-# The key of each file, which nobody but root can read.
+# The key of each file, which only root can read.
 KEYS = {"aws-credentials": "AKIDOFCREDENTIALS", "aws-config": "AKIDOFCONFIG"}
 # systemd's "Starting ..." of a unit.
 STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"
