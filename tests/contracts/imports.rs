@@ -62,7 +62,15 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tempfile", &["app/"]),
     ("csv", &["web/identities/"]),
     ("form_urlencoded", &["web/identities/query.rs"]),
-    ("clap", &["cli/", "main.rs", "telemetry/logging.rs"]),
+    (
+        "clap",
+        &[
+            "cli/",
+            "main.rs",
+            "telemetry/log_line.rs",
+            "telemetry/logging.rs",
+        ],
+    ),
 ];
 
 /// The same for `crates/exporter-web/src`, and what it never mentions. `aws_lc_rs` is the

@@ -135,6 +135,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "observation",
             "panics",
             "passes",
+            "printable",
             "progress",
             "state",
         ],

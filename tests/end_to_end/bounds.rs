@@ -246,9 +246,9 @@ fn problems_of_a_daemon_are_log_lines() {
     let daemon = with_configuration(&["--log.format=json"], "pools: 7\n", |_| ());
     assert_eq!(daemon.status.code(), Some(78));
     let line: serde_json::Value = serde_json::from_slice(&daemon.stderr).unwrap();
-    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["level"], "error");
     assert!(
-        line["message"].as_str().unwrap().contains("config.yaml:1"),
+        line["msg"].as_str().unwrap().contains("config.yaml:1"),
         "{line}"
     );
     let check = with_configuration(

@@ -78,8 +78,7 @@ fn a_wrong_configuration_keeps_the_daemon_from_starting() {
     );
     assert_eq!(output.status.code(), Some(78));
     let log = stderr(&output);
-    let problem =
-        r#"message="attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10""#;
+    let problem = r#"msg="attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10""#;
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(
         log.contains(" level=error ") && log.contains(problem),

@@ -29,7 +29,7 @@ def main():
     address = None
     while address is None:
         if match := re.search(
-            r"message=listening address=(127.0.0.1):(\d+)", child.stderr.readline()
+            r"msg=listening address=(127.0.0.1):(\d+)", child.stderr.readline()
         ):
             address = (match[1], int(match[2]))
 
