@@ -13,7 +13,7 @@
     reason = "a bench may, and clippy does not see that this is one"
 )]
 
-#[path = "../bars.rs"]
+#[path = "../../tests/support/bars.rs"]
 mod bars;
 mod chart;
 #[path = "../../tests/support/filled.rs"]

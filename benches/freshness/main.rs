@@ -16,7 +16,7 @@
     reason = "a bench may, and clippy does not see that this is one"
 )]
 
-#[path = "../bars.rs"]
+#[path = "../../tests/support/bars.rs"]
 mod bars;
 #[path = "../../tests/support/freshness/mod.rs"]
 mod freshness;

@@ -7,6 +7,7 @@ use clap::CommandFactory;
 use cognitosync_exporter::api::Failure;
 use cognitosync_exporter::cli::Cli;
 use cognitosync_exporter::exposition::families;
+use cognitosync_exporter::loading;
 use cognitosync_exporter::store::State;
 
 /// What stands between `<!-- name -->` and `<!-- /name -->` of a page.
@@ -82,6 +83,24 @@ fn http_md_lists_the_routes() {
     let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
     let listed = rows.map(|row| row.split('`').next().unwrap().to_owned());
     assert_eq!(listed.collect::<BTreeSet<_>>(), known);
+}
+
+/// Configurations that pages show are good, once the placeholder is replaced.
+#[test]
+fn placeholders_of_pages_cannot_be_run() {
+    let mut seen = 0;
+    for page in super::tracked().iter().filter(|page| page.ends_with(".md")) {
+        let text = super::read(page);
+        let blocks = text.split("```yaml\n").skip(1);
+        let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
+        for block in blocks.filter(|it| it.contains("pools:") && it.contains("REPLACE-ME")) {
+            assert!(loading::parse(Path::new(page), block).is_err(), "{page}");
+            let pool = block.replace("REPLACE-ME", "7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11");
+            assert!(loading::parse(Path::new(page), &pool).is_ok(), "{page}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen}");
 }
 
 #[test]
