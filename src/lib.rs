@@ -29,6 +29,7 @@ pub mod sources;
 pub mod targets;
 
 pub mod first_sweep;
+pub mod poll_summary;
 pub mod poller;
 pub mod progress;
 pub mod schedule;

@@ -32,6 +32,7 @@ use crate::first_sweep::{self, FirstSweep};
 use crate::health::{Heartbeat, Watchdog};
 use crate::loading::{Loaded, Loader};
 use crate::memory;
+use crate::poll_summary;
 use crate::poller::Poller;
 use crate::progress::Progress;
 use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
@@ -177,6 +178,7 @@ impl App {
             clock.clone(),
         );
         app.add_memory(Arc::clone(&store), clock.clone());
+        app.add_poll_summary(Arc::clone(&store), clock.clone());
         let passes = discovering.passes(&telemetry, clock.clone());
         app.add("discovery".to_owned(), |stop| async move {
             passes.run(stop).await;
@@ -277,6 +279,13 @@ impl App {
     fn add_memory(&mut self, store: Arc<Store>, clock: Clock) {
         self.add("memory".to_owned(), |stop| async move {
             memory::give_back_regularly(store, clock, stop).await;
+            Ok(())
+        });
+    }
+
+    fn add_poll_summary(&mut self, store: Arc<Store>, clock: Clock) {
+        self.add("poll summary".to_owned(), |stop| async move {
+            poll_summary::log(store, clock, stop).await;
             Ok(())
         });
     }

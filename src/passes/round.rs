@@ -155,8 +155,8 @@ impl Round {
                 reason,
                 cause,
                 action = "cognito-identity:ListIdentities",
-                "identities cannot be listed; those that are known are polled, and the pass goes \
-                 on as soon as it can"
+                "identities cannot be listed; known ones are still polled, and the pass goes on with \
+                 the next attempt"
             );
         }
     }
@@ -178,20 +178,20 @@ async fn end(catalog: &Catalog, pool: PoolId, began: f64, ended: f64) {
     else {
         return;
     };
-    info!(%pool, listed, dropped, "a pass has listed all identities");
+    info!(%pool, listed, dropped, "all identities of the pool listed");
     if is_news || is_first {
         catalog.announce();
     }
 }
 
-/// Adds the identities of a page. What is none of this pool is passed over, and logged.
+/// Adds the identities of a page. Ids that cannot be of this pool are ignored, and logged.
 fn add(page: &Page<String>, pool: &PoolId, catalog: &Catalog) -> PageAdded {
     let ids: Vec<_> = page.items.iter().map(|id| canonicalize(id)).collect();
     let ids = ids.iter().filter_map(|id| IdentityId::parse(id).ok());
     let ids: Vec<_> = ids.filter(|id| id.region() == pool.region()).collect();
-    let passed_over = page.items.len() - ids.len();
-    if passed_over > 0 {
-        warn!(%pool, passed_over, "a page lists what is no identity of the pool");
+    let ignored = page.items.len() - ids.len();
+    if ignored > 0 {
+        warn!(%pool, ignored, "ListIdentities returned ids that cannot be of this pool");
     }
     catalog.add_page(pool, ids.into_iter())
 }

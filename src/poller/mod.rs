@@ -276,16 +276,16 @@ impl Poller {
             info!(
                 %pool,
                 action = "cognito-sync:DescribeIdentityUsage",
-                "the role of the pool's guests denies the action, so usage comes from \
-                 ListDatasets; the next attempt is in a day"
+                "the guests' role does not allow the action: usage comes from ListDatasets; next \
+                 attempt in a day"
             );
         }
         if lists_denied {
             warn!(
                 %pool,
                 action = "cognito-sync:ListDatasets",
-                "the policy denies a list of datasets, so it is not known which is full: add the \
-                 action to it (iam-policy prints the whole policy); the next attempt is in a day"
+                "the policy does not allow ListDatasets, so the fullest dataset is not known: add \
+                 the action (iam-policy prints the whole policy); next attempt in a day"
             );
         }
         if let Some(event) = event {

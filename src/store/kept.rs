@@ -271,7 +271,9 @@ impl Store {
             // A slow disk may give back what was polled meanwhile.
             if pool.usage.is_none() && pool.health.pool_failure.is_none() {
                 pool.usage = kept.usage;
-                pool.health.pool_failure = kept.failure;
+                if kept.usage.is_some() || kept.failure.is_some() {
+                    pool.health.own_polled(kept.failure);
+                }
             }
         }
     }

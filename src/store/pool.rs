@@ -4,6 +4,7 @@ use super::changed::Changed;
 use super::changes::{Added, Changes};
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::PoolHealth;
+use super::pool_log::Logged;
 use super::record::{AsOf, Record};
 use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Signer, Usage};
 use crate::config::Limits;
@@ -28,6 +29,7 @@ pub(super) struct Pool {
     /// Who changed since it was saved.
     pub(super) changed: Changed,
     pub(super) health: PoolHealth,
+    pub(super) logged: Logged,
     pub(super) usage: Option<AsOf<PoolUsage>>,
 }
 
@@ -47,6 +49,7 @@ impl Pool {
             changes: ChangesOfEach::new(pool.identities.len()),
             changed: Changed::default(),
             health: PoolHealth::of_unknown(pool.identities.len()),
+            logged: Logged::default(),
             usage: None,
         }
     }

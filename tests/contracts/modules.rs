@@ -86,6 +86,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("memory", &["clock", "store"]),
+    ("poll_summary", &["api", "clock", "identity", "store"]),
     (
         "first_sweep",
         &["api", "clock", "progress", "store", "targets"],
@@ -207,6 +208,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "memory",
             "observation",
             "passes",
+            "poll_summary",
             "poller",
             "progress",
             "reload",

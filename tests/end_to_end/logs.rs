@@ -52,7 +52,10 @@ fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
     });
     exporter.signal("TERM");
     assert_eq!(exporter.wait().code(), Some(0));
-    exporter.log()
+    // On a slow machine a minute is over, and there are summaries too.
+    let is_summary = |line: &String| line.contains("poll summary");
+    let log = exporter.log().into_iter();
+    log.filter(|line| !is_summary(line)).collect()
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn each_change_is_one_line() {
         "started",
         "polls failing",
         "all polls failing",
-        "polls succeeding again",
+        "polls no longer failing",
         "identities missing",
         "stopping",
     ];
@@ -81,7 +84,9 @@ fn each_change_is_one_line() {
         assert!(line.contains(&quoted), "{line}");
     }
     assert!(
-        log[2].contains("reason=access_denied") && log[3].contains("reason=service_error"),
+        log[2].contains(" failing=1 of=4 reason=access_denied")
+            && log[3].contains(" failing=4 of=4 reason=service_error")
+            && log[5].contains(" missing=1 of=4"),
         "{log:#?}"
     );
 }
