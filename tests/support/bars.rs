@@ -19,6 +19,7 @@ pub(crate) struct Bar {
 
 /// How long the bar of a value is.
 #[derive(Clone, Copy)]
+#[allow(dead_code, reason = "a bench draws one kind of chart")]
 pub(crate) enum Scale {
     /// From 0, with a line at each multiple of this value.
     Linear(f64),
