@@ -281,7 +281,7 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Prints lines to standard error. The exit code tells the outcome if they cannot be written.
+/// Prints lines to standard error. The exit code gives the outcome if they cannot be written.
 fn print_errors(lines: &[String]) {
     let mut stderr = io::stderr().lock();
     for line in lines {

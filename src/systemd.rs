@@ -133,7 +133,7 @@ mod tests {
     use crate::targets::Targets;
 
     #[test]
-    fn the_status_tells_of_the_first_sweep_and_of_refused_credentials() {
+    fn the_status_shows_the_first_sweep_and_of_refused_credentials() {
         let now = Timestamp {
             mono: Mono::START,
             unix: 1_700_000_000.0,

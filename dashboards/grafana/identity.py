@@ -45,7 +45,7 @@ PANELS = [
     ),
     number(
         "Last poll",
-        "1: it succeeded. 0: it failed; the exporter's /api/v1/identities/ID tells why and when "
+        "1: it succeeded. 0: it failed; the exporter's /api/v1/identities/ID says why and when "
         "it tries again.",
         of_identity("identity_up"),
         steps=ONE_IS_GOOD,

@@ -54,7 +54,7 @@ PANELS = [
     ),
     number(
         "Wrote within a week",
-        f"Identities modified within seven days: those who still use it. {OF_ALL}",
+        f"Identities modified within seven days: those that still use it. {OF_ALL}",
         writers(WEEK),
         decimals=0,
     ),
@@ -75,7 +75,7 @@ PANELS = [
     ),
     number(
         "Drain in a week",
-        "By how much those who wrote within a week have changed since a week ago, in pools known "
+        "By how much those that wrote within a week have changed since a week ago, in pools known "
         f"at both times. {OF_ALL}",
         f"sum({WEEKLY} - {written_within(WEEK, ' offset 1w')})",
         decimals=0,

@@ -143,7 +143,7 @@ impl App {
             }
             None => None,
         };
-        // With those who were discovered before.
+        // With those that were discovered before.
         let targets = store.snapshot().targets;
         let api = Arc::new(connector.connect(&targets, &poll));
         discovering.discover(&targets, &mut connector, poll.timeout);

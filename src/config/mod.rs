@@ -108,7 +108,7 @@ pub struct PoolSettings {
     pub max_age: Option<Duration>,
     /// Usage older than this is not exported; `None`, `auto`, if it follows from the others.
     pub stale_after: Option<Duration>,
-    /// For whom `ListDatasets` is called in place of `DescribeIdentityUsage`.
+    /// For which identities `ListDatasets` is called in place of `DescribeIdentityUsage`.
     pub datasets: Datasets,
     /// What stops writes.
     pub limits: Limits,

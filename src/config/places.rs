@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::{Place, Problem};
 
-/// The message of an error that only tells a place.
+/// The message of an error that only says a place.
 const HERE: &str = "here";
 
 /// Adds the places of keys to problems of `file`, whose content is `text`. A key that is not there
@@ -89,7 +89,7 @@ impl Pass<'_> {
     }
 }
 
-/// The place in the text of an error that only tells a place.
+/// The place in the text of an error that only says a place.
 fn place(error: &impl Display) -> Option<Place> {
     let text = error.to_string();
     let (_, at) = text.rsplit_once(HERE)?;

@@ -136,7 +136,7 @@ impl Round {
                         self.budget.credentials_good = false;
                         self.budget.refused = Some(error.trouble());
                     }
-                    // It tells nothing of them.
+                    // It says nothing about the credentials.
                     FailureClass::NoAnswer => {
                         let unreached = error.remedy.as_ref().map(|_| error.trouble());
                         self.budget.unreached = unreached;

@@ -205,7 +205,7 @@ fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
         .filter_map(role)
         .map(str::to_owned);
     // A policy without `DescribeIdentityPoolUsage` only loses the pools' own gauges, one without
-    // `ListDatasets` only what it alone tells of full datasets.
+    // `ListDatasets` only what it alone says of full datasets.
     let calls = Operation::ALL.into_iter().map(|operation| {
         let action = format!("{}:{}", operation.service().as_str(), operation.as_str());
         Statement::allow(sid(operation), action, arns(operation))

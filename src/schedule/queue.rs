@@ -176,7 +176,7 @@ impl BudgetQueue {
                 self.probe = Some(Probe::new(now));
                 BudgetEvent::Refused
             }),
-            // An exchange tells nothing of what the probe is for.
+            // An exchange says nothing of what the probe is for.
             Some(probe) if is_probe && was_unsent && refusal.is_none() => {
                 probe.on_lost(now);
                 None

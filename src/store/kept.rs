@@ -50,7 +50,7 @@ pub struct ChangedRows {
     pub identities: Vec<(PoolIndex, IdentityIndex, Kept)>,
     /// All pools.
     pub pools: Vec<KeptPool>,
-    /// Those who have changed and are no targets any more.
+    /// Those that have changed and are no targets any more.
     pub leavers: Vec<Leaver>,
     /// Identities that have changed and were not taken.
     pub left: usize,

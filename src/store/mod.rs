@@ -62,7 +62,7 @@ struct Contents {
     history: History,
     /// Whether it is noted which identities change, since they are saved.
     notes_changes: bool,
-    /// Those who had changed when they ceased to be targets, and were not saved since.
+    /// Those that had changed when they ceased to be targets, and were not saved since.
     leavers: Vec<Leaver>,
 }
 

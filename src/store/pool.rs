@@ -206,7 +206,7 @@ fn has_other_counts(before: &Usage, now: &Usage) -> bool {
 }
 
 /// The usage that a list shows, where `before` was known. The date does not go back: that of the
-/// identity also tells of datasets that were deleted. What AWS leaves out stays as it was.
+/// identity also covers datasets that were deleted. What AWS leaves out stays as it was.
 fn usage_of_list(datasets: &[Dataset], before: Option<&Usage>) -> Usage {
     let usage = Usage::of_datasets(datasets);
     let Some(before) = before else { return usage };

@@ -106,9 +106,9 @@ fn man_pages_and_completions_are_those_of_the_command_line() {
     assert_eq!(there, generated.into_keys().collect());
 }
 
-/// The exit codes on the page are those of README.
+/// The exit codes on the man page are those of docs/command-line.md.
 #[test]
-fn the_page_tells_what_the_process_exits_with() {
+fn the_man_page_has_the_exit_codes() {
     let page = super::read("packaging/man/sections/cognitosync_exporter.roff");
     let (_, codes) = page.split_once(".SH \"EXIT STATUS\"\n").unwrap();
     let codes = codes.split(".SH ").next().unwrap();
@@ -116,12 +116,13 @@ fn the_page_tells_what_the_process_exits_with() {
         .lines()
         .filter_map(|line| line.strip_prefix(".B "))
         .collect();
-    let readme = super::read("README.md");
-    let (_, told) = readme.split_once("Exit codes: ").unwrap();
-    let told = told.split("\n\n").next().unwrap();
-    let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
-    let told: Vec<_> = told.split([' ', '\n']).filter(is_number).collect();
-    assert_eq!(codes, told);
+    let document = super::documents::part("docs/command-line.md", "exit codes");
+    let documented: Vec<_> = document
+        .lines()
+        .filter_map(|row| row.strip_prefix("| ")?.split(' ').next())
+        .filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()))
+        .collect();
+    assert_eq!(codes, documented);
 }
 
 /// The packages bear the version of the program.

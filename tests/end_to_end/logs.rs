@@ -107,7 +107,7 @@ fn json_is_json() {
 }
 
 #[test]
-fn debug_tells_of_each_identity_and_names_none() {
+fn debug_shows_each_identity_and_names_none() {
     let log = a_troubled_life("debug", "logfmt").join("\n");
     assert!(log.contains("identity=1 reason=access_denied"), "{log}");
     assert!(log.contains("AccessDeniedException"), "{log}");

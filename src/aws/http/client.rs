@@ -57,7 +57,7 @@ pub(in crate::aws) struct PlainHttp;
 #[error("the answer's head is not text")]
 pub(in crate::aws) struct NotText(#[source] HttpError);
 
-/// The time that an answer tells, in seconds since 1970. An extension of answers, which have no
+/// The time that an answer gives, in seconds since 1970. An extension of answers, which have no
 /// `Date` for the SDK.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::aws) struct AnswerDate(pub(in crate::aws) f64);

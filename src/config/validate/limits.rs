@@ -1,4 +1,4 @@
-//! The limits of datasets, and for whom they are listed.
+//! The limits of datasets, and for which identities they are listed.
 
 use super::super::schema::{self, Scalar};
 use super::super::{Datasets, Limits, keys, units};

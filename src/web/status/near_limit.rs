@@ -93,7 +93,7 @@ mod tests {
     use crate::config::Limits;
 
     #[test]
-    fn attention_tells_the_full_the_near_the_possible_and_those_above() {
+    fn attention_shows_the_full_the_near_the_possible_and_those_above() {
         let near = |limit, [certain, possible, full, above]: [u64; 4]| NearLimit {
             limit,
             value: limit.of(Limits::default()),
