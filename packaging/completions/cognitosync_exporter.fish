@@ -102,13 +102,13 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l web.health-without-login -d 'Serve /-/healthy and /-/ready without a login'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l web.enable-lifecycle -d 'Let POST and PUT to /-/reload reload the configuration'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l region -d 'The AWS region [default: that of POOL_ID, or else AWS_REGION or the profile\'s]' -r
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l region -d 'The AWS region [default: of POOL_ID, AWS_REGION or the profile]' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l profile -d 'The profile of the shared AWS configuration' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l role-arn -d 'The role to assume' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l external-id -d 'The external id that the role\'s trust policy requires' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l endpoint-url -d 'The endpoint of Cognito Identity, if it is not AWS\'s own. Plain http is for loopback only' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l rate-limit -d 'Maximum API calls per second. Each lists up to 60' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l output -d 'Write to a file that appears when the list is complete, instead of to standard output' -r -F
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l endpoint-url -d 'The endpoint of Cognito Identity, if it is not AWS\'s own' -r
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l rate-limit -d 'Maximum API calls per second' -r
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l output -d 'Write to a file, which appears when the list is complete' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l config.file -d 'The configuration file [default: config.yaml]' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.listen-address -d 'HOST:PORT, :PORT or unix:/PATH; repeatable' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.telemetry-path -d 'Path of the metrics' -r
@@ -125,13 +125,13 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.health-without-login -d 'Serve /-/healthy and /-/ready without a login'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.enable-lifecycle -d 'Let POST and PUT to /-/reload reload the configuration'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l region -d 'The AWS region [default: that of POOL_ID, or else AWS_REGION or the profile\'s]' -r
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l region -d 'The AWS region [default: of POOL_ID, AWS_REGION or the profile]' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l profile -d 'The profile of the shared AWS configuration' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l role-arn -d 'The role to assume' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l external-id -d 'The external id that the role\'s trust policy requires' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l endpoint-url -d 'The endpoint of Cognito Identity, if it is not AWS\'s own. Plain http is for loopback only' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l rate-limit -d 'Maximum API calls per second. Each lists up to 60' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l output -d 'Write to a file that appears when the list is complete, instead of to standard output' -r -F
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l endpoint-url -d 'The endpoint of Cognito Identity, if it is not AWS\'s own' -r
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l rate-limit -d 'Maximum API calls per second' -r
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l output -d 'Write to a file, which appears when the list is complete' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l config.file -d 'The configuration file [default: config.yaml]' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.listen-address -d 'HOST:PORT, :PORT or unix:/PATH; repeatable' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.telemetry-path -d 'Path of the metrics' -r
@@ -144,7 +144,7 @@ warn\t'Events that need attention'
 error\t'Errors that end the process'"
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l log.format -d 'Log format' -r -f -a "logfmt\t'`key=value`'
 json\t'A JSON object'"
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l include-disabled -d 'List disabled identities too: those that were merged into others'
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l include-disabled -d 'List disabled identities too, which were merged into others'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.systemd-socket -d 'Listen on the sockets that systemd passes'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.health-without-login -d 'Serve /-/healthy and /-/ready without a login'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.enable-lifecycle -d 'Let POST and PUT to /-/reload reload the configuration'
