@@ -126,8 +126,8 @@ fn identities(number: usize) -> String {
 /// A number of bytes in the notation of the configuration.
 fn bytes(bytes: u64) -> String {
     match bytes {
-        _ if bytes % (1 << 20) == 0 => format!("{}MiB", bytes >> 20),
-        _ if bytes % (1 << 10) == 0 => format!("{}KiB", bytes >> 10),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
         _ => counted(bytes as usize, "byte", "bytes"),
     }
 }

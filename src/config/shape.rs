@@ -144,10 +144,7 @@ fn remedy(path: &str, message: &str, text: &str, line: &str) -> Option<String> {
     } else if is("expected a string") && (is("integer") || is("floating") || is("boolean")) {
         "put it between quotes"
     } else if is("invalid type: a string, expected a map") && path.is_empty() {
-        match looks_like(text) {
-            Some(remedy) => remedy,
-            None => "keys end in a colon and a space",
-        }
+        looks_like(text).unwrap_or("keys end in a colon and a space")
     } else if is("invalid type: boolean") && name == "discover" {
         "`discover: {}`, or leave it out"
     } else {

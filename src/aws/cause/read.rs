@@ -147,7 +147,7 @@ impl Cause {
     }
 }
 
-fn chain<'a>(error: &'a CredentialsError) -> Option<&'a ProviderChainError<CredentialsError>> {
+fn chain(error: &CredentialsError) -> Option<&ProviderChainError<CredentialsError>> {
     causes(error).find_map(<dyn Error>::downcast_ref)
 }
 
