@@ -8,8 +8,6 @@ use crate::support::{
     Exporter, Server, configuration, eventually, identity_id, pool_id, still_world, usage,
 };
 
-/// May show identities' ids, as `/metrics` does, so it is not searched for them.
-
 fn explained(exporter: &Exporter, id: &str) -> (u16, Value) {
     let (status, text) = page(exporter, &format!("/api/v1/identities/{id}"));
     (status, serde_json::from_str(&text).unwrap())
