@@ -71,9 +71,16 @@ class Demo:
 
 def two_accounts(folder, demo):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDOFNEITHER", "AWS_SECRET_ACCESS_KEY": "x"}
-    sts = {"AWS_ENDPOINT_URL_STS": serve(places.Sts)}
-    example = Example(folder, demo, "two-accounts", **keys, **sts)
+    services = {"STS": places.Sts, "IAM": places.Api}
+    urls = {f"AWS_ENDPOINT_URL_{name}": serve(service) for name, service in services.items()}
+    example = Example(folder, demo, "two-accounts", **keys, **urls)
     good = example.type()
+    prepared = places.Api.called
+    assert [action for action, _ in prepared] == ["CreateRole"] + 2 * ["PutRolePolicy"], prepared
+    trust, policy, own = [asked for _, asked in prepared]
+    assert '"a1b2c3-shop"' in trust["AssumeRolePolicyDocument"], trust
+    assert "cognito-sync:ListDatasets" in policy["PolicyDocument"], policy
+    assert own["PolicyDocument"].count(":role/cognitosync-exporter") == 2, own
     asked = {(one["RoleArn"], one["ExternalId"]) for one in places.Sts.asked}
     role = "arn:aws:iam::{}:role/cognitosync-exporter".format
     expected = {(role("111122223333"), "a1b2c3-shop"), (role("444455556666"), "a1b2c3-games")}
