@@ -74,6 +74,12 @@ def two_accounts(folder, demo):
     services = {"STS": places.Sts, "IAM": places.Api}
     urls = {f"AWS_ENDPOINT_URL_{name}": serve(service) for name, service in services.items()}
     example = Example(folder, demo, "two-accounts", **keys, **urls)
+    profiles = "".join(
+        f"[{name}-admin]\naws_access_key_id = x\naws_secret_access_key = x\n"
+        for name in ["shop", "games"]
+    )
+    (example.shell.folder / ".aws").mkdir()
+    (example.shell.folder / ".aws/credentials").write_text(profiles)
     good = example.type()
     prepared = places.Api.called
     assert [action for action, _ in prepared] == ["CreateRole"] + 2 * ["PutRolePolicy"], prepared
