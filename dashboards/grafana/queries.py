@@ -1,8 +1,9 @@
 """PromQL that several panels use.
 
 The scopes give a series with the matchers of a dashboard's variables: `in_pools("pool_info")` is
-`cognitosync_pool_info{job=~"$job", instance=~"$instance", identity_pool_id=~"$pool"}`. No query names
-the labels that it keeps: what targets have beside `job` and `instance`, such as `cluster`, stays.
+`cognitosync_pool_info{job=~"$job", instance=~"$instance", identity_pool_id=~"$pool"}`. No query
+names the labels that it keeps: what targets have beside `job` and `instance`, such as `cluster`,
+stays.
 """
 
 DAY, WEEK, MONTH, QUARTER = 86_400, 604_800, 2_592_000, 7_776_000
@@ -53,7 +54,7 @@ def each_once(expr):
 
 def named(expr):
     """With the label `pool`, of what `once` has merged: the pool's name, else its id."""
-    name = "max without (instance, pod) (topk without (instance, pod, name) (1, cognitosync_pool_info))"
+    name = each_once("topk without (instance, pod, name) (1, cognitosync_pool_info)")
     joined = (
         f"{expr} * ignoring ({PARTS}, identity_id, instance, pod, name) group_left (name) {name}"
     )
