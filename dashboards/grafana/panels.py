@@ -223,7 +223,7 @@ def rows(
 ):
     """A table of this moment; `value` names the column of values, which is hidden without a name.
     `exporter_page` is the path that a link in the exporter's column leads to, and what it is."""
-    panel = of_kind(table, title, description, width, height, none)
+    panel = of_kind(table, title, description, width, height, none).show_header(True)
     names = {"Value": value or "Value", **RENAMED, **dict(renamed)}
     hidden = [*HIDDEN, *hidden, *([] if value else ["Value"])]
     columns = {"excludeByName": {name: True for name in hidden}, "renameByName": names}
