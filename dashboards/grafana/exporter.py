@@ -19,7 +19,8 @@ from queries import in_jobs, of_exporters, quantile, rate, with_build_info
 
 STATES = in_jobs("pool_identities")
 FRESH = in_jobs("pool_identities", 'state="fresh"')
-PART_FRESH = f"sum({FRESH}) / sum({STATES})"
+EXISTING = in_jobs("pool_identities", 'state!="missing"')
+PART_FRESH = f"sum({FRESH}) / sum({EXISTING})"
 CEILING = in_jobs("exporter_api_rate_limit")
 CALLS = rate("api_requests_total")
 FAILED = rate("api_failures_total")
@@ -68,7 +69,7 @@ PANELS = [
     ),
     number(
         "Fresh",
-        "The part of all identities whose last poll succeeded, not too long ago.",
+        "The part of the identities that exist whose last poll succeeded, not too long ago.",
         PART_FRESH,
         unit="percentunit",
         steps=MOST_IS_GOOD,
@@ -109,7 +110,7 @@ PANELS = [
         "The part of the identities of each whose last poll succeeded, not too long ago.",
         (
             f"sum without (identity_pool_id, state) ({FRESH}) "
-            f"/ sum without (identity_pool_id, state) ({STATES})",
+            f"/ sum without (identity_pool_id, state) ({EXISTING})",
             INSTANCE,
         ),
         (PART_FRESH, "all"),
@@ -155,6 +156,7 @@ PANELS = [
         (CEILING, f"{{{{budget}}}} ceiling {INSTANCE}"),
         (in_jobs("exporter_api_rate"), f"{{{{budget}}}} at present {INSTANCE}"),
         unit="reqps",
+        width=24,
     ),
     chart(
         "Headroom",

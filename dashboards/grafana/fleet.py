@@ -277,7 +277,7 @@ PANELS = [
         sort=("Bytes a day", True),
     ),
     chart(
-        "Storage and datasets",
+        "Storage",
         "Bytes in all datasets of the identities that are known, by pool.",
         (named(STORED), BY_POOL),
         unit="bytes",

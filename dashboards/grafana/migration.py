@@ -115,6 +115,7 @@ PANELS = [
         (written_between(MONTH, WEEK), "7 to 30 days"),
         (written_between(QUARTER, MONTH), "30 to 90 days"),
         (SILENT, "over 90 days"),
+        decimals=0,
         width=24,
         stacked=True,
         colours=[
@@ -130,6 +131,7 @@ PANELS = [
         f"Identities that wrote within a week, by pool. {OF_ALL}",
         (named(WEEKLY), BY_POOL),
         (writers(WEEK), "all"),
+        decimals=0,
     ),
     chart(
         "Moved off and known",

@@ -28,7 +28,7 @@ PLAIN = [(None, BLUE)]
 NEAR_LIMIT = [(None, GREEN), (0.8, ORANGE), (0.95, RED)]
 NONE_IS_GOOD = [(None, GREEN), (1, RED)]
 NONE_IS_BETTER = [(None, GREEN), (1, ORANGE)]
-MOST_IS_GOOD = [(None, ORANGE), (0.9, YELLOW), (0.99, GREEN)]
+MOST_IS_GOOD = [(None, ORANGE), (0.9, YELLOW), (0.95, GREEN)]
 FEW_DAYS = [(None, RED), (7, ORANGE), (30, GREEN)]
 # Dates that PromQL gives in seconds, and Grafana takes in milliseconds.
 DATE, SINCE = "dateTimeAsIso", "dateTimeFromNow"
@@ -40,17 +40,18 @@ NO_SERIES = "No identity here has series of its own, or none is known"
 INSTANCE = "{{instance}} {{cluster}}"
 BY_POOL = "{{pool}} {{cluster}}"
 
+# Labels as columns, in their order.
 RENAMED = {
+    "alertname": "Alert",
+    "severity": "Severity",
+    "identity_id": "Identity",
     "pool": "Pool",
     "pool_name": "Pool",
     "name": "Name",
     "identity_pool_id": "Pool id",
-    "identity_id": "Identity",
-    "limit": "Limit",
     "cluster": "Cluster",
+    "limit": "Limit",
     "instance": "Exporter",
-    "alertname": "Alert",
-    "severity": "Severity",
     "version": "Version",
     "revision": "Revision",
 }
@@ -226,7 +227,11 @@ def rows(
     panel = of_kind(table, title, description, width, height, none).show_header(True)
     names = {"Value": value or "Value", **RENAMED, **dict(renamed)}
     hidden = [*HIDDEN, *hidden, *([] if value else ["Value"])]
-    columns = {"excludeByName": {name: True for name in hidden}, "renameByName": names}
+    columns = {
+        "excludeByName": {name: True for name in hidden},
+        "indexByName": {name: index for index, name in enumerate([*RENAMED, "Value"])},
+        "renameByName": names,
+    }
     panel = panel.with_transformation(models.DataTransformerConfig("organize", options=columns))
     if value:
         properties = [option("unit", unit)]

@@ -60,7 +60,7 @@ h1 { margin: 0; font-size: 20px; } .note { margin: 2px 0 10px; color: #f2cc0c; }
 .chart { display: flex; } .chart > div:first-child { flex: none; }
 table { width: 100%; border-collapse: collapse; margin-top: 6px; font-size: 12px; } td, th { padding: 2px 6px; text-align: left; border-top: 1px solid #2c3235; white-space: nowrap; }
 .bar { display: grid; grid-template-columns: 330px 1fr 70px; gap: 8px; margin: 2px 0; font-size: 12px; } .track { background: #22252b; height: 14px; } .track div { height: 14px; }
-.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; } .legend td + td { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
+.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
 .u-legend { display: none; }
 """
 
@@ -71,14 +71,14 @@ def ask(prometheus, path, **parameters):
         return json.load(answer)["data"]["result"]
 
 
-def shown(value, unit):
+def shown(value, unit, decimals=None):
     """A number as Grafana shows it."""
     if value is None or math.isnan(value):
         return "none"
     if unit == "percentunit":
         return f"{value * 100:.1f}".removesuffix(".0") + " %"
     if unit.startswith("suffix:"):
-        return f"{value:.4g} {unit.removeprefix('suffix:').strip()}"
+        return f"{shown(value, 'short', decimals)} {unit.removeprefix('suffix:').strip()}"
     if unit == "dateTimeAsIso":
         return datetime.datetime.fromtimestamp(value / 1000).strftime("%Y-%m-%d %H:%M")
     if unit == "dateTimeFromNow":
@@ -95,6 +95,8 @@ def shown(value, unit):
             if abs(seconds) >= size * 1.5:
                 return f"{seconds / size:.3g} {name}"
         return f"{seconds:.3g} s"
+    if decimals is not None:
+        value = round(value, decimals)
     text = f"{value:.4g}" if abs(value) < 10_000 else f"{value / 1000:.4g} K"
     return text + (" req/s" if unit == "reqps" else "")
 
@@ -192,11 +194,11 @@ class Board:
             text, painted = found
             return f'<div class="number filled" style="background:{painted}">{text}</div>'
         painted = colour(value, defaults["thresholds"]["steps"])
-        text = " ".join(
-            f"{shown(value, defaults['unit'])} <small>{html.escape(name or '')}</small>"
-            for value, name in parts
-        )
-        long = " long" if len(text) > 32 and not name else ""
+        texts = [
+            (shown(one, defaults["unit"], defaults.get("decimals")), name) for one, name in parts
+        ]
+        text = " ".join(f"{one} <small>{html.escape(name or '')}</small>" for one, name in texts)
+        long = " long" if len(texts[0][0]) > 12 else ""
         return f'<div class="number{long}" style="color:{painted}">{text}</div>'
 
     def contradictions(self):
@@ -234,7 +236,9 @@ class Board:
             rule["matcher"]["options"]: {one["id"]: one["value"] for one in rule["properties"]}
             for rule in panel["fieldConfig"]["overrides"]
         }
-        columns = sorted({name for one in found for name in one["metric"] if name not in hidden})
+        columns = {name for one in found for name in one["metric"] if name not in hidden}
+        place_of = organised["indexByName"]
+        columns = sorted(columns, key=lambda name: (place_of.get(name, len(place_of)), name))
         rule = rules.get(renamed["Value"], {})
         last = [] if "Value" in hidden else ["Value"]
         head = "".join(f"<th>{html.escape(renamed.get(n, n))}</th>" for n in [*columns, *last])
@@ -299,7 +303,8 @@ class Board:
             known = [value for value in line if value is not None]
             value = of(known)
             return (
-                meaning(value, defaults.get("mappings", [])) or [shown(value, defaults["unit"])]
+                meaning(value, defaults.get("mappings", []))
+                or [shown(value, defaults["unit"], defaults.get("decimals"))]
             )[0]
 
         order = sorted(range(len(names)), key=lambda n: -(lines[n][-1] or 0))
@@ -310,7 +315,7 @@ class Board:
             if any(value is not None for value in lines[n])
         )
         inner = place["w"] * (WIDTH - 24) / 24 - GAP - 24
-        beside = 300 if place["w"] < 24 else 340
+        beside = 300 if place["w"] < 24 else 520
         place_id = f"chart{len(self.charts)}"
         self.charts.append(
             {
