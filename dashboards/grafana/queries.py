@@ -70,7 +70,7 @@ def with_build_info(expr):
 def of_exporters(what):
     """`up`, or what Prometheus says of targets, of those that were exporters within a week."""
     was = f"max_over_time({in_jobs('exporter_build_info')}[1w])"
-    return f"{what}{{{TARGETS}}} and ignoring (version, revision, rustc) {was}"
+    return f"({what}{{{TARGETS}}} and ignoring (version, revision, rustc) {was})"
 
 
 def gone():
