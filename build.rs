@@ -1,4 +1,4 @@
-//! Tells the program what it is built from.
+//! Gives the program what it is built from.
 
 use std::env;
 use std::path::Path;

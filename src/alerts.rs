@@ -1,4 +1,4 @@
-//! The shipped alerts that read series of identities, for those who leave some of these out.
+//! The shipped alerts that read series of identities, for those that leave some of these out.
 
 use crate::config::{IdentityMetric, PoolSettings, Series};
 

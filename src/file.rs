@@ -23,7 +23,10 @@ pub enum ReadError {
     NotRegular(&'static str),
     #[error("it is larger than {} MiB", .0 >> 20)]
     TooLarge(u64),
-    #[error("it is UTF-16, expected UTF-8")]
+    #[error(
+        "it is UTF-16, expected UTF-8: save it as UTF-8 (PowerShell: `| Out-File -Encoding utf8`), \
+         or use `iconv -f UTF-16 -t UTF-8`"
+    )]
     Utf16,
     #[error("it is not UTF-8, expected text in UTF-8 (line {0})")]
     NotUtf8(usize),
@@ -158,6 +161,8 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     const MAX: u64 = 1 << 20;
+    const UTF_16: &str = "it is UTF-16, expected UTF-8: save it as UTF-8 (PowerShell: `| Out-File \
+                          -Encoding utf8`), or use `iconv -f UTF-16 -t UTF-8`";
 
     #[test]
     fn only_regular_files_are_opened() {
@@ -230,16 +235,10 @@ mod tests {
     fn text_is_utf_8() {
         let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         for (content, expected) in [
-            (
-                utf_16("\u{feff}pools:"),
-                Some("it is UTF-16, expected UTF-8"),
-            ),
-            (utf_16("pools:"), Some("it is UTF-16, expected UTF-8")),
-            (
-                b"\xfe\xff\0p".to_vec(),
-                Some("it is UTF-16, expected UTF-8"),
-            ),
-            (b"\0p\0o".to_vec(), Some("it is UTF-16, expected UTF-8")),
+            (utf_16("\u{feff}pools:"), Some(UTF_16)),
+            (utf_16("pools:"), Some(UTF_16)),
+            (b"\xfe\xff\0p".to_vec(), Some(UTF_16)),
+            (b"\0p\0o".to_vec(), Some(UTF_16)),
             (
                 b"a\nb\n\xe9".to_vec(),
                 Some("it is not UTF-8, expected text in UTF-8 (line 3)"),

@@ -19,6 +19,7 @@ pub mod alerts;
 pub mod check;
 pub mod config;
 pub mod discovery;
+pub mod figures;
 pub mod file;
 pub mod loading;
 pub mod plan;
@@ -29,6 +30,7 @@ pub mod sources;
 pub mod targets;
 
 pub mod first_sweep;
+pub mod poll_summary;
 pub mod poller;
 pub mod progress;
 pub mod schedule;

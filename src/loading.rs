@@ -1,6 +1,7 @@
 //! Loads targets: reads the configuration, gets identity lists from the providers, assembles
 //! targets.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -94,7 +95,9 @@ impl Loader {
     pub fn relist(&self, config: &Config, sources: &Sources) -> Result<Relisted, Vec<Problem>> {
         let lists = self.discovery.relist(config, sources.lists());
         let targets = lists.and_then(|lists| Targets::assemble(config, &lists));
-        let (targets, warnings) = self.reviewed(targets, &config.file).accept()?;
+        let targets = self.reviewed(targets, &config.file).accept();
+        let (targets, mut warnings) = targets?;
+        sources.locate(&config.file, &mut warnings);
         Ok(Relisted {
             targets: Arc::new(targets),
             warnings,
@@ -117,7 +120,7 @@ impl Loader {
     ) -> Result<Loaded, Vec<Problem>> {
         let text = readable(file, file::text(content))?;
         let config = config::parse(file, &text).map_err(|problem| vec![problem])?;
-        self.assemble(config, configuration)
+        located(file, &text, self.assemble(config, configuration))
     }
 
     fn assemble(
@@ -166,7 +169,21 @@ impl Loader {
 }
 
 fn readable<T>(file: &Path, read: Result<T, ReadError>) -> Result<T, Vec<Problem>> {
-    read.map_err(|error| vec![Problem::whole(file, format!("cannot be read: {error}"))])
+    let remedy = |error: &ReadError| match error {
+        ReadError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            ": name another with --config.file=PATH, begin with `cp config.example.yaml \
+             config.yaml`, or try `cognitosync_exporter demo`, which needs none"
+        }
+        ReadError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            ": the exporter's user must be able to read it"
+        }
+        ReadError::NotRegular("a directory") => ": name the file in it, --config.file=PATH",
+        _ => "",
+    };
+    read.map_err(|error| {
+        let message = format!("cannot be read: {error}{}", remedy(&error));
+        vec![Problem::whole(file, message)]
+    })
 }
 
 /// Loads a configuration from its text, with the default providers. `file` is its name in problems.
@@ -175,5 +192,19 @@ fn readable<T>(file: &Path, read: Result<T, ReadError>) -> Result<T, Vec<Problem
 /// # Errors
 /// All problems of the configuration and of the identity lists.
 pub fn parse(file: &Path, text: &str) -> Result<Loaded, Vec<Problem>> {
-    Loader::default().load_targets(config::parse(file, text).map_err(|problem| vec![problem])?)
+    let config = config::parse(file, text).map_err(|problem| vec![problem])?;
+    located(file, text, Loader::default().load_targets(config))
+}
+
+/// The same with the places of what was found in the configuration, whose content is `text`.
+fn located(
+    file: &Path,
+    text: &str,
+    mut loaded: Result<Loaded, Vec<Problem>>,
+) -> Result<Loaded, Vec<Problem>> {
+    match &mut loaded {
+        Ok(loaded) => config::locate(file, text, &mut loaded.warnings),
+        Err(problems) => config::locate(file, text, problems),
+    }
+    loaded
 }

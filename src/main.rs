@@ -3,17 +3,18 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
-use std::fs;
 use std::future::pending;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cognitosync_exporter::app::{self, App, Audience, Reloading, WebOptions, demo};
+use cognitosync_exporter::app::{
+    self, App, Audience, Reloading, WebOptions, demo, stop_requested, terminal_closed,
+};
 use cognitosync_exporter::aws::Credentials;
-use cognitosync_exporter::check::CheckReport;
+use cognitosync_exporter::check::{self, CheckReport};
 use cognitosync_exporter::cli::{self, Cli, Command};
 use cognitosync_exporter::clock::Clock;
 use cognitosync_exporter::listing::{ListError, ListRequest, OutputError, Shown, What};
@@ -29,11 +30,18 @@ use tracing::{error, info, warn};
 
 /// `EX_CONFIG` of sysexits.h.
 const INVALID_CONFIGURATION: u8 = 78;
+/// As clap exits for a wrong command line.
+const WRONG_COMMAND_LINE: u8 = 2;
+/// How long it may take to read the files without a line that says so.
+const QUIET_START: Duration = Duration::from_secs(1);
 /// Maximum time for blocking threads to end. Name look-ups cannot be cancelled.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(200);
 /// Threads for what blocks: files, passwords, and name look-ups, of which there may be one for each
 /// call in flight. Below the unit's `TasksMax=`.
 const BLOCKING_THREADS: usize = 96;
+
+/// The sockets that systemd passed on.
+type Sockets = io::Result<Vec<InheritedSocket>>;
 
 /// What to run.
 #[allow(
@@ -65,7 +73,7 @@ fn main() -> ExitCode {
     let _last_lines = match logger {
         Ok(last_lines) => last_lines,
         Err(error) => {
-            print_errors(&[format!("cannot log: {error}")]);
+            print_errors(&[format!("cannot log: {}", Printable(error))]);
             return ExitCode::FAILURE;
         }
     };
@@ -73,19 +81,19 @@ fn main() -> ExitCode {
     if let Some(request) = cli.command.as_ref().and_then(list_request) {
         return list(request);
     }
-    match prepare(cli) {
-        Prepared::Run(mode, web) => match block_on(run(mode, web)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                error!(%error, "exiting");
-                ExitCode::FAILURE
-            }
-        },
-        Prepared::Done(code) => code,
-    }
+    // The environment that names them is written, so before there are threads.
+    let sockets = if cli.web.systemd_socket && !prints_instead_of_running(&cli) {
+        InheritedSocket::from_systemd()
+    } else {
+        Ok(Vec::new())
+    };
+    block_on(start(cli, sockets)).unwrap_or_else(|error| {
+        error!(%error, "exiting");
+        ExitCode::FAILURE
+    })
 }
 
-fn block_on<E: From<io::Error>>(work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+fn block_on<T, E: From<io::Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime
         .enable_all()
@@ -94,6 +102,39 @@ fn block_on<E: From<io::Error>>(work: impl Future<Output = Result<(), E>>) -> Re
     let ended = runtime.block_on(work);
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     ended
+}
+
+/// Prepares and runs, and can be stopped during both.
+async fn start(cli: Cli, sockets: Sockets) -> Result<ExitCode, Box<dyn Error>> {
+    let is_daemon = !prints_instead_of_running(&cli);
+    let mut stop_requested = pin!(async move {
+        // A command that prints ends by a signal as any other does.
+        match is_daemon {
+            true => Ok(stop_requested()?.await),
+            false => pending().await,
+        }
+    });
+    let mut prepared = tokio::task::spawn_blocking(move || prepare(cli, sockets));
+    let prepared = tokio::select! {
+        prepared = &mut prepared => prepared?,
+        why = &mut stop_requested => return Ok(stopped_before_the_start(why?)),
+        () = tokio::time::sleep(QUIET_START), if is_daemon => {
+            info!("reading the configuration and the identity files");
+            tokio::select! {
+                prepared = prepared => prepared?,
+                why = &mut stop_requested => return Ok(stopped_before_the_start(why?)),
+            }
+        }
+    };
+    match prepared {
+        Prepared::Done(code) => Ok(code),
+        Prepared::Run(mode, web) => run(mode, web, stop_requested).await,
+    }
+}
+
+fn stopped_before_the_start(why: &str) -> ExitCode {
+    info!(why, "stopping before the start");
+    ExitCode::SUCCESS
 }
 
 /// The list that a command asks for.
@@ -148,9 +189,8 @@ fn list(request: ListRequest) -> ExitCode {
     }
 }
 
-/// Reads all configuration, before there are threads, and prints what was asked for instead of
-/// running.
-fn prepare(cli: Cli) -> Prepared {
+/// Reads all configuration, and prints what was asked for instead of running.
+fn prepare(cli: Cli, sockets: Sockets) -> Prepared {
     let for_people = prints_instead_of_running(&cli) || io::stderr().is_terminal();
     let web_config = cli.web.config_file.as_deref().map(WebConfigFile::load);
     let mode = match cli.command {
@@ -180,6 +220,9 @@ fn prepare(cli: Cli) -> Prepared {
     if let Mode::Daemon(_, loaded, _) = &mode
         && let Some(report) = report(&cli, loaded, web_config.as_ref())
     {
+        if cli.config_check {
+            warnings.extend(check::warnings(loaded).iter().map(ToString::to_string));
+        }
         if cli.config_check && !cli.web.systemd_socket {
             warnings.extend(refusal_to_start(&cli.web, loaded, web_config.as_ref()));
         }
@@ -188,17 +231,19 @@ fn prepare(cli: Cli) -> Prepared {
             .map(|warning| format!("warning: {warning}"))
             .collect();
         print_errors(&warnings);
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => {
+                print_errors(&[error]);
+                return Prepared::Done(WRONG_COMMAND_LINE.into());
+            }
+        };
         print_errors(&notes(&cli, loaded));
         return Prepared::Done(print(&report));
     }
     for warning in warnings {
         warn!("{warning}");
     }
-    let sockets = if cli.web.systemd_socket {
-        InheritedSocket::from_systemd()
-    } else {
-        Ok(Vec::new())
-    };
     match sockets {
         Ok(sockets) => {
             let web = WebOptions {
@@ -236,7 +281,7 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Prints lines to standard error. The exit code tells the outcome if they cannot be written.
+/// Prints lines to standard error. The exit code gives the outcome if they cannot be written.
 fn print_errors(lines: &[String]) {
     let mut stderr = io::stderr().lock();
     for line in lines {
@@ -260,13 +305,22 @@ fn warnings(mode: &Mode, web_config: Option<&WebConfigFile>) -> Vec<String> {
     warnings
 }
 
+fn ask(options: &cli::IamPolicy) -> policy::Ask {
+    policy::Ask {
+        account: options.account.clone(),
+        principal: options.principal.clone(),
+        callers: options.trust.clone(),
+    }
+}
+
 /// What belongs to what is printed and has no place in it.
 fn notes(cli: &Cli, loaded: &Loaded) -> Vec<String> {
     let Some(Command::IamPolicy(options)) = &cli.command else {
         return Vec::new();
     };
-    let notes = policy::notes(&loaded.targets, options.account.as_deref());
-    notes.map(|note| format!("note: {note}")).collect()
+    let notes = policy::notes(&loaded.targets, &ask(options));
+    let notes = notes.into_iter().map(|note| format!("note: {note}"));
+    notes.collect()
 }
 
 /// Why the daemon would not start with these flags, if pages need a login.
@@ -282,61 +336,35 @@ fn refusal_to_start(
 }
 
 /// What to print instead of running, for `--config.check` and the subcommands that only print.
-fn report(cli: &Cli, loaded: &Loaded, web_config: Option<&WebConfigFile>) -> Option<String> {
+/// An error if they cannot be printed with these flags.
+fn report(
+    cli: &Cli,
+    loaded: &Loaded,
+    web_config: Option<&WebConfigFile>,
+) -> Option<Result<String, String>> {
     match &cli.command {
-        Some(Command::Plan) => Some(Plan::of(&loaded.config, &loaded.targets).to_string()),
-        Some(Command::IamPolicy(options)) => {
-            Some(policy::text(&loaded.targets, options.account.as_deref()))
+        Some(Command::Plan) => {
+            let plan = Plan::of(&loaded.config, &loaded.targets);
+            Some(Ok(plan.to_string()))
         }
+        Some(Command::IamPolicy(options)) => Some(policy::text(&loaded.targets, &ask(options))),
         _ if cli.config_check => {
-            let mut report = CheckReport {
-                config: &loaded.config,
-                targets: &loaded.targets,
-            }
-            .to_string();
+            let mut report = CheckReport(loaded).to_string();
             if let Some(web) = web_config {
                 let path = Printable(web.path().display());
                 report += &format!("{path} is good: {}\n", web.summary());
             }
-            Some(report)
+            Some(Ok(report))
         }
         _ => None,
     }
 }
 
-/// The signal to stop.
-fn stop_requested() -> io::Result<impl Future<Output = &'static str>> {
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        }
-    })
-}
-
-/// The signal that the terminal was closed, unless the parent has it ignored, as nohup does.
-fn terminal_closed() -> io::Result<impl Future<Output = ()>> {
-    // A mask in hexadecimal, whose lowest bit is that of signal 1 (proc_pid_status(5)).
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let is_ignored = ignored.is_some_and(|mask| mask & 1 != 0);
-    let hangup = (!is_ignored).then(|| signal(SignalKind::hangup()));
-    let hangup = hangup.transpose()?;
-    Ok(async move {
-        match hangup {
-            Some(mut hangup) => drop(hangup.recv().await),
-            None => pending().await,
-        }
-    })
-}
-
-async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
-    let mut stop_requested = pin!(stop_requested()?);
+async fn run(
+    mode: Mode,
+    web: WebOptions,
+    mut stop_requested: Pin<&mut impl Future<Output = io::Result<&'static str>>>,
+) -> Result<ExitCode, Box<dyn Error>> {
     let clock = Clock::system();
     let hangups = signal(SignalKind::hangup())?;
     let app = async {
@@ -350,10 +378,10 @@ async fn run(mode: Mode, web: WebOptions) -> Result<(), Box<dyn Error>> {
     };
     let app = tokio::select! {
         app = app => app?,
-        why = &mut stop_requested => {
-            info!(why, "stopping before the start");
-            return Ok(());
-        }
+        why = &mut stop_requested => return Ok(stopped_before_the_start(why?)),
     };
-    Ok(app.run(stop_requested).await?)
+    // Its error is that a signal cannot be waited for, which is known at once.
+    let stop_requested = async { stop_requested.await.unwrap_or("no signals") };
+    app.run(stop_requested).await?;
+    Ok(ExitCode::SUCCESS)
 }

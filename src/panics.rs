@@ -31,7 +31,11 @@ pub fn count() -> u64 {
 fn log(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string);
     let message = redacted(message(panic.payload()));
-    error!(location, message, "a panic, which is a bug");
+    error!(
+        location,
+        panic = message,
+        "a panic: this is a bug, please report it"
+    );
 }
 
 fn message(payload: &dyn Any) -> &str {

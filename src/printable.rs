@@ -36,7 +36,9 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-fn is_unprintable(c: char) -> bool {
+/// Whether a character ends a line, steers a terminal or turns the direction of writing. Each is
+/// below U+10000.
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

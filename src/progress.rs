@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::api::Trouble;
 use crate::clock::Mono;
 use crate::health::Heartbeat;
 use crate::targets::{Budget, Pool, Targets};
@@ -29,6 +30,12 @@ pub struct BudgetProgress {
     pub rate: f64,
     /// Whether its credentials work, as far as is known.
     pub credentials_good: bool,
+    /// Why they do not, where that is known.
+    pub refused: Option<Trouble>,
+    /// Why AWS is out of reach, if it is.
+    pub unreached: Option<Trouble>,
+    /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
+    pub is_throttled: bool,
 }
 
 impl Progress {
@@ -60,6 +67,20 @@ impl Progress {
         for (budget, (rate, credentials_good)) in known.iter_mut().zip(budgets) {
             (budget.rate, budget.credentials_good) = (rate, credentials_good);
         }
+    }
+
+    pub(super) fn set_troubles(
+        &self,
+        budget: usize,
+        refused: Option<Trouble>,
+        unreached: Option<Trouble>,
+        is_throttled: bool,
+    ) {
+        let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
+        let budget = &mut known[budget];
+        budget.credentials_good = refused.is_none();
+        (budget.refused, budget.unreached) = (refused, unreached);
+        budget.is_throttled = is_throttled;
     }
 
     /// The heartbeat of the poller's loop, which turns at least once a second.
@@ -94,17 +115,34 @@ impl Progress {
     }
 }
 
+impl BudgetProgress {
+    /// A budget whose calls go as well as they can, at the ceiling.
+    pub(super) fn new(label: String, identities: usize, ceiling: f64) -> Self {
+        Self {
+            label,
+            identities,
+            limit: ceiling,
+            rate: ceiling,
+            credentials_good: true,
+            refused: None,
+            unreached: None,
+            is_throttled: false,
+        }
+    }
+
+    /// AWS has answered, and so accepted the credentials.
+    pub(super) fn accepted(&mut self) {
+        self.credentials_good = true;
+        (self.refused, self.unreached) = (None, None);
+    }
+}
+
 fn budgets(targets: &Targets, rate_limit: f64) -> Vec<BudgetProgress> {
     let budget = |(index, budget): (usize, &Budget)| {
         let draws = |pool: &&Pool| pool.budget() == index;
         let of_budget = targets.pools.iter().filter(draws);
-        BudgetProgress {
-            label: budget.label.clone(),
-            identities: of_budget.map(|pool| pool.identities.len()).sum(),
-            limit: budget.ceiling(rate_limit),
-            rate: budget.ceiling(rate_limit),
-            credentials_good: true,
-        }
+        let identities = of_budget.map(|pool| pool.identities.len()).sum();
+        BudgetProgress::new(budget.label.clone(), identities, budget.ceiling(rate_limit))
     };
     targets.budgets.iter().enumerate().map(budget).collect()
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::clock::{Clock, Mono};
-use crate::config::{Config, Location, PollSettings, Problem};
+use crate::config::{Config, PollSettings, Problem};
 use crate::health::Heartbeat;
 use crate::loading::{Loaded, Loader, Relisted};
 use crate::sources::{Configuration, Fingerprint, Sources};
@@ -163,7 +163,7 @@ pub struct Reloader<A, O> {
     pub clock: Clock,
     /// Where the warnings are that were logged of the configuration in force. Those about lists
     /// that change by themselves come again with each change.
-    pub said: Vec<Location>,
+    pub said: Vec<Option<String>>,
 }
 
 /// Finds changes of files that have settled.
@@ -265,13 +265,13 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         let relisted = spawn_blocking(move || loader.relist(&config, &sources)).await;
         match relisted {
             Ok(Ok(Relisted { targets, warnings })) => {
-                let is_new = |warning: &&Problem| !self.said.contains(&warning.location);
+                let is_new = |warning: &&Problem| !self.said.contains(&warning.key);
                 warnings
                     .iter()
                     .filter(is_new)
                     .for_each(|warning| warn!("{warning}"));
                 self.said
-                    .extend(warnings.into_iter().map(|warning| warning.location));
+                    .extend(warnings.into_iter().map(|warning| warning.key));
                 let diff = self.apply.apply_lists(targets).await?;
                 let (added, removed) = (diff.added, diff.removed);
                 debug!(added, removed, "the identities in force have changed");
@@ -350,10 +350,7 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
             warnings,
         } = loaded;
         warnings.iter().for_each(|warning| warn!("{warning}"));
-        self.said = warnings
-            .into_iter()
-            .map(|warning| warning.location)
-            .collect();
+        self.said = warnings.into_iter().map(|warning| warning.key).collect();
         let diff = self.apply.apply(trigger, targets, &config.poll).await?;
         let is_read_once = sources.configuration == Configuration::ReadOnce;
         (self.config, self.sources) = (Arc::new(config), Arc::new(sources));

@@ -92,6 +92,7 @@ fn status(standing: &Standing, progress: &Progress, now: Timestamp) -> String {
         failing,
         missing,
         refused,
+        causes,
         sweep,
     } = standing;
     let mut status = match sweep {
@@ -114,6 +115,9 @@ fn status(standing: &Standing, progress: &Progress, now: Timestamp) -> String {
         let refused = refused.join(", ");
         status += &format!("; credentials or settings of {refused} do not work");
     }
+    for cause in causes {
+        status += &format!("; {cause}");
+    }
     let (lag, sweep) = (
         progress.lag(now.mono).as_secs_f64(),
         progress.sweep_seconds(),
@@ -129,7 +133,7 @@ mod tests {
     use crate::targets::Targets;
 
     #[test]
-    fn the_status_tells_of_the_first_sweep_and_of_refused_credentials() {
+    fn the_status_shows_the_first_sweep_and_of_refused_credentials() {
         let now = Timestamp {
             mono: Mono::START,
             unix: 1_700_000_000.0,
@@ -158,20 +162,21 @@ mod tests {
                 refused.clone(),
                 Some(sweep(End::Unknown(refused.clone()))),
                 "first sweep 12 %, no end in sight, as credentials or settings of us-east-1 do not \
-                 work; 100000 identities, 3 failing, 2 missing",
+                 work; 100000 identities, 3 failing, 2 missing; us-east-1: no role",
             ),
             (
                 0,
                 refused,
                 None,
                 "polling 100000 identities, 3 failing; credentials or settings of us-east-1 do not \
-                 work",
+                 work; us-east-1: no role",
             ),
         ] {
             let standing = Standing {
                 identities: 100_000,
                 failing: 3,
                 missing,
+                causes: refused.iter().map(|of| format!("{of}: no role")).collect(),
                 refused,
                 sweep,
             };

@@ -1,5 +1,5 @@
-//! What a scrape costs: `cargo bench --bench exposition`. Prints the README's tables and draws its
-//! chart, docs/scrape.svg.
+//! What a scrape costs: `cargo bench --bench exposition`. Prints the tables of
+//! docs/performance.md and draws its chart, docs/scrape.svg.
 //!
 //! Each way to write a body is measured in a process of its own, in turns with a copy of as many
 //! bytes; machines are noisy, so read the ratios. `-- 1000 10000` measures only these numbers of
@@ -13,6 +13,8 @@
     reason = "a bench may, and clippy does not see that this is one"
 )]
 
+#[path = "../../tests/support/bars.rs"]
+mod bars;
 mod chart;
 #[path = "../../tests/support/filled.rs"]
 mod filled;
@@ -46,7 +48,7 @@ fn main() {
         }
         [] => {
             let costs = bodies(&SIZES);
-            chart::draw(&costs[2]);
+            chart::of_scrapes(&costs[2]);
             latencies(&SIZES);
         }
         ref sizes => {

@@ -5,6 +5,7 @@
 //!
 //! `--identities`, `--rate` (calls per second), `--interval`, `--max-age` and `--seed` set the
 //! case.
+//! `--chart` draws docs/freshness.svg of the first world.
 //! `--world FILE` takes another world: a line for each identity, its class, last modification and
 //! bytes at the start, then `seconds:bytes` of each change. `--polls FILE` writes the polls that
 //! the schedule makes, `seconds,identity`, so that others can score them.
@@ -15,6 +16,8 @@
     reason = "a bench may, and clippy does not see that this is one"
 )]
 
+#[path = "../../tests/support/bars.rs"]
+mod bars;
 #[path = "../../tests/support/freshness/mod.rs"]
 mod freshness;
 mod policies;
@@ -24,8 +27,9 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use bars::{Bar, Scale};
 use freshness::Settings;
-use freshness::score::Score;
+use freshness::score::{Delays, Score};
 use freshness::world::{Kind, World};
 
 const DAY: f64 = 86_400.0;
@@ -49,6 +53,9 @@ struct Arguments {
     /// Days at the start that do not count.
     #[arg(long, default_value_t = 3.0)]
     warm_up: f64,
+    /// Draws the chart of scheduling.md, and goes no further.
+    #[arg(long)]
+    chart: bool,
     #[arg(long)]
     world: Option<std::path::PathBuf>,
     #[arg(long)]
@@ -90,7 +97,7 @@ fn main() {
             end: days * DAY,
             warm_up: arguments.warm_up * DAY,
         };
-        let polls = case.schedule();
+        let (polls, _) = case.schedule();
         if let Some(file) = &arguments.polls {
             let mut text = String::new();
             for (at, identity) in polls {
@@ -127,9 +134,35 @@ fn main() {
             end: arguments.days * DAY,
             warm_up: arguments.warm_up * DAY,
         };
-        case.schedule();
-        case.compare();
+        let (_, schedule) = case.schedule();
+        let [turns, oracle] = case.compare();
+        if arguments.chart {
+            draw(&[
+                ("the schedule", schedule),
+                ("equal turns", turns),
+                ("an oracle", oracle),
+            ]);
+            return;
+        }
     }
+}
+
+/// The chart of scheduling.md: how late polls see what has changed, on average.
+fn draw(scores: &[(&str, Score)]) {
+    let bar = |(policy, score): &(&str, Score), what, delays: fn(&Score) -> &Delays| Bar {
+        name: format!("{what}, {policy}"),
+        value: delays(score).mean() / 60.0,
+        ours: *policy == "the schedule",
+    };
+    let changes = scores
+        .iter()
+        .map(|it| bar(it, "a change", |score| &score.change));
+    let crossings = scores
+        .iter()
+        .map(|it| bar(it, "80 % reached", |score| &score.crossing));
+    let bars: Vec<_> = changes.chain(crossings).collect();
+    let title = "Mean time until polls see it: 10,000 identities, 1 call a second";
+    bars::draw("freshness", title, "min", Scale::Linear(20.0), &bars);
 }
 
 /// One world, polled with one configuration.
@@ -143,22 +176,22 @@ struct Case<'a> {
 
 impl Case<'_> {
     /// The polls that the schedule makes.
-    fn schedule(&self) -> Vec<(f64, usize)> {
+    fn schedule(&self) -> (Vec<(f64, usize)>, Score) {
         let run = freshness::run(self.world, self.settings, self.end, |_| None, |_| 0.0);
-        self.print("the schedule", run.polls.iter().copied());
-        run.polls
+        let score = self.print("the schedule", run.polls.iter().copied());
+        (run.polls, score)
     }
 
-    fn compare(&self) {
+    fn compare(&self) -> [Score; 2] {
         let n = self.world.0.len();
         let turns = (0..(self.end * self.settings.rate) as usize)
             .map(|call| (call as f64 / self.settings.rate, call % n));
-        self.print("equal turns", turns);
+        let turns = self.print("equal turns", turns);
         let oracle = policies::oracle(self.world, self.settings, self.end);
-        self.print("an oracle", oracle.into_iter());
+        [turns, self.print("an oracle", oracle.into_iter())]
     }
 
-    fn print(&self, policy: &str, polls: impl Iterator<Item = (f64, usize)>) {
+    fn print(&self, policy: &str, polls: impl Iterator<Item = (f64, usize)>) -> Score {
         let mut score = Score::new(self.world, polls, self.warm_up, self.end);
         println!(
             "{:42} {:8.2} {:7.0} {:7.0} {:7.0} {:7.0} ({:4}) {:8.0}",
@@ -171,5 +204,6 @@ impl Case<'_> {
             score.crossing.len(),
             score.oldest,
         );
+        score
     }
 }

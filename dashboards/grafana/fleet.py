@@ -81,7 +81,7 @@ PANELS = [
     number(
         "A dataset above 80 %",
         "Identities with a dataset at 80 % of its bytes or records: as many for certain, and as "
-        f"many if all of those are for whom only a list of the datasets can tell. {OF_KNOWN}",
+        f"many if all of those are of which only a list of the datasets shows. {OF_KNOWN}",
         (counted(AT_LEAST), "at least"),
         (counted(AT_MOST), "at most"),
         steps=NONE_IS_BETTER,
@@ -97,7 +97,7 @@ PANELS = [
     number(
         "Full within a week",
         "Identities of which a dataset is not full, but almost surely will be within seven days, "
-        "at the growth seen in ten days or more. Only of those whose fullest dataset is known "
+        "at the growth seen in ten days or more. Only of those thatse fullest dataset is known "
         "exactly. 0 is said only where ten days are known.",
         counted(WITHIN_WEEK, FORECAST),
         steps=NONE_IS_BETTER,
@@ -235,7 +235,7 @@ PANELS = [
     chart(
         "Will be full",
         "Identities of which a dataset is not full, but almost surely will be within a week, or a "
-        "month, at the growth that the exporter has seen in ten days or more. Only of those whose "
+        "month, at the growth that the exporter has seen in ten days or more. Only of those thatse "
         "fullest dataset is known exactly.",
         (WITHIN_WEEK, "within 7 days"),
         (WITHIN_MONTH, "within 30 days"),

@@ -71,7 +71,7 @@ PANELS = [
     ),
     number(
         "Wrote within a week",
-        f"Identities modified within seven days: those who still use it. {OF_ALL}",
+        f"Identities modified within seven days: those that still use it. {OF_ALL}",
         writers(WEEK),
         decimals=0,
         chart=("Drain", "all"),
@@ -93,7 +93,7 @@ PANELS = [
     ),
     number(
         "Change in a week",
-        "By how many those who wrote within a week have changed since a week ago, in pools known "
+        "By how many those that wrote within a week have changed since a week ago, in pools known "
         f"at both times. {OF_ALL}",
         CHANGED,
         unit="suffix: identities",

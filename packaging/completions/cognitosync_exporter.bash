@@ -19,9 +19,6 @@ _cognitosync_exporter() {
             cognitosync_exporter,demo)
                 cmd="cognitosync_exporter__subcmd__demo"
                 ;;
-            cognitosync_exporter,help)
-                cmd="cognitosync_exporter__subcmd__help"
-                ;;
             cognitosync_exporter,iam-policy)
                 cmd="cognitosync_exporter__subcmd__iam__subcmd__policy"
                 ;;
@@ -34,24 +31,6 @@ _cognitosync_exporter() {
             cognitosync_exporter,plan)
                 cmd="cognitosync_exporter__subcmd__plan"
                 ;;
-            cognitosync_exporter__subcmd__help,demo)
-                cmd="cognitosync_exporter__subcmd__help__subcmd__demo"
-                ;;
-            cognitosync_exporter__subcmd__help,help)
-                cmd="cognitosync_exporter__subcmd__help__subcmd__help"
-                ;;
-            cognitosync_exporter__subcmd__help,iam-policy)
-                cmd="cognitosync_exporter__subcmd__help__subcmd__iam__subcmd__policy"
-                ;;
-            cognitosync_exporter__subcmd__help,list-identities)
-                cmd="cognitosync_exporter__subcmd__help__subcmd__list__subcmd__identities"
-                ;;
-            cognitosync_exporter__subcmd__help,list-pools)
-                cmd="cognitosync_exporter__subcmd__help__subcmd__list__subcmd__pools"
-                ;;
-            cognitosync_exporter__subcmd__help,plan)
-                cmd="cognitosync_exporter__subcmd__help__subcmd__plan"
-                ;;
             *)
                 ;;
         esac
@@ -59,7 +38,7 @@ _cognitosync_exporter() {
 
     case "${cmd}" in
         cognitosync_exporter)
-            opts="-h -V --config.file --config.check --state.path --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --log.level --log.format --help --version demo plan iam-policy list-pools list-identities help"
+            opts="-h -V --config.file --config.check --state.path --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --log.level --log.format --help --version demo plan iam-policy list-pools list-identities"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,106 +141,8 @@ _cognitosync_exporter() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        cognitosync_exporter__subcmd__help)
-            opts="demo plan iam-policy list-pools list-identities help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        cognitosync_exporter__subcmd__help__subcmd__demo)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        cognitosync_exporter__subcmd__help__subcmd__help)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        cognitosync_exporter__subcmd__help__subcmd__iam__subcmd__policy)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        cognitosync_exporter__subcmd__help__subcmd__list__subcmd__identities)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        cognitosync_exporter__subcmd__help__subcmd__list__subcmd__pools)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        cognitosync_exporter__subcmd__help__subcmd__plan)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         cognitosync_exporter__subcmd__iam__subcmd__policy)
-            opts="-h --account --config.file --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --log.level --log.format --help"
+            opts="-h --account --principal --trust --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --config.file --log.level --log.format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -271,7 +152,11 @@ _cognitosync_exporter() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --config.file)
+                --principal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --trust)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -292,6 +177,10 @@ _cognitosync_exporter() {
                     return 0
                     ;;
                 --web.max-requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config.file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -459,16 +348,12 @@ _cognitosync_exporter() {
             return 0
             ;;
         cognitosync_exporter__subcmd__plan)
-            opts="-h --config.file --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --log.level --log.format --help"
+            opts="-h --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --config.file --log.level --log.format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --config.file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --web.listen-address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -486,6 +371,10 @@ _cognitosync_exporter() {
                     return 0
                     ;;
                 --web.max-requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config.file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

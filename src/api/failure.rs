@@ -131,19 +131,57 @@ pub struct CallError {
     pub failure: Failure,
     /// What led to it, in words for the log. It holds no id and no secret.
     pub cause: Option<String>,
+    /// Where it is known what to do about it.
+    pub remedy: Option<Remedy>,
+}
+
+/// What to do about a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remedy {
+    /// The kind of its cause, a word for programs.
+    pub kind: &'static str,
+    /// For people.
+    pub text: String,
+}
+
+/// Why the calls of a budget fail, and what to do about it. It holds no id and no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// A word for programs.
+    pub kind: &'static str,
+    pub cause: String,
+    /// Empty where none is known.
+    pub remedy: String,
 }
 
 impl CallError {
     #[must_use]
     pub fn new(failure: Failure, cause: String) -> Self {
-        let cause = Some(cause);
-        Self { failure, cause }
+        Self {
+            cause: Some(cause),
+            ..Self::from(failure)
+        }
+    }
+
+    /// The error in words for people.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        let remedy = self.remedy.as_ref();
+        let cause = self.cause.as_deref();
+        Trouble {
+            kind: remedy.map_or(self.failure.as_str(), |remedy| remedy.kind),
+            cause: cause.unwrap_or(self.failure.meaning()).to_owned(),
+            remedy: remedy.map_or_else(String::new, |remedy| remedy.text.clone()),
+        }
     }
 }
 
 impl From<Failure> for CallError {
     fn from(failure: Failure) -> Self {
-        let cause = None;
-        Self { failure, cause }
+        Self {
+            failure,
+            cause: None,
+            remedy: None,
+        }
     }
 }

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 
 pub use directory::{Directory, IDENTITIES_OF_PAGE, ListedPool, Page, PageCall};
-pub use failure::{CallError, Failure, FailureClass};
+pub use failure::{CallError, Failure, FailureClass, Remedy, Trouble};
 pub use signer::Signer;
 
 use crate::identity::{IdentityId, PoolId};

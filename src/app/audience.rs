@@ -50,6 +50,20 @@ impl Audience {
         Self(open.map(ToString::to_string).collect())
     }
 
+    /// A warning, if others reach what has neither TLS nor a login.
+    pub(super) fn warning(&self) -> Option<String> {
+        let (listener, rest) = self.0.split_first()?;
+        let more = match rest.len() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some(format!(
+            "anyone who reaches {listener}{more} sees the identity ids, because it has neither TLS \
+             nor a login; set --web.config.file, or listen on this machine only with \
+             --web.listen-address=localhost:10520"
+        ))
+    }
+
     /// Why these targets need a login, if they do.
     #[must_use]
     pub fn refusal(&self, targets: &Targets) -> Option<NeedsLogin> {
@@ -80,6 +94,22 @@ mod tests {
         let addresses: Vec<_> = addresses.iter().map(|text| text.parse().unwrap()).collect();
         let refusal = Audience::of_addresses(&addresses).refusal(targets)?;
         Some(refusal.to_string())
+    }
+
+    #[test]
+    fn open_listeners_are_warned_of() {
+        let warning = |addresses: &[&str]| {
+            let addresses = addresses.iter().map(|text| text.parse().unwrap());
+            Audience::of_addresses(&addresses.collect::<Vec<_>>()).warning()
+        };
+        assert_eq!(warning(&["127.0.0.1:1", "[::1]:1", "unix:/run/s"]), None);
+        let one = warning(&["127.0.0.1:1", "0.0.0.0:1"]).unwrap();
+        assert!(
+            one.starts_with("anyone who reaches 0.0.0.0:1 sees"),
+            "{one}"
+        );
+        let two = warning(&[":1", "192.0.2.1:2"]).unwrap();
+        assert!(two.contains(":1 (and 1 more) sees"), "{two}");
     }
 
     #[test]

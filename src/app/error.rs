@@ -1,7 +1,7 @@
 //! Why the daemon could not be built, or ended by itself.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 
 use exporter_web::BindError;
 use thiserror::Error as ThisError;
@@ -17,7 +17,7 @@ use crate::telemetry;
 #[derive(Debug, ThisError)]
 pub enum StartError {
     /// An address cannot be listened on.
-    #[error(transparent)]
+    #[error("{0}; {remedy}", remedy = remedy(.0))]
     Bind(#[from] BindError),
     /// Others could read ids that are secret.
     #[error(transparent)]
@@ -37,6 +37,24 @@ pub enum StartError {
     /// The demo's own configuration is not valid.
     #[error(transparent)]
     Configuration(#[from] Problem),
+}
+
+/// What to do about an address that cannot be listened on.
+fn remedy(error: &BindError) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "another process listens there: stop it, or choose another address with \
+             --web.listen-address"
+        }
+        ErrorKind::PermissionDenied => {
+            "it needs more rights, as ports below 1024 do (CAP_NET_BIND_SERVICE): choose another \
+             address with --web.listen-address"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "it is not an address of this machine: choose another one with --web.listen-address"
+        }
+        _ => "choose another address with --web.listen-address",
+    }
 }
 
 /// Why the daemon ended by itself.

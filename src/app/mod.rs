@@ -8,6 +8,7 @@ mod listening;
 mod lists;
 mod observers;
 mod reloading;
+mod signals;
 mod started;
 mod state;
 
@@ -32,6 +33,7 @@ use crate::first_sweep::{self, FirstSweep};
 use crate::health::{Heartbeat, Watchdog};
 use crate::loading::{Loaded, Loader};
 use crate::memory;
+use crate::poll_summary;
 use crate::poller::Poller;
 use crate::progress::Progress;
 use crate::reload::{RELOAD_CHECK_INTERVAL, Reloader};
@@ -44,11 +46,12 @@ pub use audience::{Audience, NeedsLogin};
 use discovering::Discovering;
 pub use error::{RunError, StartError};
 pub use listening::WebOptions;
-use listening::{listen, web_options};
+use listening::{listen, page, web_options};
 use lists::Lists;
 use observers::Observers;
 pub use reloading::loader;
 use reloading::{ApplyToPoller, ReportReloads};
+pub use signals::{stop_requested, terminal_closed};
 use started::Started;
 use state::State;
 
@@ -113,6 +116,12 @@ impl App {
         if let Some(refusal) = audience.refusal(&targets).filter(|_| !has_login) {
             return Err(refusal.into());
         }
+        let has_tls = web.config.as_ref().is_some_and(WebConfigFile::has_tls);
+        if let Some(warning) = audience.warning().filter(|_| !has_login && !has_tls) {
+            warn!("{warning}");
+        }
+        let page_of = |listener: &Listener| page(&listener.local_address(), has_tls);
+        let first_page = listeners.iter().find_map(page_of);
         let network = match credentials {
             Credentials::Aws => Network::from_environment(clock.clone())?,
             Credentials::Simulator => Network::direct(clock.clone()),
@@ -134,13 +143,13 @@ impl App {
             }
             None => None,
         };
-        // With those who were discovered before.
+        // With those that were discovered before.
         let targets = store.snapshot().targets;
         let api = Arc::new(connector.connect(&targets, &poll));
         discovering.discover(&targets, &mut connector, poll.timeout);
         discovering.count_missed(Arc::clone(&targets)).await;
-        let pools = targets.pools.len();
-        let (mut polls, poller) = Poller::new(api, targets, poll.clone(), clock.clone());
+        let (mut polls, poller) =
+            Poller::new(api, Arc::clone(&targets), poll.clone(), clock.clone());
         let saves = state.as_ref().map(|state| Arc::clone(&state.saves));
         let progress = Arc::clone(poller.progress());
         let now = clock.now().unix;
@@ -165,9 +174,16 @@ impl App {
             web_options(web.flags, web.config, poll.max_in_flight),
         );
         let mut app = Self::empty();
-        app.add_listeners(listeners, &server);
+        app.add_listeners(listeners, &server, has_tls);
         let (reload_failed, reload_failure) = watch::channel(None);
-        app.started = Started::new(&first_sweep, pools, config_file, clock.now());
+        let started = Started::new(
+            &first_sweep,
+            &targets,
+            poll.rate_limit,
+            config_file,
+            clock.now(),
+        );
+        app.started = started.with_page(first_page);
         app.add_first_sweep(Arc::clone(&first_sweep), clock.clone());
         app.add_supervisor(
             watchdog,
@@ -177,6 +193,7 @@ impl App {
             clock.clone(),
         );
         app.add_memory(Arc::clone(&store), clock.clone());
+        app.add_poll_summary(Arc::clone(&store), clock.clone());
         let passes = discovering.passes(&telemetry, clock.clone());
         app.add("discovery".to_owned(), |stop| async move {
             passes.run(stop).await;
@@ -241,10 +258,10 @@ impl App {
         }
     }
 
-    fn add_listeners(&mut self, listeners: Vec<Listener>, server: &web::Server) {
+    fn add_listeners(&mut self, listeners: Vec<Listener>, server: &web::Server, has_tls: bool) {
         for listener in listeners {
             let address = listener.local_address();
-            info!(address, "listening");
+            info!(address, url = page(&address, has_tls), "listening");
             let server = server.clone();
             self.add(format!("web server on {address}"), |stop| async move {
                 server.serve(listener, stop.cancelled()).await;
@@ -277,6 +294,13 @@ impl App {
     fn add_memory(&mut self, store: Arc<Store>, clock: Clock) {
         self.add("memory".to_owned(), |stop| async move {
             memory::give_back_regularly(store, clock, stop).await;
+            Ok(())
+        });
+    }
+
+    fn add_poll_summary(&mut self, store: Arc<Store>, clock: Clock) {
+        self.add("poll summary".to_owned(), |stop| async move {
+            poll_summary::log(store, clock, stop).await;
             Ok(())
         });
     }

@@ -38,7 +38,7 @@ impl State {
         })
     }
 
-    /// The task that saves. `last_standing` tells where the schedule stands when it has stopped.
+    /// The task that saves. `last_standing` says where the schedule stands when it has stopped.
     pub(super) fn keeper(
         self,
         poller: PollerHandle,

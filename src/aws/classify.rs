@@ -99,7 +99,7 @@ fn is_throttling(code: &str) -> bool {
 }
 
 /// The signature, the key or the token is wrong or expired. Source: AWS, "Common errors".
-fn is_about_credentials(code: &str) -> bool {
+pub(super) fn is_about_credentials(code: &str) -> bool {
     matches!(
         code,
         "ExpiredToken"

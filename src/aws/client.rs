@@ -17,6 +17,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures_util::FutureExt;
 
+use super::cause::Cause;
 use super::credentials::{Credentials, without_keys};
 use super::helpers::Helpers;
 use super::http::Network;
@@ -192,6 +193,9 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let failure = classify::classify(error, sent.any());
+    if let Some(cause) = Cause::of_call(error, failure) {
+        return cause.error(failure);
+    }
     let cause = match error {
         SdkError::ServiceError(context) => {
             let code = context.err().code().map(redact::code);

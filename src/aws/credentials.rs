@@ -1,34 +1,28 @@
 //! The credentials that sign the calls: the SDK's default chain, a profile, or a role assumed with
 //! either.
 
-use std::error::Error;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::identity::IdentityCache;
-use aws_config::profile::{self, ProfileFileCredentialsProvider};
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials as Keys;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::http::{Network, PlainHttp, ServiceTime};
+use super::cause::{Cause, Origin};
+use super::http::{Network, ServiceTime};
 use crate::api::{CallError, Failure};
 use crate::config::Account;
-use crate::redact::{causes, error_chain, redacted};
 
 /// Appears in CloudTrail as the session of an assumed role, and in the user agent.
 const APP_NAME: &str = "cognitosync_exporter";
 /// The simulator accepts any.
 const SIMULATOR_KEY: &str = "AKIDSIMULATOR";
-
-/// The variables that name the shared AWS configuration.
-const FILE_VARIABLES: [&str; 2] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 
 /// Where credentials come from.
 #[derive(Clone, Debug)]
@@ -61,7 +55,7 @@ impl Credentials {
         if let Self::Simulator = self {
             loader = loader.credentials_provider(Keys::from_keys(SIMULATOR_KEY, "simulator", None));
         } else {
-            check_profile(account.profile.as_deref()).await?;
+            check_profile(account).await?;
             if let Some(profile) = &account.profile {
                 // An explicit profile overrides the environment, as with `aws --profile`.
                 let provider = ProviderConfig::default()
@@ -79,7 +73,13 @@ impl Credentials {
         let sdk = loader.load().await;
         let provider = sdk.credentials_provider();
         let provider = provider.expect("the loader always sets a provider here");
-        let mut keys = usable_keys(&provider).await?;
+        let mut keys = match provider.provide_credentials().await {
+            Ok(keys) => usable(&keys)?,
+            Err(error) => {
+                let origin = Origin::read(account).await;
+                return Err(Cause::of_provider(&error, &origin).of_load());
+            }
+        };
         if let Some(role_arn) = &account.role_arn {
             let mut role = AssumeRoleProvider::builder(role_arn)
                 .session_name(APP_NAME)
@@ -87,7 +87,11 @@ impl Credentials {
             if let Some(external_id) = &account.external_id {
                 role = role.external_id(external_id);
             }
-            keys = usable_keys(&role.build_from_provider(keys).await).await?;
+            let assumed = role.build_from_provider(keys).await;
+            keys = match assumed.provide_credentials().await {
+                Ok(keys) => usable(&keys)?,
+                Err(error) => return Err(Cause::of_role(&error, role_arn).of_load()),
+            };
         }
         let since_1970 = |expiry: SystemTime| expiry.duration_since(UNIX_EPOCH);
         let expires_at = keys
@@ -141,71 +145,16 @@ fn loader(region: Region, http: SharedHttpClient, time: SharedTimeSource) -> Con
 
 /// Finds a profile that is asked for, by the pool or by `AWS_PROFILE`, and that no file defines.
 /// The SDK's chain would pass over it and take any other credentials that it finds.
-async fn check_profile(of_pool: Option<&str>) -> Result<(), CallError> {
-    let of_environment = || {
-        // Keys in the environment go before its profile.
-        let has_keys = std::env::var_os("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
-        let profile = std::env::var("AWS_PROFILE").ok();
-        profile.filter(|profile| !has_keys && !profile.is_empty() && profile != "default")
-    };
-    let Some(wanted) = of_pool.map(str::to_owned).or_else(of_environment) else {
-        return Ok(());
-    };
-    let nothing_else = (
-        &Default::default(),
-        &Default::default(),
-        &Default::default(),
-    );
-    let (files, environment, paths) = nothing_else;
-    match profile::load(files, environment, paths, None).await {
-        Ok(profiles) if profiles.get_profile(&wanted).is_none() => {
-            let cause = format!(
-                "no file defines the profile `{wanted}` (AWS_CONFIG_FILE and \
-                 AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and ~/.aws/credentials)"
-            );
-            Err(CallError::new(Failure::Configuration, redacted(&cause)))
-        }
-        // The provider reports a file that cannot be parsed.
-        Ok(_) | Err(_) => Ok(()),
+async fn check_profile(account: &Account) -> Result<(), CallError> {
+    let origin = Origin::read(account).await;
+    if origin.is_asked_for() && !origin.is_defined() {
+        return Err(Cause::no_profile(&origin).of_load());
     }
+    Ok(())
 }
 
-/// The cause of an error without what a helper program wrote to standard error, which the SDK
-/// appends: it may hold secrets.
-fn without_output(cause: String) -> String {
-    match cause.split_once("Stderr: ") {
-        Some((before, _)) => format!("{before}its standard error is not logged"),
-        None => cause,
-    }
-}
-
-/// The keys of a provider, of which each can stand in a header.
-async fn usable_keys(provider: &impl ProvideCredentials) -> Result<Keys, CallError> {
-    match provider.provide_credentials().await {
-        Ok(keys) => {
-            trimmed(&keys).map_err(|unusable| CallError::new(Failure::Credentials, unusable))
-        }
-        Err(error) => {
-            let mut cause = without_output(error_chain(&error));
-            let failure = match error {
-                CredentialsError::InvalidConfiguration(_) => Failure::Configuration,
-                CredentialsError::CredentialsNotLoaded(_) => {
-                    cause.extend(FILE_VARIABLES.into_iter().filter_map(names_no_file));
-                    Failure::Credentials
-                }
-                _ if causes(&error).any(<dyn Error>::is::<PlainHttp>) => Failure::Configuration,
-                _ => Failure::Credentials,
-            };
-            Err(CallError::new(failure, cause))
-        }
-    }
-}
-
-/// What to say of a variable that names a file where there is none.
-fn names_no_file(variable: &str) -> Option<String> {
-    let file = std::env::var_os(variable).filter(|file| !file.is_empty())?;
-    let is_missing = !Path::new(&file).is_file();
-    is_missing.then(|| format!("; {variable} names no file"))
+fn usable(keys: &Keys) -> Result<Keys, CallError> {
+    trimmed(keys).map_err(|unusable| Cause::key(unusable).of_load())
 }
 
 /// The keys without white space at their ends, which base64 of secrets often has.
@@ -266,17 +215,6 @@ mod tests {
             "test",
         ));
         assert_eq!(blank.unwrap().session_token(), None);
-    }
-
-    #[test]
-    fn what_a_helper_writes_is_not_logged() {
-        let cause = "Error retrieving credentials: exit status: 1. Stderr: + token s3cret";
-        let shown = without_output(cause.to_owned());
-        assert!(
-            shown.contains("exit status: 1") && !shown.contains("s3cret"),
-            "{shown}"
-        );
-        assert_eq!(without_output("no file".to_owned()), "no file");
     }
 
     #[test]

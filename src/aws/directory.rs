@@ -44,7 +44,7 @@ impl AwsDirectory {
             request(client, token.map(str::to_owned), sent)
         });
         let page = page.await.and_then(|page| ends_or_goes_on(page, token));
-        if let Err(CallError { failure, cause }) = &page {
+        if let Err(CallError { failure, cause, .. }) = &page {
             let reason = failure.as_str();
             debug!(operation, reason, cause, "call failed");
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tracing::warn;
 
-use crate::api::{CallError, Failure};
+use super::cause::Cause;
+use crate::api::{CallError, Failure, Trouble};
 use crate::clock::Clock;
 
 /// The longest time for one load: helpers that ask a server, a cold STS, SSO.
@@ -101,15 +102,8 @@ impl<T: Clone + Send + 'static> Lease<T> {
     pub(super) async fn get(&self) -> Result<Lent<T>, CallError> {
         let lent = tokio::time::timeout(self.wait, self.current()).await;
         lent.unwrap_or_else(|_| {
-            let slow = || {
-                let (wait, bound) = (self.wait.as_secs_f64(), LOAD_TIMEOUT.as_secs());
-                let cause = format!(
-                    "no credentials within {wait} s (0.8 of poll.timeout); their provider goes on \
-                     for up to {bound} s, and the next probe looks again"
-                );
-                CallError::new(Failure::Credentials, cause)
-            };
-            Err(self.last_error().clone().unwrap_or_else(slow))
+            let known = self.last_error().clone();
+            Err(known.unwrap_or_else(|| self.slow()))
         })
     }
 
@@ -129,10 +123,18 @@ impl<T: Clone + Send + 'static> Lease<T> {
             let known = self.last_error().clone();
             if let Err(error) = self.end_load(&mut state, ended)
                 && known.as_ref() != Some(&error)
+                && state.held.is_some()
             {
-                // Nobody waited for this load, so no call reports its error.
-                let (reason, cause) = (error.failure.as_str(), error.cause);
-                warn!(reason, cause, "loading credentials failed");
+                // Calls go on with the value at hand, so none of them reports the error.
+                let Trouble {
+                    kind: reason,
+                    cause,
+                    remedy,
+                } = error.trouble();
+                warn!(
+                    reason,
+                    cause, remedy, "credentials cannot be renewed; those at hand are still good"
+                );
             }
         } else if state.held.is_none() && self.ended.load(Ordering::Relaxed) > ended_before {
             // Who waited for another's load shares its outcome.
@@ -143,12 +145,10 @@ impl<T: Clone + Send + 'static> Lease<T> {
         let is_due = state.held.as_ref().is_none_or(|held| held.renew_at <= now);
         if is_due && state.loads.is_empty() {
             let load = (self.load)();
+            let slow = self.slow();
             state.loads.spawn(async {
                 let loaded = tokio::time::timeout(LOAD_TIMEOUT, load).await;
-                loaded.unwrap_or_else(|_| {
-                    let cause = format!("no credentials within {} s", LOAD_TIMEOUT.as_secs());
-                    Err(CallError::new(Failure::Credentials, cause))
-                })
+                loaded.unwrap_or(Err(slow))
             });
         }
         if let Some(held) = &state.held {
@@ -184,6 +184,12 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 Err(error)
             }
         }
+    }
+
+    /// The error of a load that takes long: the same after a call's wait and at its end, as both
+    /// have the same cause.
+    fn slow(&self) -> CallError {
+        Cause::slow(self.wait.as_secs_f64()).of_load()
     }
 
     fn last_error(&self) -> std::sync::MutexGuard<'_, Option<CallError>> {

@@ -4,6 +4,7 @@
 //! enforces the ceiling, counts every call.
 
 mod answer;
+mod cause;
 mod classify;
 mod client;
 mod credentials;
@@ -201,7 +202,7 @@ impl Api for AwsApi {
 }
 
 fn log_failure(pool: &PoolId, operation: Operation, error: Option<&CallError>) {
-    if let Some(CallError { failure, cause }) = error {
+    if let Some(CallError { failure, cause, .. }) = error {
         let (operation, reason) = (operation.as_str(), failure.as_str());
         debug!(%pool, operation, reason, cause, "call failed");
     }

@@ -21,7 +21,7 @@ pub struct ListIdentities {
     #[arg(value_name = "POOL_ID", value_parser = Checked(parse_pool))]
     pub pool: PoolId,
 
-    /// List disabled identities too: those that were merged into others.
+    /// List disabled identities too, which were merged into others
     #[arg(long)]
     pub include_disabled: bool,
 
@@ -32,7 +32,7 @@ pub struct ListIdentities {
 /// What both take.
 #[derive(Args, Clone, Debug)]
 pub struct ListFlags {
-    /// The AWS region [default: that of POOL_ID, or else AWS_REGION or the profile's]
+    /// The AWS region [default: of POOL_ID, AWS_REGION or the profile]
     #[arg(long, value_name = "REGION", value_parser = Checked(parse_region))]
     pub region: Option<String>,
 
@@ -48,15 +48,19 @@ pub struct ListFlags {
     #[arg(long, value_name = "ID", requires = "role_arn", value_parser = Checked(parse_external_id))]
     external_id: Option<String>,
 
-    /// The endpoint of Cognito Identity, if it is not AWS's own. Plain http is for loopback only.
+    /// The endpoint of Cognito Identity, if it is not AWS's own
+    ///
+    /// Plain http is for loopback only.
     #[arg(long, value_name = "URL", value_parser = Checked(parse_endpoint_url))]
     pub endpoint_url: Option<String>,
 
-    /// Maximum API calls per second. Each lists up to 60.
+    /// Maximum API calls per second
+    ///
+    /// Each lists up to 60.
     #[arg(long, value_name = "NUMBER", default_value = "2", value_parser = Checked(parse_rate))]
     pub rate_limit: f64,
 
-    /// Write to a file that appears when the list is complete, instead of to standard output
+    /// Write to a file, which appears when the list is complete
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

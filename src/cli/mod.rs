@@ -1,12 +1,14 @@
 //! Flags and subcommands, with names as in Prometheus.
 
+mod help;
 mod lists;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use exporter_web::Address;
 
 pub use lists::{ListFlags, ListIdentities};
@@ -15,23 +17,40 @@ use crate::telemetry::logging::{Format, Level};
 
 /// Prometheus exporter for Amazon Cognito Sync: datasets, storage and age of each identity.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = help::SHORT,
+    after_long_help = help::LONG,
+    disable_help_subcommand = true,
+    subcommand_help_heading = "Commands (without one, it runs the exporter)"
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
     /// The configuration file [default: config.yaml]
-    #[arg(long = "config.file", value_name = "PATH", global = true)]
+    #[arg(
+        long = "config.file",
+        value_name = "PATH",
+        global = true,
+        help_heading = "Configuration"
+    )]
     pub config_file: Option<PathBuf>,
 
-    /// Read and validate all files, print a summary, and exit: with 0 if they are valid, or with 78
-    /// after printing every problem.
-    #[arg(long = "config.check")]
+    /// Check all files, print a summary or every problem, and exit
+    ///
+    /// The exit code is 0 if they are valid, or else 78.
+    #[arg(long = "config.check", help_heading = "Configuration")]
     pub config_check: bool,
 
-    /// The directory in which what is known outlives the process. It is made if it does not exist.
-    /// Without it, nothing is kept.
-    #[arg(long = "state.path", value_name = "DIRECTORY")]
+    /// Directory that keeps what is known over restarts
+    ///
+    /// It is made if it does not exist. Without it, nothing is kept.
+    #[arg(
+        long = "state.path",
+        value_name = "DIRECTORY",
+        help_heading = "Configuration"
+    )]
     pub state_path: Option<PathBuf>,
 
     #[command(flatten)]
@@ -44,19 +63,30 @@ pub struct Cli {
 /// Commands that run instead of the daemon.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run against the built-in simulator of Cognito Sync and Cognito Identity: no AWS account, no
-    /// configuration.
+    /// Run with a built-in simulator of AWS: no account, no configuration
     Demo(Demo),
-    /// Print the cost of polling the configuration, and the settings to change if it exceeds a
-    /// limit. Makes no API calls.
+    /// Print what polling the configuration costs, without an API call
+    ///
+    /// And the settings to change, if it exceeds a limit.
     Plan,
-    /// Print the minimal IAM policy for polling the configuration. Makes no API calls.
+    /// Print the minimal IAM policies and trust policies, without an API call
+    #[command(after_help = POLICY_EXAMPLES)]
     IamPolicy(IamPolicy),
-    /// Print the id and the name of each identity pool of a region.
+    /// Print the id and the name of each identity pool of a region
     ListPools(ListFlags),
-    /// Print the id of each identity of a pool, a line each: an identity file.
+    /// Print the id of each identity of a pool, as an identity file
     ListIdentities(ListIdentities),
 }
+
+const POLICY_EXAMPLES: &str = "\
+Examples, where pools name a role:
+  ROLE=arn:aws:iam::210987654321:role/cognitosync
+  cognitosync_exporter iam-policy --principal $ROLE > policy.json
+  aws iam put-role-policy --role-name cognitosync --policy-name poll \\
+    --policy-document file://policy.json
+  cognitosync_exporter iam-policy --principal $ROLE \\
+    --trust arn:aws:iam::123456789012:role/exporter > trust.json
+  aws iam create-role --role-name cognitosync --assume-role-policy-document file://trust.json";
 
 /// Options of `iam-policy`.
 #[derive(Args, Clone, Debug)]
@@ -64,30 +94,48 @@ pub struct IamPolicy {
     /// The AWS account of pools without a role, 12 digits [default: any account]
     #[arg(long, value_name = "ID", value_parser = parse_account)]
     pub account: Option<String>,
+
+    /// Print the document of this principal alone, as the AWS CLI takes it
+    ///
+    /// A principal is the ARN of a role that the configuration names, or the words that stand for
+    /// other credentials in the output without this flag.
+    #[arg(long, value_name = "NAME")]
+    pub principal: Option<String>,
+
+    /// Print the trust policies of the roles instead: who may assume them
+    ///
+    /// ARN is the user or role that the exporter runs as, or that of a whole account, which ends in
+    /// `:root`. An `external_id` of the configuration becomes a condition. Can be repeated.
+    #[arg(long, value_name = "ARN", value_parser = parse_caller)]
+    pub trust: Vec<String>,
 }
 
 /// Options of `demo`.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Demo {
-    /// Number of simulated identities.
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
+    /// Number of simulated identities
+    #[arg(long, help_heading = "Demo", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2_000_000))]
     pub identities: u32,
 
-    /// Number of simulated pools. The last of several is discovered, and of more than two the
-    /// second is polled with its guests' keys, unless they are large.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    /// Number of simulated pools
+    ///
+    /// The last of several is discovered, and of more than two the second is polled with its
+    /// guests' keys, unless they are large.
+    #[arg(long, help_heading = "Demo", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub pools: u32,
 
-    /// Let one call in twenty fail, with all transient faults, and deny one identity in a hundred.
-    #[arg(long)]
+    /// Let one call in twenty fail, and deny one identity in a hundred
+    #[arg(long, help_heading = "Demo")]
     pub faults: bool,
 }
 
 /// Options of the web server.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Web")]
 pub struct Web {
-    /// Address to listen on: HOST:PORT, :PORT or unix:/PATH, with an IPv6 address in brackets. Can
-    /// be repeated.
+    /// HOST:PORT, :PORT or unix:/PATH; repeatable
+    ///
+    /// The address to listen on. An IPv6 address stands in brackets.
     #[arg(
         long = "web.listen-address",
         value_name = "ADDRESS",
@@ -96,12 +144,13 @@ pub struct Web {
     )]
     pub listen_address: Vec<Address>,
 
-    /// Path of the metrics.
+    /// Path of the metrics
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = parse_telemetry_path, global = true)]
     pub telemetry_path: String,
 
-    /// The web configuration file: TLS, logins, headers and rate limit, in the format of
-    /// Prometheus's exporter-toolkit.
+    /// The web configuration file: TLS, logins, headers, rate limit
+    ///
+    /// Its format is that of Prometheus's exporter-toolkit.
     #[arg(
         id = "web.config.file",
         long = "web.config.file",
@@ -110,24 +159,28 @@ pub struct Web {
     )]
     pub config_file: Option<PathBuf>,
 
-    /// Listen on the sockets that systemd passes, instead of on addresses.
+    /// Listen on the sockets that systemd passes
     #[arg(long = "web.systemd-socket", global = true)]
     pub systemd_socket: bool,
 
-    /// Serve /-/healthy and /-/ready without a login, also if the web configuration requires one.
+    /// Serve /-/healthy and /-/ready without a login
+    ///
+    /// Even if the web configuration requires one for all else.
     #[arg(long = "web.health-without-login", global = true)]
     pub health_without_login: bool,
 
-    /// Enable POST and PUT to /-/reload, which reload the configuration.
+    /// Let POST and PUT to /-/reload reload the configuration
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,
 
-    /// Maximum open client connections, over all listeners.
+    /// Maximum open client connections
     #[arg(long = "web.max-connections", value_name = "NUMBER", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000), global = true)]
     pub max_connections: u32,
 
-    /// Maximum scrapes in progress, over all clients; 0 is no limit. Beyond it, scrapes get a 503.
+    /// Maximum scrapes in progress; 0 is no limit
+    ///
+    /// Beyond it, scrapes get a 503.
     #[arg(
         long = "web.max-requests",
         value_name = "NUMBER",
@@ -139,12 +192,15 @@ pub struct Web {
 
 /// Options of the log.
 #[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Log")]
 pub struct Log {
-    /// The lowest level to log. The environment variable RUST_LOG overrides it with a finer filter.
-    #[arg(long = "log.level", value_name = "LEVEL", value_enum, default_value_t = Level::Info, global = true)]
+    /// Log level
+    ///
+    /// The lowest level to log. RUST_LOG in the environment overrides it with a finer filter.
+    #[arg(long = "log.level", value_name = "LEVEL", value_enum, ignore_case = true, default_value_t = Level::Info, global = true)]
     pub level: Level,
 
-    /// The format of log lines.
+    /// Log format
     #[arg(long = "log.format", value_name = "FORMAT", value_enum, default_value_t = Format::Logfmt, global = true)]
     pub format: Format,
 }
@@ -153,11 +209,27 @@ impl Cli {
     /// Parses the arguments of the process. Exits with code 2 if they are wrong.
     #[must_use]
     pub fn parse_or_exit() -> Self {
-        let cli = Self::try_parse().unwrap_or_else(|error| exit(&error));
-        if let Some(message) = cli.conflict() {
-            exit(&Self::command().error(ErrorKind::ArgumentConflict, message));
+        let arguments: Vec<_> = std::env::args_os().collect();
+        Self::parse(&arguments).unwrap_or_else(|error| exit(&error))
+    }
+
+    /// The command line with all its flags, of which the help of subcommands has those that are of
+    /// use there.
+    #[must_use]
+    pub fn helpful_command() -> clap::Command {
+        help::without_useless_flags(Self::command())
+    }
+
+    /// Parses arguments, of which the first is the program's name.
+    fn parse(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let mut command = Self::helpful_command();
+        let matches = command.try_get_matches_from_mut(arguments);
+        let cli = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        let cli = cli.map_err(|error| with_tip(error, arguments))?;
+        match cli.conflict() {
+            Some(message) => Err(command.error(ErrorKind::ArgumentConflict, message)),
+            None => Ok(cli),
         }
-        cli
     }
 
     /// What is wrong with the flags together.
@@ -183,6 +255,23 @@ impl Cli {
     }
 }
 
+/// Adds what was probably meant in place of an unknown flag or command.
+fn with_tip(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let is_unknown = matches!(
+        error.kind(),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand
+    );
+    let arguments = arguments.iter().skip(1);
+    let arguments = arguments.map(|it| it.to_string_lossy().into_owned());
+    if let Some(tip) = help::tip(&arguments.collect::<Vec<_>>()).filter(|_| is_unknown) {
+        error.insert(
+            ContextKind::Suggested,
+            ContextValue::StyledStrs(vec![tip.into()]),
+        );
+    }
+    error
+}
+
 /// Prints help, the version or an error, and exits: with 1 if there is no space for what was asked
 /// for. A reader that has gone had what it wanted.
 fn exit(error: &clap::Error) -> ! {
@@ -201,6 +290,34 @@ fn parse_account(text: &str) -> Result<String, String> {
         .ok_or_else(|| "expected the 12 digits of an AWS account".to_owned())
 }
 
+/// Accepts who can stand in a trust policy, by IAM's grammar of ARNs.
+fn parse_caller(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let is_caller = match parts[..] {
+        [
+            "arn",
+            "aws" | "aws-cn" | "aws-us-gov",
+            "iam",
+            "",
+            account,
+            resource,
+        ] => {
+            let named = ["user/", "role/"]
+                .iter()
+                .find_map(|it| resource.strip_prefix(it));
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "/_+=,.@-".contains(c);
+            let is_named = named.is_some_and(|it| !it.is_empty() && it.chars().all(is_name));
+            parse_account(account).is_ok() && (resource == "root" || is_named)
+        }
+        _ => false,
+    };
+    let expected = "expected the ARN of a user or a role, such as \
+                    arn:aws:iam::123456789012:role/exporter";
+    is_caller
+        .then(|| text.to_owned())
+        .ok_or_else(|| expected.to_owned())
+}
+
 /// Accepts an absolute path that needs no escaping in URLs or HTML and is not another route.
 fn parse_telemetry_path(text: &str) -> Result<String, String> {
     let is_unescaped = |c: char| c.is_ascii_alphanumeric() || "/-._~".contains(c);
@@ -214,67 +331,4 @@ fn parse_telemetry_path(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_valid() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_take_values_with_and_without_an_equals_sign() {
-        let joined = Cli::try_parse_from([
-            "x",
-            "--config.file=a",
-            "--web.listen-address=:1",
-            "--log.level=debug",
-        ])
-        .unwrap();
-        let apart = Cli::try_parse_from([
-            "x",
-            "--config.file",
-            "a",
-            "--web.listen-address",
-            ":1",
-            "--log.level",
-            "debug",
-        ])
-        .unwrap();
-        assert_eq!(format!("{joined:?}"), format!("{apart:?}"));
-    }
-
-    #[test]
-    fn demo_takes_the_daemons_flags_before_and_after_its_name() {
-        for arguments in [
-            ["x", "--web.listen-address=:1", "demo", "--identities=3"],
-            ["x", "demo", "--identities=3", "--web.listen-address=:1"],
-        ] {
-            let cli = Cli::try_parse_from(arguments).unwrap();
-            assert_eq!(cli.web.listen_address, [Address::Tcp(None, 1)]);
-            assert!(matches!(
-                cli.command,
-                Some(Command::Demo(Demo {
-                    identities: 3,
-                    pools: 3,
-                    faults: false
-                }))
-            ));
-        }
-    }
-
-    #[test]
-    fn telemetry_paths() {
-        for (path, good) in [
-            ("/metrics", true),
-            ("/", true),
-            ("/a/b.c", true),
-            ("metrics", false),
-            ("/<", false),
-            ("/-/ready", false),
-            ("/api/v1/status", false),
-        ] {
-            assert_eq!(parse_telemetry_path(path).is_ok(), good, "{path}");
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,19 @@ pub enum InvalidAccount {
     Profile(char),
     #[error("is not the ARN of a role, expected arn:aws:iam::123456789012:role/NAME")]
     RoleArn,
+    #[error("is the ARN of a user, expected that of a role, arn:aws:iam::123456789012:role/NAME")]
+    User,
+    #[error(
+        "is the ARN of an instance profile, expected that of the role in it, \
+         arn:aws:iam::123456789012:role/NAME"
+    )]
+    InstanceProfile,
+    #[error(
+        "is the ARN of a session, expected that of its role, arn:aws:iam::123456789012:role/NAME"
+    )]
+    Session,
+    #[error("has an account of {0} characters, expected 12 digits")]
+    AccountId(usize),
     #[error("is not an external id, expected 2 to 1224 letters, digits and _+=,.@:/-")]
     ExternalId,
 }
@@ -34,12 +47,22 @@ pub(crate) fn check_profile(text: &str) -> Result<(), InvalidAccount> {
 /// `arn:PARTITION:iam::ACCOUNT:role/PATH`, as IAM defines it.
 pub(crate) fn check_role_arn(arn: &str) -> Result<(), InvalidAccount> {
     let parts: Vec<_> = arn.splitn(6, ':').collect();
-    let is_role = !arn.contains(char::is_control)
-        && matches!(parts[..], ["arn", partition, "iam", "", account, role]
-            if partition.starts_with("aws")
-                && account.len() == 12
-                && account.bytes().all(|byte| byte.is_ascii_digit())
-                && role.strip_prefix("role/").is_some_and(|name| !name.is_empty()));
+    let ["arn", partition, service, "", account, name] = parts[..] else {
+        return Err(InvalidAccount::RoleArn);
+    };
+    let kind = name.split('/').next().unwrap_or_default();
+    match (service, kind) {
+        ("iam", "role") => {}
+        ("iam", "user") => return Err(InvalidAccount::User),
+        ("iam", "instance-profile") => return Err(InvalidAccount::InstanceProfile),
+        ("sts", "assumed-role") => return Err(InvalidAccount::Session),
+        _ => return Err(InvalidAccount::RoleArn),
+    }
+    if account.len() != 12 || account.bytes().any(|byte| !byte.is_ascii_digit()) {
+        return Err(InvalidAccount::AccountId(account.chars().count()));
+    }
+    let has_name = name.len() > "role/".len();
+    let is_role = partition.starts_with("aws") && has_name && !arn.contains(char::is_control);
     is_role.then_some(()).ok_or(InvalidAccount::RoleArn)
 }
 

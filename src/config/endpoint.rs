@@ -14,7 +14,10 @@ pub(crate) enum InvalidEndpoint {
     UserName,
     #[error("has a path, expected https://HOST or https://HOST:PORT")]
     Path,
-    #[error("is plain http to another machine, expected https (plain http is for loopback only)")]
+    #[error(
+        "is plain http to another machine, expected https: plain http is for loopback only, where a \
+         container that shares this one's network is too (`--network container:NAME`, a pod)"
+    )]
     PlainHttp,
 }
 

@@ -26,9 +26,20 @@ impl IdentityMetric {
         Self::LargestDataset,
     ];
 
+    /// The names of [`Self::ALL`].
+    pub const NAMES: [&'static str; 7] = {
+        let mut names = [""; 7];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        names
+    };
+
     /// The name in the configuration.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Datasets => "datasets",
             Self::Storage => "storage",

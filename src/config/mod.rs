@@ -1,19 +1,24 @@
 //! The configuration file: reads its text and returns a [`Config`] or all problems.
 //!
-//! `schema` is the file's shape, `units` parses durations and sizes, `endpoint` checks URLs,
-//! `account` roles and profiles, `validate` checks the meaning. Identity files are read by
-//! [`crate::discovery`]. The file holds no credentials.
+//! `schema` is the file's shape, `shape` says what is wrong with it, `units` parses durations and
+//! sizes, `endpoint` checks URLs, `account` roles and profiles, `validate` checks the meaning.
+//! `keys` is the table of all keys, `suggest` knows what was probably meant, `places` finds the
+//! lines of problems. Identity files are read by [`crate::discovery`]. The file holds no
+//! credentials.
 
 mod account;
 mod endpoint;
 mod identity_metrics;
+pub mod keys;
+mod places;
 mod problem;
 mod regions;
 mod schema;
+mod shape;
+mod suggest;
 mod units;
 mod validate;
 
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,7 +26,9 @@ pub use account::InvalidAccount;
 pub(crate) use account::{check_external_id, check_profile, check_region, check_role_arn};
 pub(crate) use endpoint::{check as check_endpoint, is_loopback};
 pub use identity_metrics::{IdentityMetric, IdentityMetrics};
-pub use problem::{Checked, Location, Problem};
+pub(crate) use keys::LIST_RATES;
+pub(crate) use places::locate;
+pub use problem::{Checked, Place, Problem};
 pub(crate) use regions::is_known as is_known_region;
 pub(crate) use units::{duration as parse_duration, show as show_duration};
 
@@ -101,7 +108,7 @@ pub struct PoolSettings {
     pub max_age: Option<Duration>,
     /// Usage older than this is not exported; `None`, `auto`, if it follows from the others.
     pub stale_after: Option<Duration>,
-    /// For whom `ListDatasets` is called in place of `DescribeIdentityUsage`.
+    /// For which identities `ListDatasets` is called in place of `DescribeIdentityUsage`.
     pub datasets: Datasets,
     /// What stops writes.
     pub limits: Limits,
@@ -168,9 +175,6 @@ pub struct Discover {
     /// `ListIdentities` calls per second. Pools of one account and region share the lowest.
     pub rate_limit: f64,
 }
-
-/// Calls per second for pages of lists.
-pub(crate) const LIST_RATES: RangeInclusive<f64> = 0.001..=100.0;
 
 impl Default for Discover {
     fn default() -> Self {
@@ -267,6 +271,6 @@ pub struct ListedIdentity {
 /// # Errors
 /// When the text does not have the right shape.
 pub fn parse(file: &Path, text: &str) -> Result<Checked<Config>, Problem> {
-    let schema = schema::parse(text).map_err(|error| Problem::shape(file, &error))?;
+    let schema = schema::parse(text).map_err(|error| shape::problem(file, text, &error))?;
     Ok(validate::validate(file, schema))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::printable::{Printable, without_ids};
+use crate::printable::Printable;
 
 /// A value, with all that was found wrong or doubtful while it was made.
 #[derive(Debug)]
@@ -75,70 +75,49 @@ impl<T> FromIterator<Checked<T>> for Checked<Vec<T>> {
     }
 }
 
-/// One problem: `file:line:column: message` or `file: key.path: message`.
+/// One problem: `file:line:column: key.path: message`, with what is known of the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The file it was found in.
     pub file: PathBuf,
-    /// Where in the file.
-    pub location: Location,
-    /// What is wrong and what was expected, a fragment in lower case.
+    /// Where in the file, if it is not the file as a whole.
+    pub place: Option<Place>,
+    /// The key it is about, such as `pools[0].identities[3]`.
+    pub key: Option<String>,
+    /// What is wrong, what was expected and what to do about it, a fragment in lower case.
     pub message: String,
 }
 
-/// Where in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Location {
-    /// The file as a whole.
-    Whole,
-    /// A line and, where known, a column; both from 1.
-    Line(usize, Option<usize>),
-    /// A key, such as `pools[0].identities[3]`.
-    Key(String),
+/// A line and, where known, a column; both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub line: usize,
+    pub column: Option<usize>,
 }
 
 impl Problem {
     pub(crate) fn whole(file: &Path, message: impl Into<String>) -> Self {
         Self {
             file: file.into(),
-            location: Location::Whole,
+            place: None,
+            key: None,
             message: message.into(),
         }
     }
 
     pub(crate) fn line(file: &Path, line: usize, message: impl Into<String>) -> Self {
+        let place = Place { line, column: None };
         Self {
-            file: file.into(),
-            location: Location::Line(line, None),
-            message: message.into(),
+            place: Some(place),
+            ..Self::whole(file, message)
         }
     }
 
+    /// A problem of a key's value; [`super::locate`] adds its place.
     pub(crate) fn key(file: &Path, key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            file: file.into(),
-            location: Location::Key(key.into()),
-            message: message.into(),
-        }
-    }
-
-    /// A problem of syntax or shape, as the YAML parser reports it.
-    pub(crate) fn shape(file: &Path, error: &serde_yaml::Error) -> Self {
-        let text = error.to_string();
-        let (location, message) = match error.location() {
-            Some(at) => {
-                let suffix = format!(" at line {} column {}", at.line(), at.column());
-                (
-                    Location::Line(at.line(), Some(at.column())),
-                    text.replacen(&suffix, "", 1),
-                )
-            }
-            None => (Location::Whole, text),
-        };
-        Self {
-            file: file.into(),
-            location,
-            message: in_our_words(&message),
+            key: Some(key.into()),
+            ..Self::whole(file, message)
         }
     }
 }
@@ -149,75 +128,22 @@ impl std::error::Error for Problem {}
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", Printable(self.file.display()))?;
-        match &self.location {
-            Location::Whole => {}
-            Location::Line(line, None) => write!(f, "{line}:")?,
-            Location::Line(line, Some(column)) => write!(f, "{line}:{column}:")?,
-            Location::Key(key) => write!(f, " {key}:")?,
+        if let Some(Place { line, column }) = self.place {
+            write!(f, "{line}:")?;
+            if let Some(column) = column {
+                write!(f, "{column}:")?;
+            }
+        }
+        if let Some(key) = &self.key {
+            write!(f, " {}:", Printable(key))?;
         }
         write!(f, " {}", Printable(&self.message))
-    }
-}
-
-/// Serde's messages quote what they did not expect: a string, or a key with a colon, may be an
-/// identity id, and ids are kept out of logs.
-fn in_our_words(message: &str) -> String {
-    if let Some((before, rest)) = message.split_once("string \"") {
-        let after = rest.rsplit_once('"').map_or("", |(_, after)| after);
-        return format!("{}a string{after}", without_ids(before));
-    }
-    let unknown = message
-        .split_once("unknown field `")
-        .and_then(|(before, rest)| Some((before, rest.split_once("`, expected")?)));
-    match unknown {
-        Some((before, ("<<", _))) => format!(
-            "{before}merge keys (`<<`) are not supported, expected each key by itself; its value \
-             may be an alias, such as `limits: *limits`"
-        ),
-        Some((before, (key, after))) if key.contains(':') => {
-            format!(
-                "{}unknown field, expected{}",
-                without_ids(before),
-                without_ids(after)
-            )
-        }
-        _ => without_ids(message),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_id_is_repeated() {
-        for (message, expected) in [
-            (
-                "invalid type: string \"us-east-1:2a\", expected a sequence",
-                "invalid type: a string, expected a sequence",
-            ),
-            (
-                "unknown field `us-east-1:2a`, expected `id` or `name`",
-                "unknown field, expected `id` or `name`",
-            ),
-            (
-                "unknown field `regoin`, expected one of `id`",
-                "unknown field `regoin`, expected one of `id`",
-            ),
-            ("missing field `id`", "missing field `id`"),
-            (
-                "duplicate entry with key \"us-east-1:2a1f8a52-9c6b\"",
-                "duplicate entry with key \"…\"",
-            ),
-            (
-                "pools[0]: unknown field `<<`, expected `id`",
-                "pools[0]: merge keys (`<<`) are not supported, expected each key by itself; its \
-                 value may be an alias, such as `limits: *limits`",
-            ),
-        ] {
-            assert_eq!(in_our_words(message), expected);
-        }
-    }
 
     #[test]
     fn a_problem_is_one_line_that_steers_no_terminal() {

@@ -49,6 +49,16 @@ const REGIONS: &[&str] = &[
     "us-west-2",
 ];
 
+/// The region that the SDK knows and that was probably meant.
+pub(super) fn similar(region: &str) -> Option<&'static str> {
+    let distance = |known: &str| strsim::damerau_levenshtein(region, known);
+    let nearest = REGIONS
+        .iter()
+        .copied()
+        .min_by_key(|known| distance(known))?;
+    (distance(nearest) <= 2).then_some(nearest)
+}
+
 /// Whether the SDK knows a region by name.
 pub(crate) fn is_known(region: &str) -> bool {
     REGIONS.contains(&region)

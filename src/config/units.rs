@@ -12,21 +12,44 @@ use crate::printable::Quoted;
 pub(crate) enum InvalidUnit {
     #[error("{} is not a duration such as 90s, 5m or 1h30m", Quoted(.0))]
     Duration(String),
+    /// A number alone.
+    #[error(
+        "`{0}` has no unit, expected a duration such as 90s, 5m or 1h30m: did you mean `{0}s`?"
+    )]
+    NoUnit(u64),
     #[error("{} is not a size such as 512KiB, 20MiB or 1MB", Quoted(.0))]
     Size(String),
 }
 
 /// Parses `90s`, `5m`, `12h`, `7d`, `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, InvalidUnit> {
-    humantime::parse_duration(text).map_err(|_| InvalidUnit::Duration(text.to_owned()))
+    humantime::parse_duration(text).map_err(|_| match text.trim().parse() {
+        Ok(number) if number > 0 => InvalidUnit::NoUnit(number),
+        _ => InvalidUnit::Duration(text.to_owned()),
+    })
 }
 
-/// Formats a duration in the notation that [`duration`] parses.
+/// Formats a duration in the notation that [`duration`] parses. Its largest unit is the day, since
+/// months differ.
 pub(crate) fn show(duration: Duration) -> String {
-    humantime::format_duration(duration)
-        .to_string()
-        .replace("days", "d")
-        .replace("day", "d")
+    let (seconds, nanos) = (duration.as_secs(), u64::from(duration.subsec_nanos()));
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+        (nanos / 1_000_000, "ms"),
+        (nanos / 1_000 % 1_000, "us"),
+        (nanos % 1_000, "ns"),
+    ];
+    let parts = parts.iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<_> = parts
+        .map(|(number, unit)| format!("{number}{unit}"))
+        .collect();
+    match parts.is_empty() {
+        true => "0s".to_owned(),
+        false => parts.join(" "),
+    }
 }
 
 /// Parses `512KiB`, `20MiB`, `1MB`, or plain bytes.
@@ -68,7 +91,9 @@ mod tests {
 
     #[test]
     fn durations_are_shown_as_they_are_written() {
-        for text in ["90s", "5m", "1h 30m", "1d", "30d", "250ms"] {
+        for text in [
+            "90s", "5m", "1h 30m", "1d", "30d", "250ms", "400d", "0s", "1d 1ns",
+        ] {
             let shown = show(duration(text).unwrap());
             assert_eq!(duration(&shown), duration(text), "{shown}");
             assert!(shown.len() <= text.len() + 3, "{shown}");

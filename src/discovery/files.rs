@@ -1,6 +1,7 @@
 //! Identity files: which there are, and what they hold.
 
 use std::hash::Hasher;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::globs::{self, GlobError};
 use super::{IdentityList, ListFile, Listing, Provider, lines};
 use crate::config::{Checked, Config, PoolConfig, Problem};
 use crate::file::{self, ReadError};
+use crate::identity::has_variable;
 use crate::printable::without_ids;
 
 /// The largest identity file, in bytes.
@@ -24,8 +26,13 @@ pub struct Files;
 enum FileError {
     #[error(transparent)]
     Glob(#[from] GlobError),
-    #[error("cannot read {}: {}", without_ids(&.0.to_string_lossy()), .1)]
+    #[error("cannot read {}: {}{}", without_ids(&.0.to_string_lossy()), .1, remedy(.0, .1))]
     Unreadable(PathBuf, ReadError),
+    #[error(
+        "has a variable, which is not expanded, expected a path relative to the directory of the \
+         configuration, or an absolute one"
+    )]
+    Variable,
 }
 
 impl Provider for Files {
@@ -49,7 +56,11 @@ fn read(
     pattern: usize,
     list: &mut Checked<IdentityList>,
 ) -> Result<(), FileError> {
-    for path in globs::matching(config, &pool.identity_files[pattern])? {
+    let pattern_text = &pool.identity_files[pattern];
+    if has_variable(pattern_text) {
+        return Err(FileError::Variable);
+    }
+    for path in globs::matching(config, pattern_text)? {
         let (hash, text) = match content(&path) {
             Ok(content) => content,
             Err(error) => return Err(FileError::Unreadable(path, error)),
@@ -72,6 +83,29 @@ fn read(
         list.value.add_file(file);
     }
     Ok(())
+}
+
+/// What to do about a file that cannot be read.
+fn remedy(path: &Path, error: &ReadError) -> &'static str {
+    let text = path.to_string_lossy();
+    match error {
+        ReadError::NotRegular("a directory") => {
+            "; a glob such as `DIRECTORY/*.txt` names those in it"
+        }
+        ReadError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            if path.iter().any(|part| part == "~") {
+                "; `~` is not expanded, expected the whole path"
+            } else if text.contains('\\') {
+                "; expected `/` between the parts of a path"
+            } else {
+                "; paths are relative to the directory of the configuration"
+            }
+        }
+        ReadError::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            "; the exporter's user must be able to read it"
+        }
+        _ => "",
+    }
 }
 
 fn content(path: &Path) -> Result<(u64, String), ReadError> {

@@ -15,8 +15,18 @@ pub(super) enum GlobError {
     NotAGlob(String, glob::PatternError),
     #[error("{}", without_ids(&.0.to_string()))]
     Directory(glob::GlobError),
-    #[error("{} matches no file", Quoted(.0))]
+    #[error(
+        "{} matches no file, expected at least one; paths are relative to the directory of the \
+         configuration{}", Quoted(.0), home(.0)
+    )]
     NoMatch(String),
+}
+
+fn home(pattern: &str) -> &'static str {
+    match pattern.starts_with('~') {
+        true => ", and `~` is not expanded",
+        false => "",
+    }
 }
 
 /// The files that a path or glob, relative to the configuration's directory, names.

@@ -28,12 +28,23 @@ enum InvalidLine {
     NotBare(char),
     #[error("does not begin with an id, expected ids only, or one id and then its name")]
     NoIdFirst,
+    #[error(
+        "is JSON, expected one id on a line: `jq -r '.Identities[].IdentityId'` makes that of what \
+         `aws cognito-identity list-identities` prints"
+    )]
+    Json,
+    #[error("is JSON, expected one id on a line: `jq -r '.[]'` makes that of a list of ids")]
+    JsonList,
     #[error("has several ids and other words, expected ids only, or one id and then its name")]
     Mixed,
 }
 
 /// Adds the identities of a file's text.
 pub(super) fn read(path: &Path, text: &str, list: &mut Checked<IdentityList>) {
+    if let Some((number, error)) = json(text) {
+        let problem = Problem::line(path, number, error.to_string());
+        return list.problems.push(problem);
+    }
     let mut wrong = 0;
     for (number, line) in numbered(text) {
         let location = || Printable(format!("{}:{number}", path.display())).to_string();
@@ -51,6 +62,19 @@ pub(super) fn read(path: &Path, text: &str, list: &mut Checked<IdentityList>) {
             path,
             format!("has {more} more lines that are not identities"),
         ));
+    }
+}
+
+/// Whether a text is JSON, and the line on which it begins. No comment and no id begins so.
+fn json(text: &str) -> Option<(usize, InvalidLine)> {
+    let text = text.trim_start_matches('\u{feff}');
+    let start = text.trim_start();
+    let after = start.strip_prefix(['{', '['])?.trim_start();
+    let line = 1 + text[..text.len() - start.len()].matches('\n').count();
+    match (start.starts_with('['), after.starts_with('"')) {
+        (true, true) => Some((line, InvalidLine::JsonList)),
+        (false, true) => Some((line, InvalidLine::Json)),
+        _ => after.starts_with('{').then_some((line, InvalidLine::Json)),
     }
 }
 
@@ -207,8 +231,19 @@ mod tests {
             ("$A|$B", 1, "has '|' at an id"),
             ("\"$A\"", 1, "has '\"' at an id"),
             ("'$A'", 1, "has '\\'' at an id"),
-            ("[\n\"$A\",\n\"$B\"]", 1, "has '[' at an id"),
-            ("{\"IdentityId\": \"$A\"}", 1, "has '{' at an id"),
+            ("[$A]", 1, "has '[' at an id"),
+            (
+                "\n[\n\"$A\",\n\"$B\"]",
+                2,
+                "is JSON, expected one id on a line: `jq -r '.[]'`",
+            ),
+            (
+                "{\"IdentityId\": \"$A\"}",
+                1,
+                "is JSON, expected one id on a line: `jq",
+            ),
+            ("{\n  \"Identities\": [", 1, "is JSON"),
+            ("[{\"IdentityId\": \"$A\"}]", 1, "is JSON"),
             ("$A \"$B\"", 1, "has an id in its name"),
             ("$A canary,$B", 1, "has an id in its name"),
             ("$A us-east-1:mistyped", 1, "has an id in its name"),
@@ -218,7 +253,7 @@ mod tests {
             ("$A eu-west-1:7b", 1, "is of region eu-west-1"),
             ("$A\rx\r", 2, "has no colon"),
             ("$A\r\nx\r\n", 2, "has no colon"),
-            ("$A\u{200b}$B", 1, "has '\\u{200b}' at character 47"),
+            ("$A\u{200b}$B", 1, "has '\\u{200b}' in it"),
             ("$A one\ttwo", 1, "has '\\t' in its name"),
         ] {
             let problems = read_as(text).unwrap_err();

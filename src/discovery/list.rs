@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::identity::{IdentityId, InvalidId, canonicalize, has_guid, ids_in};
+use crate::identity::{IdentityId, InvalidId, Mistaken, canonicalize, has_guid, ids_in};
 
 /// Valid ids of one pool, in any order and possibly repeated, some with display names. All ids live
 /// in one text, so that each costs its characters and four bytes.
@@ -70,7 +70,10 @@ impl ListFile {
 pub enum InvalidIdentity {
     /// The text is not an id.
     #[error(transparent)]
-    Id(#[from] InvalidId),
+    Id(InvalidId),
+    /// The text is something else.
+    #[error("{0}")]
+    Mistaken(Mistaken),
     /// The id is of another region than its pool.
     #[error("is of region {found}, but its pool is of {expected}")]
     Region {
@@ -113,7 +116,10 @@ impl IdentityList {
         location: impl Fn() -> String,
     ) -> Result<(), InvalidIdentity> {
         let canonical = canonicalize(text);
-        let id = IdentityId::parse(&canonical)?;
+        let id = IdentityId::parse(&canonical).map_err(|error| {
+            let mistaken = Mistaken::of(text).map(InvalidIdentity::Mistaken);
+            mistaken.unwrap_or(InvalidIdentity::Id(error))
+        })?;
         if let Some(region) = &self.region
             && id.region() != &**region
         {

@@ -1,5 +1,5 @@
-//! THE table of families: name, type, unit, labels and help of each. Both formats, the README's
-//! table and the registry of the exporter's own metrics are made from it.
+//! THE table of families: name, type, unit, labels and help of each. Both formats, the table
+//! of docs/metrics.md and the registry of the exporter's own metrics are made from it.
 
 use std::fmt;
 
@@ -195,7 +195,7 @@ families! {
         "Panics, each of which is a bug that ended one call, request or reload, and is logged.";
 }
 
-/// The README's table of metrics, in Markdown.
+/// The table of docs/metrics.md.
 #[must_use]
 pub fn markdown() -> String {
     let mut table =

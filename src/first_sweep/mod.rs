@@ -44,6 +44,8 @@ pub struct Standing {
     pub missing: usize,
     /// The budgets whose credentials or settings do not work.
     pub refused: Vec<String>,
+    /// Why they do not, as far as that is known, each with its budget.
+    pub causes: Vec<String>,
     /// The first sweep, unless every identity was asked.
     pub sweep: Option<Sweep>,
 }
@@ -71,11 +73,16 @@ impl FirstSweep {
         let sum = |count: fn(&PoolCounts) -> usize| pools.iter().map(count).sum();
         let identities = sum(|pool| pool.identities);
         let refused = budgets.iter().filter(|budget| !budget.credentials_good);
+        let cause = |budget: &BudgetProgress| {
+            let trouble = budget.refused.as_ref()?;
+            Some(format!("{}: {}", budget.label, trouble.cause))
+        };
         Standing {
             identities,
             failing: sum(|pool| pool.failing),
             missing: sum(|pool| pool.missing),
             sweep: track.look(now, (identities, sum(|pool| pool.pending)), draws),
+            causes: budgets.iter().filter_map(cause).collect(),
             refused: refused.map(|budget| budget.label.clone()).collect(),
         }
     }

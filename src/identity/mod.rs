@@ -5,6 +5,7 @@
 //! are logged.
 
 mod hex;
+mod mistaken;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,6 +17,7 @@ use siphasher::sip::SipHasher13;
 use thiserror::Error;
 
 pub use hex::Hex;
+pub use mistaken::{Mistaken, has_variable};
 
 /// The longest id, in characters (botocore's service model of Cognito Sync: `IdentityId`,
 /// `IdentityPoolId`, max 55).

@@ -20,7 +20,7 @@ impl Standing {
     /// full or above a limit already.
     ///
     /// All datasets grow in proportion to what they hold, and records stay as large as they are.
-    /// Records count only where a list tells how many there are: what was written since may be
+    /// Records count only where a list says how many there are: what was written since may be
     /// many or none. The number of datasets has no forecast, since growth of bytes does not tell
     /// when another is made.
     #[must_use]
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_datasets_only_a_list_tells() {
+    fn of_several_datasets_only_a_list_shows() {
         let several = usage(2, 800);
         assert_eq!(seconds(several, Listing::default(), 1.0), None);
         let exact = listed(&[(600, 6), (200, 2)]);

@@ -2,8 +2,8 @@
 //! records, no more datasets.
 //!
 //! [`Bounds`] is what counts prove, [`Listing`] is what is kept of an answer of `ListDatasets`,
-//! [`Standing`] compares both with the limits, and tells from growth when one is reached;
-//! [`list_need`] tells for whom another list is worth its call, and [`writes_left`] how far the
+//! [`Standing`] compares both with the limits, and computes from growth when one is reached;
+//! [`list_need`] says which identities are worth another list, and [`writes_left`] how far the
 //! next level of a limit is. All of it is pure.
 
 mod bounds;

@@ -1,4 +1,4 @@
-//! For whom a list of datasets is worth its call.
+//! For which identities a list of datasets is worth its call.
 
 use super::listing::hour;
 use super::{Certainty, Limit, Listing, Standing};

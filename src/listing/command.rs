@@ -24,7 +24,7 @@ const ATTEMPTS: u32 = 8;
 /// Passes in a row that were cut off and brought nothing new, before a list is given up.
 const MAX_VAIN_PASSES: u32 = 3;
 /// Pages in a row that bring nobody new to a pass, before a list is given up: tokens may lead
-/// round in a circle. It is more than a hundred, since those who are disabled may leave pages
+/// round in a circle. It is more than a hundred, since those that are disabled may leave pages
 /// empty: there may be 60,000 of them in a row.
 const MAX_VAIN_PAGES: u32 = 1_000;
 /// Time between two looks at the clock while a page is waited for.

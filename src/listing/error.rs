@@ -107,8 +107,11 @@ impl Display for Refusal {
                 f.write_str("Cognito Identity returned an error")?;
             }
         }
-        match &self.error.cause {
-            Some(cause) => write!(f, " ({cause})"),
+        if let Some(cause) = &self.error.cause {
+            write!(f, " ({cause})")?;
+        }
+        match &self.error.remedy {
+            Some(remedy) => write!(f, ": {}", remedy.text),
             None => Ok(()),
         }
     }

@@ -164,7 +164,7 @@ impl Lister {
             None | Some(FailureClass::Permanent | FailureClass::Transient) => {
                 self.pacer.on_answered();
             }
-            // It tells nothing of the quota.
+            // It says nothing of the quota.
             Some(FailureClass::NoAnswer | FailureClass::Budget) => {}
         }
         self.answered += u64::from(page.is_ok());

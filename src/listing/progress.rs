@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_from_before_tells_how_long_it_takes() {
+    fn the_list_from_before_shows_how_long_it_takes() {
         for (pages, seconds, expected) in [
             (
                 0,

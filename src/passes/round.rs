@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::pass::{Pass, Then};
 use super::{CallObserver, DiscoveredPool, PassProgress, PassStanding};
-use crate::api::{CallError, Failure, FailureClass, Page};
+use crate::api::{CallError, Failure, FailureClass, Page, Trouble};
 use crate::clock::{Clock, Mono};
 use crate::discovery::{Catalog, PageAdded, PassEnd};
 use crate::identity::{IdentityId, PoolId, canonicalize};
@@ -43,13 +43,7 @@ impl Round {
             let observer = Arc::clone(observer);
             let observer = Box::new(move |took, failure| observer(took, failure));
             Self {
-                budget: BudgetProgress {
-                    label: first.budget.clone(),
-                    identities: 0,
-                    limit: rate_limit,
-                    rate: rate_limit,
-                    credentials_good: true,
-                },
+                budget: BudgetProgress::new(first.budget.clone(), 0, rate_limit),
                 lister: Lister::new(directory, rate_limit, ATTEMPTS, observer, clock.clone()),
                 passes: Vec::new(),
                 clock: clock.clone(),
@@ -115,7 +109,7 @@ impl Round {
         let now = self.clock.now();
         let failed = match page {
             Ok(page) => {
-                self.budget.credentials_good = true;
+                self.budget.accepted();
                 let added = add(&page, &pool, catalog);
                 if added.new > 0 {
                     catalog.announce();
@@ -138,25 +132,33 @@ impl Round {
             }
             Err(PageError::Failed(error)) => {
                 match error.failure.class() {
-                    FailureClass::Budget => self.budget.credentials_good = false,
-                    // It tells nothing of them.
-                    FailureClass::NoAnswer => {}
+                    FailureClass::Budget => {
+                        self.budget.credentials_good = false;
+                        self.budget.refused = Some(error.trouble());
+                    }
+                    // It says nothing about the credentials.
+                    FailureClass::NoAnswer => {
+                        let unreached = error.remedy.as_ref().map(|_| error.trouble());
+                        self.budget.unreached = unreached;
+                    }
                     FailureClass::Permanent | FailureClass::Throttled | FailureClass::Transient => {
-                        self.budget.credentials_good = true;
+                        self.budget.accepted();
                     }
                 }
                 error
             }
         };
         if pass.on_failed(failed.failure, now.mono) {
-            let (reason, cause) = (failed.failure.as_str(), &failed.cause);
+            let reason = failed.failure.as_str();
+            let Trouble { cause, remedy, .. } = failed.trouble();
             warn!(
                 %pool,
                 reason,
                 cause,
+                remedy,
                 action = "cognito-identity:ListIdentities",
-                "identities cannot be listed; those that are known are polled, and the pass goes \
-                 on as soon as it can"
+                "identities cannot be listed; known ones are still polled, and the pass goes on with \
+                 the next attempt"
             );
         }
     }
@@ -178,20 +180,20 @@ async fn end(catalog: &Catalog, pool: PoolId, began: f64, ended: f64) {
     else {
         return;
     };
-    info!(%pool, listed, dropped, "a pass has listed all identities");
+    info!(%pool, listed, dropped, "all identities of the pool listed");
     if is_news || is_first {
         catalog.announce();
     }
 }
 
-/// Adds the identities of a page. What is none of this pool is passed over, and logged.
+/// Adds the identities of a page. Ids that cannot be of this pool are ignored, and logged.
 fn add(page: &Page<String>, pool: &PoolId, catalog: &Catalog) -> PageAdded {
     let ids: Vec<_> = page.items.iter().map(|id| canonicalize(id)).collect();
     let ids = ids.iter().filter_map(|id| IdentityId::parse(id).ok());
     let ids: Vec<_> = ids.filter(|id| id.region() == pool.region()).collect();
-    let passed_over = page.items.len() - ids.len();
-    if passed_over > 0 {
-        warn!(%pool, passed_over, "a page lists what is no identity of the pool");
+    let ignored = page.items.len() - ids.len();
+    if ignored > 0 {
+        warn!(%pool, ignored, "ListIdentities returned ids that cannot be of this pool");
     }
     catalog.add_page(pool, ids.into_iter())
 }

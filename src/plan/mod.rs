@@ -16,6 +16,7 @@ use crate::alerts::AlertInput;
 use crate::api::{IDENTITIES_OF_PAGE, Signer};
 use crate::config::{Config, IdentityMetrics, PoolSettings, Series, show_duration};
 use crate::exposition::{identity_samples, too_many_samples};
+use crate::figures::{counted, significant};
 use crate::targets::{Budget, PassBudget, Pool, Targets};
 
 /// Memory of the exporter without identities, and for each identity, in bytes. Source:
@@ -64,10 +65,15 @@ impl Display for Plan<'_> {
             .sum();
         writeln!(
             f,
-            "{}: {} identities in {} pools\n",
+            "{}: {} {} in {}\n",
             config.file.display(),
             group_digits(identities),
-            targets.pools.len()
+            if identities == 1 {
+                "identity"
+            } else {
+                "identities"
+            },
+            counted(targets.pools.len(), "pool", "pools")
         )?;
         writeln!(
             f,
@@ -208,7 +214,7 @@ impl Plan<'_> {
         write!(
             f,
             "             DOES NOT FIT: a sweep takes {} times the interval. For a turn each interval, set",
-            significant(overload)
+            significant((overload * 10.0).ceil() / 10.0)
         )?;
         match budget.signer {
             Signer::Account => writeln!(
@@ -290,17 +296,10 @@ fn group_digits(number: u64) -> String {
     groups.join(",")
 }
 
-/// Formats with about three significant digits.
-fn significant(number: f64) -> String {
-    match number {
-        100.0.. => format!("{number:.0}"),
-        1.0.. => format!("{number:.1}"),
-        _ => format!("{number:.3}"),
-    }
-}
-
 fn humanize_seconds(seconds: f64) -> String {
-    if seconds < 120.0 {
+    if seconds < 1.0 {
+        "less than 1s".to_owned()
+    } else if seconds < 120.0 {
         format!("{seconds:.0}s")
     } else {
         show_duration(ceil_to_minutes(seconds))

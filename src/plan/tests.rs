@@ -56,7 +56,7 @@ fn a_configuration_that_fits() {
     let plan = plan("interval: 5m", "", 1_000);
     assert!(
         plan.starts_with(
-            "config.yaml: 1,000 identities in 1 pools\n\ncalls        288,288 a day, 3.3 a second"
+            "config.yaml: 1,000 identities in 1 pool\n\ncalls        288,288 a day, 3.3 a second"
         ),
         "{plan}"
     );
@@ -106,7 +106,7 @@ fn a_configuration_that_does_not_fit_is_reported_with_the_settings_to_change() {
 }
 
 #[test]
-fn what_passes_cost_those_who_are_listed() {
+fn what_passes_cost_those_that_are_listed() {
     let discover = "series: none, discover: {interval: 1d, rate_limit: 2},";
     let discovered = plan("", discover, 601);
     assert!(

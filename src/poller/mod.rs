@@ -2,6 +2,7 @@
 //!
 //! [`Poller`] is the task. [`PollerHandle`] sends it commands.
 
+mod budgets;
 mod calls;
 mod handle;
 mod observer;
@@ -25,10 +26,10 @@ use crate::identity::{IdentityId, hash};
 use crate::observation::Observation;
 use crate::progress::Progress;
 use crate::schedule::{
-    AfterCall, BudgetEvent, Call, EndedCall, Paging, Retry, Schedule, Standing, Step, TargetChange,
-    Ticket,
+    AfterCall, Call, EndedCall, Paging, Retry, Schedule, Standing, Step, TargetChange, Ticket,
 };
 use crate::targets::{TargetDiff, Targets};
+use budgets::{Budgets, CallEnd};
 use calls::{CallResult, Caller, SentCall, check_reply};
 use handle::{Commands, ExplainRequest, ReplaceTargets};
 
@@ -47,6 +48,7 @@ pub struct Poller {
     retry: Retry,
     settings: config::PollSettings,
     progress: Arc<Progress>,
+    budgets: Budgets,
     calls: JoinSet<CallResult>,
     /// The calls of these tasks.
     sent: HashMap<Id, SentCall>,
@@ -79,6 +81,7 @@ impl Poller {
         let progress = Arc::new(Progress::new(now, &targets, settings.rate_limit));
         let (handle, commands) = PollerHandle::new(Arc::clone(&progress));
         let poller = Self {
+            budgets: Budgets::new(Arc::clone(&progress)),
             progress,
             schedule: Schedule::new(&targets, operations, settings.rate_limit, now),
             retry: Retry::new(settings.attempts),
@@ -212,9 +215,9 @@ impl Poller {
         let reply = result
             .reply
             .and_then(|reply| Ok(check_reply(reply, job.operation, ticket)?));
-        let (reply, cause) = match reply {
+        let (reply, error) = match reply {
             Ok(reply) => (Ok(reply), None),
-            Err(CallError { failure, cause }) => (Err(failure), cause),
+            Err(error) => (Err(error.failure), Some(error)),
         };
         let failure = reply.as_ref().err().copied();
         if was_sent {
@@ -276,37 +279,30 @@ impl Poller {
             info!(
                 %pool,
                 action = "cognito-sync:DescribeIdentityUsage",
-                "the role of the pool's guests denies the action, so usage comes from \
-                 ListDatasets; the next attempt is in a day"
+                "the guests' role does not allow the action: usage comes from ListDatasets; next \
+                 attempt in a day"
             );
         }
         if lists_denied {
             warn!(
                 %pool,
                 action = "cognito-sync:ListDatasets",
-                "the policy denies a list of datasets, so it is not known which is full: add the \
-                 action to it (iam-policy prints the whole policy); the next attempt is in a day"
+                "the policy does not allow ListDatasets, so the fullest dataset is not known: add \
+                 the action (iam-policy prints the whole policy); next attempt in a day"
             );
         }
-        if let Some(event) = event {
-            let budget = &self.targets.budgets[ticket.budget()].label;
-            let reason = failure.map(Failure::as_str);
-            match event {
-                BudgetEvent::Refused if failure == Some(Failure::Configuration) => {
-                    warn!(
-                        budget,
-                        reason, cause, "the settings for AWS cannot work; only probes are sent"
-                    );
-                }
-                BudgetEvent::Refused => {
-                    warn!(
-                        budget,
-                        reason, cause, "credentials unavailable or rejected; only probes are sent"
-                    );
-                }
-                BudgetEvent::Accepted => info!(budget, "credentials accepted again"),
-            }
-        }
+        let budget = ticket.budget();
+        let rate = self.schedule.budgets().nth(budget).map(|(rate, _)| rate);
+        let call_end = CallEnd {
+            budget,
+            error: error.as_ref(),
+            class: failure.map(|failure| ticket.class_of(failure)),
+            event,
+            rate: rate.unwrap_or_default(),
+        };
+        let budget = &self.targets.budgets[budget];
+        let ceiling = budget.ceiling(self.settings.rate_limit);
+        self.budgets.on_call_end(&call_end, &budget.label, ceiling);
         if let Some(result) = result {
             if let Some(identity) = self.targets.identity(ticket.job.target) {
                 self.api.poll_ended(pool, identity);
@@ -345,6 +341,7 @@ impl Poller {
         let rate_limit = self.settings.rate_limit;
         self.schedule.apply_targets(change, rate_limit, now);
         self.progress.apply_targets(&targets, rate_limit);
+        self.budgets.apply_targets(&targets);
         self.targets = targets;
         observer.targets_changed(&self.targets, &diff);
         // The caller may have stopped waiting.

@@ -19,7 +19,7 @@ pub(super) struct UnfinishedPoll {
     pub(super) calls: u32,
     pub(super) began: Mono,
     pub(super) paging: Option<Paging>,
-    /// What a list tells that the poll calls in place of a description.
+    /// What a list says that the poll calls in place of a description.
     pub(super) list: ListNeed,
     /// Whether AWS denied that list.
     pub(super) list_denied: bool,
@@ -93,7 +93,7 @@ impl Schedule {
         }
     }
 
-    /// What a list tells that a poll calls in place of its own operation.
+    /// What a list says that a poll calls in place of its own operation.
     fn list_in_place_of(
         &self,
         index: JobIndex,

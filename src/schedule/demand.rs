@@ -23,7 +23,7 @@ const ABANDONED: f64 = 90.0 * 86_400.0;
 /// Nearness from which an identity is near a limit: some 23 writes are left.
 const NEAR: f64 = 0.1;
 
-/// What is known of an identity that tells what asking it is worth.
+/// What is known of an identity that says what asking it is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Demand {
     /// Changes in a second, by its past.

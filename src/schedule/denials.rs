@@ -44,7 +44,7 @@ impl Denials {
     }
 
     /// AWS answered about an identity of this pool, of which so many are missing. Returns whether
-    /// those who were denied may be asked again.
+    /// those that were denied may be asked again.
     pub(super) fn on_allowed(&mut self, pool: PoolIndex, missing: usize) -> bool {
         let Some(denial) = self.0.get_mut(&pool) else {
             return false;

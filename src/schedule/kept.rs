@@ -6,8 +6,8 @@ use super::order::{Order, Seat};
 use super::state::State;
 use crate::clock::Mono;
 
-/// Those who were asked are known, and who joins them yields, when they are so many times as many
-/// as those who were never asked: a list may gain somebody each minute, so that somebody is always
+/// Those that were asked are known, and who joins them yields, when they are so many times as many
+/// as those that were never asked: a list may gain somebody each minute, so that somebody is always
 /// new. The last eleventh of a first sweep is no such crowd that it needs all calls.
 const KNOWN_TIMES: usize = 10;
 

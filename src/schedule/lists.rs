@@ -57,7 +57,7 @@ impl ListShare {
         }
     }
 
-    /// Whether a list that tells this much may be the next call. `draw` is a number that differs
+    /// Whether a list that says this much may be the next call. `draw` is a number that differs
     /// from poll to poll. Where lists are scarce it passes over every other identity, since
     /// otherwise the same ones would be passed over in every round.
     pub(super) fn allows(&self, need: ListNeed, draw: u64, now: Mono) -> bool {
@@ -70,7 +70,7 @@ impl ListShare {
         is_allowed && is_drawn && self.allowed >= 1.0 && now >= self.paused_until
     }
 
-    /// Counts a call: `list` is what it tells if it is a list, or one of its pages.
+    /// Counts a call: `list` is what it says if it is a list, or one of its pages.
     pub(super) fn on_sent(&mut self, list: ListNeed) {
         self.allowed = (self.allowed + SHARE).min(MAX);
         self.routine = (self.routine + ROUTINE_SHARE).min(MAX);

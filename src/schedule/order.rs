@@ -7,7 +7,7 @@
 //! 1. polls that have begun: their next attempt or page;
 //! 2. what must not wait: deadlines of identities, turns of pools;
 //! 3. who was never asked. They take turns with those near a limit, and with what is past its time
-//!    by now; those who join others of whom all is known take turns with all who wait;
+//!    by now; those that join others of which all is known take turns with all who wait;
 //! 4. who has the least key of virtual time, which is the greatest key that was called. An identity
 //!    whose turn was missed gets a key as far ahead as the price of its [`Demand`](super::Demand).
 //!    So virtual time passes faster the more calls there are, and all intervals stretch alike when
@@ -56,18 +56,18 @@ pub(super) struct Order {
     missing: HashMap<PoolIndex, usize>,
     pub(super) slowed: Slowed,
     pub(super) virtual_time: VirtualTime,
-    /// Whether those who were never asked had the last call of two that take turns.
+    /// Whether those that were never asked had the last call of two that take turns.
     pub(super) unasked_had_turn: bool,
-    /// Whether those who were never asked take turns with all who wait, since they came to others
-    /// who are known: a million that a list gains must not keep those from their turns. No count
-    /// tells those who join from a first sweep that has come as far, which takes all calls. So it
-    /// is noted when lists change, and a process that goes on has to guess it (`resume`).
+    /// Whether those that were never asked take turns with all who wait, since they came to others
+    /// that are known: a million that a list gains must not keep those from their turns. No count
+    /// separates them from a first sweep that has come as far, which takes all calls. So it is
+    /// noted when lists change, and a process that goes on has to guess it (`resume`).
     pub(super) newcomers_yield: bool,
     /// Nothing is due before this time, unless something is put or ends.
     idle_until: Mono,
     /// Since when somebody may have waited whose turn was missed.
     pub(super) late_since: Option<Mono>,
-    /// When a round of those who wait began, and the key that ends it: the greatest that one of
+    /// When a round of those that wait began, and the key that ends it: the greatest that one of
     /// them could have then.
     pub(super) round: (Mono, u64),
 }

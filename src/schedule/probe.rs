@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::api::Failure;
 use crate::clock::Mono;
 
 const INITIAL_WAIT: Duration = Duration::from_secs(5);
@@ -11,8 +10,6 @@ const MAX_WAIT: Duration = Duration::from_secs(300);
 /// The state between two probes: one is scheduled or in flight.
 #[derive(Debug)]
 pub(super) struct Probe {
-    /// Why only probes are sent.
-    refusal: Failure,
     ready_at: Mono,
     wait: Duration,
 }
@@ -20,9 +17,8 @@ pub(super) struct Probe {
 impl Probe {
     /// Starts after a call failed with a failure of
     /// [`FailureClass::Budget`](crate::api::FailureClass::Budget). The first probe is due in 5 s.
-    pub(super) fn new(refusal: Failure, now: Mono) -> Self {
+    pub(super) fn new(now: Mono) -> Self {
         Self {
-            refusal,
             ready_at: now + INITIAL_WAIT,
             wait: INITIAL_WAIT,
         }
@@ -43,13 +39,10 @@ impl Probe {
         self.ready_at = now + self.wait;
     }
 
-    /// The probe failed. The next one is due after twice the wait, at most 5 min. Whether the
-    /// credentials are refused for another reason than before.
-    pub(super) fn on_failed(&mut self, refusal: Option<Failure>, now: Mono) -> bool {
+    /// The probe failed. The next one is due after twice the wait, at most 5 min.
+    pub(super) fn on_failed(&mut self, now: Mono) {
         self.wait = (self.wait * 2).min(MAX_WAIT);
         self.ready_at = now + self.wait;
-        let refusal = refusal.unwrap_or(self.refusal);
-        std::mem::replace(&mut self.refusal, refusal) != refusal
     }
 
     /// The settings were replaced, and with them perhaps what did not work. The next probe is due
@@ -70,22 +63,10 @@ mod tests {
     }
 
     #[test]
-    fn another_refusal_is_a_change_and_no_answer_is_none() {
-        let mut probe = Probe::new(Failure::Credentials, after(0));
-        let mut fails = |refusal| probe.on_failed(refusal, after(0));
-        assert!(!fails(Some(Failure::Credentials)));
-        assert!(!fails(None));
-        assert!(fails(Some(Failure::Configuration)));
-        assert!(!fails(None));
-        assert!(!fails(Some(Failure::Configuration)));
-        assert!(fails(Some(Failure::Credentials)));
-    }
-
-    #[test]
     fn new_settings_make_a_waiting_probe_due_and_leave_one_in_flight() {
-        let mut probe = Probe::new(Failure::Credentials, after(0));
+        let mut probe = Probe::new(after(0));
         for _ in 0..10 {
-            probe.on_failed(None, after(0));
+            probe.on_failed(after(0));
         }
         assert_eq!(probe.ready_at(), after(300));
         probe.on_settings_applied(after(20));
@@ -93,7 +74,7 @@ mod tests {
         probe.on_sent();
         probe.on_settings_applied(after(21));
         assert_eq!(probe.ready_at(), Mono::MAX);
-        probe.on_failed(None, after(22));
+        probe.on_failed(after(22));
         assert_eq!(
             probe.ready_at(),
             after(322),

@@ -14,7 +14,7 @@ use crate::targets::Budget;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BudgetEvent {
     /// The credentials or the settings do not work. From now on only probes are sent. It happens
-    /// again when the failure becomes another one.
+    /// again at each probe that finds so.
     Refused,
     /// AWS accepts the credentials again.
     Accepted,
@@ -172,11 +172,11 @@ impl BudgetQueue {
         };
         let refusal = failure.filter(|_| class == Some(FailureClass::Budget));
         match &mut self.probe {
-            None => refusal.map(|refusal| {
-                self.probe = Some(Probe::new(refusal, now));
+            None => refusal.map(|_| {
+                self.probe = Some(Probe::new(now));
                 BudgetEvent::Refused
             }),
-            // An exchange tells nothing of what the probe is for.
+            // An exchange says nothing of what the probe is for.
             Some(probe) if is_probe && was_unsent && refusal.is_none() => {
                 probe.on_lost(now);
                 None
@@ -186,8 +186,8 @@ impl BudgetQueue {
                 Some(BudgetEvent::Accepted)
             }
             Some(probe) if is_probe => {
-                let changed = probe.on_failed(refusal, now);
-                changed.then_some(BudgetEvent::Refused)
+                probe.on_failed(now);
+                refusal.map(|_| BudgetEvent::Refused)
             }
             // Calls that were in flight when the credentials stopped working change nothing.
             _ => None,

@@ -21,7 +21,7 @@ use crate::targets::Targets;
 /// Times that differ by no more are the same: they were saved in milliseconds.
 const LOST: Duration = Duration::from_millis(10);
 
-/// Those who were asked by the process before are known, and who was not yields to them, when they
+/// Those that were asked by the process before are known, and who was not yields to them, when they
 /// are so many times as many as the others. The store does not tell a first sweep from many who
 /// have joined. A first sweep that was stopped before its half goes on with all calls; what was
 /// left of it after that takes twice as long.

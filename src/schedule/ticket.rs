@@ -36,7 +36,7 @@ pub struct Ticket {
     pub poll_began: Mono,
     /// The page that this call continues.
     pub paging: Option<Paging>,
-    /// What the call tells if it is `ListDatasets` in place of the job's own operation.
+    /// What the call says if it is `ListDatasets` in place of the job's own operation.
     pub(super) list: ListNeed,
     /// Whether AWS denied a list in this poll.
     pub(super) list_denied: bool,
@@ -87,7 +87,7 @@ impl Ticket {
             && !self.list_denied
     }
 
-    /// Whether `ListDatasets` was called in place of the job's own operation, for what it tells.
+    /// Whether `ListDatasets` was called in place of the job's own operation, for what it says.
     #[must_use]
     pub fn is_substitute(&self) -> bool {
         self.list != ListNeed::None

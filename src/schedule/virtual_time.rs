@@ -28,7 +28,7 @@ impl VirtualTime {
         }
     }
 
-    /// It has passed at this speed for so long that those who waited have keys behind it.
+    /// It has passed at this speed for so long that those that waited have keys behind it.
     pub(super) fn at_speed(per_second: f64, at: Mono) -> Self {
         Self {
             now: LONG,

@@ -14,7 +14,7 @@ pub(super) const CREATED: f64 = 1.4e9;
 /// The account of all pools, whose developer credentials write scripted datasets.
 pub(super) const ACCOUNT: &str = "123456789012";
 
-/// A dataset with everything that `ListDatasets` tells of it.
+/// A dataset with everything that `ListDatasets` returns of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Listed {
     pub(super) dataset: Dataset,

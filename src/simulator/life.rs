@@ -248,7 +248,7 @@ impl Life {
     }
 }
 
-/// The age at the last write of those who write at every multiple of `interval`. Usage changes only
+/// The age at the last write of those that write at each multiple of `interval`. Usage changes only
 /// with a write, together with its time.
 fn last_write(age: f64, interval: f64) -> f64 {
     (age / interval).floor() * interval

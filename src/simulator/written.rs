@@ -18,7 +18,7 @@ pub(super) struct Written {
     versions: Vec<(f64, Option<Listed>)>,
 }
 
-/// A record, as `ListRecords` tells it.
+/// A record, as `ListRecords` returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Record {
     /// `None` after it was removed.

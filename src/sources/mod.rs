@@ -5,7 +5,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{Config, PoolConfig, Problem};
+use crate::config::{self, Config, PoolConfig, Problem};
 use crate::discovery::{self, IdentityList, ListFile, Listing};
 use crate::file;
 use crate::identity::PoolId;
@@ -165,6 +165,19 @@ impl Sources {
     /// Why these files look as if one of them was still being written, given those before.
     #[must_use]
     pub fn half_written(&self, before: &Self, config: &Path) -> Option<Problem> {
+        let mut found = self.half_written_part(before, config)?;
+        self.locate(config, [&mut found]);
+        Some(found)
+    }
+
+    /// Adds the places of problems in the configuration, as far as it can be read again.
+    pub fn locate<'a>(&self, file: &Path, problems: impl IntoIterator<Item = &'a mut Problem>) {
+        if let Configuration::File(content) = &self.configuration {
+            config::locate(file, &String::from_utf8_lossy(&content.bytes), problems);
+        }
+    }
+
+    fn half_written_part(&self, before: &Self, config: &Path) -> Option<Problem> {
         let configuration = self.configuration.half_written(&before.configuration);
         let configuration = configuration.map(|message| Problem::whole(config, message));
         let lists = || self.pools.iter().find_map(|pool| pool.cut_off(before));
@@ -173,6 +186,11 @@ impl Sources {
             self.pools.iter().find_map(of_pool)
         };
         configuration.or_else(lists).or_else(pools)
+    }
+
+    /// The identity files of a pool, by its position in the configuration.
+    pub fn files_of(&self, pool: usize) -> &[ListFile] {
+        self.pools.get(pool).map_or(&[], |pool| &pool.files)
     }
 
     fn files(&self) -> impl Iterator<Item = &ListFile> {

@@ -9,7 +9,7 @@ use crate::discovery::Catalog;
 use crate::identity::IdentityId;
 use crate::targets::Targets;
 
-/// The keys of those who are polled no longer and have no usage, or stale one, and of those in
+/// The keys of those that are polled no longer and have no usage, or stale one, and of those in
 /// lists who have left, or whose pool is not discovered any more.
 pub(super) fn stale(
     file: &StateFile,

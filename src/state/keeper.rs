@@ -81,7 +81,7 @@ pub async fn open_in_time(
 }
 
 impl Keeper {
-    /// A task that saves what was opened. `last_standing` tells where the schedule stands when it
+    /// A task that saves what was opened. `last_standing` says where the schedule stands when it
     /// has stopped.
     #[must_use]
     pub fn new(

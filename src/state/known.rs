@@ -17,7 +17,7 @@ pub struct Known {
     pub relist: Relist,
 }
 
-/// Gives the store those who are discovered as targets, so that their usage finds them. Only while
+/// Gives the store those that are discovered as targets, so that their usage finds them. Only while
 /// nothing is polled, as the poller has targets too: it is done once at most, or disabled.
 #[derive(Clone, Default)]
 pub struct Relist(Arc<Mutex<Option<Work>>>);

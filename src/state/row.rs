@@ -22,7 +22,7 @@ pub(super) type PoolNumber = u16;
 
 /// In a pool's number, in keys: the rest of the key is text, since it is no GUID.
 const IS_TEXT: u16 = 1 << 15;
-/// The same: the row tells of the list that an identity was discovered in.
+/// The same: the row is about the list that an identity was discovered in.
 const IS_DISCOVERED: u16 = 1 << 14;
 
 /// The most pools that may have a number.
@@ -37,21 +37,21 @@ pub(super) fn key(pool: PoolNumber, hex: &Hex) -> Vec<u8> {
     }
 }
 
-/// The key of the row that tells of the list that an identity was discovered in.
+/// The key of the row about the list that an identity was discovered in.
 pub(super) fn discovered_key(pool: PoolNumber, hex: &Hex) -> Vec<u8> {
     key(pool | IS_DISCOVERED, hex)
 }
 
-/// What a key tells.
+/// What a key says.
 #[derive(Debug, PartialEq)]
 pub(super) struct Key {
     pub(super) pool: PoolNumber,
     pub(super) hex: Hex,
-    /// Whether the row tells of the list that the identity was discovered in.
+    /// Whether the row is about the list that the identity was discovered in.
     pub(super) is_discovered: bool,
 }
 
-/// What a key tells; `None` if it is no key.
+/// What a key says; `None` if it is no key.
 pub(super) fn parse_key(key: &[u8]) -> Option<Key> {
     let (number, rest) = key.split_first_chunk()?;
     let number = u16::from_be_bytes(*number);

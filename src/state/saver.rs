@@ -29,7 +29,7 @@ const TAKEN_AT_ONCE: usize = 512;
 const SAVED_AT_ONCE: usize = 16_384;
 /// When nothing changes, where the schedule stands is saved this often.
 const SAVE_ANYWAY: Duration = Duration::from_secs(60);
-/// How long usage waits for those who were discovered to become targets.
+/// How long usage waits for those that were discovered to become targets.
 const MAX_RELIST: Duration = Duration::from_secs(120);
 /// How often those are forgotten who are polled no longer and whose usage is stale.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
@@ -217,8 +217,8 @@ impl Saver {
         Ok(())
     }
 
-    /// Restores the usage that waits for those who were discovered to become targets: else it would
-    /// be that of nobody.
+    /// Restores the usage that waits for discovered identities to become targets: else it would be
+    /// that of nobody.
     fn restore_late(&mut self) -> Result<(), FileError> {
         let Some(late) = &self.late else {
             return Ok(());

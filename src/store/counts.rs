@@ -26,8 +26,8 @@ impl Store {
         let counts = contents.pools.iter().map(|pool| PoolCounts {
             identities: pool.records.len(),
             pending: pool.health.pending,
-            failing: pool.health.failing,
-            missing: pool.health.missing,
+            failing: pool.health.failing(),
+            missing: pool.health.missing(),
         });
         (Arc::clone(&contents.targets), counts.collect())
     }

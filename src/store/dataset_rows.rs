@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_are_kept_and_of_equals_those_who_wrote_last() {
+    fn the_nearest_are_kept_and_of_equals_those_that_wrote_last() {
         let mut rows = DatasetRows::default();
         let bytes_of = |identity: usize| 200_000 + identity as u64 % 2 * 100_000;
         for identity in 0..2 * MAX_IDENTITIES {

@@ -30,7 +30,7 @@ pub(super) struct Departure {
 }
 
 impl Departed {
-    /// Those of whom all usage is stale by now. To be dropped without the lock, since that takes
+    /// Those of which all usage is stale by now. To be dropped without the lock, since that takes
     /// time.
     pub(super) fn take_stale(&mut self, now: Mono) -> VecDeque<Departure> {
         let departures = std::mem::take(&mut self.departures).into_iter();
@@ -39,7 +39,7 @@ impl Departed {
         stale
     }
 
-    /// Adds those who leave, of so many who were targets. Forgets the earliest where there are
+    /// Adds those that leave, of so many who were targets. Forgets the earliest where there are
     /// enough without them, so that at most twice as many are kept.
     pub(super) fn add(&mut self, departure: Departure, targets: usize) {
         self.most_targets = self.most_targets.max(targets);
@@ -74,7 +74,7 @@ impl Departed {
     }
 
     /// Gives back what is known of the identities that a pool has again.
-    /// `notes_changes` tells whether they count as changed.
+    /// `notes_changes` says whether they count as changed.
     pub(super) fn restore(&mut self, target: &targets::Pool, pool: &mut Pool, notes_changes: bool) {
         for departure in &mut self.departures {
             departure.restore(target, pool, notes_changes);

@@ -10,14 +10,14 @@ use crate::limits::Standing;
 impl Changes {
     /// When a dataset will be full, in whole seconds since 1970, by the growth that was seen; not
     /// before `now`. `standing` is of the usage in `record`. `None` if nothing is known of growth,
-    /// or it has ended, and where [`Standing::seconds_until_full`] tells nothing.
+    /// or it has ended, and where [`Standing::seconds_until_full`] says nothing.
     #[must_use]
     pub fn full_at(self, record: &Record, standing: &Standing, now: Timestamp) -> Option<f64> {
         full_at(self.growth(record, now)?, record, standing, now)
     }
 
-    /// The same by when it will almost surely be full, for those who count and alert: later than
-    /// [`Changes::full_at`], and `None` for those who were watched for less than ten days, or have
+    /// The same by when it will almost surely be full, for those that count and alert: later than
+    /// [`Changes::full_at`], and `None` for those that were watched for less than ten days, or have
     /// changed seldom.
     #[must_use]
     pub fn surely_full_at(

@@ -50,7 +50,7 @@ pub struct ChangedRows {
     pub identities: Vec<(PoolIndex, IdentityIndex, Kept)>,
     /// All pools.
     pub pools: Vec<KeptPool>,
-    /// Those who have changed and are no targets any more.
+    /// Those that have changed and are no targets any more.
     pub leavers: Vec<Leaver>,
     /// Identities that have changed and were not taken.
     pub left: usize,
@@ -271,7 +271,9 @@ impl Store {
             // A slow disk may give back what was polled meanwhile.
             if pool.usage.is_none() && pool.health.pool_failure.is_none() {
                 pool.usage = kept.usage;
-                pool.health.pool_failure = kept.failure;
+                if kept.usage.is_some() || kept.failure.is_some() {
+                    pool.health.own_polled(kept.failure);
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ mod kept;
 mod known;
 mod pool;
 mod pool_health;
+mod pool_log;
 mod record;
 mod snapshot;
 
@@ -30,7 +31,8 @@ pub use history::{History, Poll};
 pub use kept::{ChangedRows, Kept, KeptPool, Leaver, RestoredRow};
 pub use known::{Known, KnownTarget};
 use pool::Pool;
-use pool_health::{log_change, reason};
+pub use pool_health::{PoolTrouble, Reasons};
+use pool_log::reason;
 pub use record::{AsOf, Failures, Record, State};
 use snapshot::PoolSnapshot;
 pub use snapshot::{PoolView, Snapshot};
@@ -60,7 +62,7 @@ struct Contents {
     history: History,
     /// Whether it is noted which identities change, since they are saved.
     notes_changes: bool,
-    /// Those who had changed when they ceased to be targets, and were not saved since.
+    /// Those that had changed when they ceased to be targets, and were not saved since.
     leavers: Vec<Leaver>,
 }
 
@@ -103,7 +105,8 @@ impl Store {
             if let Some(index) = diff.pool(old_index) {
                 let pool = &mut pools[index.0];
                 pool.usage.clone_from(&old.usage);
-                pool.health.pool_failure = old.health.pool_failure;
+                pool.health.keep_own(&old.health);
+                pool.logged.clone_from(&old.logged);
             }
             for old_identity in 0..old.records.len() {
                 let old_target = Target::identity(old_index, old_identity);
@@ -174,7 +177,7 @@ impl Store {
     ) {
         let failure = observation.failure();
         self.note_answer(matches!(failure, None | Some(Failure::NotFound)));
-        let (targets, before, after, healths) = {
+        let (targets, before, after, lines) = {
             let mut contents = self.contents();
             contents.history.record(observation);
             let Contents {
@@ -185,7 +188,6 @@ impl Store {
                 ..
             } = &mut *contents;
             let pool = &mut pools[pool_index.0];
-            let health_before = pool.health;
             let before = pool.records[identity];
             let signer = targets[pool_index].settings.signer;
             if pool.apply(identity, signer, observation) {
@@ -200,12 +202,15 @@ impl Store {
             }
             let after = pool.records[identity];
             pool.health.changed(&before, &after);
-            let healths = (health_before, pool.health);
+            if failure.is_none() && after.last_usage().is_some() {
+                pool.health.identity_found();
+            }
+            let lines = pool.logged.lines(&targets[pool_index], pool.health);
             (
                 Arc::clone(targets),
                 before.failure(),
                 after.failure(),
-                healths,
+                lines,
             )
         };
         let target = &targets[pool_index];
@@ -214,7 +219,7 @@ impl Store {
             let identity = identity.0 + 1;
             debug!(pool = %target.id, identity, reason = reason(after), "identity changed");
         }
-        log_change(target, healths, after);
+        lines.log(target);
     }
 
     fn record_pool(
@@ -224,28 +229,28 @@ impl Store {
         observation: &Observation,
     ) {
         self.note_answer(result.is_ok());
-        let (targets, healths) = {
+        let (targets, lines) = {
             let mut contents = self.contents();
             contents.history.record(observation);
             let targets = Arc::clone(&contents.targets);
-            let Pool { health, usage, .. } = &mut contents.pools[pool.0];
-            let before = *health;
-            health.pool_failure = result.err();
+            let stored = &mut contents.pools[pool.0];
+            stored.health.own_polled(result.err());
             match result.map_err(Failure::class) {
                 Ok(value) => {
-                    *usage = Some(AsOf {
+                    stored.usage = Some(AsOf {
                         value,
                         requested_at: observation.requested_at,
                     });
                 }
                 // Usage is not exported once access to it is denied.
-                Err(FailureClass::Permanent | FailureClass::Budget) => *usage = None,
+                Err(FailureClass::Permanent | FailureClass::Budget) => stored.usage = None,
                 Err(FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer) => {
                 }
             }
-            (targets, (before, *health))
+            let lines = stored.logged.lines(&targets[pool], stored.health);
+            (targets, lines)
         };
-        log_change(&targets[pool], healths, result.err());
+        lines.log(&targets[pool]);
     }
 
     /// What a list of an identity's datasets would tell.
@@ -305,6 +310,7 @@ impl Store {
             listings: pool.listings.clone(),
             changes: pool.changes.clone(),
             usage: pool.usage,
+            health: pool.health,
         };
         Snapshot {
             targets: Arc::clone(&contents.targets),

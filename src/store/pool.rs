@@ -4,6 +4,7 @@ use super::changed::Changed;
 use super::changes::{Added, Changes};
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::PoolHealth;
+use super::pool_log::Logged;
 use super::record::{AsOf, Record};
 use crate::api::{Answer, Dataset, Failure, FailureClass, PoolUsage, Signer, Usage};
 use crate::config::Limits;
@@ -28,6 +29,7 @@ pub(super) struct Pool {
     /// Who changed since it was saved.
     pub(super) changed: Changed,
     pub(super) health: PoolHealth,
+    pub(super) logged: Logged,
     pub(super) usage: Option<AsOf<PoolUsage>>,
 }
 
@@ -47,6 +49,7 @@ impl Pool {
             changes: ChangesOfEach::new(pool.identities.len()),
             changed: Changed::default(),
             health: PoolHealth::of_unknown(pool.identities.len()),
+            logged: Logged::default(),
             usage: None,
         }
     }
@@ -203,7 +206,7 @@ fn has_other_counts(before: &Usage, now: &Usage) -> bool {
 }
 
 /// The usage that a list shows, where `before` was known. The date does not go back: that of the
-/// identity also tells of datasets that were deleted. What AWS leaves out stays as it was.
+/// identity also covers datasets that were deleted. What AWS leaves out stays as it was.
 fn usage_of_list(datasets: &[Dataset], before: Option<&Usage>) -> Usage {
     let usage = Usage::of_datasets(datasets);
     let Some(before) = before else { return usage };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::changes::Changes;
 use super::chunked::{ChangesOfEach, Listings, Records};
-use super::record::{AsOf, Record};
+use super::pool_health::{PoolHealth, PoolTrouble, Reasons};
+use super::record::{AsOf, Record, State};
 use crate::api::{PoolUsage, Usage};
 use crate::clock::Mono;
 use crate::job::{IdentityIndex, PoolIndex};
@@ -24,6 +25,7 @@ pub(super) struct PoolSnapshot {
     pub(super) listings: Listings,
     pub(super) changes: ChangesOfEach,
     pub(super) usage: Option<AsOf<PoolUsage>>,
+    pub(super) health: PoolHealth,
 }
 
 /// The results for one pool at one time.
@@ -37,6 +39,7 @@ pub struct PoolView<'a> {
     /// How each changes, in the same order.
     pub(super) changes: &'a ChangesOfEach,
     usage: Option<&'a AsOf<PoolUsage>>,
+    health: &'a PoolHealth,
 }
 
 impl Snapshot {
@@ -52,6 +55,7 @@ impl Snapshot {
             listings,
             changes,
             usage,
+            health,
         } = &self.pools[index.0];
         PoolView {
             target: &self.targets[index],
@@ -59,6 +63,7 @@ impl Snapshot {
             listings,
             changes,
             usage: usage.as_ref(),
+            health,
         }
     }
 }
@@ -68,6 +73,29 @@ impl PoolView<'_> {
     #[must_use]
     pub fn oldest_shown(&self, now: Mono) -> Mono {
         now.before(self.target.stale_after)
+    }
+
+    /// What is wrong with the pool as a whole, as far as the answers show.
+    #[must_use]
+    pub fn trouble(&self) -> Option<PoolTrouble> {
+        self.health.trouble(self.target)
+    }
+
+    /// The number of identities whose last poll failed. It takes no pass over them.
+    #[must_use]
+    pub fn failed(&self) -> Reasons {
+        self.health.failed
+    }
+
+    /// The number of identities in each state, in the order of [`State::ALL`].
+    #[must_use]
+    pub fn states(&self, now: Mono) -> [u64; State::ALL.len()] {
+        let oldest_shown = self.oldest_shown(now);
+        let mut states = [0; State::ALL.len()];
+        for record in self.records.chunks().flatten() {
+            states[record.state(oldest_shown) as usize] += 1;
+        }
+        states
     }
 
     /// The record of each identity and what is kept of its last list, in their order.

@@ -79,7 +79,7 @@ impl Targets {
         if needed <= allowed {
             return Vec::new();
         }
-        let (label, stretch) = (&budget.label, needed / allowed + 0.05);
+        let (label, stretch) = (&budget.label, (needed / allowed * 10.0).ceil() / 10.0);
         let until_then = "until then the identities whose next change matters most come first";
         let (key, message) = match budget.signer {
             Signer::Account => (

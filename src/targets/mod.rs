@@ -57,6 +57,12 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Its name, or its id if it has none: how people are shown which pool it is.
+    #[must_use]
+    pub fn name_or_id(&self) -> &str {
+        self.settings.name.as_deref().unwrap_or(self.id.as_str())
+    }
+
     /// The position in [`Targets::budgets`] of the budget of its identities' calls.
     #[must_use]
     pub fn budget(&self) -> usize {

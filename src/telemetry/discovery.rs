@@ -11,7 +11,7 @@ use crate::exposition::families::{
 use crate::identity::PoolId;
 use crate::passes::PassProgress;
 
-/// What the passes have found, and how many there were. What only a complete pass tells is absent
+/// What the passes have found, and how many there were. What only a complete pass shows is absent
 /// before the first.
 pub(super) fn families(
     catalog: &Catalog,

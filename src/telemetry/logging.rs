@@ -1,21 +1,23 @@
 //! Logs: one line for each event, on standard error.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use tracing::Metadata;
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::fmt::{self, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
+pub use super::log_line::Format;
+use super::log_line::log_line;
 use super::log_queue::LogQueue;
+use crate::clock::Clock;
 
 /// The longest wait for the last lines when the process ends.
 const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
@@ -25,11 +27,9 @@ static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// Libraries log warnings only: their debug lines may hold secrets and ids. At each load of
 /// credentials the SDK repeats what our own lines say when it changes, with all that the other side
-/// sent. Of its warnings only those on settings that it passes over, and on files that it cannot
-/// parse, are kept.
+/// sent. Of its warnings only those on settings that it passes over are kept.
 const LIBRARIES: &str = "warn,aws_config=error,aws_config::default_provider=warn,\
-    aws_config::default_provider::endpoint_url=error,aws_config::provider_config=warn,\
-    aws_runtime=error";
+    aws_config::default_provider::endpoint_url=error,aws_runtime=error";
 
 /// The AWS SDK's targets begin with this. Its debug and trace lines hold whole requests and
 /// answers, with keys of guests and ids of identities, so none of them is logged, whatever
@@ -47,15 +47,6 @@ pub enum Level {
     Warn,
     /// Errors that end the process.
     Error,
-}
-
-/// The format of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// `key=value`.
-    Logfmt,
-    /// A JSON object.
-    Json,
 }
 
 impl Level {
@@ -82,25 +73,26 @@ pub fn init(
     env_filter: Option<&str>,
 ) -> Result<LastLines, Box<dyn std::error::Error>> {
     let filter = match env_filter {
-        Some(env_filter) => EnvFilter::try_new(env_filter)?,
+        Some(env_filter) => EnvFilter::try_new(env_filter).map_err(|error| {
+            format!(
+                "RUST_LOG: {error}; expected levels and targets, such as \
+                 info,cognitosync_exporter::store=debug"
+            )
+        })?,
         None => EnvFilter::try_new(level.directives())?,
     };
     let queue = LogQueue::new(io::stderr())?;
     let lines = Lines {
+        format,
+        clock: Clock::system(),
         queue: queue.clone(),
         with_priority: stderr_is_the_journal(),
     };
-    let registry = tracing_subscriber::registry()
+    tracing_subscriber::registry()
         .with(filter)
-        .with(filter_fn(is_allowed));
-    match format {
-        Format::Logfmt => registry
-            .with(tracing_logfmt::builder().layer().with_writer(lines))
-            .try_init()?,
-        Format::Json => registry
-            .with(fmt::layer().json().flatten_event(true).with_writer(lines))
-            .try_init()?,
-    }
+        .with(filter_fn(is_allowed))
+        .with(lines)
+        .try_init()?;
     // `try_init` succeeds once.
     let _ = QUEUE.set(queue);
     Ok(LastLines)
@@ -140,32 +132,22 @@ fn stderr_is_the_journal() -> bool {
     named == format!("{}:{}", stderr.dev(), stderr.ino())
 }
 
-/// Makes writers of single lines.
+/// Makes a line of each event. Spans, which only libraries have, are left out.
 struct Lines {
+    format: Format,
+    clock: Clock,
     queue: LogQueue,
     /// Whether each line begins with its priority, as sd-daemon(3) has it.
     with_priority: bool,
 }
 
-impl<'w> MakeWriter<'w> for Lines {
-    type Writer = Line<'w>;
-
-    fn make_writer(&'w self) -> Line<'w> {
-        Line {
-            queue: &self.queue,
-            prefix: "",
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut line = log_line(self.format, event, self.clock.now().unix);
+        if self.with_priority {
+            line.insert_str(0, priority(*event.metadata().level()));
         }
-    }
-
-    fn make_writer_for(&'w self, event: &Metadata<'_>) -> Line<'w> {
-        Line {
-            queue: &self.queue,
-            prefix: if self.with_priority {
-                priority(*event.level())
-            } else {
-                ""
-            },
-        }
+        self.queue.push(line.into_bytes());
     }
 }
 
@@ -176,22 +158,5 @@ fn priority(level: tracing::Level) -> &'static str {
         tracing::Level::WARN => "<4>",
         tracing::Level::INFO => "<6>",
         _ => "<7>",
-    }
-}
-
-/// Passes a line on to the queue. The formatter writes each line at once.
-struct Line<'w> {
-    queue: &'w LogQueue,
-    prefix: &'static str,
-}
-
-impl Write for Line<'_> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.queue.push([self.prefix.as_bytes(), line].concat());
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

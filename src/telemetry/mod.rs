@@ -3,6 +3,7 @@
 mod by_hand;
 mod discovery;
 mod encode;
+mod log_line;
 mod log_queue;
 pub mod logging;
 mod process;

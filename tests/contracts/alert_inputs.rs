@@ -1,4 +1,4 @@
-//! `dashboards/alerts/inputs.txt` tells which series of identities each alert reads and needs, as
+//! `dashboards/alerts/inputs.txt` says which series of identities each alert reads and needs, as
 //! the rules have it.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -141,9 +141,9 @@ fn every_alert_is_explained_tested_and_complete() {
 }
 
 #[test]
-fn the_readme_lists_every_alert() {
-    let readme = read("README.md");
-    let (_, rest) = readme.split_once("<!-- alerts -->\n").unwrap();
+fn the_page_lists_every_alert() {
+    let page = read("docs/alerts.md");
+    let (_, rest) = page.split_once("<!-- alerts -->\n").unwrap();
     let mut rows = rest
         .split_once("<!-- /alerts -->")
         .unwrap()
@@ -159,11 +159,12 @@ fn the_readme_lists_every_alert() {
             .collect());
         let patience = all(same.iter().map(|alert| text(alert, "for")).collect());
         let name = text(&same[0], "alert");
-        let row =
-            format!("| [`{name}`](dashboards/runbooks/{name}.md) | {severities} | {patience} | ");
+        let row = format!(
+            "| [`{name}`](../dashboards/runbooks/{name}.md) | {severities} | {patience} | "
+        );
         assert!(
             rows.next().is_some_and(|found| found.starts_with(&row)),
-            "README lacks: {row}"
+            "docs/alerts.md lacks: {row}"
         );
     }
     assert_eq!(rows.next(), None);

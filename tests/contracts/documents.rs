@@ -1,17 +1,21 @@
-//! README and CHANGELOG tell what the code does.
+//! Documents say what the code does.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::CommandFactory;
+use cognitosync_exporter::api::Failure;
 use cognitosync_exporter::cli::Cli;
 use cognitosync_exporter::exposition::families;
+use cognitosync_exporter::loading;
+use cognitosync_exporter::store::State;
 
-/// What stands between `<!-- name -->` and `<!-- /name -->`.
-fn part(text: &str, name: &str) -> String {
+/// What stands between `<!-- name -->` and `<!-- /name -->` of a page.
+pub(super) fn part(page: &str, name: &str) -> String {
+    let text = super::read(page);
     let (_, rest) = text
         .split_once(&format!("<!-- {name} -->\n"))
-        .unwrap_or_else(|| panic!("README has no part {name}"));
+        .unwrap_or_else(|| panic!("{page} has no part {name}"));
     rest.split_once(&format!("<!-- /{name} -->"))
         .unwrap()
         .0
@@ -23,7 +27,7 @@ fn part(text: &str, name: &str) -> String {
 fn the_metric_table_is_the_families() {
     let table = families::markdown();
     assert_eq!(
-        part(&super::read("README.md"), "metrics"),
+        part("docs/metrics.md", "metrics"),
         table.trim(),
         "the table should be:\n{table}"
     );
@@ -31,7 +35,7 @@ fn the_metric_table_is_the_families() {
 
 #[test]
 fn the_flag_table_is_the_flags() {
-    let shown: BTreeSet<_> = part(&super::read("README.md"), "flags")
+    let shown: BTreeSet<_> = part("docs/command-line.md", "flags")
         .lines()
         .filter_map(|line| line.strip_prefix("| `--"))
         .map(|line| line.split(['`', '=', ' ']).next().unwrap().to_owned())
@@ -46,6 +50,64 @@ fn the_flag_table_is_the_flags() {
         .filter_map(|argument| argument.get_long());
     let known: BTreeSet<_> = flags.map(str::to_owned).collect();
     assert_eq!(shown, known);
+}
+
+#[test]
+fn metrics_md_lists_the_reasons_and_states() {
+    let page = super::read("docs/metrics.md");
+    let reasons = Failure::ALL.map(|failure| format!("`{}`", failure.as_str()));
+    let (_, listed) = page.split_once("`reason` is one of ").unwrap();
+    let listed = listed.split('.').next().unwrap().replace('\n', " ");
+    assert_eq!(listed, reasons.join(", "));
+    let (_, table) = page
+        .split_once("| `state` | meaning |\n|---|---|\n")
+        .unwrap();
+    let rows = table.lines().map_while(|row| row.strip_prefix("| `"));
+    let listed: Vec<_> = rows.map(|row| row.split('`').next().unwrap()).collect();
+    assert_eq!(listed, State::ALL.map(State::as_str));
+}
+
+/// Each route has a row, and each row is a route.
+#[test]
+fn http_md_lists_the_routes() {
+    let routes = super::read("src/web/routes.rs");
+    let patterns = ["Pattern::Exact(\"", "Pattern::Prefix(\""];
+    let paths = patterns
+        .iter()
+        .flat_map(|pattern| routes.split(pattern).skip(1));
+    let mut known: BTreeSet<_> = paths
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect();
+    known.insert("/metrics".to_owned());
+    let table = part("docs/http.md", "routes");
+    let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
+    let listed = rows.map(|row| row.split('`').next().unwrap().to_owned());
+    assert_eq!(listed.collect::<BTreeSet<_>>(), known);
+}
+
+/// Configurations that pages show are good, once the placeholder is replaced.
+#[test]
+fn placeholders_of_pages_cannot_be_run() {
+    let mut seen = 0;
+    for page in super::tracked().iter().filter(|page| page.ends_with(".md")) {
+        let text = super::read(page);
+        let blocks = text.split("```yaml\n").skip(1);
+        let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
+        for block in blocks.filter(|it| it.contains("pools:") && it.contains("REPLACE-ME")) {
+            let block = block.replace("identity_files: [identities/*.txt]", "identities: []");
+            assert!(loading::parse(Path::new(page), &block).is_err(), "{page}");
+            let pool = block.replace("REPLACE-ME", "7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11");
+            assert!(loading::parse(Path::new(page), &pool).is_ok(), "{page}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 3, "{seen}");
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = super::read("README.md").lines().count();
+    assert!(lines <= 160, "README.md has {lines} lines");
 }
 
 /// Pages are finished, and each row of a table has the cells of its heading.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use cognitosync_exporter::config::{self, Config};
+use cognitosync_exporter::config::Config;
+use cognitosync_exporter::config::keys::KEYS;
 use cognitosync_exporter::loading;
 
 fn parse(text: &str, file: &Path) -> Config {
@@ -11,30 +12,62 @@ fn parse(text: &str, file: &Path) -> Config {
     loaded.config
 }
 
-/// The keys that a section knows, by what the parser says of one that it does not.
-fn keys(section: &str) -> Vec<String> {
-    let error = config::parse(Path::new(""), section)
-        .unwrap_err()
-        .to_string();
-    let (_, known) = error
-        .split_once("expected ")
-        .unwrap_or_else(|| panic!("{error}"));
-    known
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
+/// The example with ids in place of its placeholders.
+fn example() -> String {
+    let mut text = super::read("config.example.yaml");
+    for (placeholder, id) in [
+        ("THE-ID-OF-YOUR-IDENTITY-POOL", POOL),
+        (
+            "THE-ID-OF-ANOTHER-POOL",
+            "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c12",
+        ),
+        ("THE-ID-OF-AN-IDENTITY", IDENTITY),
+        (
+            "THE-ID-OF-ANOTHER-IDENTITY",
+            "us-east-1:9be2cf05-60d4-4d8a-8a51-5a4a8e6d2f77",
+        ),
+    ] {
+        let placeholder = format!("us-east-1:REPLACE-WITH-{placeholder}");
+        assert_eq!(
+            text.matches(&format!("{placeholder}\n")).count(),
+            1,
+            "{placeholder}"
+        );
+        text = text.replace(&format!("{placeholder}\n"), &format!("{id}\n"));
+    }
+    text
+}
+
+const POOL: &str = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
+const IDENTITY: &str = "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
+
+/// As it is it cannot be run by mistake: each id is a problem of its own, and there is no other.
+#[test]
+fn its_placeholders_are_refused() {
+    let text = super::read("config.example.yaml");
+    let problems = loading::parse(Path::new("config.yaml"), &text).unwrap_err();
+    let keys: Vec<_> = problems
+        .iter()
+        .map(|it| it.key.as_deref().unwrap())
+        .collect();
+    let (first, second) = ("pools[0].identities[0]", "pools[1].identities[0]");
+    assert_eq!(keys, ["pools[0].id", "pools[1].id", first, second]);
+    for problem in &problems {
+        let line = text.lines().nth(problem.place.unwrap().line - 1).unwrap();
+        assert!(line.contains("REPLACE"), "{problem}");
+        assert!(
+            problem.message.starts_with("is still the example's: put "),
+            "{problem}"
+        );
+    }
 }
 
 #[test]
 fn it_is_good_and_shows_defaults() {
-    let example = super::read("config.example.yaml");
+    let example = example();
     let shown = parse(&example, Path::new("config.example.yaml"));
-    let pool = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
-    let identity = "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
     let least = parse(
-        &format!("pools: [{{id: '{pool}', identities: ['{identity}']}}]"),
+        &format!("pools: [{{id: '{POOL}', identities: ['{IDENTITY}']}}]"),
         Path::new("least"),
     );
     assert_eq!(shown.poll, least.poll);
@@ -50,24 +83,10 @@ fn it_is_good_and_shows_defaults() {
 #[test]
 fn it_shows_every_key() {
     let example = super::read("config.example.yaml");
-    for section in [
-        "{x: 1}",
-        "poll: {x: 1}",
-        "limits: {x: 1}",
-        "pools: [{x: 1}]",
-        "pools: [{id: a, identities: [{x: 1}]}]",
-        "pools: [{id: a, discover: {x: 1}}]",
-    ] {
-        let keys = keys(section);
-        assert!(!keys.is_empty());
-        for key in keys {
-            assert!(
-                example.lines().any(|line| line
-                    .trim_start_matches([' ', '#', '-'])
-                    .starts_with(&format!("{key}:"))),
-                "{key}"
-            );
-        }
+    for key in KEYS {
+        let name = format!("{}:", key.name);
+        let shows = |line: &str| line.trim_start_matches([' ', '#', '-']).starts_with(&name);
+        assert!(example.lines().any(shows), "{name}");
     }
 }
 
@@ -82,7 +101,7 @@ fn its_comments_are_good_too() {
     )
     .unwrap();
     let mut uncommented = 0;
-    let lines: Vec<_> = super::read("config.example.yaml")
+    let lines: Vec<_> = example()
         .lines()
         .map(|line| match line.strip_prefix("    # ") {
             Some(rest)

@@ -43,6 +43,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("backoff", &["schedule/retry.rs"]),
     ("glob", &["discovery/globs.rs"]),
+    ("strsim", &["config/regions.rs", "config/suggest.rs"]),
     ("prometheus", &["telemetry/"]),
     ("procfs", &["aws/helpers.rs", "telemetry/process.rs"]),
     (
@@ -62,7 +63,15 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tempfile", &["app/"]),
     ("csv", &["web/identities/"]),
     ("form_urlencoded", &["web/identities/query.rs"]),
-    ("clap", &["cli/", "main.rs", "telemetry/logging.rs"]),
+    (
+        "clap",
+        &[
+            "cli/",
+            "main.rs",
+            "telemetry/log_line.rs",
+            "telemetry/logging.rs",
+        ],
+    ),
 ];
 
 /// The same for `crates/exporter-web/src`, and what it never mentions. `aws_lc_rs` is the

@@ -1,5 +1,5 @@
-//! What the code promises itself and others: who may import whom, that the example and the README
-//! tell the truth.
+//! What the code promises itself and others: which module may import which, and that documents
+//! and the example are true.
 
 #![allow(
     clippy::panic,
@@ -14,7 +14,9 @@ mod dashboards;
 mod documents;
 mod example;
 mod imports;
+mod keys;
 mod lengths;
+mod links;
 mod modules;
 mod packaging;
 mod queries;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::Command;
 use clap_complete::aot::{self, Shell};
 use clap_mangen::Man;
 use cognitosync_exporter::cli::Cli;
@@ -35,33 +35,15 @@ fn page(command: Command) -> (String, String) {
     (format!("{PAGES}/{file}"), text)
 }
 
-/// Whether a flag of all commands means something to this one. A page leaves out what does not,
-/// which the command line takes nevertheless or refuses by name.
-fn is_of_use(flag: &str, command: &str) -> bool {
-    match command {
-        "demo" => flag != "config.file",
-        "plan" | "iam-policy" => !flag.starts_with("web."),
-        _ => flag.starts_with("log."),
-    }
-}
-
-fn without_useless_flags(mut command: Command) -> Command {
-    let name = command.get_name().to_owned();
-    let useless = |argument: &Arg| {
-        let flag = argument.get_long().unwrap_or_default();
-        argument.is_global_set() && !is_of_use(flag, &name)
-    };
-    let arguments = command.get_arguments().filter(|it| useless(it));
-    for id in arguments.map(|it| it.get_id().clone()).collect::<Vec<_>>() {
-        command = command.mut_arg(id, |it| it.hide(true));
-    }
-    command
-}
-
 /// The file that each shell looks for.
 fn completion(shell: Shell, file: &str) -> (String, String) {
     let mut script = Vec::new();
-    aot::generate(shell, &mut Cli::command(), NAME, &mut script);
+    aot::generate(
+        shell,
+        &mut Cli::helpful_command().name(NAME),
+        NAME,
+        &mut script,
+    );
     let script = String::from_utf8(script).unwrap();
     let script = match shell {
         Shell::Fish => without_dots(&script),
@@ -82,12 +64,16 @@ fn without_dots(script: &str) -> String {
     format!("{before}    string join \\n {flags}\n{rest}")
 }
 
+/// Examples, environment and exit codes are the sections.
+fn plain(command: Command) -> Command {
+    command.after_help(None).after_long_help(None)
+}
+
 /// All files that are made from the command line, with their text.
 fn generated() -> BTreeMap<String, String> {
-    let mut command = Cli::command().name(NAME).disable_help_subcommand(true);
+    let mut command = plain(Cli::helpful_command().name(NAME));
     command.build();
-    let commands = command.get_subcommands().cloned();
-    let commands = commands.map(without_useless_flags);
+    let commands = command.get_subcommands().cloned().map(plain);
     let mut files: BTreeMap<_, _> = commands.map(page).collect();
     files.extend([
         page(command),
@@ -120,9 +106,9 @@ fn man_pages_and_completions_are_those_of_the_command_line() {
     assert_eq!(there, generated.into_keys().collect());
 }
 
-/// The exit codes on the page are those of README.
+/// The exit codes on the man page are those of docs/command-line.md.
 #[test]
-fn the_page_tells_what_the_process_exits_with() {
+fn the_man_page_has_the_exit_codes() {
     let page = super::read("packaging/man/sections/cognitosync_exporter.roff");
     let (_, codes) = page.split_once(".SH \"EXIT STATUS\"\n").unwrap();
     let codes = codes.split(".SH ").next().unwrap();
@@ -130,12 +116,13 @@ fn the_page_tells_what_the_process_exits_with() {
         .lines()
         .filter_map(|line| line.strip_prefix(".B "))
         .collect();
-    let readme = super::read("README.md");
-    let (_, told) = readme.split_once("Exit codes: ").unwrap();
-    let told = told.split("\n\n").next().unwrap();
-    let is_number = |word: &&str| word.bytes().all(|byte| byte.is_ascii_digit());
-    let told: Vec<_> = told.split([' ', '\n']).filter(is_number).collect();
-    assert_eq!(codes, told);
+    let document = super::documents::part("docs/command-line.md", "exit codes");
+    let documented: Vec<_> = document
+        .lines()
+        .filter_map(|row| row.strip_prefix("| ")?.split(' ').next())
+        .filter(|code| code.bytes().all(|byte| byte.is_ascii_digit()))
+        .collect();
+    assert_eq!(codes, documented);
 }
 
 /// The packages bear the version of the program.

@@ -24,7 +24,7 @@ const FOREIGN: &[&str] = &[
     "process_resident_memory_bytes",
     "process_start_time_seconds",
 ];
-/// What the age tells as well.
+/// What the age says as well.
 const NOBODY_READS: &[&str] = &["cognitosync_identity_last_modified_timestamp_seconds"];
 /// The queries in an alert's text, `query (printf "QUERY" LABEL...)`.
 fn of_text(text: &str) -> Vec<String> {

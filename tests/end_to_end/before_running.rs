@@ -93,9 +93,10 @@ fn a_policy_allows_the_pools_and_nothing_else() {
 }
 
 #[test]
-fn the_readme_shows_the_policy_that_is_printed() {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let shown = readme
+fn the_page_shows_the_policy_that_is_printed() {
+    let page = repository().join("docs/credentials.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let shown = page
         .split_once("```json\n")
         .unwrap()
         .1

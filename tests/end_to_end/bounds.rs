@@ -174,7 +174,7 @@ fn a_log_that_is_not_read_stops_nothing() {
     eventually("polls that go on", || {
         (of("polls") > polls + 100.0).then_some(())
     });
-    // Once it is read again, it tells how much is missing.
+    // Once it is read again, it says how much is missing.
     let mut lines = log.lines().map(|line| line.unwrap());
     assert!(lines.any(|line| line.contains("log lines were dropped")));
     let pid = exporter.id().to_string();
@@ -212,7 +212,7 @@ fn closed_pipe() -> Stdio {
 }
 
 #[test]
-fn the_exit_code_tells_when_the_output_cannot_be_written() {
+fn the_exit_code_shows_when_the_output_cannot_be_written() {
     let good = configuration("interval: 1m", "http://127.0.0.1:1", 50, 1);
     for arguments in [
         &["--config.check"][..],
@@ -246,9 +246,9 @@ fn problems_of_a_daemon_are_log_lines() {
     let daemon = with_configuration(&["--log.format=json"], "pools: 7\n", |_| ());
     assert_eq!(daemon.status.code(), Some(78));
     let line: serde_json::Value = serde_json::from_slice(&daemon.stderr).unwrap();
-    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["level"], "error");
     assert!(
-        line["message"].as_str().unwrap().contains("config.yaml:1"),
+        line["msg"].as_str().unwrap().contains("config.yaml:1"),
         "{line}"
     );
     let check = with_configuration(

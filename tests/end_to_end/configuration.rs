@@ -10,6 +10,7 @@ fn check(directory: &Path, file: &str) -> Output {
     output(
         command
             .args(["--config.check", "--config.file", file])
+            .env("AWS_CONFIG_FILE", "aws-config")
             .current_dir(directory),
     )
 }
@@ -61,10 +62,9 @@ fn five_mistakes_are_five_lines_with_their_keys() {
     let lines: Vec<_> = errors.lines().collect();
     assert_eq!(lines.len(), 5, "{lines:?}");
     for (line, key) in lines.iter().zip(keys) {
-        assert!(
-            line.starts_with(&format!("five-at-once.yaml: {key}: ")),
-            "{line}"
-        );
+        let (place, _) = line.split_once(&format!(": {key}: ")).unwrap();
+        let place: Vec<_> = place.split(':').collect();
+        assert_eq!((place.len(), place[0]), (3, "five-at-once.yaml"), "{line}");
     }
 }
 
@@ -79,7 +79,7 @@ fn a_wrong_configuration_keeps_the_daemon_from_starting() {
     assert_eq!(output.status.code(), Some(78));
     let log = stderr(&output);
     let problem =
-        r#"message="attempts-zero.yaml: poll.attempts: `0` is not a number from 1 to 10""#;
+        r#"msg="attempts-zero.yaml:2:18: poll.attempts: `0` is not a number from 1 to 10""#;
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(
         log.contains(" level=error ") && log.contains(problem),
@@ -93,7 +93,9 @@ fn a_file_that_is_not_there() {
     assert_eq!(output.status.code(), Some(78));
     assert_eq!(
         stderr(&output),
-        "absent.yaml: cannot be read: No such file or directory (os error 2)\n"
+        "absent.yaml: cannot be read: No such file or directory (os error 2): name another with \
+         --config.file=PATH, begin with `cp config.example.yaml config.yaml`, or try \
+         `cognitosync_exporter demo`, which needs none\n"
     );
 }
 
@@ -113,4 +115,106 @@ fn a_good_file_says_what_would_be_polled() {
     );
     let warnings = std::fs::read_to_string(fixture("good").join("warnings.txt")).unwrap();
     assert_eq!(stderr(&output), warnings);
+}
+
+/// The mistakes of newcomers: file, place, key, what was expected, and the way out.
+#[test]
+fn each_message_has_place_key_expectation_and_remedy() {
+    for (name, place, key, expected, remedy) in MISTAKES {
+        let output = check(&fixture("wrong"), &format!("{name}.yaml"));
+        let errors = stderr(&output);
+        let line = errors.lines().next().unwrap();
+        let start = match (*place, *key) {
+            (place, "") => format!("{place}: "),
+            (place, key) => format!("{name}.yaml:{place}: {key}: "),
+        };
+        assert!(line.contains(&start), "{name}: {line}");
+        assert!(line.contains(expected), "{name}: {line}");
+        assert!(line.contains(remedy), "{name}: {line}");
+    }
+}
+
+#[rustfmt::skip]
+const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
+    ("tab", "3:1", "", "spaces", "a tab; YAML wants spaces"),
+    ("pool-id-of-a-user-pool", "3:7", "pools[0].id", "identity pool", "list-pools"),
+    ("key-misspelt", "4:3", "pools[0]", "identities", "did you mean `identities`?"),
+    ("key-region", "4:3", "pools[0]", "part of the pool's id", "leave the key out"),
+    ("key-access-key", "4:3", "pools[0]", "environment", "leave it out"),
+    ("identity-of-another-region", "6:5", "pools[0].identities[0]", "us-east-1", "eu-west-1"),
+    ("interval-no-unit", "2:18", "poll.interval", "90s, 5m or 1h30m", "did you mean `300s`?"),
+    ("rate-limit-with-unit", "3:37", "poll.attempts", "from 1 to 10", "did you mean `3`?"),
+    ("key-of-poll-at-top", "2:1", "", "under `poll`", "it belongs"),
+    ("identity-file-json", "identities/cli.json:1", "", "one id on a line", "jq -r"),
+    ("identity-file-csv", "identities/with-commas.txt:1", "", "bare ids", "white space between"),
+    ("identity-file-utf-16", "4:20", "pools[0].identity_files[0]", "expected UTF-8", "iconv"),
+    ("identity-file-glob-without-match", "4:20", "pools[0].identity_files[0]", "at least one", "relative to the directory"),
+    ("identity-file-absent", "4:20", "pools[0].identity_files[0]", "No such file", "relative to the directory"),
+    ("identity-file-a-directory", "4:20", "pools[0].identity_files[0]", "regular file", "a glob such as"),
+    ("identity-file-tilde", "5:20", "pools[0].identity_files[0]", "whole path", "`~` is not expanded"),
+    ("identity-file-variable", "5:20", "pools[0].identity_files[0]", "relative", "not expanded"),
+    ("pool-id-a-variable", "3:7", "pools[0].id", "the id itself", "not expanded"),
+    ("role-arn-of-a-user", "4:13", "pools[0].role_arn", "that of a role", ":role/NAME"),
+    ("role-arn-with-11-digits", "4:13", "pools[0].role_arn", "expected 12 digits", "11"),
+    ("endpoint-plain-http", "4:17", "pools[0].endpoint_url", "expected https", "--network container:NAME"),
+    ("stale-after-below-interval", "2:35", "poll.stale_after", "interval", "come and go"),
+    ("pools-a-map", "3:3", "pools", "expected a list", "put `- ` before `id`"),
+    ("prometheus-configuration", "2:1", "", "that of the exporter", "--config.file"),
+    ("pool-id-the-examples", "4:7", "pools[0].id", "your identity pool's id", "list-pools"),
+    // Ten and more that are not in the newcomers' table.
+    ("key-duplicate", "2:7", "poll", "expected once", "leave one out"),
+    ("pools-empty", "2:1", "pools", "at least one", "list-pools"),
+    ("name-with-colon", "4:19", "", "quotes", "needs quotes"),
+    ("windows-path-in-quotes", "4:23", "", "`/`", "single quotes"),
+    ("identity-file-windows-path", "4:20", "pools[0].identity_files[0]", "expected `/`", "between the parts"),
+    ("key-upper-case", "2:1", "", "pools", "did you mean `pools`?"),
+    ("poll-a-list", "3:1", "poll", "expected a map", "leave out the `- `"),
+    ("identities-a-string", "4:15", "pools[0].identities", "expected a list", "behind `- `"),
+    ("identity-an-arn", "4:16", "pools[0].identities[0]", "the id alone", "behind `identity/`"),
+    ("pool-id-an-arn", "3:7", "pools[0].id", "the id alone", "behind `identitypool/`"),
+    ("pool-id-a-name", "3:7", "pools[0].id", "REGION:HEX", "list-pools"),
+    ("series-all", "4:11", "pools[0].series", "each, top, none", "did you mean `each`?"),
+    ("datasets-misspelt", "2:18", "poll.datasets", "near, each, off", "did you mean `near`?"),
+    ("role-arn-of-an-instance-profile", "4:13", "pools[0].role_arn", "the role in it", ":role/NAME"),
+    ("role-arn-of-a-session", "4:13", "pools[0].role_arn", "that of its role", ":role/NAME"),
+    ("limits-datasets-a-size", "2:20", "limits.datasets", "1 to 1000000", "`dataset_storage`"),
+    ("discover-true", "4:13", "pools[0].discover", "expected a map", "`discover: {}`"),
+    ("glob-without-quotes", "4:21", "", "quotes", "'*.txt'"),
+    ("pool-id-in-typographic-quotes", "3:7", "pools[0].id", "the id alone", "type it anew"),
+    ("key-after-no-break-space", "4:1", "", "a plain space", "type it anew"),
+    ("quote-not-closed", "6:1", "", "not closed", "line 4"),
+    ("identity-without-region", "4:16", "pools[0].identities[0]", "REGION:GUID", "put the pool's region"),
+];
+
+/// The example says that its ids are to be replaced, each at its line.
+#[test]
+fn the_example_cannot_be_run_by_mistake() {
+    let output = check(repository(), "config.example.yaml");
+    assert_eq!(output.status.code(), Some(78));
+    let errors = stderr(&output);
+    let first = "pools[0].id: is still the example's: put your identity pool's id here";
+    assert!(errors.lines().next().unwrap().contains(first), "{errors}");
+}
+
+#[test]
+fn a_directory_is_no_configuration() {
+    let output = check(&fixture(""), "wrong");
+    assert!(
+        stderr(&output).contains("name the file in it"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_profile_that_no_file_defines_is_a_warning() {
+    let mut command = Command::new(crate::support::BINARY);
+    command
+        .args(["--config.check", "--config.file=config.yaml"])
+        .current_dir(fixture("good"))
+        .env("AWS_CONFIG_FILE", "absent")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "absent");
+    let output = output(&mut command);
+    let warning = "warning: config.yaml:17:14: pools[1].profile: is a profile that";
+    assert!(stderr(&output).contains(warning), "{output:?}");
+    assert_eq!(output.status.code(), Some(0));
 }

@@ -93,7 +93,7 @@ fn a_profile_asked_for_by_name_wins_over_the_environment() {
     assert!(exporter.samples().contains_key(&budget));
 }
 
-/// One STS that answers every `AssumeRole`, and tells what it was asked.
+/// One STS that answers every `AssumeRole`, and reports what it was asked.
 fn sts() -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -27,7 +27,7 @@ fn discovering(server: &Server, poll: &str, discover: &str, more: &str) -> Strin
 
 const FAST: &str = "interval: 1s, rate_limit: 2000, stale_after: 1h, datasets: off";
 
-/// The numbers of those who have a series of this family.
+/// The numbers of those that have a series of this family.
 fn with_series(samples: &BTreeMap<String, f64>, family: &str, most: usize) -> BTreeSet<usize> {
     let pool = pool_id(0);
     let has = |number: &usize| {
@@ -65,7 +65,7 @@ fn listing_calls(server: &Server) -> usize {
 }
 
 #[test]
-fn after_one_pass_all_are_polled_and_those_who_come_and_go_are_noticed() {
+fn after_one_pass_all_are_polled_and_those_that_come_and_go_are_noticed() {
     let server = Server::start(still_world(1, 300));
     server.simulator.world(|world| {
         for never in 290..300 {
@@ -241,7 +241,7 @@ fn wait_until_saved(exporter: &Exporter) {
     eventually("saved again", || (saved()? > before).then_some(()));
 }
 
-/// A pool of many that appears does not keep those who are known from their turns, and all calls
+/// A pool of many that appears does not keep those that are known from their turns, and all calls
 /// stay within both ceilings.
 #[test]
 fn many_who_appear_delay_nobody_and_no_ceiling_is_passed() {
@@ -312,7 +312,7 @@ fn many_who_appear_delay_nobody_and_no_ceiling_is_passed() {
     assert!(all > 50, "{all} polls");
     assert!(
         of_known * 8 > all,
-        "{of_known} of {all} are for those who were known"
+        "{of_known} of {all} are for those that were known"
     );
     assert!(all - of_known > all / 4, "{of_known} of {all}");
     for (operation, rate) in [(LIST, 5.0), (Operation::DescribeIdentityUsage, 20.0)] {

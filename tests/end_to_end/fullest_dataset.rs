@@ -1,4 +1,4 @@
-//! Whose writes AWS refuses, or is about to: what `/metrics` tells of the fullest dataset.
+//! Whose writes AWS refuses, or is about to: what `/metrics` says of the fullest dataset.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Starting, stopping, and what keeps either from happening.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Output;
 use std::time::Duration;
@@ -89,6 +89,39 @@ fn a_request_under_way_is_answered_before_the_end() {
     assert_eq!(exporter.wait().code(), Some(0));
 }
 
+/// A pipe that nothing is written to stands for files that take long to read.
+#[test]
+fn a_stop_while_the_files_are_read_is_clean() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("config.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let mut child = command()
+        .arg("--config.file")
+        .arg(&pipe)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    let reading = line();
+    assert!(
+        reading.contains("msg=\"reading the configuration"),
+        "{reading}"
+    );
+    let pid = child.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
+    assert!(sent.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let stopping = line();
+    assert!(
+        stopping.ends_with("msg=\"stopping before the start\" why=SIGINT"),
+        "{stopping}"
+    );
+}
+
 #[test]
 fn a_taken_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -102,7 +135,8 @@ fn a_taken_port() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(
         told.contains(&format!(
-            "cannot listen on {address}: Address already in use (os error 98)"
+            "cannot listen on {address}: Address already in use (os error 98); another process \
+             listens there: stop it, or choose another address with --web.listen-address"
         )),
         "{told}"
     );

@@ -16,6 +16,7 @@ mod support;
 mod access;
 mod before_running;
 mod bounds;
+mod causes;
 mod certificates;
 mod cognito;
 mod configuration;

@@ -157,10 +157,15 @@ fn a_proxy_that_opens_no_tunnel_is_reported_once() {
         .arg("--log.level=info");
     let exporter = Exporter::run(command);
     let log = log_after_failed_polls(&exporter);
-    let reports = lines_with(&log, "the proxy does not work");
+    let reports = lines_with(&log, "AWS is out of reach");
     assert_eq!(reports.len(), 1, "{log:#?}");
-    let reason = "proxy authorization required";
-    assert!(reports[0].contains(reason), "{log:#?}");
+    for part in [
+        "reason=unreachable kind=proxy_failed",
+        "proxy authorization required",
+        "check HTTPS_PROXY",
+    ] {
+        assert!(reports[0].contains(part), "{log:#?}");
+    }
     assert!(
         !log.join("\n").contains("canary-proxy-password"),
         "{log:#?}"
@@ -209,7 +214,7 @@ fn a_certificate_that_is_not_trusted_is_reported_as_such_and_once() {
         .arg("--log.level=info");
     let exporter = Exporter::run(command);
     let log = log_after_failed_polls(&exporter);
-    let reports = lines_with(&log, "the certificate is not trusted");
+    let reports = lines_with(&log, "kind=certificate_not_trusted");
     assert_eq!(reports.len(), 1, "{log:#?}");
     assert!(
         reports[0].contains("level=warn") && reports[0].contains("AWS_CA_BUNDLE"),

@@ -161,7 +161,7 @@ fn http_1_0_gets_a_length() {
 }
 
 /// However much of an answer is missing, a real HTTP client, a real decoder or the format's own end
-/// tells that it is.
+/// says that it is.
 #[test]
 fn a_cut_body_is_never_taken_for_a_whole_one() {
     let server = Server::start(still_world(1, 2));

@@ -148,7 +148,7 @@ fn world_of_equals(identities: usize) -> World {
     world
 }
 
-/// After a kill, all is there by the first scrape, no call was made for it, and those who were
+/// After a kill, all is there by the first scrape, no call was made for it, and those that were
 /// asked longest ago come first.
 #[test]
 fn a_restart_shows_all_at_once_and_goes_on_with_the_oldest() {

@@ -1,6 +1,6 @@
 //! What people look at: the status page, the same as JSON, one identity explained.
 
-use cognitosync_exporter::api::Dataset;
+use cognitosync_exporter::api::{Dataset, Operation};
 use cognitosync_exporter::simulator::{Fault, Life};
 use serde_json::{Value, json};
 
@@ -99,11 +99,17 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
             .contains("once in 1d"),
         "{failed}"
     );
-    assert_eq!(status["polling"]["budgets"][0]["credentials_good"], true);
+    let budget = &status["polling"]["budgets"][0];
+    assert_eq!(budget["credentials"], json!({"good": true}));
+    assert_eq!(
+        (&budget["throttled"], &budget["unreachable"]),
+        (&json!(false), &Value::Null)
+    );
     let attention = status["attention"].to_string();
     assert!(
-        attention.contains("at the limit of 1.0 MiB in a dataset, so that AWS refuses writes")
-            && attention.contains("missing: 1."),
+        attention
+            .contains("1 identity is at the limit of 1.0 MiB in a dataset: AWS refuses writes")
+            && attention.contains("1 identity is missing: AWS reports that it does not exist."),
         "{attention}"
     );
 
@@ -134,6 +140,69 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
 }
 
 #[test]
+fn a_pool_that_is_denied_or_not_found_as_a_whole_is_one_sentence() {
+    let server = Server::start(still_world(1, 5));
+    let describe = Operation::DescribeIdentityUsage;
+    let deny = |fault| {
+        let simulator = &server.simulator;
+        simulator.set_operation_fault(describe, Some(&pool_id(0)), fault);
+    };
+    deny(Some(Fault::Error(403, "AccessDeniedException")));
+    let poll = "interval: 1s, max_age: 4s, attempts: 1, rate_limit: 100";
+    let exporter = Exporter::start(&configuration(poll, &server.url, 2, 5));
+    let [denied, unknown] = [pool_id(0), pool_id(1)];
+    let sentences = [
+        format!(
+            "every poll of pool {denied} is denied (access_denied): iam-policy prints what is \
+             needed"
+        ),
+        format!(
+            "pool {unknown} is not found in us-east-1 with these credentials: wrong pool id, \
+             region or account"
+        ),
+    ];
+    let attention = sentences.each_ref().map(|sentence| format!("{sentence}."));
+    eventually("two sentences, and none on identities", || {
+        let status = status(&exporter);
+        let is_polled = status["pools"][1]["states"]["missing"] == 5;
+        (is_polled && status["attention"] == json!(attention)).then_some(())
+    });
+    let (_, html) = page(&exporter, "/");
+    assert!(html.contains(&attention[1]), "{html}");
+    let lines = |text: &str| {
+        let log = exporter.log().into_iter();
+        log.filter(|line| line.contains(text)).collect::<Vec<_>>()
+    };
+    for sentence in &sentences {
+        let warnings = lines(sentence);
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("level=warn"),
+            "{warnings:?}"
+        );
+    }
+
+    deny(None);
+    server.simulator.world(|world| {
+        for number in 5..10 {
+            world.insert(&unknown, &identity_id(number), Life::Still(usage(number)));
+        }
+    });
+    eventually("all is well", || {
+        (status(&exporter)["attention"] == json!([])).then_some(())
+    });
+    for over in [
+        format!("polls of pool {denied} are no longer all denied"),
+        format!("AWS no longer reports pool {unknown} as not found"),
+    ] {
+        let ends = lines(&over);
+        assert!(
+            ends.len() == 1 && ends[0].contains("level=info"),
+            "{ends:?}"
+        );
+    }
+}
+
+#[test]
 fn a_first_sweep_is_shown_with_its_end() {
     let server = Server::start(still_world(1, 200));
     let poll = "interval: 1h, rate_limit: 10, attempts: 1";
@@ -153,7 +222,7 @@ fn a_first_sweep_is_shown_with_its_end() {
     let (_, html) = page(&exporter, "/");
     assert!(
         html.contains("<progress max=\"100\" value=\"")
-            && html.contains(" of 200 identities were asked; it ends at ")
+            && html.contains(" of 200 identities were polled; it ends at ")
             && html.contains(" UTC at the earliest (in 60 min)."),
         "{html}"
     );

@@ -20,7 +20,7 @@ use crate::support::{
     repository, still_world,
 };
 
-/// Keeps what Alertmanager tells it; its thread ends with the process.
+/// Keeps what Alertmanager sends it; its thread ends with the process.
 struct Webhook {
     port: u16,
     told: Arc<Mutex<Vec<Value>>>,
@@ -62,7 +62,7 @@ impl Webhook {
         Self { port, told }
     }
 
-    /// The alerts of this name that were told in this status, severities first.
+    /// The alerts of this name that were sent in this status, severities first.
     fn alerts(&self, name: &str, status: &str) -> Vec<Value> {
         let told = self.told.lock().unwrap();
         let alerts = told

@@ -28,9 +28,7 @@ def main():
     child = subprocess.Popen(limited, stderr=subprocess.PIPE, text=True)
     address = None
     while address is None:
-        if match := re.search(
-            r"message=listening address=(127.0.0.1):(\d+)", child.stderr.readline()
-        ):
+        if match := re.search(r"msg=listening address=(127.0.0.1):(\d+)", child.stderr.readline()):
             address = (match[1], int(match[2]))
 
     def samples():

@@ -5,6 +5,11 @@ import re
 from machine import ROOT
 
 
+def text(page):
+    """All of it, on one line: what stands in it may be broken over two."""
+    return " ".join((ROOT / page).read_text().split())
+
+
 def section(page, heading):
     """The text below a heading of a page, as far as the next heading of any level."""
     parts = re.split(rf"^##+ {re.escape(heading)}$", (ROOT / page).read_text(), flags=re.M)
@@ -15,6 +20,11 @@ def section(page, heading):
 def blocks(page, heading, language="sh"):
     """The blocks of a language in that text."""
     return re.findall(rf"^```{language}\n(.*?)^```$", section(page, heading), re.M | re.S)
+
+
+def all_blocks(page, language="sh"):
+    """The blocks of a language in a whole page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
 
 
 def paths(page, heading):

@@ -64,7 +64,7 @@ fn scrape(accept: &str) -> String {
 fn promtool(text: &str) -> String {
     let output = crate::run(Command::new("promtool").args(["check", "metrics"]), text);
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    // 3 is for names that could be better, which `said` tells too.
+    // 3 is for names that could be better, which `said` says too.
     assert!([Some(0), Some(3)].contains(&output.status.code()), "{said}");
     said.into_owned()
 }

@@ -1,6 +1,6 @@
 """Five weeks of a past for an exporter that has just started: history.py URL INSTANCE DIRECTORY
 
-Takes what /metrics tells now and writes, as blocks of Prometheus' storage, what it could have told
+Takes what /metrics says now and writes, as blocks of Prometheus' storage, what it could have said
 each hour before, and each minute of the last hours: identities that grew and filled up, writers
 that became fewer. So that queries over days and weeks have something to find in a test of minutes.
 The past ends where the present begins: nothing jumps there. Prints as JSON how many samples it

@@ -87,9 +87,10 @@ class Machine:
         options = f"lowerdir={tree(suite)},upperdir={layers}/upper,workdir={layers}/work"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.root], check=True)
         checkout = self.root / CHECKOUT.lstrip("/")
-        shutil.copytree(ROOT / "systemd", checkout / "systemd")
-        for file in ["README.md", "config.example.yaml"]:
-            shutil.copy(ROOT / file, checkout)
+        for directory in ["docs", "systemd"]:
+            shutil.copytree(ROOT / directory, checkout / directory)
+        for file in [*ROOT.glob("*.md"), ROOT / "config.example.yaml"]:
+            shutil.copy(file, checkout)
         self.log.write_text("")
         self.boot()
 

@@ -24,6 +24,7 @@ mod boards;
 mod chain;
 mod codings;
 mod exposition;
+mod guides;
 mod hello;
 mod identity_clients;
 mod panels;

@@ -272,8 +272,8 @@ def purge(service):
     return "leaves the user's files and nothing else"
 
 
-def from_the_readme(service):
-    """An installation by README's commands becomes the package's. Then purges a machine that has
+def from_source(service):
+    """An installation from source becomes the package's. Then purges a machine that has
     a directory where systemd has a link."""
     service.machine.write(f"{CHECKOUT}/config.yaml", configuration(1))
     service.run("rm -f web.*")
@@ -303,7 +303,7 @@ def from_the_readme(service):
     service.run(f"test -L {link}; rm {link}; mkdir -p {link}/directory")
     service.type("Remove", 1)
     left = {path for path in service.files() - service.before if not path.startswith(ETC)}
-    # README's commands make the directory.
+    # The commands of docs/systemd.md make the directory.
     assert left == {"/usr/local/share/doc"}, left
     return "warned of the units that hide the package's, then runs those; purged"
 
@@ -322,5 +322,5 @@ CHECKS = [
     port,
     remove,
     purge,
-    from_the_readme,
+    from_source,
 ]

@@ -65,7 +65,7 @@ def install(service):
         pattern = re.search(r"\./(\S+\.rpm)", block)[1]
         assert fnmatch.fnmatch(service.package.name, pattern), block
     # Those that are typed on a machine with the .deb.
-    for heading in ["From an installation by README", "Another port or address"]:
+    for heading in ["From an installation from source", "Another port or address"]:
         assert blocks(heading) == [package_checks.commands(heading)], heading
     service.rpm("-i", service.package)
     assert states(service) == ["inactive", "disabled"] * 2, states(service)

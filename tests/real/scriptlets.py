@@ -81,7 +81,7 @@ def lifecycle(tree, package, following, mark, is_booted):
     # What the user has written.
     (tree.at / DEFAULTS).write_text('ARGS="--log.level=debug"\n')
     (tree.at / "etc/cognitosync_exporter/config.yaml").write_text("pools: []\n")
-    # A unit of an installation by README, and one that is masked.
+    # A unit of an installation from source, and one that is masked.
     units = tree.at / "etc/systemd/system"
     units.mkdir(parents=True)
     (units / "cognitosync_exporter.service").write_text("[Service]\n")

@@ -43,7 +43,7 @@ fn every_scrape_succeeds_under_siege() {
         );
         println!("{siege}");
         assert_eq!(siege["still_there"], json!({"drips": 0, "readers": 0}));
-        // All but those for whom there is a place, and a few whose connections made way.
+        // All but those for which there is a place, and a few whose connections made way.
         let turned_away = siege["turned_away"].as_u64().unwrap();
         assert!((160..180).contains(&turned_away), "{turned_away}");
         assert!(

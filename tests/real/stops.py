@@ -29,7 +29,7 @@ def stop(seed):
         line = child.stderr.readline()
         if not line:
             raise AssertionError(f"it ended with {child.wait()} before it listened")
-        if match := re.search(r"message=listening address=127.0.0.1:(\d+)", line):
+        if match := re.search(r"msg=listening address=127.0.0.1:(\d+)", line):
             address = ("127.0.0.1", int(match[1]))
     clients = []
     until = time.monotonic() + chance.random()

@@ -192,7 +192,7 @@ fn clients_get_in_where_the_exporter_toolkit_lets_them_in() {
                 }
                 refused += 1;
                 // Go told every refusal as bad_certificate until 1.20, with which Debian's
-                // Prometheus is built; since 1.21 so. In TLS 1.2 it still tells a client without a
+                // Prometheus is built; since 1.21 so. In TLS 1.2 it still sends a client without a
                 // certificate so, which rustls cannot.
                 let alert = match client {
                     None => CERTIFICATE_REQUIRED,
@@ -245,7 +245,7 @@ fn versions_suites_and_curves() {
     let ask = |exporter: &Exporter, more: &[&str]| ask(&pki, &exporter.address, None, more);
     let refused = |outcome: &Outcome| matches!(outcome, Outcome::Alert(40 | 70));
     let any = exporter(&pki, &tls(""));
-    // OpenSSL itself thinks too little of 1.1 to offer it without being told so.
+    // OpenSSL itself thinks too little of 1.1 to offer it unless it is set.
     let old = ["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"];
     assert_eq!(ask(&any, &old), PROTOCOL_VERSION);
     for more in [

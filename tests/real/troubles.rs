@@ -1,5 +1,5 @@
 //! Every trouble that a minute can bring about, made with real exporters: its alert becomes pending
-//! on a real Prometheus, so what the rule asks for is what an exporter in trouble tells. That it
+//! on a real Prometheus, so what the rule asks for is what an exporter in trouble says. That it
 //! rings after its time is what promtool tests.
 
 use std::collections::BTreeSet;

@@ -182,7 +182,7 @@ fn counted(pool: &PoolView<'_>, now: Timestamp) -> Vec<bool> {
 }
 
 /// Looks at identities of all kinds, of which each is polled six times a day on average: the
-/// schedule gives more to those who change.
+/// schedule gives more to those that change.
 fn looks(identities: usize, seed: u64) -> Vec<Look> {
     let settings = Settings {
         rate: 6.0 * identities as f64 / DAY,

@@ -95,7 +95,7 @@ fn changes_are_seen_many_times_sooner_than_in_equal_turns() {
 /// `max_age` is kept as long as there are enough calls for it, and no call for anything else; below
 /// that, everybody has equal turns.
 #[test]
-fn few_calls_go_to_those_who_wait_longest() {
+fn few_calls_go_to_those_that_wait_longest() {
     // With a tenth more calls than `max_age` takes, the first turn for everybody takes days.
     let days = 8.0;
     let world = World::new(Kind::Steady, IDENTITIES, days, 2);

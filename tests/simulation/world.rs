@@ -299,7 +299,7 @@ impl World {
         }
         self.outcome.polls += 1;
         self.outcome.failed += u64::from(failure.is_some());
-        // What the service holds is the time itself: what is stored tells when it was true.
+        // What the service holds is the time itself: what is stored says when it was true.
         let now = asked.since(Mono::START).as_secs();
         let usage = Usage {
             storage_bytes: Some(now),

@@ -29,7 +29,7 @@ pub use server::Server;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_cognitosync_exporter");
 pub const ACCESS_KEY: &str = "AKIDCANARYENVIRONMENT";
-/// Of those who log in.
+/// Of those that log in.
 pub const PASSWORD: &str = "canary-password-0123456789";
 pub const SECRET_KEY: &str = "canary-secret-key-0123456789";
 
@@ -85,7 +85,7 @@ pub fn identity_id(number: usize) -> String {
     format!("us-east-1:11111111-1111-4111-8111-{number:012x}")
 }
 
-/// A usage that tells its number.
+/// A usage with its number.
 pub fn usage(number: usize) -> Usage {
     Usage {
         datasets: Some(number as u32 % 20),

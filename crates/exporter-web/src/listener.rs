@@ -56,6 +56,14 @@ pub struct BindError {
     error: io::Error,
 }
 
+impl BindError {
+    /// What kind of error the system gave.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.error.kind()
+    }
+}
+
 impl Listener {
     /// Binds an address and listens on it.
     ///

@@ -1,9 +1,7 @@
 //! One exchange of a request for an answer, for every request of the SDK.
 
-use std::collections::{HashMap, HashSet};
-use std::error::Error;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -20,18 +18,17 @@ use bytes::Bytes;
 use http::header::{AGE, AUTHORIZATION, DATE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
+use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use hyper_util::client::legacy::{self, Client as HyperClient};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use thiserror::Error;
-use tracing::warn;
 
 use super::local::is_safe;
-use super::route::{self, Connect, ProxyFailed};
+use super::route::{self, Connect};
 use super::time::{ServiceTime, Signature};
-use crate::redact;
+use super::unreached::Unreached;
 
 /// Idle connections are closed before AWS closes them (after about 20 s), so that no call finds a
 /// half-closed one.
@@ -60,18 +57,10 @@ pub(in crate::aws) struct PlainHttp;
 #[error("the answer's head is not text")]
 pub(in crate::aws) struct NotText(#[source] HttpError);
 
-/// The time that an answer tells, in seconds since 1970. An extension of answers, which have no
+/// The time that an answer gives, in seconds since 1970. An extension of answers, which have no
 /// `Date` for the SDK.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::aws) struct AnswerDate(pub(in crate::aws) f64);
-
-/// A certificate was refused.
-#[derive(Debug, Error)]
-#[error("the certificate of {host} is not trusted: {reason}")]
-struct NotTrusted {
-    host: String,
-    reason: String,
-}
 
 #[derive(Debug, Error)]
 #[error("no complete answer within {0:?}")]
@@ -84,8 +73,6 @@ pub(super) struct Connections {
     authorities: RootCertStore,
     /// By the time that connecting may take.
     clients: Mutex<HashMap<Option<Duration>, HyperClient<Connect, SdkBody>>>,
-    /// The hosts whose last failure was reported.
-    reported: Mutex<HashSet<String>>,
 }
 
 /// Makes the exchanges of one client of the SDK, whose answers set the time of its signatures.
@@ -101,7 +88,6 @@ struct Connector {
     client: HyperClient<Connect, SdkBody>,
     timeout: Duration,
     time: ServiceTime,
-    connections: Arc<Connections>,
 }
 
 impl Connections {
@@ -110,7 +96,6 @@ impl Connections {
             proxy,
             authorities,
             clients: Mutex::default(),
-            reported: Mutex::default(),
         }
     }
 
@@ -129,10 +114,6 @@ impl Connections {
         });
         client.clone()
     }
-
-    fn reported(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.reported.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Client {
@@ -145,7 +126,6 @@ impl Client {
             client: self.connections.client(connect_timeout),
             timeout,
             time: self.time.clone(),
-            connections: Arc::clone(&self.connections),
         }
     }
 }
@@ -184,10 +164,9 @@ impl Connector {
         let is_signed = request.headers().contains_key(AUTHORIZATION);
         let answer = tokio::time::timeout(self.timeout, self.answer(request)).await;
         let answer = match answer {
-            Ok(answer) => answer.map_err(|error| self.failure(&host, error))?,
+            Ok(answer) => answer.map_err(|error| failure(&host, error))?,
             Err(_) => return Err(ConnectorError::timeout(TooSlow(self.timeout).into())),
         };
-        self.connections.reported().remove(&host);
         let (mut parts, body) = answer.into_parts();
         let signature = signature(is_signed, parts.status, &parts.headers, &body);
         let is_stored = parts.headers.contains_key(AGE);
@@ -208,37 +187,14 @@ impl Connector {
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await?;
         Ok(Response::from_parts(parts, body.to_bytes()))
     }
+}
 
-    /// The SDK's error for an exchange that failed. A refused certificate and a proxy that does not
-    /// work are reported once for each host, until an answer of it arrives.
-    fn failure(&self, host: &str, error: BoxError) -> ConnectorError {
-        if let Some(reason) = refused_certificate(&*error) {
-            let host = host.to_owned();
-            if self.connections.reported().insert(host.clone()) {
-                warn!(
-                    host,
-                    reason,
-                    "the certificate is not trusted; if its authority is a private one, name it in \
-                     AWS_CA_BUNDLE or SSL_CERT_FILE"
-                );
-            }
-            return ConnectorError::io(NotTrusted { host, reason }.into());
-        }
-        if causes(&*error).any(<dyn Error>::is::<ProxyFailed>)
-            && self.connections.reported().insert(host.to_owned())
-        {
-            let reason = redact::error_chain(&*error);
-            warn!(host, reason, "the proxy does not work");
-        }
-        let is_timeout = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
-        if causes(&*error).any(|cause| cause.downcast_ref().is_some_and(is_timeout)) {
-            return ConnectorError::timeout(error);
-        }
-        let is_connect = error.downcast_ref().is_some_and(legacy::Error::is_connect);
-        if is_connect || causes(&*error).any(<dyn Error>::is::<io::Error>) {
-            return ConnectorError::io(error);
-        }
-        ConnectorError::other(error, None)
+/// The SDK's error for an exchange that failed.
+fn failure(host: &str, error: BoxError) -> ConnectorError {
+    match Unreached::of(host, &*error) {
+        Some(slow) if slow.is_timeout() => ConnectorError::timeout(slow.into()),
+        Some(unreached) => ConnectorError::io(unreached.into()),
+        None => ConnectorError::other(error, None),
     }
 }
 
@@ -279,24 +235,6 @@ fn connection_metadata(captured: &CaptureConnection) -> Option<ConnectionMetadat
             .poison_fn(poison)
             .build(),
     )
-}
-
-/// Why TLS refused a certificate, if it did.
-fn refused_certificate(error: &(dyn Error + 'static)) -> Option<String> {
-    causes(error).find_map(|cause| match cause.downcast_ref() {
-        Some(error @ rustls::Error::InvalidCertificate(_)) => Some(error.to_string()),
-        _ => None,
-    })
-}
-
-/// An error and its causes. Unlike `source()`, an [`io::Error`] leads to the error inside it first.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| {
-        match error.downcast_ref::<io::Error>() {
-            Some(error) => error.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
 }
 
 #[cfg(test)]

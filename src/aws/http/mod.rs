@@ -11,6 +11,7 @@ mod proxy;
 mod route;
 mod time;
 mod trust;
+mod unreached;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ use tracing::{info, warn};
 
 pub(super) use client::{AnswerDate, NotText, PlainHttp};
 pub(super) use time::ServiceTime;
+pub(super) use unreached::Unreached;
 
 use crate::clock::Clock;
 use client::{Client, Connections};

@@ -2,7 +2,7 @@
 //!
 //! The SDK would take the date of every answer for the time of its next signature, so that one odd
 //! answer makes AWS refuse all calls after it. So it sees no dates. The signatures' time differs
-//! from the host's clock only while AWS refuses signatures by that clock: a refusal that tells
+//! from the host's clock only while AWS refuses signatures by that clock: a refusal that says
 //! another time sets it, unless some call was accepted a moment before.
 
 use std::collections::HashMap;
@@ -74,7 +74,7 @@ impl ServiceTime {
         }
     }
 
-    /// Takes note of an answer of `host`. Returns the time that it tells, in seconds since 1970, if
+    /// Takes note of an answer of `host`. Returns the time that it gives, in seconds since 1970, if
     /// it can be true.
     pub(super) fn answered(
         &self,

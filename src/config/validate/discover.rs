@@ -1,16 +1,9 @@
 //! `discover` and `identity_credentials`: who is polled, and whose keys sign it.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
+use super::super::keys::{LIST_RATES, PASS_INTERVALS, SIGNERS};
 use super::super::schema;
-use super::super::{Discover, LIST_RATES, Signer};
+use super::super::{Discover, Signer};
 use super::Check;
-use crate::printable::Quoted;
-
-/// A pass over a handful of identities takes a second, one over a million more than two hours.
-const INTERVAL_RANGE: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
 
 impl Check<'_> {
     /// How many identities a pool will have is not known, so it has to say how many get series.
@@ -33,7 +26,7 @@ impl Check<'_> {
         let defaults = Discover::default();
         Some(Discover {
             interval: self
-                .duration(&key("interval"), interval, INTERVAL_RANGE)
+                .duration(&key("interval"), interval, PASS_INTERVALS)
                 .unwrap_or(defaults.interval),
             rate_limit: self
                 .number(&key("rate_limit"), rate_limit, LIST_RATES)
@@ -46,8 +39,8 @@ impl Check<'_> {
             None => Signer::Account,
             Some("guest") => Signer::Guest,
             Some(text) => {
-                let message = format!("{} is not guest, the only value", Quoted(text));
-                self.problem(&format!("{pool}.identity_credentials"), message);
+                let key = format!("{pool}.identity_credentials");
+                self.unknown_word(&key, text, SIGNERS, None);
                 Signer::Account
             }
         }

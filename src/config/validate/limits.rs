@@ -1,12 +1,9 @@
-//! The limits of datasets, and for whom they are listed.
+//! The limits of datasets, and for which identities they are listed.
 
 use super::super::schema::{self, Scalar};
-use super::super::{Datasets, Limits, units};
+use super::super::{Datasets, Limits, keys, units};
 use super::Check;
 use crate::printable::Quoted;
-
-/// The most bytes that the limit of a dataset may be. AWS's own is a 1,024th of it.
-const MAX_DATASET_STORAGE: u64 = 1 << 30;
 
 impl Check<'_> {
     pub(super) fn limits(
@@ -30,7 +27,7 @@ impl Check<'_> {
         }
         Limits {
             datasets: self
-                .number(&format!("{key}.datasets"), datasets, 1..=1_000_000)
+                .number(&format!("{key}.datasets"), datasets, keys::COUNTS)
                 .unwrap_or(defaults.datasets),
             dataset_storage_bytes: self
                 .dataset_storage(&format!("{key}.dataset_storage"), dataset_storage)
@@ -39,7 +36,7 @@ impl Check<'_> {
                 .number(
                     &format!("{key}.dataset_records"),
                     dataset_records,
-                    1..=1_000_000,
+                    keys::COUNTS,
                 )
                 .unwrap_or(defaults.dataset_records),
         }
@@ -48,7 +45,7 @@ impl Check<'_> {
     fn dataset_storage(&mut self, key: &str, text: Option<Scalar>) -> Option<u64> {
         let Scalar(text) = text?;
         match units::size(&text) {
-            Ok(bytes) if (1..=MAX_DATASET_STORAGE).contains(&bytes) => return Some(bytes),
+            Ok(bytes) if keys::DATASET_BYTES.contains(&bytes) => return Some(bytes),
             Ok(_) => {
                 let message = format!("{} is out of range, expected 1 byte to 1GiB", Quoted(&text));
                 self.problem(key, message);
@@ -63,10 +60,14 @@ impl Check<'_> {
             "near" => return Some(Datasets::Near),
             "each" => return Some(Datasets::Each),
             "off" => return Some(Datasets::Off),
-            other => self.problem(
-                key,
-                format!("{} is not one of near, each, off", Quoted(other)),
-            ),
+            other => {
+                let meant = match other {
+                    "all" | "always" => Some("each"),
+                    "none" | "never" | "no" => Some("off"),
+                    _ => None,
+                };
+                self.unknown_word(key, other, keys::DATASETS, meant);
+            }
         }
         None
     }

@@ -16,13 +16,10 @@ use super::{
     Account, Checked, Config, Datasets, Limits, ListedIdentity, PollSettings, PoolConfig,
     PoolSettings, Problem, units,
 };
-use super::{account, endpoint, regions};
-use crate::identity::{PoolId, canonicalize, has_guid};
+use super::{account, endpoint, keys, regions, suggest};
+use crate::identity::{InvalidId, Mistaken, PoolId, canonicalize, has_guid, has_variable};
 use crate::printable::Quoted;
 use times::{Texts, Times};
-
-const TIMEOUT_RANGE: RangeInclusive<Duration> =
-    Duration::from_millis(10)..=Duration::from_secs(300);
 
 pub(super) fn validate(file: &Path, schema: schema::File) -> Checked<Config> {
     let mut check = Check {
@@ -69,6 +66,7 @@ impl Check<'_> {
             stale_after: poll.stale_after.take(),
         };
         let times = self.times("poll", texts, Times::default());
+        let sets_timeout = poll.timeout.is_some();
         let poll = self.poll(poll);
         let defaults = Defaults {
             times,
@@ -77,7 +75,11 @@ impl Check<'_> {
         };
         let pools = schema.pools.unwrap_or_default();
         if pools.is_empty() {
-            self.problem("pools", "has no pool, expected at least one");
+            self.problem(
+                "pools",
+                "has no pool, expected at least one, `- id: REGION:GUID`: `cognitosync_exporter \
+                 list-pools` prints ids",
+            );
         }
         let mut seen = HashMap::new();
         let pools = pools
@@ -90,12 +92,22 @@ impl Check<'_> {
                 {
                     self.problem(
                         &format!("{}.id", pool.key),
-                        format!("is the pool of pools[{first}] once more"),
+                        format!("is the pool of pools[{first}] once more, expected each pool once: give one \
+                             entry the identities of both"),
                     );
                 }
                 pool
             })
-            .collect();
+            .collect::<Vec<_>>();
+        let shortest = pools.iter().map(|pool| pool.settings.interval).min();
+        if let Some(interval) = shortest.filter(|it| sets_timeout && *it < poll.timeout) {
+            let message = format!(
+                "is longer than an interval of {}, so that one slow call costs an identity its \
+                 next poll, expected less: lower it, or raise the interval",
+                units::show(interval)
+            );
+            self.warning("poll.timeout", message);
+        }
         Config {
             file: self.file.into(),
             poll,
@@ -108,17 +120,17 @@ impl Check<'_> {
         let defaults = PollSettings::default();
         PollSettings {
             timeout: self
-                .duration("poll.timeout", poll.timeout, TIMEOUT_RANGE)
+                .duration("poll.timeout", poll.timeout, keys::TIMEOUTS)
                 .unwrap_or(defaults.timeout),
             attempts: self
-                .number("poll.attempts", poll.attempts, 1..=10)
+                .number("poll.attempts", poll.attempts, keys::ATTEMPTS)
                 .unwrap_or(defaults.attempts),
             rate_limit: self
-                .number("poll.rate_limit", poll.rate_limit, 0.001..=100_000.0)
+                .number("poll.rate_limit", poll.rate_limit, keys::RATES)
                 .unwrap_or(defaults.rate_limit),
             max_in_flight: self
-                .number("poll.max_in_flight", poll.max_in_flight, 1..=10_000)
-                .unwrap_or(defaults.max_in_flight),
+                .number("poll.max_in_flight", poll.max_in_flight, keys::IN_FLIGHT)
+                .map_or(defaults.max_in_flight, |number| number as usize),
         }
     }
 
@@ -185,9 +197,21 @@ impl Check<'_> {
                 "has upper-case hex, which Cognito Sync does not take; lowered",
             );
         }
-        let id = PoolId::parse(&canonical)
-            .map_err(|error| self.problem(key, error.to_string()))
-            .ok()?;
+        let id = match PoolId::parse(&canonical) {
+            Ok(id) => id,
+            Err(error) => {
+                let message = match (Mistaken::of(text), &error) {
+                    (Some(mistaken), _) => mistaken.for_pool(),
+                    (None, InvalidId::NoColon) => format!(
+                        "{error}: `cognitosync_exporter list-pools` prints ids and names of pools; \
+                         a name goes under `name`"
+                    ),
+                    (None, _) => error.to_string(),
+                };
+                self.problem(key, message);
+                return None;
+            }
+        };
         if !has_guid(id.as_str()) {
             self.warning(
                 key,
@@ -195,8 +219,10 @@ impl Check<'_> {
             );
         }
         if !regions::is_known(id.region()) {
+            let meant = regions::similar(id.region());
+            let meant = meant.map_or_else(String::new, |it| format!(": did you mean `{it}`?"));
             let message = format!(
-                "is of region {}, which the AWS SDK does not know",
+                "is of region {}, which the AWS SDK does not know{meant}",
                 id.region()
             );
             self.warning(key, message);
@@ -216,10 +242,14 @@ impl Check<'_> {
             Ok(_) => {
                 let (least, most) = range.into_inner();
                 let (least, most) = (units::show(least), units::show(most));
+                let remedy = match text.contains('M') {
+                    true => " (`M` is months, `m` is minutes)",
+                    false => "",
+                };
                 self.problem(
                     key,
                     format!(
-                        "{} is out of range, expected {least} to {most}",
+                        "{} is out of range, expected {least} to {most}{remedy}",
                         Quoted(&text)
                     ),
                 );
@@ -239,20 +269,44 @@ impl Check<'_> {
             _ => self.problem(
                 key,
                 format!(
-                    "{} is not a number from {} to {}",
+                    "{} is not a number from {} to {}{}",
                     Quoted(&text),
                     range.start(),
-                    range.end()
+                    range.end(),
+                    without_unit(key, &text)
                 ),
             ),
         }
         None
     }
 
+    /// A word that is none of those that a key takes; `meant` is the one that it stands for.
+    fn unknown_word(&mut self, key: &str, word: &str, known: &[&str], meant: Option<&str>) {
+        let meant = meant.or_else(|| suggest::similar(word, known.iter().copied()));
+        let meant = meant.map_or_else(String::new, |it| format!(": did you mean `{it}`?"));
+        let known = match known {
+            [only] => format!("{only}, the only value"),
+            known => format!("one of {}", known.join(", ")),
+        };
+        let message = format!("{} is not {known}{meant}", Quoted(word));
+        self.problem(key, message);
+    }
+
+    /// Whether a value has a variable in it, which is a problem.
+    fn is_variable(&mut self, key: &str, text: Option<&str>) -> bool {
+        let is_variable = text.is_some_and(has_variable);
+        if is_variable {
+            let message = "has a variable, which is not expanded, expected the value itself";
+            self.problem(key, message);
+        }
+        is_variable
+    }
+
     fn profile(&mut self, key: &str, text: Option<String>) -> Option<String> {
-        if let Some(error) = text
-            .as_deref()
-            .and_then(|it| account::check_profile(it).err())
+        if !self.is_variable(key, text.as_deref())
+            && let Some(error) = text
+                .as_deref()
+                .and_then(|it| account::check_profile(it).err())
         {
             self.problem(key, error.to_string());
         }
@@ -267,9 +321,10 @@ impl Check<'_> {
     }
 
     fn role_arn(&mut self, key: &str, arn: Option<String>) -> Option<String> {
-        if let Some(error) = arn
-            .as_deref()
-            .and_then(|it| account::check_role_arn(it).err())
+        if !self.is_variable(key, arn.as_deref())
+            && let Some(error) = arn
+                .as_deref()
+                .and_then(|it| account::check_role_arn(it).err())
         {
             self.problem(key, error.to_string());
         }
@@ -291,9 +346,24 @@ impl Check<'_> {
     }
 
     fn endpoint_url(&mut self, key: &str, url: Option<String>) -> Option<String> {
-        if let Some(error) = url.as_deref().and_then(|url| endpoint::check(url).err()) {
+        if !self.is_variable(key, url.as_deref())
+            && let Some(error) = url.as_deref().and_then(|url| endpoint::check(url).err())
+        {
             self.problem(key, error.to_string());
         }
         url
     }
+}
+
+/// What to do about a number with something behind it.
+fn without_unit(key: &str, text: &str) -> String {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let (number, unit) = text.split_at(text.len() - digits.len());
+    if number.is_empty() || unit.is_empty() {
+        return String::new();
+    }
+    if key.ends_with("limits.datasets") && units::size(text).is_ok() {
+        return "; bytes are for `dataset_storage`".to_owned();
+    }
+    format!(", without a unit: did you mean `{number}`?")
 }

@@ -1,7 +1,7 @@
 //! Which identities get series of their own, and of which families.
 
 use super::super::schema::Scalar;
-use super::super::{IdentityMetric, IdentityMetrics, Series};
+use super::super::{IdentityMetric, IdentityMetrics, Series, keys};
 use super::Check;
 use crate::printable::Quoted;
 
@@ -17,17 +17,19 @@ impl Check<'_> {
     ) -> Series {
         let has_top = top.is_some();
         let top = self
-            .number(&format!("{pool}.top"), top, 1..=1_000_000)
-            .unwrap_or(DEFAULT_TOP);
+            .number(&format!("{pool}.top"), top, keys::COUNTS)
+            .map_or(DEFAULT_TOP, |top| top as usize);
         let series = match series {
             None | Some("each") => Series::Each,
             Some("top") => Series::Top(top),
             Some("none") => Series::None,
             Some(other) => {
-                self.problem(
-                    &format!("{pool}.series"),
-                    format!("{} is not one of each, top, none", Quoted(other)),
-                );
+                let meant = match other {
+                    "all" => Some("each"),
+                    "off" | "no" => Some("none"),
+                    _ => None,
+                };
+                self.unknown_word(&format!("{pool}.series"), other, keys::SERIES, meant);
                 return Series::Top(top);
             }
         };
@@ -56,10 +58,7 @@ impl Check<'_> {
                     self.warning(&key, format!("names {} once more", Quoted(name)));
                 }
                 Some(metric) => metrics = metrics.with(metric),
-                None => {
-                    let known = IdentityMetric::ALL.map(IdentityMetric::as_str).join(", ");
-                    self.problem(&key, format!("{} is not one of {known}", Quoted(name)));
-                }
+                None => self.unknown_word(&key, name, &IdentityMetric::NAMES, None),
             }
         }
         metrics

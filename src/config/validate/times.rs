@@ -1,19 +1,11 @@
 //! How often identities are polled, and until when what is known of them is shown.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::super::keys::{AGES, AUTO, INTERVALS};
 use super::super::schema::Scalar;
 use super::super::{PoolSettings, units};
 use super::Check;
-use crate::printable::Quoted;
-
-const INTERVAL_RANGE: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(30 * 86_400);
-const AGE_RANGE: RangeInclusive<Duration> =
-    Duration::from_secs(1)..=Duration::from_secs(365 * 86_400);
-/// The word for a value that follows from the others.
-const AUTO: &str = "auto";
 
 /// The times of a pool, or of all that set none; `None` is `auto`.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +42,7 @@ impl Check<'_> {
     /// The times of a section; `defaults` fills in what it leaves out.
     pub(super) fn times(&mut self, section: &str, texts: Texts, defaults: Times) -> Times {
         let interval_key = format!("{section}.interval");
-        let interval = self.duration(&interval_key, texts.interval, INTERVAL_RANGE);
+        let interval = self.duration(&interval_key, texts.interval, INTERVALS);
         let is_own_interval = interval.is_some();
         let interval = interval.unwrap_or(defaults.interval);
         let mut age = |name: &str, text, default: Option<Duration>, danger: &str| {
@@ -95,12 +87,10 @@ impl Check<'_> {
         if text == AUTO {
             return Some(None);
         }
-        if units::duration(&text).is_err() {
-            let expected = "and not a duration such as 90s, 5m or 1h30m";
-            let message = format!("{} is not {AUTO}, {expected}", Quoted(&text));
-            self.problem(key, message);
+        if let Err(error) = units::duration(&text) {
+            self.problem(key, format!("{error} (or {AUTO})"));
             return None;
         }
-        self.duration(key, Some(Scalar(text)), AGE_RANGE).map(Some)
+        self.duration(key, Some(Scalar(text)), AGES).map(Some)
     }
 }

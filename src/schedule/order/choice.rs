@@ -123,7 +123,7 @@ impl Order {
             self.virtual_time.pass_to(key, now);
             let (began, round) = self.round;
             if round <= key {
-                // Those who waited when the round began have been asked.
+                // Those that waited when the round began have been asked.
                 self.late_since = Some(began);
                 self.round = (now, self.virtual_time.key(MAX_PRICE));
             }
@@ -131,7 +131,7 @@ impl Order {
         })
     }
 
-    /// The first of those who were never asked.
+    /// The first of those that were never asked.
     fn first_unasked(&mut self) -> Option<Seat> {
         let mut dials = self.dials.iter_mut().enumerate();
         dials.find_map(|(index, dial)| Some(Seat::new(index, dial.first_unasked()?)))

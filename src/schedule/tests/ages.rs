@@ -94,7 +94,7 @@ fn nobody_waits_past_max_age() {
 }
 
 #[test]
-fn those_who_change_and_those_near_a_limit_are_asked_more_often() {
+fn those_that_change_and_those_near_a_limit_are_asked_more_often() {
     let targets = pool(0..300, 10, 3_600);
     let mut schedule = schedule(&targets, 1.0);
     let demand = |_, IdentityIndex(identity)| Demand {
@@ -189,7 +189,7 @@ fn calls_about(
 }
 
 #[test]
-fn those_who_do_not_exist_are_asked_once_in_max_age() {
+fn those_that_do_not_exist_are_asked_once_in_max_age() {
     let targets = pool(0..50, 10, 1_000);
     let mut schedule = schedule(&targets, 100.0);
     let missing = |id: &str, _| (id >= "a:20").then_some(Failure::NotFound);
@@ -239,7 +239,7 @@ fn a_pool_that_is_denied_is_asked_once_an_interval_until_one_succeeds() {
 }
 
 #[test]
-fn a_reload_gives_those_who_were_denied_their_turns_back() {
+fn a_reload_gives_those_that_were_denied_their_turns_back() {
     let targets = pool(0..50, 10, 86_400);
     let mut schedule = schedule(&targets, 100.0);
     let denied = |id: &str, _| (id != "a:1").then_some(Failure::AccessDenied);

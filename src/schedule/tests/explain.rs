@@ -58,7 +58,7 @@ fn a_call_in_flight_is_explained() {
 }
 
 #[test]
-fn those_who_were_never_asked_go_at_the_rate_of_the_budget_and_in_order() {
+fn those_that_were_never_asked_go_at_the_rate_of_the_budget_and_in_order() {
     let mut schedule = twenty(2.0);
     // The first calls show that all turns have been missed.
     let mut now = seconds(100.0);
@@ -103,7 +103,7 @@ fn those_who_were_never_asked_go_at_the_rate_of_the_budget_and_in_order() {
 
 #[test]
 fn what_the_index_decides_comes_about_as_often_as_is_said() {
-    // A call a second for twenty, of whom one changes a hundred times as often as the others.
+    // A call a second for twenty, of which one changes a hundred times as often as the others.
     let known = Knowledge {
         demand: &|_, IdentityIndex(identity)| Demand {
             changes_per_second: if identity == 0 { 1e-2 } else { 1e-4 },

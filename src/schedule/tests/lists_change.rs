@@ -63,7 +63,7 @@ fn poll(
 /// A thousand that join twenty who change take half of the calls, and once they are asked and found
 /// at rest, few of the others.
 #[test]
-fn many_who_join_do_not_delay_those_who_are_known() {
+fn many_who_join_do_not_delay_those_that_are_known() {
     let (few, many) = (pool(0..20, 10, 86_400), pool(0..1_020, 10, 86_400));
     let mut schedule = schedule(&few, 1.0);
     let mut now = Mono::START;
@@ -80,7 +80,7 @@ fn many_who_join_do_not_delay_those_who_are_known() {
     assert!(news >= 200, "{news} new ones were asked");
 }
 
-/// While a list is found for the first time, those who were not asked yet come first.
+/// While a list is found for the first time, those that were not asked yet come first.
 #[test]
 fn a_first_sweep_that_grows_takes_all_calls() {
     let mut targets = pool(0..0, 10, 86_400);
@@ -196,7 +196,7 @@ fn a_denied_pool_is_asked_about_by_turns() {
 
 /// The same where somebody joins all the time, so that somebody is always new.
 #[test]
-fn a_trickle_before_the_many_does_not_delay_those_who_are_known() {
+fn a_trickle_before_the_many_does_not_delay_those_that_are_known() {
     let few = pool(0..100, 10, 86_400);
     let trickle = pool(0..101, 10, 86_400);
     let many = pool(0..1_100, 10, 86_400);

@@ -86,7 +86,7 @@ fn per_second(calls: &[(Mono, Target)]) -> BTreeMap<u64, usize> {
     counts
 }
 
-/// With a tenth of the calls that turns would take, and equal demand, those who were asked longest
+/// With a tenth of the calls that turns would take, and equal demand, those that were asked longest
 /// ago are first.
 #[test]
 fn the_index_goes_on_with_the_oldest() {
@@ -126,7 +126,7 @@ fn calls_after(last_poll: impl Fn(usize) -> LastPoll) -> Vec<IdentityIndex> {
 }
 
 #[test]
-fn those_who_were_never_asked_are_new_and_failures_stay_slow() {
+fn those_that_were_never_asked_are_new_and_failures_stay_slow() {
     let calls = calls_after(|identity| match identity {
         0 => LastPoll::Never,
         1 => LastPoll::Denied,
@@ -192,7 +192,7 @@ fn denials_of_some_stay_theirs() {
 }
 
 /// Of 300 calls, which do not suffice, after a process that had asked so many of a thousand: how
-/// many are about others than those who were never asked.
+/// many are about others than those that were never asked.
 fn calls_about_known(asked: usize) -> usize {
     let targets = pool(0..1_000, 10, 86_400);
     let mut schedule = schedule(&targets, 2.0);

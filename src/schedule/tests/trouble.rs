@@ -82,7 +82,7 @@ fn a_pool_that_is_denied_and_then_hangs_makes_no_wait_for_the_past() {
     }
 }
 
-/// The rate suffices, so that those who waited must not wait for longer than anybody else.
+/// The rate suffices, so that those that waited must not wait for longer than anybody else.
 #[test]
 fn after_a_stall_that_the_rate_makes_up_for_nobody_starves() {
     let identities = 1_000;

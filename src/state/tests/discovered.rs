@@ -1,4 +1,4 @@
-//! Lists that were discovered outlive the process, and usage finds those who are in them.
+//! Lists that were discovered outlive the process, and usage finds those that are in them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,7 +100,7 @@ async fn a_discovered_list_and_the_usage_of_its_identities_are_restored() {
     assert_eq!((known, passes.complete), (2, 3));
 }
 
-/// Those who are not discovered any more are forgotten, and nobody reads lists for them.
+/// Those that are not discovered any more are forgotten, and nobody reads lists for them.
 #[tokio::test(start_paused = true)]
 async fn without_a_discovered_list_no_list_is_read_anew() {
     let (_parent, path) = directory();
@@ -137,7 +137,7 @@ async fn what_comes_late_waits_for_the_reload_loop() {
     opened.save(None);
     assert_eq!(catalog.of_pool(&pool()).unwrap().0, 3);
     let before = store.snapshot().targets;
-    assert_eq!(before.identities(), 0, "nobody but the poller changes them");
+    assert_eq!(before.identities(), 0, "only the poller changes them");
     let new = targets(&IDS);
     store.apply_targets(&new, &TargetDiff::new(&before, &new));
     opened.save(None);

@@ -9,7 +9,7 @@ const ID: &str = "r:a";
 const FULL: f64 = 0.99 * 1_048_576.0;
 const START: f64 = 200_000.0;
 
-/// An identity that is polled each `every` seconds, for so many days. `written` tells when it wrote
+/// An identity that is polled each `every` seconds, for so many days. `written` says when it wrote
 /// last and what it holds, for each time in seconds. Returns in how many days each poll said that
 /// it is full, and that it almost surely is.
 fn looks(every: u64, days: u64, written: impl Fn(u64) -> (u64, f64)) -> Vec<[Option<f64>; 2]> {

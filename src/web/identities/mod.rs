@@ -19,7 +19,7 @@ use super::response::{CSV, JSON, private, text};
 use super::state::{AppState, RequestHead};
 use super::stream::{Body, busy, in_slices, length};
 
-/// The lists in progress at once. [`Rows`] tells the memory of each. Their snapshots are those of
+/// The lists in progress at once. [`Rows`] says the memory of each. Their snapshots are those of
 /// scrapes, so that clients who read slowly pin no more of them.
 pub(super) const MAX_LISTS: usize = 4;
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::api;
 use crate::progress::BudgetProgress;
 use crate::targets::Targets;
 
@@ -17,7 +18,56 @@ pub(super) struct Budget {
     pub(super) needed: f64,
     /// Of a pass over each pool, where that is what it is for.
     pub(super) sweep_seconds: f64,
-    pub(super) credentials_good: bool,
+    pub(super) credentials: Credentials,
+    /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
+    pub(super) throttled: bool,
+    /// Why AWS is out of reach, if it is.
+    pub(super) unreachable: Option<Trouble>,
+}
+
+/// Whether credentials and settings for AWS work, as far as is known.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Credentials {
+    pub(super) good: bool,
+    #[serde(flatten)]
+    pub(super) trouble: Option<Trouble>,
+}
+
+/// Why calls fail, and what to do about it.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Trouble {
+    kind: &'static str,
+    cause: String,
+    remedy: String,
+}
+
+impl From<api::Trouble> for Trouble {
+    fn from(trouble: api::Trouble) -> Self {
+        let api::Trouble {
+            kind,
+            cause,
+            remedy,
+        } = trouble;
+        Self {
+            kind,
+            cause,
+            remedy,
+        }
+    }
+}
+
+impl Trouble {
+    /// The cause, and the remedy in a sentence of its own.
+    pub(super) fn words(&self) -> String {
+        let mut remedy = self.remedy.chars();
+        match remedy.next() {
+            Some(first) => {
+                let first = first.to_uppercase();
+                format!("{}. {first}{}.", self.cause, remedy.as_str())
+            }
+            None => format!("{}.", self.cause),
+        }
+    }
 }
 
 impl Budget {
@@ -28,6 +78,9 @@ impl Budget {
             limit,
             rate,
             credentials_good,
+            refused,
+            unreached,
+            is_throttled,
         } = progress;
         let mut of_polls = targets.budgets.iter();
         let of_polls = of_polls.position(|budget| budget.label == label);
@@ -50,7 +103,40 @@ impl Budget {
             rate,
             needed,
             sweep_seconds: calls as f64 / rate,
-            credentials_good,
+            credentials: Credentials {
+                good: credentials_good,
+                trouble: refused.map(Trouble::from),
+            },
+            throttled: is_throttled,
+            unreachable: unreached.map(Trouble::from),
         }
+    }
+
+    /// What an operator should look at.
+    pub(super) fn attention(&self) -> impl Iterator<Item = String> {
+        let Self {
+            budget,
+            ceiling,
+            rate,
+            needed,
+            ..
+        } = self;
+        let refused = (!self.credentials.good).then(|| match &self.credentials.trouble {
+            Some(trouble) => format!("{budget}: no calls but probes: {}", trouble.words()),
+            None => format!(
+                "Credentials or settings of budget {budget} do not work; only probes are sent."
+            ),
+        });
+        let unreachable = self.unreachable.as_ref();
+        let unreachable = unreachable.map(|trouble| format!("{budget}: {}", trouble.words()));
+        let throttled = self.throttled.then(|| {
+            let mut words =
+                format!("{budget}: AWS throttles: {rate:.1} of {ceiling} calls/s at present");
+            if rate < needed {
+                words += &format!(", and the intervals need {needed:.1}");
+            }
+            words + "."
+        });
+        [refused, unreachable, throttled].into_iter().flatten()
     }
 }

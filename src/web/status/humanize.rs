@@ -70,6 +70,15 @@ pub(super) fn group_digits(number: u64) -> String {
     grouped
 }
 
+/// The beginning of a sentence such as `1 identity is` or `29,500 identities are`, with the verb
+/// for one and that for many.
+pub(super) fn identities_that(identities: u64, [one, many]: [&str; 2]) -> String {
+    match identities {
+        1 => format!("1 identity {one}"),
+        _ => format!("{} identities {many}", group_digits(identities)),
+    }
+}
+
 /// A key of the JSON as a phrase.
 pub(super) fn humanize_key(key: &str) -> String {
     key.replace("_percent", " %").replace('_', " ")
@@ -111,35 +120,35 @@ impl NextCall {
         let pool = targets.pool(target);
         let interval = show_duration(pool.settings.interval);
         let why = match next.map(|next| next.reason) {
-            None => "the poller did not say".to_owned(),
+            None => "not known".to_owned(),
             Some(NextPollReason::InFlight(attempt)) => {
-                format!("a call about it is under way, attempt {attempt}")
+                format!("a call is under way, attempt {attempt}")
             }
             Some(NextPollReason::Turn) => format!("its turn, once in {interval}"),
             Some(NextPollReason::Slowed(intervals)) => {
                 format!(
-                    "it fails for good, so its turn comes once in {intervals} intervals of {interval}"
+                    "AWS denies it or does not know it, so it is polled once in {intervals} intervals of {interval}"
                 )
             }
             Some(NextPollReason::Retry(attempts)) => {
                 format!("the poll is tried again, attempt {}", attempts + 1)
             }
-            Some(NextPollReason::NextPage) => "the next page of its answer waits".to_owned(),
+            Some(NextPollReason::NextPage) => "the next page of its answer is due".to_owned(),
             Some(NextPollReason::Index) => format!(
-                "the calls do not suffice for a turn each {interval}, so those whose next change \
-                 matters most come first"
+                "the rate of calls is too low to poll each identity once in {interval}, so those \
+                 whose next change matters most come first"
             ),
             Some(NextPollReason::Unasked(ahead, rate)) => format!(
-                "it was never asked: {ahead} such come before it, and the budget makes {rate:.1} \
+                "no poll has finished yet: {ahead} such identities come before it, at {rate:.1} \
                  calls per second"
             ),
             Some(NextPollReason::Deadline) => {
                 let max_age = show_duration(pool.max_age);
-                format!("it fails for good, so it is asked once in {max_age}")
+                format!("AWS denies it or does not know it, so it is polled once in {max_age}")
             }
             Some(NextPollReason::Denied) => {
                 format!(
-                    "AWS denies the whole pool, so one of its identities is asked each {interval}"
+                    "AWS denies the whole pool, so one of its identities is polled each {interval}"
                 )
             }
             Some(NextPollReason::Credentials) => {
@@ -169,7 +178,7 @@ impl NextCall {
         });
         let every = self.every.map(|every| {
             let every = humanize_duration(every.as_secs_f64());
-            format!("asked about every {every}")
+            format!("polled about every {every}")
         });
         for fact in [changes, used, every].into_iter().flatten() {
             self.why = format!("{}; {fact}", self.why);

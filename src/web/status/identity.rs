@@ -91,7 +91,7 @@ struct Polled {
 }
 
 impl Explained {
-    /// One for each target. `next` tells when each is polled next.
+    /// One for each target. `next` says when each is polled next.
     pub(super) fn of_each(known: &Known, next: Vec<Option<NextPoll>>, now: Timestamp) -> Vec<Self> {
         let targets = known.targets.iter().zip(next);
         let explained = targets.filter_map(|(target, next)| Self::of(target, next, known, now));

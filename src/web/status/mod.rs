@@ -1,14 +1,17 @@
 //! The status page, the same as JSON, and the explanation of one identity.
 
+mod attention;
 mod budget;
 pub(super) mod cache;
 mod discovery;
 pub(super) mod humanize;
 mod identity;
 mod model;
+mod near_limit;
 mod page;
 mod pool;
 mod sweep;
+mod turns;
 mod used;
 
 use std::sync::Arc;

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::budget::Budget;
 use super::discovery::Discovery;
 use super::humanize::{NextCall, Time, humanize_duration};
-use super::pool::{NearLimit, Pool};
+use super::pool::Pool;
 use super::sweep::FirstSweep;
+use super::turns::{LATE_SECONDS, Turns};
 use super::used::Used;
 use crate::api::Usage;
 use crate::clock::Timestamp;
@@ -20,7 +21,7 @@ use crate::passes::PassProgress;
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
 use crate::state::Saves;
-use crate::store::{History, Poll, PoolView, Snapshot, State};
+use crate::store::{History, Poll, PoolView, Snapshot};
 use crate::targets::Targets;
 use crate::telemetry::{REVISION, RUSTC, VERSION};
 
@@ -28,8 +29,6 @@ use crate::telemetry::{REVISION, RUSTC, VERSION};
 pub(super) const MAX_FULLEST: usize = 20;
 /// Maximum number of recent failures shown.
 pub(super) const MAX_FAILURES: usize = 20;
-/// When polls are later than this, the budget does not suffice.
-const LATE_SECONDS: f64 = 60.0;
 
 /// The exporter at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -178,8 +177,10 @@ impl Status {
         let pool = |view: PoolView<'_>| Pool {
             discovery: discovery
                 .and_then(|(catalog, passes)| Discovery::of(&view.target.id, catalog, passes, now)),
+            turns: Turns::of(view.target, targets, &sources.budgets),
             ..Pool::of(&view, now)
         };
+        let pools = snapshot.pools().map(pool).collect();
         let failed =
             |(poll, next): &(Poll, Option<NextPoll>)| Failed::of(poll, *next, targets, now);
         let mut fullest: Vec<_> = (0..targets.pools.len())
@@ -219,7 +220,7 @@ impl Status {
                     .collect(),
             },
             saving: sources.saving,
-            pools: snapshot.pools().map(pool).collect(),
+            pools,
             fullest_identities: fullest,
             recent_failures: sources.failures.iter().filter_map(failed).collect(),
         };
@@ -231,10 +232,12 @@ impl Status {
     fn collect_attention(&mut self) {
         let mut say = |what: String| self.attention.push(what);
         if !self.configuration.last_reload_successful {
-            say("The configuration on disk is wrong; the one before stays in force.".to_owned());
+            say(
+                "The configuration on disk is invalid; the previous one stays in force.".to_owned(),
+            );
         }
         if !self.configuration.web_config_last_reload_successful {
-            say("The web configuration on disk, or a certificate, is wrong; the one before stays in force.".to_owned());
+            say("The web configuration on disk, or a certificate, is invalid; the previous one stays in force.".to_owned());
         }
         if let Some(Saving {
             last_save_successful: false,
@@ -242,55 +245,24 @@ impl Status {
         }) = self.saving
         {
             say(
-                "What is known cannot be saved in the directory of --state.path: it would be lost \
+                "Results cannot be saved in the directory of --state.path: they would be lost \
                  if the process ended now."
                     .to_owned(),
             );
         }
-        for Budget {
-            budget,
-            credentials_good,
-            ..
-        } in &self.polling.budgets
-        {
-            if !credentials_good {
-                say(format!(
-                    "Credentials or settings of budget {budget} do not work; only probes are sent."
-                ));
-            }
-        }
+        let of_budgets = self.polling.budgets.iter();
+        of_budgets.flat_map(Budget::attention).for_each(&mut say);
         if self.polling.late_seconds > LATE_SECONDS {
             let late = humanize_duration(self.polling.late_seconds);
-            say(format!(
-                "Polls are late, up to {late}: the budget does not suffice, or calls fail."
-            ));
+            let turns = self.pools.iter().filter_map(|pool| pool.turns.shortage());
+            let mut why: Vec<_> = turns.collect();
+            why.dedup();
+            if why.is_empty() {
+                why.push("calls fail, or take long".to_owned());
+            }
+            say(format!("Polls are up to {late} late: {}.", why.join("; ")));
         }
-        for pool in &self.pools {
-            let name = pool.name.as_ref().unwrap_or(&pool.identity_pool_id);
-            for (identities, what) in pool.near_limits.iter().flat_map(NearLimit::attention) {
-                say(format!("{name}: {what}: {identities}."));
-            }
-            if let Some((window, identities @ 1..)) = pool.full_within.0.first() {
-                say(format!(
-                    "{name}: identities that will almost surely be full within {window}, at the \
-                     growth seen: {identities}."
-                ));
-            }
-            if let Some(failure) = pool.discovery.as_ref().and_then(|it| it.failure.as_ref()) {
-                say(format!(
-                    "{name}: identities cannot be listed: {}.",
-                    failure.meaning
-                ));
-            }
-            // Most guests of a discovered pool never synced.
-            let missing = pool.discovery.is_none().then_some(State::Missing);
-            let unhealthy = [State::Failing, State::Stale].into_iter().chain(missing);
-            for state in unhealthy {
-                if let (what, identities @ 1..) = pool.states.0[state as usize] {
-                    say(format!("{name}: identities that are {what}: {identities}."));
-                }
-            }
-        }
+        self.pools.iter().flat_map(Pool::attention).for_each(say);
     }
 }
 

@@ -7,12 +7,13 @@ use serde::{Serialize, Serializer};
 
 use super::discovery::Discovery;
 use super::humanize::group_digits;
-use super::used;
+use super::near_limit::NearLimit;
+use super::turns::Turns;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{FULL_WITHIN, GaugeHistogram, Summary};
 use crate::limits::{Certainty, FULL_PERCENT, Limit, NEAR_PERCENT, Standing};
-use crate::store::{PoolView, State};
+use crate::store::{PoolTrouble, PoolView, Reasons, State};
 
 /// From these percentages of a limit on, identities are counted. The last two are the thresholds of
 /// the alert rules.
@@ -31,6 +32,8 @@ pub(super) struct Pool {
     pub(super) name: Option<String>,
     pub(super) interval_seconds: f64,
     pub(super) stale_after_seconds: f64,
+    #[serde(skip)]
+    pub(super) max_age_seconds: f64,
     /// Absent for a pool whose identities are not discovered.
     pub(super) discovery: Option<Discovery>,
     /// `each`, `top N` or `none`.
@@ -39,6 +42,16 @@ pub(super) struct Pool {
     pub(super) states: Counts,
     /// Number of identities whose last poll failed, by reason.
     pub(super) reasons: BTreeMap<&'static str, usize>,
+    /// The same of those that are failing, and of those that are stale.
+    #[serde(skip)]
+    pub(super) failing: Reasons,
+    #[serde(skip)]
+    pub(super) stale: Reasons,
+    /// What is wrong with the pool as a whole, and that in words.
+    #[serde(skip)]
+    pub(super) trouble: Option<(PoolTrouble, String)>,
+    #[serde(skip)]
+    pub(super) turns: Turns,
     pub(super) limits: Limits,
     /// Number of identities with current usage: all that follows is about these.
     pub(super) watched_identities: u64,
@@ -63,81 +76,6 @@ pub(super) struct Pool {
     pub(super) idle_for_90_days: u64,
 }
 
-/// How many identities are near one limit.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct NearLimit {
-    #[serde(serialize_with = "used::name")]
-    limit: Limit,
-    value: u64,
-    /// At [`NEAR_PERCENT`] or more, full ones and those above included.
-    certain: u64,
-    /// Perhaps there: only `ListDatasets` can tell.
-    possible: u64,
-    full: u64,
-    above: u64,
-}
-
-impl NearLimit {
-    /// The heading above the counts of identities by what they use of it.
-    pub(super) fn heading(&self) -> String {
-        let limit = used::limit(self.limit, self.value);
-        match self.limit {
-            Limit::DatasetStorage => format!("The fullest dataset at least, of {limit}"),
-            Limit::DatasetRecords => format!("The fullest dataset, of {limit}, where listed"),
-            Limit::Datasets => format!("Datasets, of {}", self.value),
-        }
-    }
-
-    /// What an operator should look at, and how many identities that is about.
-    pub(super) fn attention(&self) -> impl Iterator<Item = (u64, String)> {
-        let limit = used::limit(self.limit, self.value);
-        let refused = match self.limit {
-            Limit::DatasetStorage | Limit::DatasetRecords => "AWS refuses writes, or will soon",
-            Limit::Datasets => "no dataset can be added",
-        };
-        let near = self.certain - self.full - self.above;
-        let facts = [
-            (
-                self.full,
-                format!("identities at the limit of {limit}, so that {refused}"),
-            ),
-            (
-                near,
-                format!("identities at {NEAR_PERCENT} % or more of {limit}"),
-            ),
-            (
-                self.possible,
-                format!("identities that may be at {NEAR_PERCENT} % or more of {limit}"),
-            ),
-            (
-                self.above,
-                format!("identities above {limit}, so AWS has raised the limit: correct `limits`"),
-            ),
-        ];
-        facts.into_iter().filter(|(identities, _)| *identities > 0)
-    }
-
-    /// The counts in words.
-    pub(super) fn counts(&self) -> String {
-        let Self {
-            certain,
-            possible,
-            full,
-            above,
-            ..
-        } = self;
-        let possible = match possible {
-            0 => String::new(),
-            _ => format!(" for certain, {possible} more perhaps"),
-        };
-        let above = match above {
-            0 => String::new(),
-            _ => format!(", {above} above the limit"),
-        };
-        format!("{NEAR_PERCENT} % or more: {certain}{possible}; full: {full}{above}")
-    }
-}
-
 /// The number of identities of each kind, in the order of the kinds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Counts(pub(super) Vec<(&'static str, u64)>);
@@ -159,11 +97,15 @@ impl Pool {
         let settings = &pool.target.settings;
         let summary = Summary::of(pool, now, &[]);
         let oldest_shown = pool.oldest_shown(now.mono);
-        let mut reasons = BTreeMap::new();
+        let reasons = pool.failed().by_number().into_iter();
+        let reasons = reasons.map(|(failure, identities)| (failure.as_str(), identities));
+        let (mut failing, mut stale) = (Reasons::default(), Reasons::default());
         let mut reached = [[0; LEVELS.len()]; Limit::ALL.len()];
         for (record, listing) in pool.results() {
-            if let Some(failure) = record.failure() {
-                *reasons.entry(failure.as_str()).or_default() += 1;
+            match (record.state(oldest_shown), record.failure()) {
+                (State::Failing, Some(failure)) => failing.add(failure),
+                (State::Stale, Some(failure)) => stale.add(failure),
+                _ => {}
             }
             if let Some(usage) = record.usage(oldest_shown) {
                 count_reached(
@@ -180,6 +122,7 @@ impl Pool {
             name: settings.name.clone(),
             interval_seconds: settings.interval.as_secs_f64(),
             stale_after_seconds: pool.target.stale_after.as_secs_f64(),
+            max_age_seconds: pool.target.max_age.as_secs_f64(),
             discovery: None,
             series: match settings.series {
                 Series::Each => "each".to_owned(),
@@ -192,7 +135,13 @@ impl Pool {
                     .map(|(state, identities)| (state.as_str(), identities))
                     .collect(),
             ),
-            reasons,
+            reasons: reasons.collect(),
+            failing,
+            stale,
+            trouble: pool
+                .trouble()
+                .map(|trouble| (trouble, trouble.sentence(pool.target))),
+            turns: Turns::default(),
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
@@ -261,8 +210,11 @@ impl Pool {
         )
     }
 
-    pub(super) fn interval(&self) -> String {
-        show_duration(Duration::from_secs_f64(self.interval_seconds))
+    /// How often each identity is polled.
+    pub(super) fn polled(&self, late_seconds: f64) -> String {
+        let [interval, max_age] = [self.interval_seconds, self.max_age_seconds]
+            .map(|seconds| show_duration(Duration::from_secs_f64(seconds)));
+        self.turns.words(&interval, &max_age, late_seconds)
     }
 }
 
@@ -346,51 +298,6 @@ mod tests {
             pool.forecast(),
             "within 7d: 0, within 30d: 0; the fullest dataset of 2 is \
              known exactly, and the growth of 0 of these (two changes seen)"
-        );
-    }
-
-    #[test]
-    fn attention_tells_the_full_the_near_the_possible_and_those_above() {
-        let near = |limit, [certain, possible, full, above]: [u64; 4]| NearLimit {
-            limit,
-            value: limit.of(Limits::default()),
-            certain,
-            possible,
-            full,
-            above,
-        };
-        let said = |near: NearLimit| near.attention().collect::<Vec<_>>();
-        assert_eq!(said(near(Limit::DatasetRecords, [0; 4])), []);
-        let storage = near(Limit::DatasetStorage, [10, 4, 3, 2]);
-        let expected = [
-            (
-                3,
-                "identities at the limit of 1.0 MiB in a dataset, so that AWS refuses writes, \
-                 or will soon",
-            ),
-            (5, "identities at 80 % or more of 1.0 MiB in a dataset"),
-            (
-                4,
-                "identities that may be at 80 % or more of 1.0 MiB in a dataset",
-            ),
-            (
-                2,
-                "identities above 1.0 MiB in a dataset, so AWS has raised the limit: correct \
-                 `limits`",
-            ),
-        ];
-        let expected = expected.map(|(identities, what)| (identities, what.to_owned()));
-        assert_eq!(
-            storage.counts(),
-            "80 % or more: 10 for certain, 4 more perhaps; full: 3, 2 above the limit"
-        );
-        assert_eq!(said(storage), expected);
-        let datasets = near(Limit::Datasets, [1, 0, 1, 0]);
-        assert_eq!(datasets.counts(), "80 % or more: 1; full: 1");
-        let (_, what) = &said(datasets)[0];
-        assert_eq!(
-            what,
-            "identities at the limit of 20 datasets, so that no dataset can be added"
         );
     }
 }

@@ -48,7 +48,7 @@ impl FirstSweep {
     pub(super) fn words(&self) -> String {
         let [asked, identities] = [self.asked, self.identities].map(group_digits);
         let (percent, ends) = (self.percent, &self.ends_words);
-        format!("{percent} %: {asked} of {identities} identities were asked; it {ends}.")
+        format!("{percent} %: {asked} of {identities} identities were polled; it {ends}.")
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
         let about = shown(End::About(began.unix + 7_200.5));
         assert_eq!(
             about.words(),
-            "1.2 %: 1,299 of 100,000 identities were asked; it ends about 00:14 UTC (in 2 h)."
+            "1.2 %: 1,299 of 100,000 identities were polled; it ends about 00:14 UTC (in 2 h)."
         );
         let json = serde_json::to_value(&about).unwrap();
         assert_eq!(json["ends"], "2023-11-15T00:13:20.500Z");

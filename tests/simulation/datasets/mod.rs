@@ -1,4 +1,4 @@
-//! Worlds in which identities have datasets and write: what the exporter tells of the fullest
+//! Worlds in which identities have datasets and write: what the exporter says of the fullest
 //! dataset against the truth, with lists that are allowed, denied, throttled, fail or come in
 //! pages of one, and with descriptions that lag.
 //!

@@ -83,7 +83,7 @@ pub(super) struct State {
 }
 
 pub(super) struct Server {
-    /// The states of each identity, the latest last; none of those who do not exist.
+    /// The states of each identity, the latest last; none of those that do not exist.
     identities: Vec<Vec<State>>,
     pub(super) lists: Lists,
     lag: f64,

@@ -56,6 +56,10 @@ impl WebConfig {
         self.protection.has_login()
     }
 
+    pub(super) fn has_tls(&self) -> bool {
+        self.protection.has_tls()
+    }
+
     /// Why `new`, which its files say now, is probably half-written.
     pub(super) fn half_written(&self, new: &Self) -> Option<Reason> {
         if self.text.is_cut_off_in(&new.text) {

@@ -57,6 +57,12 @@ impl WebConfigFile {
         self.config.has_login()
     }
 
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.config.has_tls()
+    }
+
     /// What is probably a mistake.
     pub fn warnings(&self) -> impl Iterator<Item = WebConfigWarning> {
         let warnings = self.config.warnings.iter();

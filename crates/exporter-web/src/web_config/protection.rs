@@ -96,6 +96,10 @@ impl Protection {
         self.login || self.tls.as_ref().is_some_and(by_certificate)
     }
 
+    pub(super) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// The key of a protection that `other` has less of.
     pub(super) fn lost_in(&self, other: &Self) -> Option<&'static str> {
         let Self {

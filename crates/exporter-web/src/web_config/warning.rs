@@ -20,7 +20,7 @@ pub(super) enum Warning {
     PasswordsInClear,
     #[error(
         "a hash of basic_auth_users costs more than {MAX_PADDED_COST}: each login with it takes \
-         seconds, and how long failures take tells that the user exists"
+         seconds, and how long failures take shows that the user exists"
     )]
     VeryCostlyHash,
     #[error("rate_limit.burst is 0, so that every request is refused")]

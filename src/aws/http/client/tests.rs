@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::net::SocketAddr;
 
 use http_body_util::LengthLimitError;
@@ -5,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::super::unreached::causes;
 use super::*;
 use crate::clock::Clock;
 

@@ -1,8 +1,13 @@
-//! `iam-policy`: the minimal IAM policy of each principal that one configuration uses.
+//! `iam-policy`: the minimal IAM policy of each principal that one configuration uses, and who may
+//! assume its roles.
+
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+
+use trust::Trust;
 
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Datasets, Signer};
@@ -51,24 +56,102 @@ impl Statement {
     }
 }
 
-/// The policies as JSON: one policy if there is one principal, otherwise an object with the policy
-/// of each principal.
-#[must_use]
-pub fn text(targets: &Targets, account: Option<&str>) -> String {
-    let grants = grants(targets, account);
-    let text = match &grants[..] {
-        [only] => serde_json::to_string_pretty(&only.policy),
-        all => serde_json::to_string_pretty(
-            &all.iter()
-                .map(|grant| (&grant.principal, &grant.policy))
-                .collect::<BTreeMap<_, _>>(),
-        ),
-    };
-    text.expect("texts and lists of them are JSON") + "\n"
+/// Which documents are printed.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The account of pools without a role, 12 digits; any account if it is `None`.
+    pub account: Option<String>,
+    /// The principal whose document is printed alone.
+    pub principal: Option<String>,
+    /// Who may assume the roles. If there are any, trust policies are printed.
+    pub callers: Vec<String>,
 }
 
-/// What no policy of the exporter's own allows: the rights of guests, in words.
-pub fn notes(targets: &Targets, account: Option<&str>) -> impl Iterator<Item = String> {
+/// The documents as JSON: one document if there is one principal, otherwise an object with that of
+/// each principal.
+///
+/// # Errors
+/// A sentence, if there is no such principal, or no role to be assumed.
+pub fn text(targets: &Targets, ask: &Ask) -> Result<String, String> {
+    if ask.callers.is_empty() {
+        let grants = grants(targets, ask.account.as_deref());
+        let grants = grants.into_iter().map(|it| (it.principal, it.policy));
+        return Ok(json(&chosen(grants.collect(), ask)?));
+    }
+    let roles = targets.pools.iter().filter_map(role);
+    let trusts: BTreeMap<_, _> = roles
+        .map(|role| {
+            let trust = Trust::of(&ask.callers, external_ids(targets, role));
+            (role.to_owned(), trust)
+        })
+        .collect();
+    if trusts.is_empty() {
+        return Err("no pool has a role_arn, so there is no role with a trust policy".to_owned());
+    }
+    Ok(json(&chosen(trusts, ask)?))
+}
+
+/// One document, or those of all principals by their names.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Documents<T> {
+    One(T),
+    All(BTreeMap<String, T>),
+}
+
+fn chosen<T>(mut all: BTreeMap<String, T>, ask: &Ask) -> Result<Documents<T>, String> {
+    if let Some(principal) = &ask.principal {
+        let document = all.remove(principal).map(Documents::One);
+        return document.ok_or_else(|| {
+            let names: Vec<_> = all.keys().map(|name| format!("`{name}`")).collect();
+            format!("--principal has to be one of {}", names.join(", "))
+        });
+    }
+    match all.len() {
+        1 => Ok(Documents::One(
+            all.into_values().next().expect("it has one"),
+        )),
+        _ => Ok(Documents::All(all)),
+    }
+}
+
+fn json(document: &impl Serialize) -> String {
+    serde_json::to_string_pretty(document).expect("texts and lists of them are JSON") + "\n"
+}
+
+/// The external ids that callers of a role give; empty if some give none.
+fn external_ids<'a>(targets: &'a Targets, of: &str) -> BTreeSet<&'a str> {
+    let pools = targets.pools.iter().filter(|pool| role(pool) == Some(of));
+    let ids: Option<_> = pools
+        .map(|pool| pool.settings.account.external_id.as_deref())
+        .collect();
+    ids.unwrap_or_default()
+}
+
+/// What the printed documents do not say, in words.
+#[must_use]
+pub fn notes(targets: &Targets, ask: &Ask) -> Vec<String> {
+    let grants = grants(targets, ask.account.as_deref());
+    let mut notes = Vec::new();
+    if ask.principal.is_none() && ask.callers.is_empty() && grants.len() > 1 {
+        notes
+            .push("each principal needs a policy of its own; print one for the AWS CLI by:".into());
+        let names = grants.iter().map(|grant| &grant.principal);
+        notes.extend(names.map(|name| format!("  iam-policy --principal \"{name}\"")));
+    }
+    if ask.callers.is_empty() && targets.pools.iter().any(|pool| role(pool).is_some()) {
+        notes.push(
+            "each role needs a trust policy as well: --trust ARN, the user or role that the \
+             exporter runs as, prints it"
+                .to_owned(),
+        );
+    }
+    notes.extend(guests(targets, ask.account.as_deref()));
+    notes
+}
+
+/// What no policy of the exporter's own allows: the rights of guests.
+fn guests(targets: &Targets, account: Option<&str>) -> impl Iterator<Item = String> {
     let pools = targets.pools.iter();
     let pools = pools.filter(|pool| pool.settings.signer == Signer::Guest);
     pools.map(move |pool| {
@@ -122,7 +205,7 @@ fn grant(principal: String, targets: &Targets, account: Option<&str>) -> Grant {
         .filter_map(role)
         .map(str::to_owned);
     // A policy without `DescribeIdentityPoolUsage` only loses the pools' own gauges, one without
-    // `ListDatasets` only what it alone tells of full datasets.
+    // `ListDatasets` only what it alone says of full datasets.
     let calls = Operation::ALL.into_iter().map(|operation| {
         let action = format!("{}:{}", operation.service().as_str(), operation.as_str());
         Statement::allow(sid(operation), action, arns(operation))
@@ -213,122 +296,4 @@ pub fn arn(pool: &PoolId, service: Service, account: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::loading;
-    use serde_json::{Value, json};
-    use std::path::Path;
-
-    fn policies(pools: &str, account: Option<&str>) -> Vec<(String, Value)> {
-        let text = format!("pools: [{pools}]");
-        let loaded = loading::parse(Path::new("file"), &text).unwrap();
-        let grants = grants(&loaded.targets, account).into_iter();
-        grants
-            .map(|grant| (grant.principal, serde_json::to_value(grant.policy).unwrap()))
-            .collect()
-    }
-
-    fn allow(sid: &str, action: &str, resource: &Value) -> Value {
-        json!({"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource})
-    }
-
-    #[test]
-    fn only_polled_pools_are_allowed() {
-        let pools = "{id: 'us-east-1:0', identities: ['us-east-1:1']}, {id: 'cn-north-1:2', identities: []}";
-        let statements = |account: &str| {
-            let [east, china] = [
-                format!("arn:aws:cognito-sync:us-east-1:{account}:identitypool/us-east-1:0"),
-                format!("arn:aws-cn:cognito-sync:cn-north-1:{account}:identitypool/cn-north-1:2"),
-            ];
-            json!([
-                allow(
-                    "PollIdentities",
-                    "cognito-sync:DescribeIdentityUsage",
-                    &json!([format!("{china}/identity/*"), format!("{east}/identity/*")])
-                ),
-                allow(
-                    "PollPools",
-                    "cognito-sync:DescribeIdentityPoolUsage",
-                    &json!([china, east])
-                ),
-                allow(
-                    "ListDatasets",
-                    "cognito-sync:ListDatasets",
-                    &json!([format!("{china}/identity/*"), format!("{east}/identity/*")])
-                ),
-            ])
-        };
-        for (expected, account) in [("*", None), ("123456789012", Some("123456789012"))] {
-            let policy = json!({"Version": "2012-10-17", "Statement": statements(expected)});
-            assert_eq!(
-                policies(pools, account),
-                [("the exporter's own credentials".to_owned(), policy)]
-            );
-        }
-    }
-
-    #[test]
-    fn a_role_may_poll_and_the_exporter_may_assume_it() {
-        let role = "arn:aws:iam::210987654321:role/sync";
-        let policies = policies(
-            &format!("{{id: 'r:0', identities: ['r:1'], role_arn: '{role}', profile: p}}"),
-            Some("123456789012"),
-        );
-        let assume = json!([allow("AssumeRoles", "sts:AssumeRole", &json!([role]))]);
-        assert_eq!(
-            policies[0],
-            (
-                "the credentials of profile p".to_owned(),
-                json!({"Version": "2012-10-17", "Statement": assume})
-            )
-        );
-        assert_eq!(policies[1].0, role);
-        let resource = &policies[1].1["Statement"][0]["Resource"][0];
-        assert_eq!(
-            resource,
-            "arn:aws:cognito-sync:r:210987654321:identitypool/r:0/identity/*"
-        );
-        assert_eq!(policies.len(), 2);
-    }
-
-    #[test]
-    fn guests_need_no_policy_and_a_note_says_what_their_role_needs() {
-        let guest = "{id: 'r:2', identities: ['r:3'], identity_credentials: guest}";
-        assert_eq!(policies(guest, None), []);
-        let both = format!("{{id: 'r:0', identities: ['r:1']}}, {guest}");
-        let (_, policy) = policies(&both, None).remove(0);
-        assert!(!policy.to_string().contains("r:2"), "{policy}");
-        let text = format!("pools: [{both}]");
-        let loaded = loading::parse(Path::new("file"), &text).unwrap();
-        let notes: Vec<_> = notes(&loaded.targets, Some("123456789012")).collect();
-        assert_eq!(notes.len(), 1);
-        let arn = "arn:aws:cognito-sync:r:123456789012:identitypool/r:2/identity/\
-                   ${cognito-identity.amazonaws.com:sub}";
-        for part in [
-            &format!("cognito-sync:DescribeIdentityUsage on {arn},"),
-            &format!("cognito-sync:ListDatasets on {arn}/*;"),
-        ] {
-            assert!(notes[0].contains(part), "{}", notes[0]);
-        }
-    }
-
-    #[test]
-    fn lists_are_allowed_where_they_are_called() {
-        let pools = "{id: 'r:0', identities: ['r:1']}, {id: 'r:2', datasets: each}, {id: 'r:3', datasets: 'off'}";
-        let list = |pools: &str| {
-            let (_, policy) = policies(pools, Some("123456789012")).remove(0);
-            let statements = policy["Statement"].as_array().unwrap().clone();
-            let list = statements
-                .iter()
-                .find(|statement| statement["Sid"] == "ListDatasets");
-            list.cloned()
-        };
-        let arn = |pool: &str| {
-            format!("arn:aws:cognito-sync:r:123456789012:identitypool/{pool}/identity/*")
-        };
-        let resource = json!([arn("r:0"), arn("r:2")]);
-        let expected = allow("ListDatasets", "cognito-sync:ListDatasets", &resource);
-        assert_eq!(list(pools), Some(expected));
-        assert_eq!(list("{id: 'r:3', datasets: 'off'}"), None);
-    }
-}
+mod tests;

@@ -1,0 +1,146 @@
+//! What is logged of a pool: when its polls start and cease to fail, and what that implies about
+//! the pool as a whole. A change is one line, and a reload repeats none.
+
+use tracing::{info, warn};
+
+use super::pool_health::{PoolHealth, PoolTrouble};
+use crate::api::Failure;
+use crate::targets;
+
+/// What was logged last of one pool.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logged {
+    failing: Failing,
+    is_missing: bool,
+    is_usage_unavailable: bool,
+    trouble: Option<PoolTrouble>,
+}
+
+/// How many polls fail. Between some and all there are no lines but one, however often it changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Failing {
+    #[default]
+    None,
+    Some,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Failing,
+    AllFailing,
+    NoneFailing,
+    Missing,
+    NoneMissing,
+    UsageUnavailable,
+    UsageAvailable,
+    Trouble(PoolTrouble),
+    TroubleEnded(PoolTrouble),
+}
+
+/// Lines to be logged of one pool.
+pub(super) struct Lines {
+    lines: Vec<Line>,
+    health: PoolHealth,
+}
+
+impl Logged {
+    /// The lines that are due, with what is known now.
+    pub(super) fn lines(&mut self, pool: &targets::Pool, health: PoolHealth) -> Lines {
+        let mut lines = Vec::new();
+        let trouble = health.trouble(pool);
+        if trouble != self.trouble {
+            lines.extend(match (self.trouble, trouble) {
+                (_, Some(trouble)) => Some(Line::Trouble(trouble)),
+                (Some(ended), None) => Some(Line::TroubleEnded(ended)),
+                (None, None) => None,
+            });
+            self.trouble = trouble;
+        }
+        lines.extend(self.failing(&health));
+        // The trouble says it already. Of identities that are discovered, many guests never synced.
+        let is_not_found = trouble == Some(PoolTrouble::NotFound);
+        if !is_not_found && pool.settings.discover.is_none() {
+            lines.extend(match (self.is_missing, health.missing()) {
+                (false, 1..) => Some(Line::Missing),
+                (true, 0) => Some(Line::NoneMissing),
+                _ => None,
+            });
+            self.is_missing = health.missing() > 0;
+        }
+        if !is_not_found {
+            lines.extend(match (self.is_usage_unavailable, health.pool_failure) {
+                (false, Some(_)) => Some(Line::UsageUnavailable),
+                (true, None) => Some(Line::UsageAvailable),
+                _ => None,
+            });
+            self.is_usage_unavailable = health.pool_failure.is_some();
+        }
+        Lines { lines, health }
+    }
+
+    fn failing(&mut self, health: &PoolHealth) -> Option<Line> {
+        let now = match health.failing() {
+            0 => Failing::None,
+            failing if failing == health.identities => Failing::All,
+            _ => Failing::Some,
+        };
+        let before = self.failing;
+        if now == Failing::None {
+            self.failing = now;
+            return (before != now).then_some(Line::NoneFailing);
+        }
+        if self.trouble == Some(PoolTrouble::Denied) {
+            // Which says it already.
+            self.failing = Failing::All;
+            return None;
+        }
+        self.failing = before.max(now);
+        match now {
+            _ if now <= before => None,
+            Failing::All => Some(Line::AllFailing),
+            Failing::Some | Failing::None => Some(Line::Failing),
+        }
+    }
+}
+
+impl Lines {
+    /// Logs them.
+    pub(super) fn log(&self, pool: &targets::Pool) {
+        for line in &self.lines {
+            self.log_line(*line, pool);
+        }
+    }
+
+    fn log_line(&self, line: Line, pool: &targets::Pool) {
+        let Self { health, .. } = self;
+        let (id, of) = (&pool.id, health.identities);
+        let (failing, missing) = (health.failing(), health.missing());
+        let reasons = health.failed.without(Failure::NotFound).by_number();
+        let reason = reason(reasons.first().map(|(failure, _)| *failure));
+        match line {
+            Line::Failing => warn!(pool = %id, failing, of, reason, "polls failing"),
+            Line::AllFailing => warn!(pool = %id, failing, of, reason, "all polls failing"),
+            Line::NoneFailing => info!(pool = %id, of, "polls no longer failing"),
+            Line::Missing => warn!(pool = %id, missing, of, "identities missing"),
+            Line::NoneMissing => info!(pool = %id, of, "no identities missing"),
+            Line::UsageUnavailable => {
+                let reason = self::reason(health.pool_failure);
+                warn!(pool = %id, reason, "the pool's own usage is unavailable");
+            }
+            Line::UsageAvailable => info!(pool = %id, "the pool's own usage is available again"),
+            Line::Trouble(trouble) => {
+                warn!(pool = %id, failing, missing, of, "{}", trouble.sentence(pool));
+            }
+            Line::TroubleEnded(trouble) => info!(pool = %id, "{}", trouble.end(pool)),
+        }
+    }
+}
+
+/// The word for a failure in a log line.
+pub(super) fn reason(failure: Option<Failure>) -> &'static str {
+    failure.map_or("none", Failure::as_str)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! How often a pool's identities have their turns at present.
+
+use super::humanize::humanize_duration;
+use crate::progress::BudgetProgress;
+use crate::targets::{self, Targets};
+
+/// When polls are later than this, the page says so.
+pub(super) const LATE_SECONDS: f64 = 60.0;
+
+/// What the budget of a pool allows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) enum Turns {
+    /// A turn for each identity in each interval.
+    #[default]
+    EachInterval,
+    /// Fewer: its present rate and the rate that it needs, in calls per second.
+    Fewer {
+        budget: String,
+        rate: f64,
+        needed: f64,
+    },
+    /// None, while its credentials or settings do not work.
+    None { budget: String },
+}
+
+impl Turns {
+    pub(super) fn of(pool: &targets::Pool, targets: &Targets, budgets: &[BudgetProgress]) -> Self {
+        let budget = targets.budgets[pool.budget()].label.clone();
+        let needed = targets.calls_per_second(pool.budget());
+        match budgets.iter().find(|known| known.label == budget) {
+            Some(known) if !known.credentials_good => Self::None { budget },
+            Some(known) if known.rate < needed => Self::Fewer {
+                budget,
+                rate: known.rate,
+                needed,
+            },
+            // Or the targets have changed since the snapshot.
+            _ => Self::EachInterval,
+        }
+    }
+
+    /// Why identities wait for longer than the interval; `None` if they need not.
+    pub(super) fn shortage(&self) -> Option<String> {
+        match self {
+            Self::EachInterval => None,
+            Self::Fewer {
+                budget,
+                rate,
+                needed,
+            } => Some(format!(
+                "budget {budget} makes {rate:.1} of the {needed:.1} calls per second that it needs"
+            )),
+            Self::None { budget } => Some(format!(
+                "the credentials or settings of budget {budget} do not work"
+            )),
+        }
+    }
+
+    /// How often each identity is polled.
+    pub(super) fn words(&self, interval: &str, max_age: &str, late_seconds: f64) -> String {
+        let is_late = late_seconds > LATE_SECONDS;
+        let late = humanize_duration(late_seconds);
+        match self {
+            Self::EachInterval if is_late => {
+                format!("each due once in {interval}; polls are up to {late} late")
+            }
+            Self::EachInterval => format!("each polled once in {interval}"),
+            Self::Fewer { .. } => {
+                let at_least = if is_late {
+                    format!("polls are up to {late} late")
+                } else {
+                    format!("each is polled at least once in {max_age}")
+                };
+                format!(
+                    "the present rate of calls is too low to poll each once in {interval}: those \
+                     whose next change matters most come first, and {at_least}"
+                )
+            }
+            Self::None { budget } => {
+                format!("not polled until the credentials or settings of budget {budget} work")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_polled_once_in_an_interval_that_is_late() {
+        let targets = Targets::for_tests(&[("us-east-1:0", 3_000)]);
+        let turns = |rate, credentials_good| {
+            let budget = BudgetProgress {
+                label: "us-east-1".to_owned(),
+                identities: 3_000,
+                limit: 20.0,
+                rate,
+                credentials_good,
+                refused: None,
+                unreached: None,
+                is_throttled: false,
+            };
+            Turns::of(&targets.pools[0], &targets, &[budget])
+        };
+        let words = |turns: Turns, late| turns.words("5m", "1d", late);
+        assert_eq!(words(turns(20.0, true), 59.0), "each polled once in 5m");
+        assert_eq!(turns(20.0, true).shortage(), None);
+        assert_eq!(
+            words(turns(20.0, true), 720.0),
+            "each due once in 5m; polls are up to 12 min late"
+        );
+        let throttled = turns(0.5, true);
+        assert_eq!(
+            throttled.shortage().unwrap(),
+            "budget us-east-1 makes 0.5 of the 10.0 calls per second that it needs"
+        );
+        let words_of = |late| throttled.words("5m", "1d", late);
+        assert!(words_of(0.0).ends_with("first, and each is polled at least once in 1d"));
+        assert!(words_of(720.0).ends_with("first, and polls are up to 12 min late"));
+        assert_eq!(
+            words(turns(20.0, false), 720.0),
+            "not polled until the credentials or settings of budget us-east-1 work"
+        );
+    }
+}

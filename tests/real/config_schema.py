@@ -1,0 +1,53 @@
+"""The JSON Schema of the configuration, judged by a validator that is not ours."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+# Mistakes of shape: no schema can miss them. Others are of meaning, or of files.
+SHAPE = re.compile(
+    r"^(key-(?!duplicate)|pools-|poll-a-list|interval-no-unit|attempts-|rate-limit-(zero|neg))"
+)
+
+
+class Loader(yaml.SafeLoader):
+    """YAML 1.2, in which `off` is a text."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in resolvers if not tag.endswith(":bool") or first in "tTfF"
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def main() -> None:
+    schema = json.loads((ROOT / "docs/config.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+
+    def is_valid(path: Path, text: str | None = None) -> bool:
+        return validator.is_valid(yaml.load(text or path.read_text(), Loader))
+
+    example = ROOT / "config.example.yaml"
+    filled = re.sub("REPLACE-[A-Z-]+", "2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10", example.read_text())
+    assert is_valid(example, filled) and not is_valid(example)
+    assert is_valid(ROOT / "tests/fixtures/good/config.yaml")
+    shipped = [*ROOT.glob("deploy/kubernetes/examples/**/config.yaml")]
+    assert len(shipped) > 3
+    for path in shipped:
+        assert is_valid(path), path
+    wrong = [path for path in ROOT.glob("tests/fixtures/wrong/*.yaml") if SHAPE.match(path.name)]
+    assert len(wrong) > 15
+    for path in wrong:
+        assert not is_valid(path), path
+
+
+if __name__ == "__main__":
+    main()
