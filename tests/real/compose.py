@@ -1,6 +1,6 @@
 """deploy/compose/compose.yaml without containers: compose.py EXPORTER SCHEMA
 
-The images cannot be had here. What can be: the file is valid by the schema of the Compose
+The images are not available here. What is tested: the file is valid by the schema of the Compose
 Specification in the file SCHEMA; what it mounts is there; the commands of the exporter, Prometheus
 and Alertmanager run, with the paths of its mounts on this machine in place of those in containers,
 and find one another at the addresses that the files say; Grafana's provisioning files name a
