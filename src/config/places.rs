@@ -281,8 +281,12 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_file_has_its_beginning_as_place() {
+        assert_eq!(places("", &["pools"]), [Some((1, 1))]);
+    }
+
+    #[test]
     fn what_cannot_be_read_has_no_place() {
-        assert_eq!(places("", &["pools"]), [None]);
         assert_eq!(places("\tpools: [", &["pools"]), [None]);
         // Only what stands before a tag is found.
         let tagged = "poll: {interval: 5m}\npools: !tag [1]\nlimits: {datasets: 1}\n";

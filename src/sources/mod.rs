@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::config::{self, Config, PoolConfig, Problem};
 use crate::discovery::{self, IdentityList, ListFile, Listing};
+use crate::figures::counted;
 use crate::file;
 use crate::identity::PoolId;
 
@@ -234,14 +235,17 @@ impl PoolSources {
 
     /// A pool that has lost all its identities, or a glob that matches fewer files.
     fn shorter(&self, before: &Self, config: &Path) -> Option<Problem> {
-        // Who is discovered need not be listed any more.
+        // An identity that is discovered need not be listed any more.
         if self.identities == 0 && before.identities > 0 && !self.is_discovered {
             let message = "has no identity, but had some before";
             return Some(Problem::key(config, &self.key, message));
         }
         let fewer = |(index, pattern): (usize, &String)| {
             let (now, then) = (self.matches(pattern), before.matches(pattern));
-            let message = || format!("matches {now} files, but did {then} before");
+            let message = || {
+                let files = counted(now, "file", "files");
+                format!("matches {files}, but did {then} before")
+            };
             let key = || format!("{}.identity_files[{index}]", self.key);
             (now < then).then(|| Problem::key(config, key(), message()))
         };

@@ -72,11 +72,11 @@ fn what_a_writer_has_not_finished_is_recognized() {
         ),
         (
             &[("a.txt", "r:a\nr:b\n")],
-            Some("config.yaml: pools[0].identity_files[0]: matches 1 files, but did 2 before"),
+            Some("config.yaml:1:38: pools[0].identity_files[0]: matches 1 file, but did 2 before"),
         ),
         (
             &[("c.txt", ""), ("d.txt", "")],
-            Some("config.yaml: pools[0]: has no identity, but had some before"),
+            Some("config.yaml:1:10: pools[0]: has no identity, but had some before"),
         ),
     ] {
         let now = sources(GLOB, files);
@@ -139,7 +139,7 @@ fn a_changed_configuration_may_want_fewer_files_but_not_end_in_a_line() {
         ),
         (
             "pools: [{id: 'r:0', identity_files: []}]\n",
-            Some("config.yaml: pools[0]: has no identity, but had some before"),
+            Some("config.yaml:1:10: pools[0]: has no identity, but had some before"),
         ),
     ] {
         let now = sources(pools, &files);

@@ -187,20 +187,20 @@ mod tests {
         assert_eq!(ages("max_age: 24s"), "");
         assert_eq!(
             ages("max_age: 23s"),
-            "file: poll.max_age: 23s is less than four turns for everybody in budget r, so that \
-             keeping it takes most of the calls: raise it to 24s or more, or raise poll.rate_limit"
+            "file:1:46: poll.max_age: 23s is less than four turns for everybody in budget r, so \
+             that keeping it takes most of the calls: raise it to 24s or more, or raise poll.rate_limit"
         );
         assert_eq!(
             ages("max_age: 3s, stale_after: 6s"),
-            "file: poll.max_age: 3s cannot be kept in budget r, where one turn for everybody takes \
-             6s: each identity is asked once in 6s instead; raise poll.rate_limit, or max_age to \
+            "file:1:46: poll.max_age: 3s cannot be kept in budget r, where one turn for everybody \
+             takes 6s: each identity is asked once in 6s instead; raise poll.rate_limit, or max_age to \
              24s or more"
         );
         assert_eq!(
             ages("stale_after: 1h"),
             ["r:0", "r:1"]
                 .map(|pool| format!(
-                    "file: poll.stale_after: 1h is shorter than the 1d that pass between two polls \
+                    "file:1:50: poll.stale_after: 1h is shorter than the 1d that pass between two polls \
                      of an identity at rest in pool {pool}, so that its usage would come and go: \
                      leave it out, or raise it"
                 ))

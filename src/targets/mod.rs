@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(
             warnings("interval: 3s, rate_limit: 1.5"),
             [
-                "file: poll.rate_limit: is too low for budget r, which needs 2.000 calls per \
+                "file:1:34: poll.rate_limit: is too low for budget r, which needs 2.000 calls per \
                  second to keep its intervals: raise it to 2, or make the intervals 1.4 times as \
                  long; until then the identities whose next change matters most come first"
             ]

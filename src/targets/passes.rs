@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "file: pools[0].discover: is too slow for budget r cognito-identity: passes over \
+                "file:2:29: pools[0].discover: is too slow for budget r cognito-identity: passes over \
                  the 130 identities that are known need 0.300 calls per second, and rate_limit is \
                  0.1: raise rate_limit to 0.3, or make interval 3.0 times as long; until then \
                  each pass begins when the one before has ended"

@@ -21,7 +21,10 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         "targets",
         &["api", "config", "discovery", "identity", "job"],
     ),
-    ("sources", &["config", "discovery", "file", "identity"]),
+    (
+        "sources",
+        &["config", "discovery", "figures", "file", "identity"],
+    ),
     (
         "loading",
         &["config", "discovery", "file", "sources", "targets"],

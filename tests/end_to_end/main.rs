@@ -44,6 +44,7 @@ mod sockets;
 mod state;
 mod status;
 mod status_discovery;
+mod status_identity;
 mod systemd;
 mod web;
 mod witnesses;

@@ -235,7 +235,7 @@ pub static KEYS: &[Key] = &[
         "The same for Cognito Identity."),
     key(Section::Pool, "identity_credentials", Kind::Choice(SIGNERS), None, "guest",
         "`guest`: each identity is polled with the keys that Cognito Identity hands out for it as \
-         a guest, where the account's credentials cannot be had. The metrics need a login then, \
+         a guest, where the account's credentials are unavailable. The metrics need a login then, \
          because the ids are secrets."),
     key(Section::Pool, "discover", Kind::Section(Section::Discover), None, "{interval: 1d}",
         "Discover the pool's identities by `ListIdentities`, beside those named here. Such a pool \
