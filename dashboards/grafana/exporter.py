@@ -128,7 +128,7 @@ PANELS = [
             ("fresh", GREEN),
             ("failing", ORANGE),
             ("stale", YELLOW),
-            ("missing", RED),
+            ("missing", GREY),
             ("pending", BLUE),
         ],
         none=NOBODY,
