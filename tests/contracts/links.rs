@@ -131,7 +131,7 @@ fn every_page_is_linked() {
 }
 
 /// Packages install these (packaging/install), so links work there too. Only the .deb has
-/// CHANGELOG.md as changelog.gz. Manifests for Kubernetes are applied from a checkout.
+/// CHANGELOG.md as changelog.gz. What is in deploy/ is used in a checkout.
 #[test]
 fn pages_link_to_what_packages_install() {
     let folders = [
@@ -140,7 +140,7 @@ fn pages_link_to_what_packages_install() {
         "dashboards/alerts/",
         "dashboards/runbooks/",
         "examples/",
-        "deploy/kubernetes/",
+        "deploy/",
     ];
     let documents = documents().into_iter();
     let pages = documents
