@@ -71,6 +71,8 @@ class Demo:
 
 def two_accounts(folder, demo):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDOFNEITHER", "AWS_SECRET_ACCESS_KEY": "x"}
+    # IAM has no regions, but the CLI wants one for an endpoint that is not AWS's.
+    keys["AWS_DEFAULT_REGION"] = "us-east-1"
     services = {"STS": places.Sts, "IAM": places.Api}
     urls = {f"AWS_ENDPOINT_URL_{name}": serve(service) for name, service in services.items()}
     example = Example(folder, demo, "two-accounts", **keys, **urls)
@@ -87,14 +89,14 @@ def two_accounts(folder, demo):
     assert '"a1b2c3-shop"' in trust["AssumeRolePolicyDocument"], trust
     assert "cognito-sync:ListDatasets" in policy["PolicyDocument"], policy
     assert own["PolicyDocument"].count(":role/cognitosync-exporter") == 2, own
+    for pool in demo.pools.values():
+        example.shell.wait_for(METRICS, f'cognitosync_identity_up{{identity_pool_id="{pool}"')
     asked = {(one["RoleArn"], one["ExternalId"]) for one in places.Sts.asked}
     role = "arn:aws:iam::{}:role/cognitosync-exporter".format
     expected = {(role("111122223333"), "a1b2c3-shop"), (role("444455556666"), "a1b2c3-games")}
     assert asked == expected, asked
     for account, _ in expected:
         assert re.search(rf'budget="\S+ {account}[^"]*"}} 1', good), good
-    for pool in demo.pools.values():
-        example.shell.wait_for(METRICS, f'cognitosync_identity_up{{identity_pool_id="{pool}"')
     example.check('name="games"')
     return "two roles, each with its external id"
 

@@ -149,7 +149,10 @@ def environment():
 def prepared(shell, block):
     """Types what makes a role, with the keys of an administrator. Returns what was called."""
     places.Api.called.clear()
-    variables = "AWS_ACCESS_KEY_ID=admin AWS_SECRET_ACCESS_KEY=x"
+    for command in re.findall(r"^aws (?!iam )(?:.*\\\n)*.*$", block, re.M):
+        assert "--region=" in command, command
+    # IAM has no regions, but the CLI wants one for an endpoint that is not AWS's.
+    variables = "AWS_ACCESS_KEY_ID=admin AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1"
     names = re.sub(r"=\S+", "", variables)
     shell.type(f"export {variables}\n{block}\nunset {names}")
     for _, asked in places.Api.called:

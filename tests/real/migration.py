@@ -14,7 +14,7 @@ from stand_in import serve
 
 PAGE = "docs/migration.md"
 IDENTITIES = 300
-LIST_POOLS = "cognitosync_exporter list-pools --region=us-east-1"
+METRICS = "http://localhost:10520/metrics"
 
 
 def demo(shell):
@@ -31,7 +31,7 @@ def demo(shell):
 
 def writers(shell):
     write, others, client = documents.blocks(PAGE, "Which identities still write")
-    [pool] = re.findall(r"^([\w-]+:[\w-]+) ", shell.type(LIST_POOLS), re.M)
+    [pool] = set(re.findall(r'identity_pool_id="([^"]+)"', shell.type(f"curl --silent {METRICS}")))
     shell.type(write.replace("us-east-1:REPLACE-ME", pool))
     last = shell.type(others).strip().split(",")
     lists = [(shell.folder / f"{name}.csv").read_text() for name in ["writers", "silent"]]
