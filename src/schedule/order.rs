@@ -1,8 +1,8 @@
 //! In which order the jobs of one budget are called.
 //!
 //! While there are calls enough, turns are taken in the order in which they come. However turns
-//! fall together, no job waits for a whole interval then. When one has, there are too few, and until
-//! none waits any more this decides, in this order:
+//! fall together, no job waits for a whole interval then. When one has, there are too few, and
+//! until none waits any more this decides, in this order:
 //!
 //! 1. polls that have begun: their next attempt or page;
 //! 2. what must not wait: deadlines of identities, turns of pools;
