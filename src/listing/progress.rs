@@ -61,8 +61,8 @@ struct Failed {
 }
 
 impl LastFailure {
-    /// Takes the outcome of a call in a region, and warns of a new cause if the call is repeated: it
-    /// may be a minute before the list is given up.
+    /// Takes the outcome of a call in a region, and warns of a new cause if the call is repeated:
+    /// it may be a minute before the list is given up.
     pub(super) fn set(&self, error: Option<&CallError>, region: &str) {
         let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failed.last = error.map(|error| error.failure);
