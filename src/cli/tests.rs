@@ -112,6 +112,7 @@ fn usual_slips_get_a_tip() {
             .filter(|line| line.contains("tip: "))
             .collect();
         assert!(tips.len() == 1 && tips[0].contains(tip), "{error}");
+        assert!(!error.contains("--profile"), "{error}");
     }
     assert!(
         !parsed(&["--web.max-connections=0"])
@@ -132,6 +133,7 @@ fn no_error_repeats_an_id_or_a_key() {
         for arguments in [
             &[secret][..],
             &["plan", secret],
+            &[&format!("{secret}.txt")],
             &["list-identities", ID, secret],
             &["demo", "--identities", secret],
             &["iam-policy", "--account", secret],

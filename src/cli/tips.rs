@@ -26,9 +26,15 @@ pub(super) fn explained(mut error: clap::Error, arguments: &[String]) -> clap::E
         error.insert(kind, ContextValue::String(HIDDEN.to_owned()));
     }
     if let Some(tip) = tip(&error, arguments) {
-        // It is worth more than the name that is spelled most alike.
-        error.remove(ContextKind::SuggestedArg);
-        error.remove(ContextKind::SuggestedSubcommand);
+        // It is worth more than the name that is spelled most alike, which the usage has too.
+        let alike = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
+        if alike
+            .map(|kind| error.remove(kind))
+            .iter()
+            .any(Option::is_some)
+        {
+            error.remove(ContextKind::Usage);
+        }
         let tip = ContextValue::StyledStrs(vec![tip.into()]);
         error.insert(ContextKind::Suggested, tip);
     }
