@@ -13,7 +13,7 @@ use crate::schedule::{Pacer, Retry};
 const MAX_THROTTLED: Duration = Duration::from_secs(600);
 
 /// What each call took, and why it failed if it did.
-pub type Observer = Box<dyn Fn(Duration, Option<Failure>) + Send + Sync>;
+pub type Observer = Box<dyn Fn(Duration, Option<&CallError>) + Send + Sync>;
 
 /// Asks for pages, one at a time and under a ceiling. Calls that fail for now are repeated, with a
 /// wait that grows.
@@ -157,9 +157,9 @@ impl Lister {
         self.pacer.on_sent(sent_at);
         let page = call().await;
         let now = self.clock.now().mono;
-        let failure = page.as_ref().err().map(|error| error.failure);
-        (self.observer)(now.since(sent_at), failure);
-        match failure.map(Failure::class) {
+        let error = page.as_ref().err();
+        (self.observer)(now.since(sent_at), error);
+        match error.map(|error| error.failure.class()) {
             Some(FailureClass::Throttled) => self.pacer.on_throttled(sent_at, now),
             None | Some(FailureClass::Permanent | FailureClass::Transient) => {
                 self.pacer.on_answered();

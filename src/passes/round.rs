@@ -41,7 +41,9 @@ impl Round {
         let mut round = before.unwrap_or_else(|| {
             let directory = Arc::clone(&first.directory);
             let observer = Arc::clone(observer);
-            let observer = Box::new(move |took, failure| observer(took, failure));
+            let observer = Box::new(move |took, error: Option<&CallError>| {
+                observer(took, error.map(|error| error.failure));
+            });
             Self {
                 budget: BudgetProgress::new(first.budget.clone(), 0, rate_limit),
                 lister: Lister::new(directory, rate_limit, ATTEMPTS, observer, clock.clone()),
