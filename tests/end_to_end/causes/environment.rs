@@ -16,6 +16,7 @@ fn troubles_of_the_environment() {
         })
     };
     let refusing = answering(|_| (403, "canary {}".to_owned()));
+    let garbage = answering(|_| (200, "canary {}".to_owned()));
     // Nobody listens there.
     let nobody = "http://127.0.0.1:1";
     let (without_role, denying) = (metadata(404), metadata(403));
@@ -33,7 +34,7 @@ fn troubles_of_the_environment() {
         instance(&denying),
         instance(nobody),
     );
-    let cases: [(&[(&str, &str)], _); 10] = [
+    let cases: [(&[(&str, &str)], _); 11] = [
         (
             &[],
             case(
@@ -79,8 +80,8 @@ fn troubles_of_the_environment() {
             case(
                 "container",
                 "",
-                "container_unreachable",
-                "127.0.0.1:1 refuses the connection",
+                "connection_refused",
+                "the container's endpoint cannot be reached: 127.0.0.1:1 refuses the connection",
                 "EKS Pod Identity",
             ),
         ),
@@ -92,6 +93,16 @@ fn troubles_of_the_environment() {
                 "container_refused",
                 "status 403",
                 "authorization",
+            ),
+        ),
+        (
+            &[(container, &garbage)],
+            case(
+                "garbage",
+                "",
+                "provider_answer",
+                "the container's endpoint answers with status 200, and not as it should",
+                "login page",
             ),
         ),
         (

@@ -4,6 +4,7 @@
 mod environment;
 mod hosts;
 mod profiles;
+mod providers;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -144,6 +145,46 @@ fn without_keys(directory: &Path, timeout: &str, pools: &str) -> Command {
         .args(["--log.level=info", "--config.file"])
         .arg(file);
     command
+}
+
+/// The profiles of cases, and a pool with each.
+fn profiles(cases: &[Case<'_>], server: &Server) -> (String, String) {
+    let (mut shared, mut pools) = (String::new(), String::new());
+    for (number, case) in cases.iter().enumerate() {
+        if !case.profile.is_empty() {
+            shared += &format!("[profile {}]\n{}", case.name, case.profile);
+        }
+        let lines = format!("  profile: {}\n{}", case.name, case.pool);
+        pools += &pool(number, server, &lines);
+    }
+    (shared, pools)
+}
+
+/// A session of IAM Identity Center.
+fn sso_session(name: &str) -> String {
+    format!(
+        "[sso-session {name}]\nsso_start_url = https://example.awsapps.com/start\n\
+         sso_region = us-east-1\n"
+    )
+}
+
+/// A token in the cache of IAM Identity Center, in a file named by the SHA-1 of its session.
+fn cache_token(home: &Path, name: &str, token: &str, expires_at: &str) {
+    let directory = home.join(".aws/sso/cache");
+    std::fs::create_dir_all(&directory).unwrap();
+    let token = format!(
+        "{{\"accessToken\": \"{token}\", \"expiresAt\": \"{expires_at}\", \
+         \"region\": \"us-east-1\", \"startUrl\": \"https://example.awsapps.com/start\"}}"
+    );
+    std::fs::write(directory.join(format!("{name}.json")), token).unwrap();
+}
+
+/// An error of STS.
+fn sts_error(code: &str) -> String {
+    format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
+         <Code>{code}</Code><Message>canary {{ }} message</Message></Error></ErrorResponse>"
+    )
 }
 
 fn pool(number: usize, server: &Server, lines: &str) -> String {
