@@ -152,3 +152,38 @@ impl Display for Provider {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    #[test]
+    fn a_provider_is_found_by_the_request() {
+        let role = "arn:aws:iam::123456789012:role/reader".to_owned();
+        let sts = "Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Freader";
+        let assume = format!("Action=AssumeRole&{sts}");
+        let web = format!("Action=AssumeRoleWithWebIdentity&{sts}&WebIdentityToken=canary");
+        for (method, path, body, expected) in [
+            ("POST", "/", &*assume, Provider::Role(role.clone())),
+            ("POST", "/", &*web, Provider::WebIdentity(role)),
+            (
+                "GET",
+                "/federation/credentials?role_name=r",
+                "",
+                Provider::Sso,
+            ),
+            ("POST", "/token", "{}", Provider::SsoSession),
+            ("POST", "/v1/token", "{}", Provider::Login),
+            ("PUT", "/latest/api/token", "", Provider::Instance),
+            ("GET", "/v1/credentials", "", Provider::Container),
+        ] {
+            let request = http::Request::builder().method(method);
+            let request = request.uri(format!("https://host.example{path}"));
+            let request = request.body(SdkBody::from(body)).unwrap();
+            let provider = Provider::of(&request.try_into().unwrap());
+            assert_eq!(provider, expected, "{method} {path}");
+        }
+    }
+}

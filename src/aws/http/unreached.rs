@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 use hyper_util::client::legacy;
 
-use super::route::ProxyFailed;
+use super::tunnel::ProxyFailed;
 use crate::redact::redacted;
 
 /// No answer was received, since there is no connection to a host.
