@@ -28,15 +28,22 @@ fn troubles_of_the_environment() {
         ("AWS_ROLE_ARN", ROLE),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", &absent),
     ];
+    std::fs::write(home.join("token"), "canary.jwt").unwrap();
+    let (token, proxy) = (path("token"), answering(|_| (502, String::new())));
+    let proxied = [
+        ("AWS_ROLE_ARN", ROLE),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", &token),
+        ("HTTPS_PROXY", &proxy),
+    ];
     let instance = |url| [instance[0], ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)];
     let (without_role, denying, gone) = (
         instance(&without_role),
         instance(&denying),
         instance(nobody),
     );
-    let cases: [(&[(&str, &str)], _); 11] = [
+    let cases: [(&[(&str, &str)], _); 12] = [
         (
-            &[],
+            &[("AWS_USE_FIPS_ENDPOINT", "maybe")],
             case(
                 "nothing",
                 "",
@@ -73,6 +80,17 @@ fn troubles_of_the_environment() {
                 "token_file",
                 "there is no such file",
                 "mount the token",
+            ),
+        ),
+        (
+            &proxied,
+            case(
+                "proxied",
+                "",
+                "proxy_failed",
+                "STS cannot be reached: the proxy opens no tunnel to sts.us-east-1.amazonaws.com: \
+                 it answers with status 502 Bad Gateway",
+                "check HTTPS_PROXY",
             ),
         ),
         (
@@ -149,5 +167,9 @@ fn troubles_of_the_environment() {
         check(exporter, "us-east-1 ", case);
         check_words(exporter);
     }
+    // Which the SDK passes over, and says so.
+    let log = running[0].0.log();
+    let of_sdk = |line: &&String| line.contains("component=aws_config") && line.contains("FIPS");
+    assert!(log.iter().any(|line| of_sdk(&line)), "{log:#?}");
     assert_eq!(server.simulator.take_call_log(), []);
 }
