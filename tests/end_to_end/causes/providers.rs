@@ -1,13 +1,17 @@
 //! What the hosts that provide credentials answer, and which profile of a chain it concerns.
 
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+
 use super::{
     KEYS, answering, cache_token, case, check, check_words, profiles, sso_session, sts_error,
     without_keys,
 };
 use crate::support::{Exporter, Server, still_world};
 
-/// STS and the portal of IAM Identity Center, which answer by the name of the role.
-fn by_role() -> String {
+/// STS and the portal of IAM Identity Center, which answer by the name of the role, and what renews
+/// sessions of `aws login`, which refuses and reports that.
+fn by_role(renewals: Sender<()>) -> String {
     let of_sso = "{\"roleCredentials\": {\"accessKeyId\": \"AKIDCANARY\", \"secretAccessKey\": \
         \"canary\", \"sessionToken\": \"canary\", \"expiration\": 4102444800000}}";
     let of_web = "<AssumeRoleWithWebIdentityResponse \
@@ -21,6 +25,13 @@ fn by_role() -> String {
             let error = "{\"__type\":\"TooManyRequestsException\",\"message\":\"canary\"}";
             return (429, error.to_owned());
         }
+        if has("POST /v1/token") {
+            // The test may have ended.
+            let _ = renewals.send(());
+            let error = "{\"__type\":\"AccessDeniedException\",\"error\":\"TOKEN_EXPIRED\",\
+                \"message\":\"canary\"}";
+            return (400, error.to_owned());
+        }
         match () {
             () if has("role_name=reader") => (200, of_sso.to_owned()),
             () if has("role%2Ftrusting") => (200, of_web.to_owned()),
@@ -33,12 +44,30 @@ fn by_role() -> String {
     })
 }
 
+/// A session of `aws login` that has to be renewed, in a file named by the SHA-256 of its name.
+fn cache_login(home: &Path) {
+    let directory = home.join(".aws/login/cache");
+    std::fs::create_dir_all(&directory).unwrap();
+    // A scalar of ones, which is nobody's key.
+    let key = "-----BEGIN EC PRIVATE KEY-----\\nMCUCAQEEIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\\n-----END EC PRIVATE KEY-----\\n";
+    let session = format!(
+        "{{\"accessToken\": {{\"accessKeyId\": \"AKIDLATE\", \"secretAccessKey\": \"canary\", \
+         \"sessionToken\": \"canary\", \"accountId\": \"123456789012\", \
+         \"expiresAt\": \"2020-01-01T00:00:00Z\"}}, \"tokenType\": \"aws_sigv4\", \
+         \"refreshToken\": \"canary\", \"clientId\": \"arn:aws:signin:::devtools/same-device\", \
+         \"dpopKey\": \"{key}\"}}"
+    );
+    let name = "bd1d33c8762eeee09c2dbe8a45bc2395e4880faabb9ec09ef95d662c7793af95.json";
+    std::fs::write(directory.join(name), session).unwrap();
+}
+
 #[test]
 fn answers_of_providers_and_the_profiles_that_they_concern() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let session = "98aadb37083eddd855c27feccb15dc8c5b127fd0";
     cache_token(home, session, "canary-2", "2100-01-01T00:00:00Z");
+    cache_login(home);
     std::fs::write(home.join("token"), "canary.jwt").unwrap();
     let token = home.join("token").display().to_string();
     let role = |name: &str| format!("role_arn = arn:aws:iam::123456789012:role/{name}\n");
@@ -111,6 +140,13 @@ fn answers_of_providers_and_the_profiles_that_they_concern() {
             "login_absent",
             "for the profile user",
             "aws login --profile user`",
+        ),
+        case(
+            "late",
+            "login_session = arn:aws:iam::123456789012:user/late\n",
+            "login_expired",
+            "the session of `aws login` of the profile late has expired",
+            "aws login --profile late`",
         ),
         case(
             "over_trusting",
@@ -205,11 +241,13 @@ fn answers_of_providers_and_the_profiles_that_they_concern() {
     let mut shared = sso_session("live") + &of_cases;
     shared.extend(sources.map(|(name, lines)| format!("[profile {name}]\n{lines}")));
     std::fs::write(home.join("aws"), shared).unwrap();
-    let url = by_role();
+    let (renewals, renewed) = channel();
+    let url = by_role(renewals);
     let mut command = without_keys(home, "50s", &pools);
     command
         .env("AWS_CONFIG_FILE", home.join("aws"))
         .env("AWS_ENDPOINT_URL_STS", &url)
+        .env("AWS_ENDPOINT_URL_SIGNIN", &url)
         .env("AWS_ENDPOINT_URL_SSO", &url);
     let exporter = Exporter::run(command);
     for case in &cases {
@@ -220,5 +258,6 @@ fn answers_of_providers_and_the_profiles_that_they_concern() {
         check(&exporter, &format!("us-east-1 {of} "), case);
     }
     check_words(&exporter);
+    assert!(renewed.try_recv().is_ok());
     assert_eq!(server.simulator.take_call_log(), []);
 }
