@@ -63,7 +63,7 @@ where
 fn status(head: &[u8]) -> Option<StatusCode> {
     let mut words = head
         .strip_prefix(b"HTTP/1.")?
-        .split(|byte| byte.is_ascii_whitespace());
+        .split(u8::is_ascii_whitespace);
     StatusCode::from_bytes(words.nth(1)?).ok()
 }
 

@@ -48,7 +48,7 @@ fn by_role(renewals: Sender<()>) -> String {
 fn cache_login(home: &Path) {
     let directory = home.join(".aws/login/cache");
     std::fs::create_dir_all(&directory).unwrap();
-    // A scalar of ones, which is nobody's key.
+    // Its number is made of ones: no one signs with it.
     let key = "-----BEGIN EC PRIVATE KEY-----\\nMCUCAQEEIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\\n-----END EC PRIVATE KEY-----\\n";
     let session = format!(
         "{{\"accessToken\": {{\"accessKeyId\": \"AKIDLATE\", \"secretAccessKey\": \"canary\", \
