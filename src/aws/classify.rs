@@ -78,7 +78,7 @@ fn bare_code(errortype: &str) -> &str {
 }
 
 /// Source: aws-runtime, `THROTTLING_ERRORS`.
-fn is_throttling(code: &str) -> bool {
+pub(super) fn is_throttling(code: &str) -> bool {
     matches!(
         code,
         "TooManyRequestsException"

@@ -14,7 +14,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use super::cause::{Cause, Origin};
+use super::cause::{Asked, Cause, Origin};
 use super::http::{Network, ServiceTime};
 use crate::api::{CallError, Failure};
 use crate::config::Account;
@@ -51,16 +51,21 @@ impl Credentials {
         let region = Region::new(region.to_owned());
         let http = client(network, account.profile.as_deref(), time.clone()).await?;
         let time = SharedTimeSource::new(time);
-        let mut loader = loader(region.clone(), http.clone(), time.clone());
+        let asked = Asked::default();
+        let noted = asked.of(http.clone());
+        let mut loader = loader(region.clone(), noted.clone(), time.clone());
+        let origin = Origin::read(account).await;
         if let Self::Simulator = self {
             loader = loader.credentials_provider(Keys::from_keys(SIMULATOR_KEY, "simulator", None));
         } else {
-            check_profile(account).await?;
+            if origin.lacks_profile() {
+                return Err(Cause::no_profile(&origin).of_load());
+            }
             if let Some(profile) = &account.profile {
                 // An explicit profile overrides the environment, as with `aws --profile`.
                 let provider = ProviderConfig::default()
                     .with_region(Some(region))
-                    .with_http_client(http)
+                    .with_http_client(noted)
                     .with_time_source(time)
                     .with_behavior_version(Some(BehaviorVersion::v2026_01_12()));
                 let provider = ProfileFileCredentialsProvider::builder()
@@ -75,10 +80,7 @@ impl Credentials {
         let provider = provider.expect("the loader always sets a provider here");
         let mut keys = match provider.provide_credentials().await {
             Ok(keys) => usable(&keys)?,
-            Err(error) => {
-                let origin = Origin::read(account).await;
-                return Err(Cause::of_provider(&error, &origin).of_load());
-            }
+            Err(error) => return Err(Cause::of_provider(&error, &origin, &asked).of_load()),
         };
         if let Some(role_arn) = &account.role_arn {
             let mut role = AssumeRoleProvider::builder(role_arn)
@@ -90,7 +92,7 @@ impl Credentials {
             let assumed = role.build_from_provider(keys).await;
             keys = match assumed.provide_credentials().await {
                 Ok(keys) => usable(&keys)?,
-                Err(error) => return Err(Cause::of_role(&error, role_arn).of_load()),
+                Err(error) => return Err(Cause::of_role(&error, &origin, &asked).of_load()),
             };
         }
         let since_1970 = |expiry: SystemTime| expiry.duration_since(UNIX_EPOCH);
@@ -98,7 +100,8 @@ impl Credentials {
             .expiry()
             .map(|expiry| since_1970(expiry).unwrap_or_default().as_secs_f64());
         let keys = SharedCredentialsProvider::new(keys);
-        let sdk = sdk.into_builder().credentials_provider(keys).build();
+        let sdk = sdk.into_builder().http_client(http);
+        let sdk = sdk.credentials_provider(keys).build();
         Ok((sdk, expires_at))
     }
 }
@@ -143,16 +146,6 @@ fn loader(region: Region, http: SharedHttpClient, time: SharedTimeSource) -> Con
         .identity_cache(IdentityCache::no_cache())
 }
 
-/// Finds a profile that is asked for, by the pool or by `AWS_PROFILE`, and that no file defines.
-/// The SDK's chain would pass over it and take any other credentials that it finds.
-async fn check_profile(account: &Account) -> Result<(), CallError> {
-    let origin = Origin::read(account).await;
-    if origin.is_asked_for() && !origin.is_defined() {
-        return Err(Cause::no_profile(&origin).of_load());
-    }
-    Ok(())
-}
-
 fn usable(keys: &Keys) -> Result<Keys, CallError> {
     trimmed(keys).map_err(|unusable| Cause::key(unusable).of_load())
 }
@@ -170,7 +163,7 @@ pub(super) fn trimmed(keys: &Keys) -> Result<Keys, String> {
         }
         match key.chars().position(|c| !matches!(c, ' '..='~')) {
             Some(position) => Err(format!(
-                "character {} of the {name} is one that no header can have",
+                "character {} of the {name} is a line break, another control character or not ASCII",
                 position + 1
             )),
             None => Ok(key.to_owned()),

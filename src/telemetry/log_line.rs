@@ -11,6 +11,9 @@ use tracing::{Event, Level};
 
 use crate::printable::is_unprintable;
 
+/// The AWS SDK's targets begin with this.
+pub(super) const SDK: &str = "aws_";
+
 /// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -33,11 +36,12 @@ fn component(target: &str) -> &str {
 
 /// A line with its end. `unix` is the time in seconds since 1970.
 pub(super) fn log_line(format: Format, event: &Event<'_>, unix: f64) -> String {
+    let metadata = event.metadata();
     let mut line = Line {
         format,
+        is_of_sdk: metadata.target().starts_with(SDK),
         text: String::with_capacity(256),
     };
-    let metadata = event.metadata();
     let since = Duration::from_millis((unix * 1e3).round() as u64);
     let time = humantime::format_rfc3339_millis(UNIX_EPOCH + since);
     line.text("ts", &time.to_string());
@@ -64,6 +68,7 @@ fn level(level: Level) -> &'static str {
 /// The line so far.
 struct Line {
     format: Format,
+    is_of_sdk: bool,
     text: String,
 }
 
@@ -131,7 +136,23 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.text(field.name(), &format!("{value:?}"));
+        let text = format!("{value:?}");
+        let shown = if self.is_of_sdk {
+            without_debug(&text)
+        } else {
+            &text
+        };
+        self.text(field.name(), shown);
+    }
+}
+
+/// A text of the SDK without the error in Rust's own form that follows it, in parentheses.
+fn without_debug(text: &str) -> &str {
+    let is_type = |behind: &str| behind.starts_with(|c: char| c.is_ascii_uppercase());
+    let mut parentheses = text.match_indices(" (").map(|(at, _)| at);
+    match parentheses.find(|at| is_type(&text[at + 2..])) {
+        Some(at) if text.ends_with(')') => &text[..at],
+        _ => text,
     }
 }
 
@@ -214,6 +235,16 @@ mod tests {
              \"share\":0.5,\"all\":false,\"rate\":\"NaN\",\"empty\":\"\",\
              \"error\":\"it's closed\"}\n"
         );
+    }
+
+    #[test]
+    fn the_sdks_errors_are_in_words_alone() {
+        let err = "invalid value for FIPS: maybe (of `x`) (EnvConfigError { source: \"x\" })";
+        let [ours, _] = lines(|| tracing::warn!(target: "cognitosync_exporter", err = %err));
+        assert!(ours.contains("EnvConfigError"), "{ours}");
+        let [logfmt, _] = lines(|| tracing::warn!(target: "aws_config::x", err = %err));
+        let words = "err=\"invalid value for FIPS: maybe (of `x`)\"\n";
+        assert!(logfmt.ends_with(words), "{logfmt}");
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn a_proxy_that_opens_no_tunnel_is_reported_once() {
     assert_eq!(reports.len(), 1, "{log:#?}");
     for part in [
         "reason=unreachable kind=proxy_failed",
-        "proxy authorization required",
+        "it answers with status 407 Proxy Authentication Required",
         "check HTTPS_PROXY",
     ] {
         assert!(reports[0].contains(part), "{log:#?}");

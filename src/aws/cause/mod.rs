@@ -1,6 +1,8 @@
 //! Why there are no credentials, or none that work: the closed list of causes, and what to do about
 //! each.
 
+mod asked;
+mod exchange;
 mod origin;
 mod read;
 mod words;
@@ -11,7 +13,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+pub(super) use asked::Asked;
 pub(super) use origin::Origin;
+
+use asked::Provider;
 
 use super::classify::is_about_credentials;
 use super::http::{PlainHttp, Unreached};
@@ -50,12 +55,30 @@ pub(super) enum Cause {
     Helper { profile: String, how: String },
     /// What the helper wrote is not what it should be.
     HelperAnswer { profile: String, why: String },
-    /// The container's endpoint does not answer.
-    ContainerSilent { why: String },
     /// The container's endpoint returned an error.
     Container { why: String },
     /// The instance's metadata returned an error.
     Instance { why: String },
+    /// The source that a profile names has no credentials.
+    NoSource { profile: String, source: String },
+    /// No connection to a provider.
+    ProviderUnreached {
+        provider: Provider,
+        why: String,
+        kind: &'static str,
+        /// Where it is the same for all hosts.
+        remedy: Option<&'static str>,
+    },
+    /// A provider gives no complete answer.
+    Silent { provider: Provider },
+    /// A provider limits the rate of requests.
+    Throttled { provider: Provider, what: String },
+    /// A provider is in trouble.
+    Unavailable { provider: Provider, what: String },
+    /// What answers is not the provider, or its answer holds no credentials.
+    Alien { provider: Provider, status: u16 },
+    /// The account does not use STS in this region.
+    RegionDisabled,
     /// No provider has answered in time.
     Slow { seconds: f64 },
     /// A key that no request can hold.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use aws_config::profile::{self, Profile, ProfileParseError, ProfileSet};
 
+use super::Cause;
 use crate::config::Account;
 use crate::redact::redacted;
 
@@ -16,15 +17,15 @@ const FILES: [(&str, &str); 2] = [
 ];
 /// The longest chain of `source_profile` that is followed.
 const MAX_SOURCES: usize = 10;
+const KEYS: [&str; 2] = ["aws_access_key_id", "aws_secret_access_key"];
 
-/// What environment and shared files say on the credentials of an account, read when loading them
-/// failed.
+/// What environment and shared files say on the credentials of an account.
 #[derive(Debug)]
 pub(in crate::aws) struct Origin {
     /// The profile in force.
     pub(super) profile: String,
-    /// Whether the pool or the environment asks for it.
-    is_asked_for: bool,
+    /// Whether the pool or the environment names it.
+    is_named: bool,
     profiles: Option<ProfileSet>,
     /// File, line and what is wrong, where a shared file cannot be parsed.
     pub(super) unparsable: Option<String>,
@@ -37,7 +38,7 @@ impl Origin {
         let profile = profile.unwrap_or_else(|| "default".to_owned());
         // Keys in the environment go before its profile.
         let has_keys = variable("AWS_ACCESS_KEY_ID").is_some();
-        let is_asked_for = account.profile.is_some() || !has_keys && profile != "default";
+        let is_named = account.profile.is_some() || !has_keys && profile != "default";
         let nothing_else = (
             &Default::default(),
             &Default::default(),
@@ -54,34 +55,63 @@ impl Origin {
         });
         Self {
             profile,
-            is_asked_for,
+            is_named,
             profiles: loaded.ok(),
             unparsable,
         }
     }
 
-    /// Whether the pool or the environment asks for the profile, and the shared files can be read.
-    pub(in crate::aws) fn is_asked_for(&self) -> bool {
-        self.is_asked_for && self.profiles.is_some()
+    /// Whether no file defines the profile that the pool or the environment names. The SDK's chain
+    /// would pass over it and take any other credentials that it finds.
+    pub(in crate::aws) fn lacks_profile(&self) -> bool {
+        self.is_named && self.profiles.is_some() && !self.is_defined()
     }
 
     /// Whether a file defines the profile in force.
-    pub(in crate::aws) fn is_defined(&self) -> bool {
+    pub(super) fn is_defined(&self) -> bool {
         self.get(&self.profile).is_some()
     }
 
-    /// The value of a key in the profile in force, or in the one that it takes its credentials
-    /// from.
-    pub(super) fn value(&self, key: &str) -> Option<&str> {
-        let mut name = self.profile.as_str();
-        for _ in 0..MAX_SOURCES {
-            let profile = self.get(name)?;
-            if let Some(value) = profile.get(key).filter(|value| !value.is_empty()) {
-                return Some(value);
+    /// The profile that the first credentials come from, with which roles are assumed. As the SDK
+    /// finds it.
+    fn base(&self) -> Option<&Profile> {
+        let mut profile = self.get(&self.profile)?;
+        for sources in 0..MAX_SOURCES {
+            let has = |key: &&str| profile.get(key).is_some();
+            let has_keys = sources > 0 && KEYS.iter().all(has);
+            let is_chained = has(&"role_arn") && !has(&"web_identity_token_file");
+            let source = profile.get("source_profile");
+            match source.filter(|&name| is_chained && !has_keys && name != profile.name()) {
+                Some(name) => profile = self.get(name)?,
+                None => break,
             }
-            name = profile.get("source_profile")?;
         }
-        None
+        Some(profile)
+    }
+
+    /// The name of the profile that the first credentials come from.
+    pub(super) fn base_name(&self) -> &str {
+        self.base().map_or(&*self.profile, Profile::name)
+    }
+
+    /// The value of a key in the profile that the first credentials come from.
+    pub(super) fn base_value(&self, key: &str) -> Option<&str> {
+        self.base()?.get(key).filter(|value| !value.is_empty())
+    }
+
+    /// The session of IAM Identity Center is over, or nobody has logged in.
+    pub(super) fn sso(&self, is_absent: bool) -> Cause {
+        Cause::Sso {
+            profile: self.base_name().to_owned(),
+            session: self.base_value("sso_session").map(str::to_owned),
+            is_absent,
+        }
+    }
+
+    /// The same for `aws login`.
+    pub(super) fn login(&self, is_absent: bool) -> Cause {
+        let profile = self.base_name().to_owned();
+        Cause::Login { profile, is_absent }
     }
 
     fn get(&self, name: &str) -> Option<&Profile> {

@@ -4,28 +4,21 @@
 use std::error::Error;
 use std::io;
 
-use aws_config::imds::client::error::ImdsError;
 use aws_config::meta::ProviderChainError;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_types::error::metadata::ErrorMetadata;
 
+use super::asked::Asked;
 use super::origin::{files, variable};
 use super::{Cause, Origin};
-use crate::aws::classify::is_about_credentials;
-use crate::redact::{self, causes, redacted};
+use crate::redact::{causes, redacted};
 
-/// The variables by which containers name their endpoint.
-const CONTAINER: [&str; 2] = [
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-];
 const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 /// What the SDK says, outermost first.
-struct Said(Vec<String>);
+pub(super) struct Said(Vec<String>);
 
 impl Said {
-    fn of(error: &(dyn Error + 'static)) -> Self {
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         Self(causes(error).map(ToString::to_string).collect())
     }
 
@@ -34,7 +27,7 @@ impl Said {
     }
 
     /// What stands behind a phrase.
-    fn behind(&self, phrase: &str) -> Option<&str> {
+    pub(super) fn behind(&self, phrase: &str) -> Option<&str> {
         let behind = |text: &'_ String| text.find(phrase).map(|at| at + phrase.len());
         let found = self.0.iter().find_map(|text| Some((text, behind(text)?)));
         found.map(|(text, at)| text[at..].trim())
@@ -67,42 +60,49 @@ pub(super) fn sentence(error: &(dyn Error + 'static)) -> String {
 
 impl Cause {
     /// Why an account's own credentials cannot be loaded.
-    pub(in crate::aws) fn of_provider(error: &CredentialsError, origin: &Origin) -> Self {
+    pub(in crate::aws) fn of_provider(
+        error: &CredentialsError,
+        origin: &Origin,
+        asked: &Asked,
+    ) -> Self {
         if let Some(what) = &origin.unparsable {
             return Self::File(what.clone());
         }
-        let said = Said::of(error);
-        let cause = of_profile(&said, origin)
-            .or_else(|| of_session(&said, error, origin))
+        let (said, attempts) = (Said::of(error), chain(error));
+        let cause = of_profile(&said, origin).or_else(|| of_attempt(attempts?, origin));
+        if let Some(cause) = cause {
+            return cause;
+        }
+        if let Some(attempts) = attempts {
+            return Self::nothing(attempts, origin);
+        }
+        if let Some(exchange) = asked.take() {
+            return Self::of_exchange(exchange, error, origin);
+        }
+        let cause = of_session(&said, error, origin)
             .or_else(|| of_helper(&said, origin))
-            .or_else(|| of_endpoint(&said, error))
-            .or_else(|| Self::of_connection(error))
+            .or_else(|| of_address(&said))
             .or_else(|| of_token_file(&said, error, origin))
-            .or_else(|| of_service(error, origin));
-        cause.unwrap_or_else(|| match (error, chain(error)) {
-            (CredentialsError::CredentialsNotLoaded(_), Some(attempts)) => {
-                Self::nothing(attempts, origin)
-            }
-            (CredentialsError::CredentialsNotLoaded(_), None) => Self::Profile {
+            .or_else(|| of_source(error, origin));
+        cause.unwrap_or_else(|| match error {
+            CredentialsError::CredentialsNotLoaded(_) => Self::Profile {
                 profile: origin.profile.clone(),
-                why: format!("it names none in {}", files()),
+                why: format!("it names no source of credentials in {}", files()),
             },
             _ => Self::Other(said.sentence()),
         })
     }
 
     /// Why a role cannot be assumed with the account's own credentials.
-    pub(in crate::aws) fn of_role(error: &CredentialsError, role: &str) -> Self {
-        Self::of_connection(error).unwrap_or_else(|| match refusal(error) {
-            Some((code, message)) if is_about_credentials(&code) => {
-                Self::of_refusal(&code, &message)
-            }
-            Some((code, _)) => Self::Role {
-                role: role.to_owned(),
-                code: redact::code(&code),
-            },
-            None => Self::Other(Said::of(error).sentence()),
-        })
+    pub(in crate::aws) fn of_role(
+        error: &CredentialsError,
+        origin: &Origin,
+        asked: &Asked,
+    ) -> Self {
+        match asked.take() {
+            Some(exchange) => Self::of_exchange(exchange, error, origin),
+            None => Self::Other(sentence(error)),
+        }
     }
 
     /// No file defines the profile that the pool or the environment asks for.
@@ -160,48 +160,49 @@ fn of_profile(said: &Said, origin: &Origin) -> Option<Cause> {
     }
     if said.has("was not defined") {
         let profile = said.name_behind("profile `").unwrap_or(&origin.profile);
-        return Some(Cause::NoProfile {
-            profile: redacted(profile),
-            files: files(),
+        let profile = redacted(profile);
+        // So the SDK says that a key is absent, too.
+        let key = said.name_behind("was not defined: `");
+        return Some(match key.filter(|_| said.has("` was missing")) {
+            Some(key) => Cause::Profile {
+                profile,
+                why: format!("{key} is not set"),
+            },
+            None => Cause::NoProfile {
+                profile,
+                files: files(),
+            },
         });
     }
     let why = said.behind("could not be built: ");
-    let why = why.or_else(|| said.behind("selected profile "));
-    why.map(|why| Cause::Profile {
-        profile: origin.profile.clone(),
+    let why = why.or_else(|| said.behind("selected profile "))?;
+    let name = said.name_behind("profile `");
+    let name = name.or_else(|| said.name_behind("credential source in `"));
+    Some(Cause::Profile {
+        profile: redacted(name.unwrap_or(&origin.profile)),
         why: redacted(&why.replace(['`', '"', '[', ']'], "")),
     })
 }
 
-/// A session of IAM Identity Center or of `aws login`.
+/// What is wrong with a profile that the environment asks for, by the SDK's chain.
+fn of_attempt(attempts: &ProviderChainError<CredentialsError>, origin: &Origin) -> Option<Cause> {
+    let mut attempts = attempts.attempts().iter();
+    let of_profile_file = attempts.find(|attempt| attempt.name() == "Profile");
+    of_profile(&Said::of(of_profile_file?.error()), origin)
+}
+
+/// A session of IAM Identity Center or of `aws login`, as it is on this machine.
 fn of_session(said: &Said, error: &CredentialsError, origin: &Origin) -> Option<Cause> {
     // Of an unread token the SDK does not pass on why.
     let is_unread = said.has("failed to load the cached SSO token") || said.has("home directory");
     let is_absent = is_unread || causes(error).any(is_not_found);
-    let profile = origin.profile.clone();
-    if said.has("Login token") || (origin.value("login_session").is_some() && is_absent) {
-        return Some(Cause::Login { profile, is_absent });
+    if said.has("Login token") || (origin.base_value("login_session").is_some() && is_absent) {
+        return Some(origin.login(is_absent));
     }
-    let is_sso = ["sso_session", "sso_start_url"].map(|key| origin.value(key).is_some());
-    if !is_sso.contains(&true) {
-        return None;
-    }
-    let is_over = [
-        "cached SSO token",
-        "SSO token has expired",
-        "UnauthorizedException",
-    ];
-    if is_absent || is_over.iter().any(|phrase| said.has(phrase)) {
-        return Some(Cause::Sso {
-            profile,
-            session: origin.value("sso_session").map(str::to_owned),
-            is_absent,
-        });
-    }
-    refusal(error).map(|(code, _)| Cause::SsoRole {
-        profile,
-        code: redact::code(&code),
-    })
+    let is_sso = ["sso_session", "sso_start_url"].map(|key| origin.base_value(key).is_some());
+    let is_over = ["cached SSO token", "SSO token has expired"];
+    let is_bad = is_absent || is_over.iter().any(|phrase| said.has(phrase));
+    (is_sso.contains(&true) && is_bad).then(|| origin.sso(is_absent))
 }
 
 fn is_not_found(error: &(dyn Error + 'static)) -> bool {
@@ -210,7 +211,7 @@ fn is_not_found(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn of_helper(said: &Said, origin: &Origin) -> Option<Cause> {
-    let profile = origin.profile.clone();
+    let profile = origin.base_name().to_owned();
     if let Some(status) = said.behind("external process exited with code ") {
         // What it wrote to standard error follows, which may hold secrets.
         let status = status.split(". Stderr").next().unwrap_or_default();
@@ -236,58 +237,12 @@ fn of_helper(said: &Said, origin: &Origin) -> Option<Cause> {
     })
 }
 
-/// The endpoint of a container, or the metadata of an instance.
-fn of_endpoint(said: &Said, error: &CredentialsError) -> Option<Cause> {
-    if let Some(answer) = causes(error).find_map(<dyn Error>::downcast_ref::<ImdsError>) {
-        let status = match answer {
-            ImdsError::ErrorResponse(_) => said.behind("from IMDS (code: "),
-            _ => None,
-        };
-        let status = status.and_then(|behind| behind.split(')').next());
-        let why = match status {
-            Some(status) => format!("status {status}"),
-            None => Said::of(answer).sentence(),
-        };
-        return Some(Cause::Instance { why });
-    }
-    let of_instance = said.behind("IMDS/IAM configuration: [");
-    let of_instance = of_instance.or_else(|| said.behind("credentials from IMDS: "));
-    if let Some(code) = of_instance {
-        let code = code.split([']', ' ']).next().unwrap_or_default();
-        return Some(Cause::Instance {
-            why: redact::code(code),
-        });
-    }
-    if let Some(status) = said.behind("from HTTP credential provider: ") {
-        let status: String = status.chars().filter(char::is_ascii_digit).collect();
-        return Some(Cause::Container {
-            why: format!("status {status}"),
-        });
-    }
-    if let Some(code) = said.behind("failed to load credentials [") {
-        let code = code.split(']').next().unwrap_or_default();
-        return Some(Cause::Container {
-            why: redact::code(code),
-        });
-    }
-    let is_configured = CONTAINER.iter().any(|name| variable(name).is_some());
-    if said.has("URI for ECS provider") || said.has("auth token could not be used") {
-        return Some(Cause::Container {
-            why: "its address or its authorization token is not valid".to_owned(),
-        });
-    }
-    if !is_configured || variable("AWS_ACCESS_KEY_ID").is_some() {
-        return None;
-    }
-    match (error, Cause::of_connection(error)) {
-        (CredentialsError::Unhandled(_), Some(Cause::Unreached { why, .. })) => {
-            Some(Cause::ContainerSilent { why })
-        }
-        (CredentialsError::Unhandled(_), None) => Some(Cause::Container {
-            why: said.sentence(),
-        }),
-        _ => None,
-    }
+/// The address of a container's endpoint, which was not asked.
+fn of_address(said: &Said) -> Option<Cause> {
+    let is_wrong = said.has("URI for ECS provider") || said.has("auth token could not be used");
+    is_wrong.then(|| Cause::Container {
+        why: "its address or its authorization token is not valid".to_owned(),
+    })
 }
 
 /// The token of a web identity, or of a container's endpoint.
@@ -302,7 +257,9 @@ fn of_token_file(said: &Said, error: &CredentialsError, origin: &Origin) -> Opti
         None if is_text => "it is not text".to_owned(),
         None => return None,
     };
-    let of_profile = origin.value("web_identity_token_file").map(str::to_owned);
+    let of_profile = origin
+        .base_value("web_identity_token_file")
+        .map(str::to_owned);
     match of_profile.or_else(|| variable(TOKEN_FILE)) {
         Some(file) => Some(Cause::TokenFile {
             file: redacted(&file),
@@ -314,37 +271,15 @@ fn of_token_file(said: &Said, error: &CredentialsError, origin: &Origin) -> Opti
     }
 }
 
-/// A refusal by STS, for the role of a profile or of a web identity.
-fn of_service(error: &CredentialsError, origin: &Origin) -> Option<Cause> {
-    let (code, message) = refusal(error)?;
-    let has_source = ["source_profile", "credential_source"].map(|key| origin.value(key).is_some());
-    let web_identity = origin.value("web_identity_token_file").is_some()
-        || (variable(TOKEN_FILE).is_some() && !has_source.contains(&true));
-    let of_environment = || variable("AWS_ROLE_ARN");
-    let role = origin.value("role_arn").map(str::to_owned);
-    let role = role.or_else(of_environment).unwrap_or_default();
-    Some(if web_identity {
-        let code = redact::code(&code);
-        Cause::WebIdentity { role, code }
-    } else if is_about_credentials(&code) {
-        Cause::of_refusal(&code, &message)
-    } else {
-        let code = redact::code(&code);
-        Cause::Role { role, code }
-    })
-}
-
-/// The code and the message of a service's error.
-fn refusal(error: &CredentialsError) -> Option<(String, String)> {
-    causes(error).find_map(|cause| {
-        if let Some(generic) = cause.downcast_ref::<ErrorMetadata>() {
-            let message = generic.message().unwrap_or_default();
-            return Some((generic.code()?.to_owned(), message.to_owned()));
-        }
-        // The SDK's own types for the errors of an operation are named in their texts.
-        let text = cause.to_string();
-        let (code, message) = text.split_once(": ").unwrap_or((&text, ""));
-        let is_code = code.ends_with("Exception") && !code.contains(' ');
-        is_code.then(|| (code.to_owned(), message.to_owned()))
+/// The source that a profile names, where that has no credentials.
+fn of_source(error: &CredentialsError, origin: &Origin) -> Option<Cause> {
+    let is_empty = |cause: &(dyn Error + 'static)| {
+        let cause = cause.downcast_ref();
+        matches!(cause, Some(CredentialsError::CredentialsNotLoaded(_)))
+    };
+    let source = origin.base_value("credential_source")?;
+    causes(error).any(is_empty).then(|| Cause::NoSource {
+        profile: origin.base_name().to_owned(),
+        source: redacted(source),
     })
 }

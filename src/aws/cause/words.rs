@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::Cause;
+use super::asked::Provider;
 use crate::aws::http::PlainHttp;
 
 impl Cause {
@@ -27,9 +28,15 @@ impl Cause {
             Self::WebIdentity { .. } => "web_identity_refused",
             Self::Helper { .. } => "helper_failed",
             Self::HelperAnswer { .. } => "helper_answer",
-            Self::ContainerSilent { .. } => "container_unreachable",
             Self::Container { .. } => "container_refused",
             Self::Instance { .. } => "instance_refused",
+            Self::NoSource { .. } => "source_empty",
+            Self::ProviderUnreached { kind, .. } => kind,
+            Self::Silent { .. } => "provider_silent",
+            Self::Throttled { .. } => "provider_throttled",
+            Self::Unavailable { .. } => "provider_unavailable",
+            Self::Alien { .. } => "provider_answer",
+            Self::RegionDisabled => "sts_region_disabled",
             Self::Slow { .. } => "provider_slow",
             Self::Key(_) => "key_unusable",
             Self::Expired { .. } => "key_expired",
@@ -109,10 +116,6 @@ impl Cause {
                 "credential_process must write JSON with Version 1, AccessKeyId and SecretAccessKey \
                  to standard output, and nothing else"
             }
-            Self::ContainerSilent { .. } => {
-                "check AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI, and that the agent (ECS, \
-                 EKS Pod Identity) runs on this node"
-            }
             Self::Container { .. } => {
                 "check the task's role, or the pod's association with a role, and the authorization \
                  token (AWS_CONTAINER_AUTHORIZATION_TOKEN or _TOKEN_FILE)"
@@ -120,6 +123,39 @@ impl Cause {
             Self::Instance { .. } => {
                 "check that the instance has a role whose trust policy allows ec2.amazonaws.com, and \
                  that a container's hop limit reaches the metadata"
+            }
+            Self::NoSource { profile, .. } => {
+                return format!(
+                    "correct credential_source of the profile {profile} (Environment, EcsContainer \
+                     or Ec2InstanceMetadata), or provide what it names"
+                );
+            }
+            Self::ProviderUnreached {
+                remedy: Some(remedy),
+                ..
+            } => remedy,
+            Self::ProviderUnreached { provider, .. } | Self::Silent { provider } => {
+                return format!("check {}, and {}", provider.settings(), way_to(provider));
+            }
+            Self::Throttled { .. } => {
+                "it is asked again at each probe; find what else asks it with the same account or \
+                 identity so often"
+            }
+            Self::Unavailable { provider, .. } => {
+                return format!(
+                    "it is asked again at each probe; if that does not help, check {}, and {}",
+                    provider.settings(),
+                    way_to(provider)
+                );
+            }
+            Self::Alien { provider, .. } => {
+                return format!(
+                    "check {}, and that no proxy or login page answers in its place",
+                    provider.settings()
+                );
+            }
+            Self::RegionDisabled => {
+                "enable STS in this region (IAM console, account settings), or the region itself"
             }
             Self::Slow { .. } => {
                 "look at the helper (credential_process), endpoint or STS that provides them; one \
@@ -154,6 +190,17 @@ impl Cause {
             }
         };
         remedy.to_owned()
+    }
+}
+
+/// What has to work for a provider to be reached.
+fn way_to(provider: &Provider) -> &'static str {
+    match provider {
+        Provider::Instance => {
+            "that the instance's metadata service is on and its hop limit lets containers reach it"
+        }
+        Provider::Container => "that the agent (ECS, EKS Pod Identity) runs on this node",
+        _ => "the way to it: DNS, firewalls, HTTPS_PROXY and NO_PROXY, VPC endpoint",
     }
 }
 
@@ -208,15 +255,31 @@ impl Display for Cause {
                 f,
                 "credential_process of the profile {profile} writes no credentials: {why}"
             ),
-            Self::ContainerSilent { why } => {
-                write!(f, "the container's credentials cannot be asked for: {why}")
-            }
             Self::Container { why } => {
                 write!(f, "the container's endpoint gives no credentials: {why}")
             }
             Self::Instance { why } => {
                 write!(f, "the instance's metadata gives no credentials: {why}")
             }
+            Self::NoSource { profile, source } => write!(
+                f,
+                "the profile {profile} takes its credentials from {source}, which has none"
+            ),
+            Self::ProviderUnreached { provider, why, .. } => {
+                write!(f, "{provider} cannot be reached: {why}")
+            }
+            Self::Silent { provider } => write!(f, "{provider} gives no complete answer in time"),
+            Self::Throttled { provider, what } => write!(f, "{provider} throttles ({what})"),
+            Self::Unavailable { provider, what } => {
+                write!(f, "{provider} is not available ({what})")
+            }
+            Self::Alien { provider, status } => write!(
+                f,
+                "{provider} answers with status {status}, and not as it should"
+            ),
+            Self::RegionDisabled => f.write_str(
+                "STS is not enabled in this region for the account (RegionDisabledException)",
+            ),
             Self::Slow { seconds } => write!(
                 f,
                 "no provider of credentials has answered within {seconds} s (0.8 of poll.timeout)"

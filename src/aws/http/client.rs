@@ -63,8 +63,11 @@ pub(in crate::aws) struct NotText(#[source] HttpError);
 pub(in crate::aws) struct AnswerDate(pub(in crate::aws) f64);
 
 #[derive(Debug, Error)]
-#[error("no complete answer within {0:?}")]
-struct TooSlow(Duration);
+#[error("no complete answer from {host} within {timeout:?}")]
+struct TooSlow {
+    host: String,
+    timeout: Duration,
+}
 
 /// Connections by way of one proxy, with the same authorities.
 #[derive(Debug)]
@@ -165,7 +168,10 @@ impl Connector {
         let answer = tokio::time::timeout(self.timeout, self.answer(request)).await;
         let answer = match answer {
             Ok(answer) => answer.map_err(|error| failure(&host, error))?,
-            Err(_) => return Err(ConnectorError::timeout(TooSlow(self.timeout).into())),
+            Err(_) => {
+                let timeout = self.timeout;
+                return Err(ConnectorError::timeout(TooSlow { host, timeout }.into()));
+            }
         };
         let (mut parts, body) = answer.into_parts();
         let signature = signature(is_signed, parts.status, &parts.headers, &body);

@@ -11,6 +11,7 @@ mod proxy;
 mod route;
 mod time;
 mod trust;
+mod tunnel;
 mod unreached;
 
 use std::collections::HashMap;

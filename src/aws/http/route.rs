@@ -10,24 +10,18 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::GaiResolver;
-use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
-use thiserror::Error;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::local::is_local;
+use super::tunnel::{self, ProxyFailed};
 
 /// The time to connect, which all addresses of a name of one family share. The SDK's default, which
 /// covers the longest round trips.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
-
-/// The proxy cannot be reached, or opens no tunnel.
-#[derive(Debug, Error)]
-#[error("no tunnel through the proxy")]
-pub(super) struct ProxyFailed(#[source] BoxError);
 
 /// TLS over a [`Route`], or plain HTTP.
 pub(super) type Connect = HttpsConnector<Route>;
@@ -110,14 +104,10 @@ where
                 Ok(MaybeHttpsStream::Http(stream))
             });
         };
-        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.to_proxy.clone());
-        if let Some(login) = proxy.basic_auth() {
-            tunnel = tunnel.with_auth(login.clone());
-        }
-        let connecting = tunnel.call(to);
+        let connecting = self.to_proxy.call(proxy.uri().clone());
         Box::pin(async move {
-            let connected = connecting.await;
-            connected.map_err(|error| ProxyFailed(error.into()).into())
+            let connected = connecting.await.map_err(ProxyFailed::Unreached)?;
+            Ok(tunnel::open(connected, &to, proxy.basic_auth()).await?)
         })
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 use hyper_util::client::legacy;
 
-use super::route::ProxyFailed;
+use super::tunnel::ProxyFailed;
 use crate::redact::redacted;
 
 /// No answer was received, since there is no connection to a host.
@@ -53,6 +53,13 @@ impl Unreached {
         }
     }
 
+    /// What to do about it, where that is the same for all hosts.
+    pub(in crate::aws) fn common_remedy(&self) -> Option<&'static str> {
+        let is_common = matches!(self.how, How::NotTrusted(_) | How::Proxy(_));
+        is_common.then(|| self.remedy())
+    }
+
+    /// What to do about it, where the host is an endpoint of a pool.
     pub(in crate::aws) fn remedy(&self) -> &'static str {
         match self.how {
             How::UnknownName => {
@@ -76,7 +83,9 @@ impl Unreached {
                 "check HTTPS_PROXY (address, port, user and password) and that the proxy allows the \
                  host; name hosts that need no proxy in NO_PROXY"
             }
-            How::Broken(_) => "look at what stands between: proxies, firewalls, load balancers",
+            How::Broken(_) => {
+                "check the proxies, firewalls and load balancers on the way to the host"
+            }
         }
     }
 }
@@ -100,7 +109,7 @@ impl Error for Unreached {}
 
 fn how(error: &(dyn Error + 'static)) -> Option<How> {
     let innermost = || {
-        let innermost = causes(error).last().map(ToString::to_string);
+        let innermost = io_causes(error).last().map(ToString::to_string);
         let text = redacted(&innermost.unwrap_or_default());
         // The system's words end in its number.
         text.split(" (os error")
@@ -108,23 +117,23 @@ fn how(error: &(dyn Error + 'static)) -> Option<How> {
             .unwrap_or_default()
             .to_owned()
     };
-    let certificate = causes(error).find_map(|cause| match cause.downcast_ref() {
+    let certificate = io_causes(error).find_map(|cause| match cause.downcast_ref() {
         Some(error @ rustls::Error::InvalidCertificate(_)) => Some(error.to_string()),
         _ => None,
     });
     if let Some(reason) = certificate {
         return Some(How::NotTrusted(reason));
     }
-    if causes(error).any(<dyn Error>::is::<ProxyFailed>) {
+    if io_causes(error).any(<dyn Error>::is::<ProxyFailed>) {
         return Some(How::Proxy(innermost()));
     }
-    if causes(error).any(<dyn Error>::is::<rustls::Error>) {
+    if io_causes(error).any(<dyn Error>::is::<rustls::Error>) {
         return Some(How::Tls(innermost()));
     }
     let is_connect = error.downcast_ref().is_some_and(legacy::Error::is_connect);
-    let kind = causes(error).find_map(|cause| cause.downcast_ref().map(io::Error::kind));
+    let kind = io_causes(error).find_map(|cause| cause.downcast_ref().map(io::Error::kind));
     // hyper-util's type for it is private.
-    if causes(error).any(|cause| cause.to_string() == "dns error") {
+    if io_causes(error).any(|cause| cause.to_string() == "dns error") {
         return Some(How::UnknownName);
     }
     match kind {
@@ -137,7 +146,7 @@ fn how(error: &(dyn Error + 'static)) -> Option<How> {
 }
 
 /// An error and its causes. Unlike `source()`, an [`io::Error`] leads to the error inside it first.
-pub(super) fn causes<'a>(
+pub(super) fn io_causes<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {

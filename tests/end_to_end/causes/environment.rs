@@ -16,6 +16,7 @@ fn troubles_of_the_environment() {
         })
     };
     let refusing = answering(|_| (403, "canary {}".to_owned()));
+    let garbage = answering(|_| (200, "canary {}".to_owned()));
     // Nobody listens there.
     let nobody = "http://127.0.0.1:1";
     let (without_role, denying) = (metadata(404), metadata(403));
@@ -27,15 +28,22 @@ fn troubles_of_the_environment() {
         ("AWS_ROLE_ARN", ROLE),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", &absent),
     ];
+    std::fs::write(home.join("token"), "canary.jwt").unwrap();
+    let (token, proxy) = (path("token"), answering(|_| (502, String::new())));
+    let proxied = [
+        ("AWS_ROLE_ARN", ROLE),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", &token),
+        ("HTTPS_PROXY", &proxy),
+    ];
     let instance = |url| [instance[0], ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)];
     let (without_role, denying, gone) = (
         instance(&without_role),
         instance(&denying),
         instance(nobody),
     );
-    let cases: [(&[(&str, &str)], _); 10] = [
+    let cases: [(&[(&str, &str)], _); 12] = [
         (
-            &[],
+            &[("AWS_USE_FIPS_ENDPOINT", "maybe")],
             case(
                 "nothing",
                 "",
@@ -75,12 +83,23 @@ fn troubles_of_the_environment() {
             ),
         ),
         (
+            &proxied,
+            case(
+                "proxied",
+                "",
+                "proxy_failed",
+                "STS cannot be reached: the proxy opens no tunnel to sts.us-east-1.amazonaws.com: \
+                 it answers with status 502 Bad Gateway",
+                "check HTTPS_PROXY",
+            ),
+        ),
+        (
             &[(container, nobody)],
             case(
                 "container",
                 "",
-                "container_unreachable",
-                "127.0.0.1:1 refuses the connection",
+                "connection_refused",
+                "the container's endpoint cannot be reached: 127.0.0.1:1 refuses the connection",
                 "EKS Pod Identity",
             ),
         ),
@@ -92,6 +111,16 @@ fn troubles_of_the_environment() {
                 "container_refused",
                 "status 403",
                 "authorization",
+            ),
+        ),
+        (
+            &[(container, &garbage)],
+            case(
+                "garbage",
+                "",
+                "provider_answer",
+                "the container's endpoint answers with status 200, and not as it should",
+                "login page",
             ),
         ),
         (
@@ -138,5 +167,9 @@ fn troubles_of_the_environment() {
         check(exporter, "us-east-1 ", case);
         check_words(exporter);
     }
+    // Which the SDK passes over, and says so.
+    let log = running[0].0.log();
+    let of_sdk = |line: &&String| line.contains("component=aws_config") && line.contains("FIPS");
+    assert!(log.iter().any(|line| of_sdk(&line)), "{log:#?}");
     assert_eq!(server.simulator.take_call_log(), []);
 }

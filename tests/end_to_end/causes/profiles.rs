@@ -1,10 +1,11 @@
 //! Troubles of profiles: one process polls a pool with each.
 
-use std::path::Path;
-
 use cognitosync_exporter::simulator::Fault;
 
-use super::{Case, KEYS, ROLE, answering, case, check, check_words, pool, without_keys};
+use super::{
+    Case, KEYS, ROLE, answering, cache_token, case, check, check_words, profiles, sso_session,
+    sts_error, without_keys,
+};
 use crate::support::{Exporter, Server, identity_id, pool_id, still_world};
 
 const SSO: &str = "sso_account_id = 123456789012\nsso_role_name = reader\n";
@@ -12,16 +13,10 @@ const SSO: &str = "sso_account_id = 123456789012\nsso_role_name = reader\n";
 /// STS and the portal of IAM Identity Center, which refuse everything.
 fn refusing() -> String {
     answering(|request| {
-        let error = |code: &str| {
-            format!(
-                "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>\
-                 <Code>{code}</Code><Message>canary {{ }} message</Message></Error></ErrorResponse>"
-            )
-        };
         if request.contains("Action=AssumeRoleWithWebIdentity") {
-            (400, error("InvalidIdentityToken"))
+            (400, sts_error("InvalidIdentityToken"))
         } else if request.contains("Action=AssumeRole") {
-            (403, error("AccessDenied"))
+            (403, sts_error("AccessDenied"))
         } else if request.contains("token-of-one-without-role") {
             (
                 403,
@@ -34,17 +29,6 @@ fn refusing() -> String {
             )
         }
     })
-}
-
-/// A token in the cache of IAM Identity Center, in a file named by the SHA-1 of its session.
-fn cache_token(home: &Path, name: &str, token: &str, expires_at: &str) {
-    let directory = home.join(".aws/sso/cache");
-    std::fs::create_dir_all(&directory).unwrap();
-    let token = format!(
-        "{{\"accessToken\": \"{token}\", \"expiresAt\": \"{expires_at}\", \
-         \"region\": \"us-east-1\", \"startUrl\": \"https://example.awsapps.com/start\"}}"
-    );
-    std::fs::write(directory.join(format!("{name}.json")), token).unwrap();
 }
 
 #[test]
@@ -229,7 +213,7 @@ fn troubles_of_profiles() {
             "umlaut",
             umlaut,
             "key_unusable",
-            "one that no header can have",
+            "control character or not ASCII",
             "copy the key again",
         ),
         case(
@@ -262,29 +246,12 @@ fn troubles_of_profiles() {
         ),
     ];
     let server = Server::start(still_world(cases.len(), 1));
+    let (of_cases, pools) = profiles(&cases, &server);
     let mut shared = format!("[profile looped2]\nrole_arn = {ROLE}\nsource_profile = looped\n");
-    for session in ["corp", "over", "live", "refused"] {
-        shared += &format!(
-            "[sso-session {session}]\nsso_start_url = https://example.awsapps.com/start\n\
-             sso_region = us-east-1\n"
-        );
-    }
-    let mut pools = String::new();
-    for (
-        number,
-        Case {
-            name,
-            profile,
-            pool: more,
-            ..
-        },
-    ) in cases.iter().enumerate()
-    {
-        if !profile.is_empty() {
-            shared += &format!("[profile {name}]\n{profile}");
-        }
-        pools += &pool(number, &server, &format!("  profile: {name}\n{more}"));
-        let fault = match *name {
+    shared.extend(["corp", "over", "live", "refused"].map(sso_session));
+    shared += &of_cases;
+    for (number, case) in cases.iter().enumerate() {
+        let fault = match case.name {
             "expired" => "ExpiredTokenException",
             "unknown" => "UnrecognizedClientException",
             "secret" => "InvalidSignatureException",

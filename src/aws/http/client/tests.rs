@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::super::unreached::causes;
+use super::super::unreached::io_causes;
 use super::*;
 use crate::clock::Clock;
 
@@ -79,7 +79,7 @@ async fn an_endless_answer_ends_with_an_error() {
             .await
             .unwrap_err();
         let source = error.into_source();
-        let too_long = causes(&*source).any(<dyn Error>::is::<LengthLimitError>);
+        let too_long = io_causes(&*source).any(<dyn Error>::is::<LengthLimitError>);
         assert!(too_long, "{head:?}: {source:?}");
     }
 }
