@@ -1,5 +1,5 @@
-//! `iam-policy`: the minimal IAM policy of each principal that one configuration uses, and who may
-//! assume its roles.
+//! `iam-policy`: the minimal IAM policy of each principal that one configuration uses, and the
+//! trust policies of its roles.
 
 mod trust;
 
