@@ -91,7 +91,7 @@ fn a_service_manager_hears_how_it_goes() {
         manager.next("MONOTONIC_USEC=");
         manager.next("READY=1");
     }
-    let wrong = "config.yaml:1:1: unknown field `nonsense`";
+    let wrong = "config.yaml:1:1: unknown key `nonsense`";
     manager.next_status(|status| status.contains(wrong));
     std::fs::copy(
         repository().join("tests/fixtures/wrong/five-at-once.yaml"),
