@@ -46,7 +46,7 @@ fn elsewhere(key: &str) -> Option<&'static str> {
         "access_key_id" | "access_key" | "secret_access_key" | "secret_key" | "session_token"
         | "credentials" => {
             "keys come from the environment or the AWS configuration, never from here: leave it \
-             out, and take the key back if others have seen this file"
+             out, and deactivate the key if others have seen this file"
         }
         "account" | "account_id" => {
             "the account follows from the credentials: leave it out, or set `role_arn` or `profile`"

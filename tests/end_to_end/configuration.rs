@@ -79,7 +79,7 @@ fn a_wrong_configuration_keeps_the_daemon_from_starting() {
     assert_eq!(output.status.code(), Some(78));
     let log = stderr(&output);
     let problem =
-        r#"msg="attempts-zero.yaml:2:18: poll.attempts: `0` is not a number from 1 to 10""#;
+        r#"msg="attempts-zero.yaml:2:18: poll.attempts: `0` is not a whole number from 1 to 10""#;
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(
         log.contains(" level=error ") && log.contains(problem),
