@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::keys::Section;
+use super::places::occurrences;
 use super::suggest::unknown_key;
 use super::{Place, Problem};
 use crate::printable::without_ids;
@@ -19,6 +20,9 @@ pub(super) fn problem(file: &Path, text: &str, error: &serde_yaml::Error) -> Pro
         }
     });
     let (path, message) = split_path(&message);
+    if let Some(key) = quoted(message, "duplicate field `") {
+        return duplicate(file, text, path, key, place);
+    }
     let line = place.and_then(|place| text.lines().nth(place.line - 1));
     Problem {
         file: file.into(),
@@ -26,6 +30,30 @@ pub(super) fn problem(file: &Path, text: &str, error: &serde_yaml::Error) -> Pro
         key: (!path.is_empty()).then(|| path.to_owned()),
         message: in_our_words(path, message, text, line.unwrap_or_default()),
     }
+}
+
+/// A key that a map has twice. The parser's place is that of the map.
+fn duplicate(file: &Path, text: &str, path: &str, key: &str, map: Option<Place>) -> Problem {
+    let full = match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    };
+    let (place, first) = match occurrences(text, &full)[..] {
+        [first, second, ..] => (Some(second), format!("; line {} has it first", first.line)),
+        _ => (map, String::new()),
+    };
+    let message = format!("`{key}` is there twice, expected once: leave one out{first}");
+    Problem {
+        place,
+        key: (!path.is_empty()).then(|| path.to_owned()),
+        ..Problem::whole(file, message)
+    }
+}
+
+/// What stands in backquotes, the first of which ends this.
+fn quoted<'a>(message: &'a str, before: &str) -> Option<&'a str> {
+    let (_, rest) = message.split_once(before)?;
+    rest.split_once('`').map(|(quoted, _)| quoted)
 }
 
 /// The path before a message, such as `pools[0].limits`. All keys in it are known ones.
@@ -42,10 +70,6 @@ fn split_path(message: &str) -> (&str, &str) {
 
 /// A message of serde or of the parser, without ids: serde quotes what it did not expect.
 fn in_our_words(path: &str, message: &str, text: &str, line: &str) -> String {
-    let quoted = |before: &str| {
-        let (_, rest) = message.split_once(before)?;
-        rest.split_once('`').map(|(quoted, _)| quoted)
-    };
     // A key may hold backquotes; what follows it does not.
     let unknown = message
         .strip_prefix("unknown field `")
@@ -53,10 +77,7 @@ fn in_our_words(path: &str, message: &str, text: &str, line: &str) -> String {
     if let Some((key, _)) = unknown {
         return unknown_field(path, key);
     }
-    if let Some(key) = quoted("duplicate field `") {
-        return format!("`{key}` is there twice, expected once: leave one out");
-    }
-    if let Some(key) = quoted("missing field `") {
+    if let Some(key) = quoted(message, "missing field `") {
         let remedy = match path.contains("identities") {
             true => "",
             false => ", which `cognitosync_exporter list-pools` prints",
@@ -88,14 +109,21 @@ fn unknown_field(path: &str, key: &str) -> String {
         return format!("has {found} before a key, expected a plain space: type it anew");
     }
     let section = Section::of_path(path).unwrap_or(Section::File);
-    // It may be an id.
-    if key.contains(':') {
+    // It may be an id, or a key of AWS.
+    if key.contains(':') || without_ids(key) != key || is_access_key(key) {
         return format!("unknown key, {}", unknown_key(section, ""));
     }
     if section == Section::Identity && super::is_known_region(key) {
         return format!("unknown key `{key}`: an id has no space behind its colon");
     }
     format!("unknown key `{key}`: {}", unknown_key(section, key))
+}
+
+/// Whether a text has the form of an access key's id, or of the secret with it.
+fn is_access_key(text: &str) -> bool {
+    let is_id = text.len() == 20 && (text.starts_with("AKIA") || text.starts_with("ASIA"));
+    let is_secret = text.len() == 40 && !text.contains('_');
+    is_id || is_secret
 }
 
 /// A space that only looks like one, by name.
@@ -180,6 +208,14 @@ mod tests {
             ),
             (
                 format!("'{id}': 1"),
+                "f:1:1: unknown key, expected one of `poll`, `limits`, `pools`",
+            ),
+            (
+                "AKIAIOSFODNN7EXAMPLE: 1".to_owned(),
+                "f:1:1: unknown key, expected one of `poll`, `limits`, `pools`",
+            ),
+            (
+                format!("{}: 1", &id["us-east-1:".len()..]),
                 "f:1:1: unknown key, expected one of `poll`, `limits`, `pools`",
             ),
             (

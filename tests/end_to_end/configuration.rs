@@ -162,7 +162,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("prometheus-configuration", "2:1", "", "that of the exporter", "--config.file"),
     ("pool-id-the-examples", "4:7", "pools[0].id", "your identity pool's id", "list-pools"),
     // Ten and more that are not in the newcomers' table.
-    ("key-duplicate", "2:7", "poll", "expected once", "leave one out"),
+    ("key-duplicate", "4:3", "poll", "expected once", "leave one out"),
     ("pools-empty", "2:1", "pools", "at least one", "list-pools"),
     ("name-with-colon", "4:19", "", "quotes", "needs quotes"),
     ("windows-path-in-quotes", "4:23", "", "`/`", "single quotes"),
