@@ -34,11 +34,7 @@ pub(super) fn problem(file: &Path, text: &str, error: &serde_yaml::Error) -> Pro
 
 /// A key that a map has twice. The parser's place is that of the map.
 fn duplicate(file: &Path, text: &str, path: &str, key: &str, map: Option<Place>) -> Problem {
-    let full = match path {
-        "" => key.to_owned(),
-        path => format!("{path}.{key}"),
-    };
-    let (place, first) = match occurrences(text, &full)[..] {
+    let (place, first) = match occurrences(text, &joined(path, key))[..] {
         [first, second, ..] => (Some(second), format!("; line {} has it first", first.line)),
         _ => (map, String::new()),
     };
@@ -47,6 +43,14 @@ fn duplicate(file: &Path, text: &str, path: &str, key: &str, map: Option<Place>)
         place,
         key: (!path.is_empty()).then(|| path.to_owned()),
         ..Problem::whole(file, message)
+    }
+}
+
+/// The path of a key of a section.
+fn joined(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
     }
 }
 
@@ -75,7 +79,7 @@ fn in_our_words(path: &str, message: &str, text: &str, line: &str) -> String {
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once("`, expected"));
     if let Some((key, _)) = unknown {
-        return unknown_field(path, key);
+        return unknown_field(path, key, text);
     }
     if let Some(key) = quoted(message, "missing field `") {
         let remedy = match path.contains("identities") {
@@ -99,7 +103,7 @@ fn in_our_words(path: &str, message: &str, text: &str, line: &str) -> String {
     }
 }
 
-fn unknown_field(path: &str, key: &str) -> String {
+fn unknown_field(path: &str, key: &str, text: &str) -> String {
     if key == "<<" {
         return "merge keys (`<<`) are not supported, expected each key by itself; its value may be \
                 an alias, such as `limits: *limits`"
@@ -111,12 +115,14 @@ fn unknown_field(path: &str, key: &str) -> String {
     let section = Section::of_path(path).unwrap_or(Section::File);
     // It may be an id, or a key of AWS.
     if key.contains(':') || without_ids(key) != key || is_access_key(key) {
-        return format!("unknown key, {}", unknown_key(section, ""));
+        return format!("unknown key, {}", unknown_key(section, "", |_| false));
     }
     if section == Section::Identity && super::is_known_region(key) {
         return format!("unknown key `{key}`: an id has no space behind its colon");
     }
-    format!("unknown key `{key}`: {}", unknown_key(section, key))
+    let is_present = |name: &str| !occurrences(text, &joined(path, name)).is_empty();
+    let remedy = unknown_key(section, key, is_present);
+    format!("unknown key `{key}`: {remedy}")
 }
 
 /// Whether a text has the form of an access key's id, or of the secret with it.
