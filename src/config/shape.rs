@@ -20,6 +20,25 @@ pub(super) fn problem(file: &Path, text: &str, error: &serde_yaml::Error) -> Pro
         }
     });
     let (path, message) = split_path(&message);
+    if let Some(number) = conflict(text) {
+        return Problem::line(
+            file,
+            number,
+            "is a mark of a conflict that Git has left: keep one of the versions, without the marks",
+        );
+    }
+    // The parser sees it later, or takes the key for a value.
+    let is_text_for_a_map =
+        message.contains("invalid type: string") && message.contains("a map of");
+    if (is_text_for_a_map || message.contains("could not find expected ':'"))
+        && let Some(number) = without_colon(text)
+    {
+        return Problem::line(
+            file,
+            number,
+            "a key without a colon and a space behind it, expected `KEY: VALUE`",
+        );
+    }
     if let Some(key) = quoted(message, "duplicate field `") {
         return duplicate(file, text, path, key, place);
     }
@@ -96,7 +115,17 @@ fn in_our_words(path: &str, message: &str, text: &str, line: &str) -> String {
         None => without_ids(message),
     };
     let remedy = remedy(path, &message, text, line);
-    let message = message.replace("expected a sequence", "expected a list");
+    let message = [
+        ("expected a sequence", "expected a list"),
+        ("invalid type: sequence", "invalid type: a list"),
+        ("invalid type: map", "invalid type: a map"),
+        ("invalid type: unit value", "invalid type: nothing"),
+        ("invalid type: enum", "invalid type: a tag (`!NAME`)"),
+    ]
+    .iter()
+    .fold(message, |message, (theirs, ours)| {
+        message.replace(theirs, ours)
+    });
     match remedy {
         Some(remedy) => format!("{message}: {remedy}"),
         None => message,
@@ -170,11 +199,17 @@ fn remedy(path: &str, message: &str, text: &str, line: &str) -> Option<String> {
     } else if is("expected a sequence") {
         return Some(match (name, is("invalid type: map")) {
             ("pools", true) => "put `- ` before `id`".to_owned(),
+            ("pools", _) => "`- id: REGION:GUID` on a line below it".to_owned(),
             (_, true) => "put `- ` before each entry".to_owned(),
             _ => format!("`{name}: [VALUE, VALUE]`, or each VALUE on a line behind `- `"),
         });
+    } else if is("invalid type: sequence") && path.is_empty() && looks_like(text).is_some() {
+        looks_like(text)?
     } else if is("invalid type: sequence") && is("expected a map") {
-        "leave out the `- ` before its keys"
+        match line.contains('[') {
+            true => "`{ }` stands around a map, `[ ]` around a list",
+            false => "leave out the `- ` before its keys",
+        }
     } else if is("expected a string") && (is("integer") || is("floating") || is("boolean")) {
         "put it between quotes"
     } else if is("invalid type: a string, expected a map") && path.is_empty() {
@@ -187,11 +222,51 @@ fn remedy(path: &str, message: &str, text: &str, line: &str) -> Option<String> {
     Some(fixed.to_owned())
 }
 
-/// What a file without keys seems to be.
+/// What a file seems to be that is no configuration, from its first line with a content.
 fn looks_like(text: &str) -> Option<&'static str> {
-    crate::identity::ids_in(text)
-        .next()
-        .map(|_| "it looks like an identity file, which a pool's `identity_files` names")
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let mut content = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = content.next()?;
+    let word = first.split_whitespace().next()?;
+    if crate::identity::ids_in(word).any(|id| id.start == 0) {
+        Some("it looks like an identity file, which a pool's `identity_files` names")
+    } else if first.starts_with('[') && first.ends_with(']') && content.any(|it| it.contains('=')) {
+        Some("it is TOML or INI, expected YAML")
+    } else {
+        None
+    }
+}
+
+/// A line that Git has left between two versions, and its number.
+fn conflict(text: &str) -> Option<usize> {
+    let is_marker = |line: &str| {
+        let marks = ["<<<<<<< ", ">>>>>>> "];
+        marks.iter().any(|mark| line.starts_with(mark))
+    };
+    text.lines().position(is_marker).map(|at| at + 1)
+}
+
+/// The first line of a map where a colon, or the space behind it, is missing.
+fn without_colon(text: &str) -> Option<usize> {
+    let is_key = |name: &str| {
+        let mut keys = Section::ALL.into_iter().flat_map(Section::keys);
+        keys.any(|key| key.name == name)
+    };
+    let lacks = |line: &str| {
+        let line = line.trim().trim_start_matches("- ");
+        let name = line
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .next();
+        let Some(name) = name.filter(|name| is_key(name)) else {
+            return false;
+        };
+        let rest = &line[name.len()..];
+        let is_value =
+            rest.starts_with(':') && !rest[1..].starts_with([' ', '\t']) && rest.len() > 1;
+        let is_equation = rest.trim_start().starts_with('=');
+        is_value || is_equation || rest.is_empty()
+    };
+    text.lines().position(lacks).map(|at| at + 1)
 }
 
 #[cfg(test)]
@@ -209,8 +284,8 @@ mod tests {
         for (text, expected) in [
             (
                 format!("pools: {id}"),
-                "f:1:8: pools: invalid type: a string, expected a list: `pools: [VALUE, VALUE]`, \
-                 or each VALUE on a line behind `- `",
+                "f:1:8: pools: invalid type: a string, expected a list: `- id: REGION:GUID` on a \
+                 line below it",
             ),
             (
                 format!("'{id}': 1"),

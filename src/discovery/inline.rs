@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::{IdentityList, Listing, MAX_PROBLEMS, Provider};
 use crate::config::{Checked, PoolConfig, Problem};
+use crate::identity::ids_in;
 
 /// Provides the `identities` of the configuration.
 pub struct Inline;
 
 impl Provider for Inline {
     fn list(&self, file: &Path, pool: &PoolConfig) -> Checked<Listing> {
-        let mut checked = Checked::good(IdentityList::new(pool.region()));
+        let mut checked = Checked::good(IdentityList::of_pool(pool));
         let mut wrong = 0;
         for listed in &pool.identities {
             let location = || Problem::key(file, &listed.key, "");
@@ -21,7 +22,8 @@ impl Provider for Inline {
             if let Err(error) = added {
                 wrong += 1;
                 if wrong <= MAX_PROBLEMS {
-                    let problem = Problem::key(file, &listed.key, error.to_string());
+                    let message = format!("{error}{}", remedy(&listed.id));
+                    let problem = Problem::key(file, &listed.key, message);
                     checked.problems.push(problem);
                 }
             }
@@ -32,6 +34,22 @@ impl Provider for Inline {
             checked.problems.push(Problem::key(file, key, message));
         }
         checked.map(|list| Listing::Complete(Arc::new(list)))
+    }
+}
+
+/// What to do about an id with something behind it.
+fn remedy(text: &str) -> &'static str {
+    let Some(id) = ids_in(text).next().filter(|id| id.start == 0) else {
+        return "";
+    };
+    match &text[id.end..] {
+        "" => "",
+        rest if rest.trim().is_empty() => ": leave out the space behind it",
+        rest if rest.starts_with('#') => ": a comment needs a space before its `#`",
+        rest if rest.starts_with([',', ';']) => {
+            ": leave out the comma, each id stands on a line of its own behind `- `"
+        }
+        _ => ": a name goes into `{id: ID, name: NAME}`",
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::config::Problem;
-use crate::identity::{IdentityId, InvalidId, Mistaken, canonicalize, guids_in, has_guid, ids_in};
+use crate::config::{PoolConfig, Problem};
+use crate::identity::{
+    IdentityId, InvalidId, Mistaken, PoolId, canonicalize, guids_in, has_guid, ids_in,
+};
 
 /// Valid ids of one pool, in any order and possibly repeated, some with display names. All ids live
 /// in one text, so that each costs its characters and four bytes.
@@ -14,6 +16,8 @@ use crate::identity::{IdentityId, InvalidId, Mistaken, canonicalize, guids_in, h
 pub struct IdentityList {
     /// The region that all must have; `None` if the pool's id is invalid.
     region: Option<Box<str>>,
+    /// The pool itself, if its id is refused.
+    pool: Option<PoolId>,
     /// All ids, one behind the other.
     text: String,
     /// Where in `text` each id ends.
@@ -75,6 +79,11 @@ pub enum InvalidIdentity {
     /// The text is something else.
     #[error("{0}")]
     Mistaken(Mistaken),
+    #[error(
+        "is the id of the pool itself, expected that of an identity: `cognitosync_exporter \
+         list-identities POOL_ID` prints them"
+    )]
+    Pool,
     /// The id is of another region than its pool.
     #[error("is of region {found}, but its pool is of {expected}")]
     Region {
@@ -105,6 +114,14 @@ impl IdentityList {
         }
     }
 
+    /// An empty list for what people write of a pool, which is not one of its identities itself.
+    pub(super) fn of_pool(pool: &PoolConfig) -> Self {
+        Self {
+            pool: pool.id.clone(),
+            ..Self::new(pool.region())
+        }
+    }
+
     /// Adds an identity. `location` says where the entry is, for a warning about its id.
     ///
     /// # Errors
@@ -121,6 +138,13 @@ impl IdentityList {
             let mistaken = Mistaken::of(text).map(InvalidIdentity::Mistaken);
             mistaken.unwrap_or(InvalidIdentity::Id(error))
         })?;
+        if self
+            .pool
+            .as_ref()
+            .is_some_and(|pool| pool.as_str() == id.as_str())
+        {
+            return Err(InvalidIdentity::Pool);
+        }
         if let Some(region) = &self.region
             && id.region() != &**region
         {

@@ -162,6 +162,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("prometheus-configuration", "2:1", "", "that of the exporter", "--config.file"),
     ("pool-id-the-examples", "4:7", "pools[0].id", "your identity pool's id", "list-pools"),
     // Ten and more that are not in the newcomers' table.
+    ("conflict-of-git", "conflict-of-git.yaml:2", "", "one of the versions", "without the marks"),
+    ("key-without-a-space", "key-without-a-space.yaml:4", "", "`KEY: VALUE`", "a space behind it"),
+    ("key-pool", "2:1", "", "pools", "did you mean `pools`?"),
+    ("numbers-with-separators", "5:20", "poll.attempts", "a whole number", "from 1 to 10"),
+    ("identity-of-the-pool", "4:16", "pools[0].identities[0]", "that of an identity", "list-identities"),
+    ("pool-id-in-capitals", "3:7", "pools[0].id", "us-east-1", "did you mean"),
+    ("poll-a-flow-list", "2:7", "poll", "expected a map", "`{ }` stands around a map"),
     ("key-duplicate", "4:3", "poll", "expected once", "leave one out"),
     ("pools-empty", "2:1", "pools", "at least one", "list-pools"),
     ("name-with-colon", "4:19", "", "quotes", "needs quotes"),
@@ -192,7 +199,7 @@ fn the_example_cannot_be_run_by_mistake() {
     let output = check(repository(), "config.example.yaml");
     assert_eq!(output.status.code(), Some(78));
     let errors = stderr(&output);
-    let first = "pools[0].id: is still the example's: put your identity pool's id here";
+    let first = "pools[0].id: is still a placeholder: put your identity pool's id here";
     assert!(errors.lines().next().unwrap().contains(first), "{errors}");
 }
 

@@ -217,8 +217,14 @@ impl Check<'_> {
                 "has no GUID (8-4-4-4-12 hex digits) behind the colon, as if cut off",
             );
         }
+        let lowered = id.region().to_lowercase();
+        if lowered != id.region() && regions::is_known(&lowered) {
+            let message = format!("has capitals in its region: did you mean `{lowered}`?");
+            self.problem(key, message);
+            return None;
+        }
         if !regions::is_known(id.region()) {
-            let meant = regions::similar(id.region());
+            let meant = regions::similar(&lowered);
             let meant = meant.map_or_else(String::new, |it| format!(": did you mean `{it}`?"));
             let message = format!(
                 "is of region {}, which the AWS SDK does not know{meant}",
