@@ -138,10 +138,11 @@ impl IdentityList {
             let mistaken = Mistaken::of(text).map(InvalidIdentity::Mistaken);
             mistaken.unwrap_or(InvalidIdentity::Id(error))
         })?;
-        if self
-            .pool
-            .as_ref()
-            .is_some_and(|pool| pool.as_str() == id.as_str())
+        if has_guid(id.as_str())
+            && self
+                .pool
+                .as_ref()
+                .is_some_and(|pool| pool.as_str() == id.as_str())
         {
             return Err(InvalidIdentity::Pool);
         }
