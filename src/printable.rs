@@ -2,8 +2,9 @@
 //! of its own, and no identity id is repeated.
 
 use std::fmt::{self, Display, Formatter, Write};
+use std::ops::Range;
 
-use crate::identity::ids_in;
+use crate::identity::{guids_in, ids_in};
 
 /// Hex digits behind the colon from which on a text counts as an id. Below that it may be a time, a
 /// port or a word.
@@ -61,6 +62,9 @@ impl Display for Quoted<'_> {
 pub fn without_ids(text: &str) -> String {
     let (mut shown, mut end) = (String::new(), 0);
     for id in long_ids(text) {
+        if id.start < end {
+            continue;
+        }
         shown += &text[end..id.start];
         shown.push('…');
         end = id.end;
@@ -68,11 +72,15 @@ pub fn without_ids(text: &str) -> String {
     shown + &text[end..]
 }
 
-fn long_ids(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
-    ids_in(text).filter(|id| {
+/// Where ids stand, whole or without their regions, in order of their starts.
+fn long_ids(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let ids = ids_in(text).filter(|id| {
         let hex = text[id.clone()].split_once(':');
         hex.is_some_and(|(_, hex)| hex.len() >= HEX_OF_AN_ID)
-    })
+    });
+    let mut all: Vec<_> = ids.chain(guids_in(text)).collect();
+    all.sort_unstable_by_key(|id| id.start);
+    all.into_iter()
 }
 
 #[cfg(test)]
@@ -101,5 +109,11 @@ mod tests {
             assert_eq!(without_ids(text), text);
         }
         assert_eq!(without_ids(&format!("a {id}, {id}.")), "a …, ….");
+        let guid = &id["us-east-1:".len()..];
+        assert_eq!(Quoted(&format!("us-east-1/{guid}")).to_string(), "an id");
+        assert_eq!(
+            without_ids(&format!("{guid} x-{guid} {guid}0")),
+            format!("… x-… {guid}0")
+        );
     }
 }

@@ -4,11 +4,15 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Problem};
+use crate::file::{self, ReadError};
 use crate::printable::Printable;
+
+/// The largest file of the AWS configuration, in bytes.
+const MAX_SIZE: u64 = 16 << 20;
 
 /// A warning for each pool whose profile no file defines.
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
@@ -22,14 +26,22 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
         ("AWS_CONFIG_FILE", ".aws/config"),
         ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
     ]
-    .map(|(variable, default)| file(env::var_os(variable), home.clone(), default));
+    .map(|(variable, default)| path_of(env::var_os(variable), home.clone(), default));
     let (mut defined, mut searched) = (BTreeSet::new(), Vec::new());
     for (path, needs_word) in [(settings, true), (credentials, false)] {
         let Some(path) = path else { continue };
-        if let Ok(text) = fs::read_to_string(&path) {
-            defined.extend(profiles(&text, needs_word));
+        let shown = Printable(path.display()).to_string();
+        match file::read(&path, MAX_SIZE) {
+            // Names of profiles are ASCII; other bytes may stand in comments.
+            Ok(text) => {
+                defined.extend(profiles(&String::from_utf8_lossy(&text), needs_word));
+                searched.push(shown);
+            }
+            Err(ReadError::Io(error)) if error.kind() == ErrorKind::NotFound => {
+                searched.push(format!("{shown} (absent)"));
+            }
+            Err(error) => searched.push(format!("{shown}, which cannot be read: {error}")),
         }
-        searched.push(Printable(path.display()).to_string());
     }
     let undefined = pools.into_iter().filter_map(|pool| {
         let profile = pool.settings.account.profile.as_deref()?;
@@ -45,7 +57,7 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
 }
 
 /// The file that a variable names, or else one below the home directory.
-fn file(named: Option<OsString>, home: Option<OsString>, default: &str) -> Option<PathBuf> {
+fn path_of(named: Option<OsString>, home: Option<OsString>, default: &str) -> Option<PathBuf> {
     let named = named.filter(|path| !path.is_empty()).map(PathBuf::from);
     let (named, home) = (named, home.map(PathBuf::from));
     match named {
@@ -87,7 +99,7 @@ mod tests {
     #[test]
     fn a_file_is_the_named_one_or_below_the_home_directory() {
         let file = |named: Option<&str>, home: Option<&str>| {
-            file(named.map(Into::into), home.map(Into::into), ".aws/config")
+            path_of(named.map(Into::into), home.map(Into::into), ".aws/config")
         };
         assert_eq!(file(Some("/x"), Some("/h")), Some("/x".into()));
         assert_eq!(file(Some("~/x"), Some("/h")), Some("/h/x".into()));

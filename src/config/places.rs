@@ -9,7 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
 
 use super::{Place, Problem};
 
@@ -45,12 +48,23 @@ fn with_parents(key: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The places where a map has the same key, in the file's order.
+pub(super) fn occurrences(text: &str, key: &str) -> Vec<Place> {
+    let wanted = HashSet::from([key.to_owned()]);
+    read(text, &wanted).keys
+}
+
 /// The places of those of the wanted keys that a text has.
 fn find(text: &str, wanted: &HashSet<String>) -> HashMap<String, Place> {
+    read(text, wanted).found
+}
+
+fn read<'a>(text: &str, wanted: &'a HashSet<String>) -> Pass<'a> {
     let mut pass = Pass {
         wanted,
         path: String::new(),
         found: HashMap::new(),
+        keys: Vec::new(),
     };
     for document in serde_yaml::Deserializer::from_str(text.trim_start_matches('\u{feff}')) {
         let read = Node(&mut pass).deserialize(document);
@@ -59,7 +73,7 @@ fn find(text: &str, wanted: &HashSet<String>) -> HashMap<String, Place> {
             break;
         }
     }
-    pass.found
+    pass
 }
 
 struct Pass<'a> {
@@ -67,6 +81,8 @@ struct Pass<'a> {
     /// The key that is being read.
     path: String,
     found: HashMap<String, Place>,
+    /// Where the wanted keys themselves stand, each time.
+    keys: Vec<Place>,
 }
 
 impl Pass<'_> {
@@ -152,6 +168,12 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
         Err(E::custom(HERE))
     }
 
+    /// A value with a tag: the tag does not count.
+    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<(), A::Error> {
+        let (IgnoredAny, value) = tagged.variant()?;
+        value.newtype_variant_seed(self)
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(pass) = self;
         let length = pass.path.len();
@@ -169,6 +191,9 @@ impl<'de> Visitor<'de> for Node<'_, '_> {
                 pass.path.push('.');
             }
             pass.path.push_str(&key);
+            if pass.wanted.contains(&pass.path) {
+                pass.keys.extend(place);
+            }
             match map.next_value_seed(Node(&mut *pass)) {
                 // Of a map or list: its place is that of its key.
                 Ok(()) => {
@@ -281,6 +306,13 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_hides_nothing_behind_it() {
+        let text = "pools: !tag [!t {name: !Sub x}]\nlimits: {!k datasets: 1}\n";
+        let keys = ["pools[0].name", "limits.datasets"];
+        assert_eq!(places(text, &keys), [Some((1, 24)), Some((2, 23))]);
+    }
+
+    #[test]
     fn an_empty_file_has_its_beginning_as_place() {
         assert_eq!(places("", &["pools"]), [Some((1, 1))]);
     }
@@ -288,10 +320,6 @@ mod tests {
     #[test]
     fn what_cannot_be_read_has_no_place() {
         assert_eq!(places("\tpools: [", &["pools"]), [None]);
-        // Only what stands before a tag is found.
-        let tagged = "poll: {interval: 5m}\npools: !tag [1]\nlimits: {datasets: 1}\n";
-        let keys = ["poll.interval", "limits.datasets"];
-        assert_eq!(places(tagged, &keys), [Some((1, 18)), Some((1, 1))]);
         let other = &mut Problem::key(Path::new("other"), "poll", "");
         locate(Path::new("f"), "poll: 1", [&mut *other]);
         assert_eq!(other.place, None);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::printable::Printable;
+use crate::printable::{Printable, without_ids};
 
 /// A value, with all that was found wrong or doubtful while it was made.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl<T> FromIterator<Checked<T>> for Checked<Vec<T>> {
 }
 
 /// One problem: `file:line:column: key.path: message`, with what is known of the place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// The file it was found in.
     pub file: PathBuf,
@@ -127,7 +127,8 @@ impl std::error::Error for Problem {}
 /// One line, whatever the file and its keys are called.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", Printable(self.file.display()))?;
+        let file = without_ids(&self.file.to_string_lossy());
+        write!(f, "{}:", Printable(file))?;
         if let Some(Place { line, column }) = self.place {
             write!(f, "{line}:")?;
             if let Some(column) = column {

@@ -12,18 +12,33 @@ pub(crate) fn similar<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     (edits(best) <= word.len().min(best.len()).div_ceil(4).min(3)).then_some(best)
 }
 
-/// What to do about a key that a section does not have.
-pub(super) fn unknown_key(section: Section, key: &str) -> String {
+/// What to do about a key that a section does not have; `present` says which keys it has.
+pub(super) fn unknown_key(section: Section, key: &str, present: impl Fn(&str) -> bool) -> String {
     if let Some(remedy) = elsewhere(key) {
         return remedy.to_owned();
     }
     let names = |section: Section| section.keys().map(|key| key.name);
-    let others = || Section::ALL.into_iter().filter(|other| *other != section);
+    let absent = || names(section).filter(|name| !present(name));
+    // Identities have few keys, which others have as well.
+    let others = || {
+        let others = Section::ALL.into_iter().filter(|other| *other != section);
+        others.filter(|other| *other != Section::Identity)
+    };
+    let leave_out = |meant: &str| format!("`{meant}` is there already: leave one out");
+    if let Some(meant) = synonym(section, key) {
+        return match present(meant) {
+            true => leave_out(meant),
+            false => format!("did you mean `{meant}`?"),
+        };
+    }
     if let Some(other) = others().find(|other| names(*other).any(|name| name == key)) {
         return format!("it belongs {}", other.place());
     }
-    if let Some(meant) = synonym(section, key).or_else(|| similar(key, names(section))) {
+    if let Some(meant) = similar(key, absent()) {
         return format!("did you mean `{meant}`?");
+    }
+    if let Some(meant) = similar(key, names(section)) {
+        return leave_out(meant);
     }
     if similar(key, ["region"]).is_some() {
         return REGION.to_owned();
@@ -46,7 +61,7 @@ fn elsewhere(key: &str) -> Option<&'static str> {
         "access_key_id" | "access_key" | "secret_access_key" | "secret_key" | "session_token"
         | "credentials" => {
             "keys come from the environment or the AWS configuration, never from here: leave it \
-             out, and take the key back if others have seen this file"
+             out, and deactivate the key if others have seen this file"
         }
         "account" | "account_id" => {
             "the account follows from the credentials: leave it out, or set `role_arn` or `profile`"
@@ -76,6 +91,11 @@ fn elsewhere(key: &str) -> Option<&'static str> {
 /// What AWS or other exporters call a key.
 fn synonym(section: Section, key: &str) -> Option<&'static str> {
     Some(match (section, &*key.to_lowercase().replace('-', "_")) {
+        (Section::File, "pool" | "identity_pools" | "identity_pool") => "pools",
+        (Section::File, "limit") => "limits",
+        (Section::File, "polling" | "polls") => "poll",
+        (Section::Poll | Section::Pool, "stale") => "stale_after",
+        (Section::Limits, "storage_bytes" | "dataset_bytes" | "bytes") => "dataset_storage",
         (Section::Pool, "identity_pool_id" | "identitypoolid" | "pool_id" | "poolid") => "id",
         (Section::Pool, "role" | "assume_role" | "arn" | "role_name") => "role_arn",
         (Section::Pool, "aws_profile") => "profile",
@@ -142,8 +162,26 @@ mod tests {
                 "expected one of `interval`, `rate_limit`",
             ),
             (Section::Pool, "identityPoolId", "did you mean `id`?"),
+            (Section::File, "pool", "did you mean `pools`?"),
+            (Section::Poll, "stale", "did you mean `stale_after`?"),
+            (Section::Poll, "id", "it belongs in a pool, beside its `id`"),
         ] {
-            assert_eq!(unknown_key(section, key), expected, "{key}");
+            assert_eq!(unknown_key(section, key, |_| false), expected, "{key}");
+        }
+        let has = |name: &str| name == "interval" || name == "pools";
+        for (section, key, expected) in [
+            (
+                Section::Discover,
+                "intervall",
+                "`interval` is there already: leave one out",
+            ),
+            (
+                Section::File,
+                "pool",
+                "`pools` is there already: leave one out",
+            ),
+        ] {
+            assert_eq!(unknown_key(section, key, has), expected, "{key}");
         }
         for key in [
             "region",

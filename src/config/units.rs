@@ -13,9 +13,7 @@ pub(crate) enum InvalidUnit {
     #[error("{} is not a duration such as 90s, 5m or 1h30m", Quoted(.0))]
     Duration(String),
     /// A number alone.
-    #[error(
-        "`{0}` has no unit, expected a duration such as 90s, 5m or 1h30m: did you mean `{0}s`?"
-    )]
+    #[error("`{0}` has no unit, expected a duration such as 90s, 5m or 1h30m")]
     NoUnit(u64),
     #[error("{} is not a size such as 512KiB, 20MiB or 1MB", Quoted(.0))]
     Size(String),

@@ -17,7 +17,7 @@ use identities::Identities;
 pub use identities::{PageAdded, PassEnd};
 
 use super::{ChangeNotifier, IdentityList, Listing, Provider};
-use crate::config::{Checked, PoolConfig};
+use crate::config::{Checked, PoolConfig, Problem};
 use crate::identity::{Hex, IdentityId, PoolId};
 
 /// Identities that are looked up at once, since pages and saves wait meanwhile.
@@ -288,7 +288,7 @@ impl Provider for Catalog {
             };
             let all: Vec<_> = lock(&entry.identities).all();
             for hex in all {
-                let added = list.add(&hex.id(id.region()), None, String::new);
+                let added = list.add(&hex.id(id.region()), None, Problem::default);
                 debug_assert!(
                     added.is_ok(),
                     "it was an id of this region when it was listed"

@@ -37,7 +37,7 @@ enum FileError {
 
 impl Provider for Files {
     fn list(&self, file: &Path, pool: &PoolConfig) -> Checked<Listing> {
-        let mut list = Checked::good(IdentityList::new(pool.region()));
+        let mut list = Checked::good(IdentityList::of_pool(pool));
         for pattern in 0..pool.identity_files.len() {
             if let Err(error) = read(file, pool, pattern, &mut list) {
                 let key = format!("{}.identity_files[{pattern}]", pool.key);

@@ -4,13 +4,9 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use super::{IdentityList, InvalidIdentity};
+use super::{IdentityList, InvalidIdentity, MAX_PROBLEMS};
 use crate::config::{Checked, Problem};
 use crate::identity::{IdentityId, canonicalize, ids_in};
-use crate::printable::Printable;
-
-/// The number of wrong lines of one file that are reported each; the rest is only counted.
-const MAX_PROBLEMS: usize = 20;
 
 /// What stands around the number in the last line of a list that was written whole.
 const COMPLETE: &str = "# complete: ";
@@ -47,7 +43,7 @@ pub(super) fn read(path: &Path, text: &str, list: &mut Checked<IdentityList>) {
     }
     let mut wrong = 0;
     for (number, line) in numbered(text) {
-        let location = || Printable(format!("{}:{number}", path.display())).to_string();
+        let location = || Problem::line(path, number, "");
         if let Err(error) = read_line(line, &mut list.value, location) {
             wrong += 1;
             if wrong <= MAX_PROBLEMS {
@@ -83,7 +79,7 @@ pub(super) fn is_cut_off(text: &str) -> bool {
     !text.is_empty() && !text.ends_with(ends_line)
 }
 
-/// The last line of a list that was written whole, a comment to who reads the identities.
+/// The last line of a list that was written whole, a comment where identities are read.
 #[must_use]
 pub fn completion(identities: usize) -> String {
     format!("{COMPLETE}{identities}{IDENTITIES}")
@@ -121,7 +117,7 @@ fn ends_line(c: char) -> bool {
 fn read_line(
     line: &str,
     list: &mut IdentityList,
-    location: impl Fn() -> String,
+    location: impl Fn() -> Problem,
 ) -> Result<(), InvalidLine> {
     // A byte order mark is left in the middle when files are joined.
     let line = without_comment(line.trim_start_matches('\u{feff}')).trim();

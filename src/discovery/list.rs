@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::identity::{IdentityId, InvalidId, Mistaken, canonicalize, has_guid, ids_in};
+use crate::config::{PoolConfig, Problem};
+use crate::identity::{
+    IdentityId, InvalidId, Mistaken, PoolId, canonicalize, guids_in, has_guid, ids_in,
+};
 
 /// Valid ids of one pool, in any order and possibly repeated, some with display names. All ids live
 /// in one text, so that each costs its characters and four bytes.
@@ -13,6 +16,8 @@ use crate::identity::{IdentityId, InvalidId, Mistaken, canonicalize, has_guid, i
 pub struct IdentityList {
     /// The region that all must have; `None` if the pool's id is invalid.
     region: Option<Box<str>>,
+    /// The pool itself, if its id is refused.
+    pool: Option<PoolId>,
     /// All ids, one behind the other.
     text: String,
     /// Where in `text` each id ends.
@@ -28,12 +33,12 @@ pub struct IdentityList {
 #[derive(Clone, Debug, Default)]
 pub struct Oddities {
     pub count: usize,
-    /// Where the first of them is.
-    pub first: Option<String>,
+    /// Where the first of them is: a problem without a message.
+    pub first: Option<Problem>,
 }
 
 impl Oddities {
-    fn add(&mut self, location: impl FnOnce() -> String) {
+    fn add(&mut self, location: impl FnOnce() -> Problem) {
         self.count += 1;
         self.first.get_or_insert_with(location);
     }
@@ -74,6 +79,11 @@ pub enum InvalidIdentity {
     /// The text is something else.
     #[error("{0}")]
     Mistaken(Mistaken),
+    #[error(
+        "is the id of the pool itself, expected that of an identity: `cognitosync_exporter \
+         list-identities POOL_ID` prints them"
+    )]
+    Pool,
     /// The id is of another region than its pool.
     #[error("is of region {found}, but its pool is of {expected}")]
     Region {
@@ -104,6 +114,14 @@ impl IdentityList {
         }
     }
 
+    /// An empty list for what people write of a pool, which is not one of its identities itself.
+    pub(super) fn of_pool(pool: &PoolConfig) -> Self {
+        Self {
+            pool: pool.id.clone(),
+            ..Self::new(pool.region())
+        }
+    }
+
     /// Adds an identity. `location` says where the entry is, for a warning about its id.
     ///
     /// # Errors
@@ -113,13 +131,21 @@ impl IdentityList {
         &mut self,
         text: &str,
         name: Option<&str>,
-        location: impl Fn() -> String,
+        location: impl Fn() -> Problem,
     ) -> Result<(), InvalidIdentity> {
         let canonical = canonicalize(text);
         let id = IdentityId::parse(&canonical).map_err(|error| {
             let mistaken = Mistaken::of(text).map(InvalidIdentity::Mistaken);
             mistaken.unwrap_or(InvalidIdentity::Id(error))
         })?;
+        if has_guid(id.as_str())
+            && self
+                .pool
+                .as_ref()
+                .is_some_and(|pool| pool.as_str() == id.as_str())
+        {
+            return Err(InvalidIdentity::Pool);
+        }
         if let Some(region) = &self.region
             && id.region() != &**region
         {
@@ -211,7 +237,10 @@ impl IdentityList {
 /// A name is for people. One that holds an id, whole or mistyped, is a list that was misread.
 fn check_name(name: &str, region: &str) -> Result<(), InvalidIdentity> {
     let is_control = |c: &char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if ids_in(name).next().is_some() || name.contains(&format!("{region}:")) {
+    if ids_in(name).next().is_some()
+        || guids_in(name).next().is_some()
+        || name.contains(&format!("{region}:"))
+    {
         return Err(InvalidIdentity::IdInName);
     }
     match name.chars().find(is_control) {
@@ -222,13 +251,15 @@ fn check_name(name: &str, region: &str) -> Result<(), InvalidIdentity> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn entries_keep_their_order_and_names() {
         let mut list = IdentityList::new(Some("r"));
-        list.add("r:b", None, String::new).unwrap();
-        list.add("r:A", Some("late"), || "somewhere".to_owned())
+        list.add("r:b", None, Problem::default).unwrap();
+        list.add("r:A", Some("late"), || Problem::line(Path::new("f"), 7, ""))
             .unwrap();
         let ids: Vec<_> = (0..list.len())
             .map(|index| list.id(index).as_str())
@@ -236,7 +267,8 @@ mod tests {
         assert_eq!(ids, ["r:b", "r:a"]);
         assert_eq!((list.name(0), list.name(1)), (None, Some("late")));
         let Oddities { count, first } = list.canonicalized();
-        assert_eq!((*count, first.as_deref()), (1, Some("somewhere")));
+        let line = first.as_ref().and_then(|it| it.place).map(|it| it.line);
+        assert_eq!((*count, line), (1, Some(7)));
         assert_eq!(list.without_guid().count, 2);
     }
 
@@ -249,6 +281,10 @@ mod tests {
             ("a q:B", Err(InvalidIdentity::IdInName)),
             ("canary,r:b;", Err(InvalidIdentity::IdInName)),
             ("r:mistyped", Err(InvalidIdentity::IdInName)),
+            (
+                "2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10",
+                Err(InvalidIdentity::IdInName),
+            ),
             ("a\tb", Err(InvalidIdentity::ControlInName('\t'))),
             ("a\nb", Err(InvalidIdentity::ControlInName('\n'))),
             (
@@ -259,7 +295,7 @@ mod tests {
         ] {
             let mut list = IdentityList::new(Some("r"));
             assert_eq!(
-                list.add("r:a", Some(name), String::new),
+                list.add("r:a", Some(name), Problem::default),
                 expected,
                 "{name:?}"
             );
@@ -270,11 +306,11 @@ mod tests {
     #[test]
     fn the_region_is_the_pools() {
         let mut list = IdentityList::new(Some("r"));
-        let refused = list.add("q:a", None, String::new).unwrap_err();
+        let refused = list.add("q:a", None, Problem::default).unwrap_err();
         assert_eq!(refused.to_string(), "is of region q, but its pool is of r");
         assert!(list.is_empty());
         assert_eq!(
-            IdentityList::new(None).add("q:a", None, String::new),
+            IdentityList::new(None).add("q:a", None, Problem::default),
             Ok(())
         );
     }

@@ -27,6 +27,9 @@ pub use list::{IdentityList, InvalidIdentity, ListFile, Oddities};
 
 use crate::config::{Checked, Config, PoolConfig};
 
+/// The number of wrong entries of one list that are reported each; the rest is only counted.
+const MAX_PROBLEMS: usize = 20;
+
 /// A source of identity lists.
 pub trait Provider: Send + Sync {
     /// The provider's list for one pool of the configuration `file`. An empty list if the provider

@@ -23,7 +23,7 @@ impl Mistaken {
     /// What a text that is not an id seems to be.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
-        if text.contains("REPLACE") {
+        if text.contains("REPLACE") || is_placeholder(text) {
             Some(Self::Placeholder)
         } else if has_variable(text) || text.starts_with('<') {
             Some(Self::Variable)
@@ -42,7 +42,7 @@ impl Mistaken {
     #[must_use]
     pub fn for_pool(self) -> String {
         match self {
-            Self::Placeholder => "is still the example's: put your identity pool's id here \
+            Self::Placeholder => "is still a placeholder: put your identity pool's id here \
                                   (`cognitosync_exporter list-pools` prints them)"
                 .to_owned(),
             Self::UserPool => "looks like the id of a user pool, expected that of an identity \
@@ -60,7 +60,7 @@ impl Display for Mistaken {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Placeholder => {
-                "is still the example's: put the id of an identity here (`cognitosync_exporter \
+                "is still a placeholder: put the id of an identity here (`cognitosync_exporter \
                  list-identities POOL_ID` prints them)"
             }
             Self::Variable => {
@@ -84,6 +84,15 @@ impl Display for Mistaken {
         };
         f.write_str(text)
     }
+}
+
+/// Words of documents, such as `REGION:GUID`, `POOL_ID` and `xxxxxxxx-xxxx`.
+fn is_placeholder(text: &str) -> bool {
+    let words = ["GUID", "HEX", "POOL_ID", "IDENTITY_ID", "POOL", "YOUR"];
+    let mut parts = text.split([':', '-']);
+    words.contains(&text)
+        || parts.any(|part| words.contains(&part))
+        || text.to_lowercase().contains("xxxx")
 }
 
 /// Whether a text has a variable of a shell or of a template in it: `${A}`, `$A`, `$(a)`, `{{ a }}`
@@ -123,6 +132,9 @@ mod tests {
         let typographic = |c| Some(Mistaken::Typographic(c));
         for (text, expected) in [
             ("us-east-1:REPLACE-ME", Some(Mistaken::Placeholder)),
+            ("REGION:GUID", Some(Mistaken::Placeholder)),
+            ("POOL_ID", Some(Mistaken::Placeholder)),
+            ("us-east-1:XXXXXXXX-xxxx", Some(Mistaken::Placeholder)),
             ("us-east-1_AbC123", Some(Mistaken::UserPool)),
             ("${POOL_ID}", Some(Mistaken::Variable)),
             ("us-east-1:$POOL", Some(Mistaken::Variable)),

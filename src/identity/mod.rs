@@ -159,10 +159,30 @@ pub(crate) fn hash(texts: &[&str]) -> u64 {
 /// Cognito gives out.
 #[must_use]
 pub fn has_guid(id: &str) -> bool {
-    let Some((_, guid)) = id.split_once(':') else {
-        return false;
-    };
-    let groups = guid.split('-').map(|group| {
+    id.split_once(':').is_some_and(|(_, guid)| is_guid(guid))
+}
+
+/// Where GUIDs (8-4-4-4-12 hex digits) stand in a text. One without its region names an identity all
+/// the same.
+pub fn guids_in(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_of_guid = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let mut rest = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = rest + text[rest..].find(is_of_guid)?;
+            let length = text[start..].find(|c| !is_of_guid(c));
+            rest = start + length.unwrap_or(text.len() - start);
+            let found = text[start..rest].trim_matches('-');
+            if is_guid(found) {
+                let start = start + text[start..rest].find(|c| c != '-')?;
+                return Some(start..start + found.len());
+            }
+        }
+    })
+}
+
+fn is_guid(text: &str) -> bool {
+    let groups = text.split('-').map(|group| {
         let is_hex = group.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_hex.then_some(group.len())
     });

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::config::{Checked, PoolConfig};
+use crate::config::{Checked, PoolConfig, Problem};
 use crate::discovery::{ChangeNotifier, Discovery, IdentityList, Listing, Provider};
 
 const FILE: &str = "pools: [{id: 'r:0', identities: ['r:a']}]";
@@ -48,7 +48,7 @@ impl Provider for Fake {
         };
         let mut list = IdentityList::new(pool.region());
         ids.iter()
-            .for_each(|id| list.add(id, None, String::new).unwrap());
+            .for_each(|id| list.add(id, None, Problem::default).unwrap());
         Checked::good(Listing::Complete(Arc::new(list)))
     }
 }

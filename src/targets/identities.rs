@@ -140,11 +140,12 @@ impl Identities {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Problem;
 
     fn list(ids: &[(&str, Option<&str>)]) -> IdentityList {
         let mut list = IdentityList::new(Some("r"));
         for (id, name) in ids {
-            list.add(id, *name, String::new).unwrap();
+            list.add(id, *name, Problem::default).unwrap();
         }
         list
     }

@@ -24,7 +24,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::api::{Operation, Scope, Service};
 use crate::config::{Checked, Config, PoolConfig, PoolSettings, Problem};
-use crate::discovery::{IdentityList, Listing};
+use crate::discovery::{IdentityList, Listing, Oddities};
 use crate::identity::{IdentityId, PoolId};
 use crate::job::{PoolIndex, Target};
 
@@ -239,23 +239,31 @@ fn identities(
         }
     };
     let mut checked = Checked::good(identities);
-    for (oddities, message) in [
+    let oddities = |of: fn(&IdentityList) -> &Oddities| {
+        let all = lists.iter().map(|list| of(list));
+        let first = all.clone().find_map(|oddities| oddities.first.clone());
+        first.map(|first| (first, all.map(|oddities| oddities.count).sum::<usize>()))
+    };
+    for (found, what) in [
         (
-            lists
-                .iter()
-                .map(|list| list.canonicalized())
-                .collect::<Vec<_>>(),
-            "have upper-case hex, which Cognito Sync does not take, and were lowered",
+            oddities(IdentityList::canonicalized),
+            "has upper-case hex, which Cognito Sync does not take; lowered",
         ),
         (
-            lists.iter().map(|list| list.without_guid()).collect(),
-            "have no GUID (8-4-4-4-12 hex digits) behind the colon, as if cut off",
+            oddities(IdentityList::without_guid),
+            "has no GUID (8-4-4-4-12 hex digits) behind the colon, as if cut off: copy the whole \
+             id, which `cognitosync_exporter list-identities POOL_ID` prints",
         ),
     ] {
-        let count: usize = oddities.iter().map(|oddities| oddities.count).sum();
-        if let Some(first) = oddities.iter().find_map(|oddities| oddities.first.as_ref()) {
-            let message = format!("{count} of its identities {message}, the first at {first}");
-            checked.warnings.push(found(message));
+        if let Some((first, count)) = found {
+            let others = match count {
+                1 => String::new(),
+                count => format!(" ({count} identities of the pool are so)"),
+            };
+            checked.warnings.push(Problem {
+                message: format!("{what}{others}"),
+                ..first
+            });
         }
     }
     let entries: usize = lists.iter().map(|list| list.len()).sum();
@@ -332,7 +340,8 @@ mod tests {
     fn listing(ids: &[&str], file: &str) -> Listing {
         let mut list = IdentityList::new(Some("r"));
         for id in ids {
-            list.add(id, None, || file.to_owned()).unwrap();
+            list.add(id, None, || Problem::whole(Path::new(file), ""))
+                .unwrap();
         }
         Listing::Complete(Arc::new(list))
     }
@@ -349,8 +358,8 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "file: pools[0]: 2 of its identities have upper-case hex, which Cognito Sync does \
-                 not take, and were lowered, the first at two",
+                "two: has upper-case hex, which Cognito Sync does not take; lowered (2 identities of \
+                 the pool are so)",
                 "file: pools[0]: 2 of its identities are listed once more than needed; each is \
                  polled once",
             ]
@@ -368,8 +377,8 @@ mod tests {
         assert_eq!(
             warnings,
             [
-                "file: pools[0]: 1 of its identities have no GUID (8-4-4-4-12 hex digits) behind \
-                 the colon, as if cut off, the first at two"
+                "two: has no GUID (8-4-4-4-12 hex digits) behind the colon, as if cut off: copy the \
+                 whole id, which `cognitosync_exporter list-identities POOL_ID` prints"
             ]
         );
     }

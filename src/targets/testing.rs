@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Targets;
-use crate::config::{Config, PollSettings, PoolConfig, PoolSettings};
+use crate::config::{Config, PollSettings, PoolConfig, PoolSettings, Problem};
 use crate::discovery::{IdentityList, Listing};
 use crate::identity::PoolId;
 
@@ -66,7 +66,7 @@ fn pool(id: &str) -> PoolConfig {
 fn list(pool: &str, ids: impl IntoIterator<Item: AsRef<str>>) -> Listing {
     let mut list = IdentityList::new(Some(region(pool)));
     for id in ids {
-        list.add(id.as_ref(), None, String::new)
+        list.add(id.as_ref(), None, Problem::default)
             .expect("tests name valid identities");
     }
     Listing::Complete(Arc::new(list))

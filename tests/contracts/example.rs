@@ -56,7 +56,7 @@ fn its_placeholders_are_refused() {
         let line = text.lines().nth(problem.place.unwrap().line - 1).unwrap();
         assert!(line.contains("REPLACE"), "{problem}");
         assert!(
-            problem.message.starts_with("is still the example's: put "),
+            problem.message.starts_with("is still a placeholder: put "),
             "{problem}"
         );
     }

@@ -79,7 +79,7 @@ fn a_wrong_configuration_keeps_the_daemon_from_starting() {
     assert_eq!(output.status.code(), Some(78));
     let log = stderr(&output);
     let problem =
-        r#"msg="attempts-zero.yaml:2:18: poll.attempts: `0` is not a number from 1 to 10""#;
+        r#"msg="attempts-zero.yaml:2:18: poll.attempts: `0` is not a whole number from 1 to 10""#;
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(
         log.contains(" level=error ") && log.contains(problem),
@@ -162,7 +162,14 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ("prometheus-configuration", "2:1", "", "that of the exporter", "--config.file"),
     ("pool-id-the-examples", "4:7", "pools[0].id", "your identity pool's id", "list-pools"),
     // Ten and more that are not in the newcomers' table.
-    ("key-duplicate", "2:7", "poll", "expected once", "leave one out"),
+    ("conflict-of-git", "conflict-of-git.yaml:2", "", "one of the versions", "without the marks"),
+    ("key-without-a-space", "key-without-a-space.yaml:4", "", "`KEY: VALUE`", "a space behind it"),
+    ("key-pool", "2:1", "", "pools", "did you mean `pools`?"),
+    ("numbers-with-separators", "5:20", "poll.attempts", "a whole number", "from 1 to 10"),
+    ("identity-of-the-pool", "4:16", "pools[0].identities[0]", "that of an identity", "list-identities"),
+    ("pool-id-in-capitals", "3:7", "pools[0].id", "us-east-1", "did you mean"),
+    ("poll-a-flow-list", "2:7", "poll", "expected a map", "`{ }` stands around a map"),
+    ("key-duplicate", "4:3", "poll", "expected once", "leave one out"),
     ("pools-empty", "2:1", "pools", "at least one", "list-pools"),
     ("name-with-colon", "4:19", "", "quotes", "needs quotes"),
     ("windows-path-in-quotes", "4:23", "", "`/`", "single quotes"),
@@ -192,7 +199,7 @@ fn the_example_cannot_be_run_by_mistake() {
     let output = check(repository(), "config.example.yaml");
     assert_eq!(output.status.code(), Some(78));
     let errors = stderr(&output);
-    let first = "pools[0].id: is still the example's: put your identity pool's id here";
+    let first = "pools[0].id: is still a placeholder: put your identity pool's id here";
     assert!(errors.lines().next().unwrap().contains(first), "{errors}");
 }
 

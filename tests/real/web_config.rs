@@ -146,21 +146,13 @@ const FILES: &[(&str, &str)] = &[
         "http_server_config: {headers: {x-frame-options: deny}}\n",
         r#"HTTP header "x-frame-options" can not be configured"#,
     ),
-    (
-        "basic_auth_users: {alice: secret}\n",
-        "hashedSecret too short to be a bcrypted password",
-    ),
-    (
-        "basic_auth_users: {alice: }\n",
-        "hashedSecret too short to be a bcrypted password",
-    ),
+    ("basic_auth_users: {alice: secret}\n", "bcrypt"),
+    ("basic_auth_users: {alice: }\n", "bcrypt"),
     ("basic_auth_users: {alice: _HASH_, bob: _HASH_}\n", ""),
     ("basic_auth_users: {alice: _HASH_, alice: _HASH_}\n", "yaml"),
-    (
-        "basic_auth_users: {alice: x_HASH_}\n",
-        "bcrypt hashes must start with '$', but hashedSecret started with 'x'",
-    ),
+    ("basic_auth_users: {alice: x_HASH_}\n", "bcrypt"),
     ("basic_auth_users: [alice]\n", "yaml"),
+    // promtool repeats a character of what may be a password; our words for hashes are others.
     // The order of checks: the first one that fails is reported.
     (
         "http_server_config: {headers: {X-Mine: 1}}\nbasic_auth_users: {alice: short}\n",
@@ -168,7 +160,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "basic_auth_users: {alice: short}\ntls_server_config: {cert_file: gone}\n",
-        "hashedSecret too short",
+        "bcrypt",
     ),
     ("tls_server_config: {key_file: gone}\n", "missing "),
     ("tls_server_config: {cert_file: gone}\n", "missing "),

@@ -66,7 +66,7 @@ impl Section {
     /// Where a key of it belongs.
     pub(super) fn place(self) -> &'static str {
         match self {
-            Self::File => "at the left margin of the file",
+            Self::File => "at the left margin, in no section",
             Self::Poll => "under `poll`",
             Self::Limits => "under `limits`",
             Self::Pool => "in a pool, beside its `id`",

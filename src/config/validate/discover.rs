@@ -18,7 +18,7 @@ impl Check<'_> {
             rate_limit,
         } = discover?;
         if !says_series {
-            let message = "needs `series` beside it, since nobody knows how long the list gets: \
+            let message = "needs `series` beside it, since the length of the list is not known: \
                            expected each, top or none";
             self.problem(&format!("{pool}.discover"), message);
         }
@@ -26,7 +26,7 @@ impl Check<'_> {
         let defaults = Discover::default();
         Some(Discover {
             interval: self
-                .duration(&key("interval"), interval, PASS_INTERVALS)
+                .duration(&key("interval"), interval, PASS_INTERVALS, "")
                 .unwrap_or(defaults.interval),
             rate_limit: self
                 .number(&key("rate_limit"), rate_limit, LIST_RATES)

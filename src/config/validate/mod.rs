@@ -3,15 +3,14 @@
 
 mod discover;
 mod limits;
+mod numbers;
 mod series;
 mod times;
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 use std::path::Path;
-use std::time::Duration;
 
-use super::schema::{self, Scalar};
+use super::schema;
 use super::{
     Account, Checked, Config, Datasets, Limits, ListedIdentity, PollSettings, PoolConfig,
     PoolSettings, Problem, units,
@@ -120,7 +119,7 @@ impl Check<'_> {
         let defaults = PollSettings::default();
         PollSettings {
             timeout: self
-                .duration("poll.timeout", poll.timeout, keys::TIMEOUTS)
+                .duration("poll.timeout", poll.timeout, keys::TIMEOUTS, "")
                 .unwrap_or(defaults.timeout),
             attempts: self
                 .number("poll.attempts", poll.attempts, keys::ATTEMPTS)
@@ -218,8 +217,14 @@ impl Check<'_> {
                 "has no GUID (8-4-4-4-12 hex digits) behind the colon, as if cut off",
             );
         }
+        let lowered = id.region().to_lowercase();
+        if lowered != id.region() && regions::is_known(&lowered) {
+            let message = format!("has capitals in its region: did you mean `{lowered}`?");
+            self.problem(key, message);
+            return None;
+        }
         if !regions::is_known(id.region()) {
-            let meant = regions::similar(id.region());
+            let meant = regions::similar(&lowered);
             let meant = meant.map_or_else(String::new, |it| format!(": did you mean `{it}`?"));
             let message = format!(
                 "is of region {}, which the AWS SDK does not know{meant}",
@@ -228,56 +233,6 @@ impl Check<'_> {
             self.warning(key, message);
         }
         Some(id)
-    }
-
-    fn duration(
-        &mut self,
-        key: &str,
-        text: Option<Scalar>,
-        range: RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        let Scalar(text) = text?;
-        match units::duration(&text) {
-            Ok(duration) if range.contains(&duration) => return Some(duration),
-            Ok(_) => {
-                let (least, most) = range.into_inner();
-                let (least, most) = (units::show(least), units::show(most));
-                let remedy = match text.contains('M') {
-                    true => " (`M` is months, `m` is minutes)",
-                    false => "",
-                };
-                self.problem(
-                    key,
-                    format!(
-                        "{} is out of range, expected {least} to {most}{remedy}",
-                        Quoted(&text)
-                    ),
-                );
-            }
-            Err(error) => self.problem(key, error.to_string()),
-        }
-        None
-    }
-
-    fn number<N>(&mut self, key: &str, text: Option<Scalar>, range: RangeInclusive<N>) -> Option<N>
-    where
-        N: std::str::FromStr + PartialOrd + std::fmt::Display,
-    {
-        let Scalar(text) = text?;
-        match text.parse() {
-            Ok(number) if range.contains(&number) => return Some(number),
-            _ => self.problem(
-                key,
-                format!(
-                    "{} is not a number from {} to {}{}",
-                    Quoted(&text),
-                    range.start(),
-                    range.end(),
-                    without_unit(key, &text)
-                ),
-            ),
-        }
-        None
     }
 
     /// A word that is none of those that a key takes; `meant` is the one that it stands for.
@@ -353,17 +308,4 @@ impl Check<'_> {
         }
         url
     }
-}
-
-/// What to do about a number with something behind it.
-fn without_unit(key: &str, text: &str) -> String {
-    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let (number, unit) = text.split_at(text.len() - digits.len());
-    if number.is_empty() || unit.is_empty() {
-        return String::new();
-    }
-    if key.ends_with("limits.datasets") && units::size(text).is_ok() {
-        return "; bytes are for `dataset_storage`".to_owned();
-    }
-    format!(", without a unit: did you mean `{number}`?")
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::super::PoolSettings;
 use super::super::keys::{AGES, AUTO, INTERVALS};
 use super::super::schema::Scalar;
-use super::super::{PoolSettings, units};
 use super::Check;
 
 /// The times of a pool, or of all that set none; `None` is `auto`.
@@ -42,7 +42,7 @@ impl Check<'_> {
     /// The times of a section; `defaults` fills in what it leaves out.
     pub(super) fn times(&mut self, section: &str, texts: Texts, defaults: Times) -> Times {
         let interval_key = format!("{section}.interval");
-        let interval = self.duration(&interval_key, texts.interval, INTERVALS);
+        let interval = self.duration(&interval_key, texts.interval, INTERVALS, "");
         let is_own_interval = interval.is_some();
         let interval = interval.unwrap_or(defaults.interval);
         let mut age = |name: &str, text, default: Option<Duration>, danger: &str| {
@@ -66,7 +66,7 @@ impl Check<'_> {
             "max_age",
             texts.max_age,
             defaults.max_age,
-            "before which nobody is polled again",
+            "so that no identity is polled again before it",
         );
         let stale_after = age(
             "stale_after",
@@ -87,10 +87,7 @@ impl Check<'_> {
         if text == AUTO {
             return Some(None);
         }
-        if let Err(error) = units::duration(&text) {
-            self.problem(key, format!("{error} (or {AUTO})"));
-            return None;
-        }
-        self.duration(key, Some(Scalar(text)), AGES).map(Some)
+        let or = format!(" (or {AUTO})");
+        self.duration(key, Some(Scalar(text)), AGES, &or).map(Some)
     }
 }

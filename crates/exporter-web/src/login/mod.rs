@@ -16,7 +16,7 @@ use aws_lc_rs::rand::SystemRandom;
 
 pub use self::credentials::Credentials;
 use self::queue::Queue;
-pub(crate) use self::users::{HashError, MAX_PADDED_COST, Users};
+pub(crate) use self::users::{Hash, MAX_PADDED_COST, Users};
 use crate::peer::Peer;
 use crate::sync::lock;
 
@@ -112,7 +112,7 @@ mod tests {
         let hash = bcrypt::hash_with_salt(password, cost, [7; 16])
             .unwrap()
             .to_string();
-        Users::new(vec![("alice".to_owned(), hash)]).unwrap()
+        Users::new([("alice".to_owned(), hash.parse().unwrap())].into())
     }
 
     fn peer(last: u8) -> Peer {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
-use bcrypt::{BcryptError, HashParts};
+use bcrypt::HashParts;
 use thiserror::Error;
 
 /// The costs of bcrypt, as powers of two.
@@ -31,48 +32,55 @@ impl fmt::Debug for Users {
     }
 }
 
-#[derive(Clone)]
-struct Hash {
+/// A bcrypt hash.
+#[derive(Clone, Debug)]
+pub(crate) struct Hash {
     text: String,
     cost: u32,
 }
 
-/// A text that is no bcrypt hash, in the words of Go's `bcrypt.Cost`.
+/// A text that is no bcrypt hash. It may be a password, so nothing of it is repeated.
 #[derive(Debug, Error)]
 pub(crate) enum HashError {
-    #[error("crypto/bcrypt: hashedSecret too short to be a bcrypted password")]
-    TooShort,
+    #[error("is not a bcrypt hash, expected $2y$…, which `htpasswd -nBC 12 USER` prints")]
+    NotBcrypt,
     #[error(
-        "crypto/bcrypt: bcrypt hashes must start with '$', but hashedSecret started with '{0}'"
-    )]
-    Prefix(char),
-    #[error(
-        "crypto/bcrypt: bcrypt algorithm version '{0}' requested is newer than current version '2'"
-    )]
-    Version(char),
-    #[error("crypto/bcrypt: {0}")]
-    Malformed(BcryptError),
-    #[error(
-        "crypto/bcrypt: cost {0} is outside allowed range ({min},{max})",
+        "has a cost of {0}, expected {min} to {max}",
         min = COSTS.start(),
         max = COSTS.end()
     )]
     Cost(u32),
 }
 
+impl FromStr for Hash {
+    type Err = HashError;
+
+    /// Hashes that Go's check lets pass but no bcrypt can read are refused too.
+    fn from_str(text: &str) -> Result<Self, HashError> {
+        let bytes = text.as_bytes();
+        if bytes.len() < MIN_LENGTH || bytes[0] != b'$' || bytes[1] > b'2' {
+            return Err(HashError::NotBcrypt);
+        }
+        let parts: HashParts = text.parse().map_err(|_| HashError::NotBcrypt)?;
+        let cost = parts.get_cost();
+        if !COSTS.contains(&cost) {
+            return Err(HashError::Cost(cost));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            cost,
+        })
+    }
+}
+
 impl Users {
     /// From names and hashes.
-    ///
-    /// # Errors
-    /// When a hash is not of bcrypt.
-    pub(crate) fn new(entries: Vec<(String, String)>) -> Result<Self, HashError> {
-        let mut users = Self::default();
-        for (name, text) in entries {
-            let cost = cost(&text)?;
-            users.max_cost = users.max_cost.max(cost);
-            users.hashes.insert(name, Hash { text, cost });
+    pub(crate) fn new(hashes: BTreeMap<String, Hash>) -> Self {
+        let max_cost = hashes.values().map(|hash| hash.cost).max();
+        Self {
+            max_cost: max_cost.unwrap_or_default(),
+            hashes,
         }
-        Ok(users)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -141,26 +149,6 @@ impl Check {
     }
 }
 
-/// Hashes that Go's check lets pass but no bcrypt can read are refused too.
-fn cost(hash: &str) -> Result<u32, HashError> {
-    let bytes = hash.as_bytes();
-    if bytes.len() < MIN_LENGTH {
-        return Err(HashError::TooShort);
-    }
-    if bytes[0] != b'$' {
-        return Err(HashError::Prefix(char::from(bytes[0])));
-    }
-    if bytes[1] > b'2' {
-        return Err(HashError::Version(char::from(bytes[1])));
-    }
-    let parts: HashParts = hash.parse().map_err(HashError::Malformed)?;
-    let cost = parts.get_cost();
-    if !COSTS.contains(&cost) {
-        return Err(HashError::Cost(cost));
-    }
-    Ok(cost)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,13 +159,11 @@ mod tests {
                 .unwrap()
                 .to_string()
         };
-        Users::new(
-            costs
-                .iter()
-                .map(|(name, cost)| ((*name).to_owned(), hash(name, *cost)))
-                .collect(),
-        )
-        .unwrap()
+        let entries = costs.iter().map(|(name, cost)| {
+            let hash: Hash = hash(name, *cost).parse().unwrap();
+            ((*name).to_owned(), hash)
+        });
+        Users::new(entries.collect())
     }
 
     #[test]
@@ -212,8 +198,8 @@ mod tests {
         let very_costly = format!("$2y$31${PLACEHOLDER}");
         let cheap = bcrypt::hash_with_salt("secret", 4, [7; 16]).unwrap();
         let entries = [("a", cheap.to_string()), ("b", very_costly)];
-        let entries = entries.map(|(name, hash)| (name.to_owned(), hash));
-        let users = Users::new(entries.into()).unwrap();
+        let entries = entries.map(|(name, hash)| (name.to_owned(), hash.parse().unwrap()));
+        let users = Users::new(entries.into());
         assert!(users.has_very_costly());
         assert_eq!(users.check(b"a").padded_cost, MAX_PADDED_COST);
         assert_eq!(users.check(b"nobody").padded_cost, MAX_PADDED_COST);
@@ -222,28 +208,19 @@ mod tests {
     #[test]
     fn malformed_hashes() {
         let rest = "a".repeat(58);
-        for (hash, expected) in [
-            ("", "hashedSecret too short to be a bcrypted password"),
-            (
-                "$2y$10$short",
-                "hashedSecret too short to be a bcrypted password",
-            ),
-            (
-                &format!("x{rest}"),
-                "bcrypt hashes must start with '$', but hashedSecret started with 'x'",
-            ),
-            (
-                &format!("$3y$10${rest}"),
-                "bcrypt algorithm version '3' requested is newer than current version '2'",
-            ),
-            (&format!("$2y$xx${PLACEHOLDER}"), "crypto/bcrypt: "),
-            (&format!("$2y$32${PLACEHOLDER}"), "crypto/bcrypt: "),
-            (&format!("$2y$10${}", "!".repeat(53)), "crypto/bcrypt: "),
+        for hash in [
+            "",
+            "$2y$10$short",
+            &format!("x{rest}"),
+            &format!("$3y$10${rest}"),
+            &format!("$apr1${rest}"),
+            &format!("$2y$xx${PLACEHOLDER}"),
+            &format!("$2y$10${}", "!".repeat(53)),
         ] {
-            let error = Users::new(vec![("a".to_owned(), hash.to_owned())])
-                .unwrap_err()
-                .to_string();
-            assert!(error.contains(expected), "{hash}: {error}");
+            let error = hash.parse::<Hash>().unwrap_err().to_string();
+            assert!(error.starts_with("is not a bcrypt hash"), "{hash}: {error}");
         }
+        let error = format!("$2y$32${PLACEHOLDER}").parse::<Hash>().unwrap_err();
+        assert_eq!(error.to_string(), "has a cost of 32, expected 4 to 31");
     }
 }

@@ -8,7 +8,6 @@ use thiserror::Error;
 use super::headers::HeaderError;
 use super::read::ReadError;
 use super::tls::TlsError;
-use crate::login::HashError;
 use crate::unwind::Panicked;
 
 /// A web configuration that cannot be used. Displayed as `file: what` or `file:line:column: what`.
@@ -35,8 +34,12 @@ pub(super) enum Reason {
     },
     #[error(transparent)]
     Header(#[from] HeaderError),
-    #[error(transparent)]
-    Users(#[from] HashError),
+    #[error("{message}")]
+    Users {
+        /// Line and column, from 1.
+        position: Option<(usize, usize)>,
+        message: String,
+    },
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(
@@ -64,10 +67,8 @@ impl WebConfigError {
 impl fmt::Display for WebConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file.display())?;
-        if let Reason::Yaml {
-            position: Some((line, column)),
-            ..
-        } = self.reason
+        if let Reason::Yaml { position, .. } | Reason::Users { position, .. } = self.reason
+            && let Some((line, column)) = position
         {
             write!(f, "{line}:{column}:")?;
         }
@@ -77,23 +78,38 @@ impl fmt::Display for WebConfigError {
 
 impl std::error::Error for WebConfigError {}
 
+impl Reason {
+    /// A text that is no hash. A name with a colon may be a password too.
+    pub(super) fn of_users(error: serde_yaml::Error) -> Self {
+        let (position, message) = split_position(&error);
+        let message = match message.rsplit_once(": ") {
+            Some((key, what)) if key.contains(':') => format!("basic_auth_users: {what}"),
+            _ => message,
+        };
+        Self::Users { position, message }
+    }
+}
+
 impl From<serde_yaml::Error> for Reason {
     fn from(error: serde_yaml::Error) -> Self {
-        let text = error.to_string();
-        let (position, message) = match error.location() {
-            Some(at) => {
-                let suffix = format!(" at line {} column {}", at.line(), at.column());
-                (
-                    Some((at.line(), at.column())),
-                    text.replacen(&suffix, "", 1),
-                )
-            }
-            None => (None, text),
-        };
+        let (position, message) = split_position(&error);
         Self::Yaml {
             position,
             message: without_values(&message),
         }
+    }
+}
+
+/// The line and column of an error, from 1, and its message without them.
+fn split_position(error: &serde_yaml::Error) -> (Option<(usize, usize)>, String) {
+    let text = error.to_string();
+    match error.location() {
+        Some(at) => {
+            let (line, column) = (at.line(), at.column());
+            let suffix = format!(" at line {line} column {column}");
+            (Some((line, column)), text.replacen(&suffix, "", 1))
+        }
+        None => (None, text),
     }
 }
 

@@ -1,13 +1,14 @@
 //! The shape of the web configuration as serde reads it: the exporter-toolkit's, with its messages
 //! for unknown keys.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::scalars::{CipherSuite, Curve, GoDuration, TlsVersion, YamlBool};
+use crate::login::Hash;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -122,6 +123,43 @@ pub(super) fn parse(text: &str) -> Result<File, serde_yaml::Error> {
         }
     }
     Ok(file.unwrap_or_default())
+}
+
+/// The users' hashes of a text that [`parse`] takes. They are read once more because they are checked
+/// behind the headers, as by the exporter-toolkit, and an error knows its place only while the text
+/// is read.
+pub(super) fn hashes(text: &str) -> Result<BTreeMap<String, Hash>, serde_yaml::Error> {
+    #[derive(Default, Deserialize)]
+    struct OfUsers {
+        basic_auth_users: Option<BTreeMap<String, Hash>>,
+    }
+
+    let mut hashes = BTreeMap::new();
+    for document in serde_yaml::Deserializer::from_str(text.trim_start_matches('\u{feff}')) {
+        let file = Option::<OfUsers>::deserialize(document)?.unwrap_or_default();
+        hashes.extend(file.basic_auth_users.unwrap_or_default());
+    }
+    Ok(hashes)
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HashVisitor;
+
+        impl Visitor<'_> for HashVisitor {
+            type Value = Hash;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a bcrypt hash")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Hash, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(HashVisitor)
+    }
 }
 
 #[cfg(test)]
