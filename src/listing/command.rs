@@ -113,7 +113,7 @@ impl ListRequest {
         let now = clock.now();
         let mut progress = Progress::new(shown, self.what.things(), expected, self.rate_limit, now);
         let last_failure = progress.last_failure();
-        let observer = Box::new(move |_, failure| last_failure.set(failure));
+        let observer = Box::new(move |_, failure, _: &_| last_failure.set(failure));
         let mut lister = Lister::new(
             directory,
             self.rate_limit,
@@ -136,7 +136,9 @@ impl ListRequest {
                     if vain_passes == MAX_VAIN_PASSES {
                         return Err(ListError::TokensRefused);
                     }
-                    warn!("AWS refuses the token of the next page; listing begins anew");
+                    warn!(
+                        "AWS refuses the token of the next page; the list is read again from its first page"
+                    );
                     (listed_before, token) = (listed.len(), None);
                     (pass, vain_pages) = (pass + 1, 0);
                     continue;

@@ -1,6 +1,6 @@
 //! The passes of one budget.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::spawn_blocking;
 use tracing::{debug, info, warn};
@@ -13,6 +13,8 @@ use crate::discovery::{Catalog, PageAdded, PassEnd};
 use crate::identity::{IdentityId, PoolId, canonicalize};
 use crate::listing::{Lister, PageError};
 use crate::progress::BudgetProgress;
+use crate::schedule::Pacer;
+use crate::throttling::Throttling;
 
 /// Calls for a page that may fail in a row before it waits for longer.
 const ATTEMPTS: u32 = 3;
@@ -20,6 +22,7 @@ const ATTEMPTS: u32 = 3;
 /// The passes over the pools of one budget, one page at a time.
 pub(super) struct Round {
     budget: BudgetProgress,
+    throttling: Arc<Mutex<Throttling>>,
     lister: Lister,
     passes: Vec<Pass>,
     clock: Clock,
@@ -41,8 +44,16 @@ impl Round {
         let mut round = before.unwrap_or_else(|| {
             let directory = Arc::clone(&first.directory);
             let observer = Arc::clone(observer);
-            let observer = Box::new(move |took, failure| observer(took, failure));
+            let label = first.budget.clone();
+            let throttling = Arc::new(Mutex::new(Throttling::default()));
+            let noted = Arc::clone(&throttling);
+            let observer = Box::new(move |took, failure: Option<Failure>, pacer: &Pacer| {
+                observer(took, failure);
+                let (class, rate) = (failure.map(Failure::class), pacer.rate());
+                locked(&noted).on_call_end(&label, class, rate, pacer.ceiling());
+            });
             Self {
+                throttling,
                 budget: BudgetProgress::new(first.budget.clone(), 0, rate_limit),
                 lister: Lister::new(directory, rate_limit, ATTEMPTS, observer, clock.clone()),
                 passes: Vec::new(),
@@ -83,6 +94,7 @@ impl Round {
             self.clock.sleep_until(at).await;
             self.page(index, catalog).await;
             self.budget.rate = self.lister.rate();
+            self.budget.is_throttled = locked(&self.throttling).is_reported();
             let pass = &self.passes[index];
             progress.set_pool(self.budget(), &pass.pool.id, pass.standing());
         }
@@ -124,7 +136,7 @@ impl Round {
             }
             Err(PageError::TokenRefused) => {
                 if pass.on_token_refused(now.mono) {
-                    debug!(%pool, "the token of a page is refused; the pass begins anew");
+                    debug!(%pool, "AWS refuses the token of a page; the pass starts again at the first page");
                     return;
                 }
                 let cause = "the tokens of its pages are refused again and again";
@@ -157,11 +169,15 @@ impl Round {
                 cause,
                 remedy,
                 action = "cognito-identity:ListIdentities",
-                "identities cannot be listed; known ones are still polled, and the pass goes on with \
-                 the next attempt"
+                "identities cannot be listed; known ones are still polled, and the list is tried again"
             );
         }
     }
+}
+
+fn locked(throttling: &Mutex<Throttling>) -> MutexGuard<'_, Throttling> {
+    // What it holds is whole after a panic too.
+    throttling.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A pass is complete.

@@ -10,14 +10,11 @@ use crate::api::{CallError, Failure, FailureClass, Trouble};
 use crate::progress::Progress;
 use crate::schedule::BudgetEvent;
 use crate::targets::Targets;
+use crate::throttling::Throttling;
 
 /// After so many calls in a row without a connection AWS is reported as out of reach. A connection
 /// that fails among others that work is of no concern.
 const UNREACHED_CALLS: u32 = 3;
-/// The part of the ceiling below which throttling is reported, and the part at which it is over.
-const THROTTLED: f64 = 0.5;
-const RECOVERED: f64 = 0.8;
-
 /// How a call ended.
 pub(super) struct CallEnd<'a> {
     /// The budget's position.
@@ -42,22 +39,7 @@ struct Budget {
     unreached: Option<Trouble>,
     /// Calls in a row without a connection.
     unreached_calls: u32,
-    is_throttled: bool,
-    recent: Recent,
-}
-
-/// The last calls that AWS answered: bits, the latest lowest, of which 1 is for a throttled one.
-#[derive(Default)]
-struct Recent {
-    throttled: u128,
-    calls: u32,
-}
-
-impl Recent {
-    fn add(&mut self, is_throttled: bool) {
-        self.throttled = self.throttled << 1 | u128::from(is_throttled);
-        self.calls = (self.calls + 1).min(u128::BITS);
-    }
+    throttling: Throttling,
 }
 
 impl Budgets {
@@ -80,8 +62,9 @@ impl Budgets {
         }
     }
 
-    /// Logs what a call changes.
-    pub(super) fn on_call_end(&mut self, end: &CallEnd<'_>, label: &str, ceiling: f64) {
+    /// Logs what a call changes. Returns whether a line about the budget gives the reason for which
+    /// it failed.
+    pub(super) fn on_call_end(&mut self, end: &CallEnd<'_>, label: &str, ceiling: f64) -> bool {
         if !self.by_label.contains_key(label) {
             self.by_label.insert(label.to_owned(), Budget::default());
         }
@@ -89,9 +72,15 @@ impl Budgets {
         let budget = budget.expect("it was put there above");
         let was_refused = budget.on_event(label, end);
         let was_unreached = budget.on_connection(label, end);
-        let was_throttled = budget.on_answer(label, end, ceiling);
+        let throttling = &mut budget.throttling;
+        let was_throttled = throttling.on_call_end(label, end.class, end.rate, ceiling);
         if was_refused || was_unreached || was_throttled {
             budget.publish(end.budget, &self.progress);
+        }
+        match end.class {
+            Some(FailureClass::Budget) => budget.refused.is_some(),
+            Some(FailureClass::NoAnswer) => budget.unreached.is_some(),
+            _ => false,
         }
     }
 }
@@ -111,7 +100,16 @@ impl Budget {
                     cause,
                     remedy,
                 } = &trouble;
-                if error.failure == Failure::Configuration {
+                if *kind == Trouble::LOADING {
+                    if self.refused.is_some() {
+                        return false;
+                    }
+                    // The end of the load shows the cause.
+                    info!(
+                        budget,
+                        cause, "credentials are still being loaded; only probes are sent"
+                    );
+                } else if error.failure == Failure::Configuration {
                     warn!(
                         budget,
                         reason,
@@ -176,46 +174,12 @@ impl Budget {
         }
     }
 
-    /// Returns whether there is news.
-    fn on_answer(&mut self, label: &str, end: &CallEnd<'_>, ceiling: f64) -> bool {
-        let is_throttled = match end.class {
-            Some(FailureClass::NoAnswer | FailureClass::Budget) => return false,
-            class => class == Some(FailureClass::Throttled),
-        };
-        self.recent.add(is_throttled);
-        let (rate, budget) = (end.rate, label);
-        if is_throttled && !self.is_throttled && rate <= ceiling * THROTTLED {
-            let Recent { throttled, calls } = self.recent;
-            let throttled = throttled.count_ones();
-            warn!(
-                budget,
-                rate,
-                ceiling,
-                throttled,
-                calls,
-                "AWS throttles: {rate:.1} of {ceiling} calls/s at present, {throttled} of the last \
-                 {calls} calls throttled; lower poll.rate_limit, or ask AWS for a higher quota"
-            );
-            self.is_throttled = true;
-            true
-        } else if self.is_throttled && rate >= ceiling * RECOVERED {
-            info!(
-                budget,
-                rate, ceiling, "AWS throttles no more: {rate:.1} of {ceiling} calls/s at present"
-            );
-            self.is_throttled = false;
-            true
-        } else {
-            false
-        }
-    }
-
     fn publish(&self, index: usize, progress: &Progress) {
         progress.set_troubles(
             index,
             self.refused.clone(),
             self.unreached.clone(),
-            self.is_throttled,
+            self.throttling.is_reported(),
         );
     }
 }

@@ -302,7 +302,7 @@ impl Poller {
         };
         let budget = &self.targets.budgets[budget];
         let ceiling = budget.ceiling(self.settings.rate_limit);
-        self.budgets.on_call_end(&call_end, &budget.label, ceiling);
+        let is_reported = self.budgets.on_call_end(&call_end, &budget.label, ceiling);
         if let Some(result) = result {
             if let Some(identity) = self.targets.identity(ticket.job.target) {
                 self.api.poll_ended(pool, identity);
@@ -320,6 +320,7 @@ impl Poller {
                 took,
                 calls,
                 result,
+                is_reported,
             });
         }
     }

@@ -11,7 +11,7 @@ const BURST_TOLERANCE: Duration = Duration::from_millis(50);
 /// Factor of the rate when AWS throttles.
 const DECREASE_FACTOR: f64 = 0.8;
 /// The lowest rate, in calls per second. Calls go on, so that the end of the throttling is noticed.
-const MIN_RATE: f64 = 0.5;
+pub const MIN_RATE: f64 = 0.5;
 /// Increase in a second without throttling, as a fraction of the ceiling.
 const INCREASE_OF_CEILING: f64 = 0.01;
 /// Upper bound of that increase, as a fraction of the rate. It keeps overshoot small and rare when
@@ -98,6 +98,12 @@ impl Pacer {
         if rate.is_finite() {
             self.rate = rate.clamp(MIN_RATE.min(self.ceiling), self.ceiling);
         }
+    }
+
+    /// The ceiling, in calls per second.
+    #[must_use]
+    pub fn ceiling(&self) -> f64 {
+        self.ceiling
     }
 
     /// The present rate, in calls per second.

@@ -1,10 +1,13 @@
 //! What is logged of a pool: when its polls start and cease to fail, and what that implies about
-//! the pool as a whole. A change is one line, and a reload repeats none.
+//! the pool as a whole. A change is one line, and a reload repeats none. What concerns a whole
+//! budget, such as its credentials, is logged once, by the poller.
 
 use tracing::{info, warn};
 
 use super::pool_health::{PoolHealth, PoolTrouble};
 use crate::api::Failure;
+use crate::job::Target;
+use crate::observation::Observation;
 use crate::targets;
 
 /// What was logged last of one pool.
@@ -45,9 +48,16 @@ pub(super) struct Lines {
 }
 
 impl Logged {
-    /// The lines that are due, with what is known now.
-    pub(super) fn lines(&mut self, pool: &targets::Pool, health: PoolHealth) -> Lines {
+    /// The lines that are due after a poll, with what is known now.
+    pub(super) fn lines(
+        &mut self,
+        pool: &targets::Pool,
+        health: PoolHealth,
+        poll: &Observation,
+    ) -> Lines {
         let mut lines = Vec::new();
+        let is_of_pool = matches!(poll.job.target, Target::Pool { .. });
+        let is_new_failure = poll.failure().is_some() && !poll.is_reported;
         let trouble = health.trouble(pool);
         if trouble != self.trouble {
             lines.extend(match (self.trouble, trouble) {
@@ -57,7 +67,7 @@ impl Logged {
             });
             self.trouble = trouble;
         }
-        lines.extend(self.failing(&health));
+        lines.extend(self.failing(&health, is_new_failure && !is_of_pool));
         // The trouble says it already. Of identities that are discovered, many guests never synced.
         let is_not_found = trouble == Some(PoolTrouble::NotFound);
         if !is_not_found && pool.settings.discover.is_none() {
@@ -70,16 +80,22 @@ impl Logged {
         }
         if !is_not_found {
             lines.extend(match (self.is_usage_unavailable, health.pool_failure) {
-                (false, Some(_)) => Some(Line::UsageUnavailable),
-                (true, None) => Some(Line::UsageAvailable),
+                (false, Some(_)) if is_new_failure && is_of_pool => {
+                    self.is_usage_unavailable = true;
+                    Some(Line::UsageUnavailable)
+                }
+                (true, None) => {
+                    self.is_usage_unavailable = false;
+                    Some(Line::UsageAvailable)
+                }
                 _ => None,
             });
-            self.is_usage_unavailable = health.pool_failure.is_some();
         }
         Lines { lines, health }
     }
 
-    fn failing(&mut self, health: &PoolHealth) -> Option<Line> {
+    /// Whether some or all fail is logged after a poll that failed for a reason of its own.
+    fn failing(&mut self, health: &PoolHealth, may_warn: bool) -> Option<Line> {
         let now = match health.failing() {
             0 => Failing::None,
             failing if failing == health.identities => Failing::All,
@@ -93,6 +109,9 @@ impl Logged {
         if self.trouble == Some(PoolTrouble::Denied) {
             // Which says it already.
             self.failing = Failing::All;
+            return None;
+        }
+        if !may_warn {
             return None;
         }
         self.failing = before.max(now);

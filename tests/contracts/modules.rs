@@ -48,6 +48,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         &["api", "clock", "identity", "job", "limits", "targets"],
     ),
     ("progress", &["api", "clock", "health", "targets"]),
+    ("throttling", &["api", "clock", "schedule"]),
     (
         "poller",
         &[
@@ -61,6 +62,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "progress",
             "schedule",
             "targets",
+            "throttling",
         ],
     ),
     (
@@ -128,6 +130,8 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "identity",
             "listing",
             "progress",
+            "schedule",
+            "throttling",
         ],
     ),
     (

@@ -99,7 +99,7 @@ impl ServiceTime {
             warn!(
                 host,
                 seconds,
-                "AWS refuses signatures by this host's clock; correcting their time by its dates"
+                "AWS refuses signatures with the time of this host's clock; they now get the time of AWS's answers"
             );
         }
         date

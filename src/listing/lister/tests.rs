@@ -51,7 +51,7 @@ impl Run {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let clock = Clock::anchored(1e9);
         let hear = Arc::clone(&heard);
-        let observer = Box::new(move |_, failure| hear.lock().unwrap().push(failure));
+        let observer = Box::new(move |_, failure, _: &_| hear.lock().unwrap().push(failure));
         Self {
             lister: Lister::new(directory, 2.0, 3, observer, clock.clone()),
             clock,

@@ -51,7 +51,9 @@ impl Watched {
         let mut logged = self.store.contents().pools[0].logged.clone();
         self.store.record(observation);
         let health = self.store.contents().pools[0].health;
-        logged.lines(&self.targets.pools[0], health).lines
+        logged
+            .lines(&self.targets.pools[0], health, observation)
+            .lines
     }
 
     fn reload(&mut self, identities: usize) {
@@ -98,6 +100,30 @@ fn failures_are_lines_when_some_when_all_and_when_none_fail() {
 }
 
 #[test]
+fn what_the_budget_reports_is_no_line_of_the_pool() {
+    let pool = Watched::new(4, |_| ());
+    let reported = |observation| {
+        pool.lines(&Observation {
+            is_reported: true,
+            ..observation
+        })
+    };
+    let credentials = Err(Failure::Credentials);
+    assert_eq!(
+        reported(Observation::of_pool(POOL, at(), Err(Failure::Credentials))),
+        []
+    );
+    for identity in 0..4 {
+        let poll = Observation::of_identity(POOL, identity, at(), credentials);
+        assert_eq!(reported(poll), []);
+    }
+    assert_eq!(pool.own(None), []);
+    assert_eq!(pool.polls([0], ok()), [], "the others are yet to be polled");
+    assert_eq!(pool.polls([1], Err(Failure::Timeout)), [Line::Failing]);
+    assert_eq!(pool.polls(0..4, ok()), [Line::NoneFailing]);
+}
+
+#[test]
 fn a_pool_that_is_not_found_is_one_warning_and_one_line_when_it_is_over() {
     let pool = Watched::new(41, |_| ());
     let not_found = Err(Failure::NotFound);
@@ -115,8 +141,8 @@ fn an_identity_that_is_found_shows_that_the_pool_is_there() {
     let not_found = Err(Failure::NotFound);
     assert_eq!(pool.own(Some(Failure::NotFound)), [NOT_FOUND]);
     let over = Line::TroubleEnded(PoolTrouble::NotFound);
-    assert_eq!(pool.polls([0], ok()), [over, Line::UsageUnavailable]);
-    assert_eq!(pool.own(Some(Failure::NotFound)), []);
+    assert_eq!(pool.polls([0], ok()), [over]);
+    assert_eq!(pool.own(Some(Failure::NotFound)), [Line::UsageUnavailable]);
     assert_eq!(pool.polls(0..9, not_found), [Line::Missing, NOT_FOUND]);
 }
 
