@@ -154,11 +154,6 @@ pub struct Trouble {
     pub remedy: String,
 }
 
-impl Trouble {
-    /// The kind while credentials are being loaded: how that ends shows the cause.
-    pub const LOADING: &'static str = "provider_slow";
-}
-
 impl CallError {
     #[must_use]
     pub fn new(failure: Failure, cause: String) -> Self {

@@ -142,8 +142,9 @@ fn lease<C: Clone + Send + 'static>(
 fn once_within(timeout: Duration, sdk: SdkConfig) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(timeout)
-        // The connector's, of a whole exchange. The SDK's own do not name the host.
         .read_timeout(timeout)
+        .operation_attempt_timeout(timeout)
+        .operation_timeout(timeout)
         .build();
     sdk.into_builder()
         .retry_config(RetryConfig::disabled())

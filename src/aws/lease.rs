@@ -103,8 +103,7 @@ impl<T: Clone + Send + 'static> Lease<T> {
         let lent = tokio::time::timeout(self.wait, self.current()).await;
         lent.unwrap_or_else(|_| {
             let known = self.last_error().clone();
-            let slow = || Cause::slow(self.wait.as_secs_f64()).of_load();
-            Err(known.unwrap_or_else(slow))
+            Err(known.unwrap_or_else(|| self.slow()))
         })
     }
 
@@ -146,9 +145,10 @@ impl<T: Clone + Send + 'static> Lease<T> {
         let is_due = state.held.as_ref().is_none_or(|held| held.renew_at <= now);
         if is_due && state.loads.is_empty() {
             let load = (self.load)();
+            let slow = self.slow();
             state.loads.spawn(async {
                 let loaded = tokio::time::timeout(LOAD_TIMEOUT, load).await;
-                loaded.unwrap_or_else(|_| Err(Cause::silent(LOAD_TIMEOUT.as_secs()).of_load()))
+                loaded.unwrap_or(Err(slow))
             });
         }
         if let Some(held) = &state.held {
@@ -184,6 +184,12 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 Err(error)
             }
         }
+    }
+
+    /// The error of a load that takes long: the same after a call's wait and at its end, as both
+    /// have the same cause.
+    fn slow(&self) -> CallError {
+        Cause::slow(self.wait.as_secs_f64()).of_load()
     }
 
     fn last_error(&self) -> std::sync::MutexGuard<'_, Option<CallError>> {
@@ -322,23 +328,6 @@ mod tests {
         assert_eq!(*loads.lock().unwrap(), 2);
         pass(2).await;
         assert_eq!(value(&lease).await, Ok(3), "after 30 s it was given up");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_load_without_an_end_is_slow_at_first_and_silent_in_the_end() {
-        let (_, lease) = lease(|_| (10_000, good(0, None)));
-        let kind = async || value(&lease).await.unwrap_err().trouble().kind;
-        assert_eq!(kind().await, Trouble::LOADING);
-        pass(25).await;
-        assert_eq!(kind().await, Trouble::LOADING);
-        pass(5).await;
-        assert_eq!(kind().await, "provider_silent");
-        pass(5).await;
-        assert_eq!(
-            kind().await,
-            "provider_silent",
-            "though another load goes on"
-        );
     }
 
     #[tokio::test(start_paused = true)]

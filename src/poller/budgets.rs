@@ -100,16 +100,7 @@ impl Budget {
                     cause,
                     remedy,
                 } = &trouble;
-                if *kind == Trouble::LOADING {
-                    if self.refused.is_some() {
-                        return false;
-                    }
-                    // The end of the load shows the cause.
-                    info!(
-                        budget,
-                        cause, "credentials are still being loaded; only probes are sent"
-                    );
-                } else if error.failure == Failure::Configuration {
+                if error.failure == Failure::Configuration {
                     warn!(
                         budget,
                         reason,

@@ -31,19 +31,13 @@ fn component(target: &str) -> &str {
     }
 }
 
-/// Whether a target is of the AWS SDK.
-pub(super) fn is_of_sdk(target: &str) -> bool {
-    target.starts_with("aws_")
-}
-
 /// A line with its end. `unix` is the time in seconds since 1970.
 pub(super) fn log_line(format: Format, event: &Event<'_>, unix: f64) -> String {
-    let metadata = event.metadata();
     let mut line = Line {
         format,
-        is_of_sdk: is_of_sdk(metadata.target()),
         text: String::with_capacity(256),
     };
+    let metadata = event.metadata();
     let since = Duration::from_millis((unix * 1e3).round() as u64);
     let time = humantime::format_rfc3339_millis(UNIX_EPOCH + since);
     line.text("ts", &time.to_string());
@@ -70,7 +64,6 @@ fn level(level: Level) -> &'static str {
 /// The line so far.
 struct Line {
     format: Format,
-    is_of_sdk: bool,
     text: String,
 }
 
@@ -138,15 +131,8 @@ impl Visit for Line {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let text = format!("{value:?}");
-        let shown = if self.is_of_sdk { plain(&text) } else { &text };
-        self.text(field.name(), shown);
+        self.text(field.name(), &format!("{value:?}"));
     }
-}
-
-/// What the SDK says of an error, without the debug output that follows in parentheses.
-fn plain(text: &str) -> &str {
-    text.split(" (").next().unwrap_or_default()
 }
 
 fn needs_quotes(c: char) -> bool {
@@ -246,14 +232,6 @@ mod tests {
             let [logfmt, _] = lines(|| tracing::info!(alone));
             assert!(logfmt.ends_with("\"\n"), "{logfmt}");
         }
-    }
-
-    #[test]
-    fn the_sdk_shows_no_debug_output() {
-        let err = "cannot be parsed: maybe (Error { value: \"maybe\" })";
-        let [logfmt, _] = lines(|| tracing::warn!(target: "aws_config::x", %err, "invalid"));
-        let end = "component=aws_config msg=invalid err=\"cannot be parsed: maybe\"\n";
-        assert!(logfmt.ends_with(end), "{logfmt}");
     }
 
     #[test]

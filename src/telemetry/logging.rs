@@ -15,7 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 pub use super::log_line::Format;
-use super::log_line::{is_of_sdk, log_line};
+use super::log_line::log_line;
 use super::log_queue::LogQueue;
 use crate::clock::Clock;
 
@@ -30,6 +30,11 @@ static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 /// sent. Of its warnings only those on settings that it passes over are kept.
 const LIBRARIES: &str = "warn,aws_config=error,aws_config::default_provider=warn,\
     aws_config::default_provider::endpoint_url=error,aws_runtime=error";
+
+/// The AWS SDK's targets begin with this. Its debug and trace lines hold whole requests and
+/// answers, with keys of guests and ids of identities, so none of them is logged, whatever
+/// `RUST_LOG` says.
+const SDK: &str = "aws_";
 
 /// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -93,11 +98,9 @@ pub fn init(
     Ok(LastLines)
 }
 
-/// Whether a line or a span may be logged at all. The AWS SDK's debug and trace lines hold whole
-/// requests and answers, with keys of guests and ids of identities, so none of them is logged,
-/// whatever `RUST_LOG` says.
+/// Whether a line or a span may be logged at all.
 fn is_allowed(of: &Metadata<'_>) -> bool {
-    !is_of_sdk(of.target()) || *of.level() <= tracing::Level::INFO
+    !of.target().starts_with(SDK) || *of.level() <= tracing::Level::INFO
 }
 
 /// Waits for the last lines, if the log is read, when it is dropped: at the end of the process,

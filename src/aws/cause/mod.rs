@@ -56,10 +56,8 @@ pub(super) enum Cause {
     Container { why: String },
     /// The instance's metadata returned an error.
     Instance { why: String },
-    /// No provider has answered yet, and the call waits no longer.
+    /// No provider has answered in time.
     Slow { seconds: f64 },
-    /// No provider has answered, and it is asked no longer.
-    Silent { seconds: u64 },
     /// A key that no request can hold.
     Key(String),
     /// AWS does not take the keys: they have expired.
@@ -145,14 +143,9 @@ impl Cause {
         }
     }
 
-    /// No provider of credentials has answered within so many seconds, which a call waits.
+    /// No provider of credentials has answered within so many seconds.
     pub(super) fn slow(seconds: f64) -> Self {
         Self::Slow { seconds }
-    }
-
-    /// No provider of credentials has answered within so many seconds, the longest for a load.
-    pub(super) fn silent(seconds: u64) -> Self {
-        Self::Silent { seconds }
     }
 
     /// A key that cannot be used, for this reason, which does not hold the key.

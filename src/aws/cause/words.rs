@@ -3,7 +3,6 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::Cause;
-use crate::api::Trouble;
 use crate::aws::http::PlainHttp;
 
 impl Cause {
@@ -31,8 +30,7 @@ impl Cause {
             Self::ContainerSilent { .. } => "container_unreachable",
             Self::Container { .. } => "container_refused",
             Self::Instance { .. } => "instance_refused",
-            Self::Slow { .. } => Trouble::LOADING,
-            Self::Silent { .. } => "provider_silent",
+            Self::Slow { .. } => "provider_slow",
             Self::Key(_) => "key_unusable",
             Self::Expired { .. } => "key_expired",
             Self::Unknown { .. } => "key_unknown",
@@ -123,7 +121,7 @@ impl Cause {
                 "check that the instance has a role whose trust policy allows ec2.amazonaws.com, and \
                  that a container's hop limit reaches the metadata"
             }
-            Self::Slow { .. } | Self::Silent { .. } => {
+            Self::Slow { .. } => {
                 "look at the helper (credential_process), endpoint or STS that provides them; one \
                  load may take 30 s, and the next probe finds what it brought"
             }
@@ -223,12 +221,6 @@ impl Display for Cause {
                 f,
                 "no provider of credentials has answered within {seconds} s (0.8 of poll.timeout)"
             ),
-            Self::Silent { seconds } => {
-                write!(
-                    f,
-                    "no provider of credentials has answered within {seconds} s"
-                )
-            }
             Self::Key(what) => f.write_str(what),
             Self::Expired { code } => write!(f, "AWS says that the credentials expired ({code})"),
             Self::Unknown { code } => write!(

@@ -62,6 +62,10 @@ pub(in crate::aws) struct NotText(#[source] HttpError);
 #[derive(Clone, Copy, Debug)]
 pub(in crate::aws) struct AnswerDate(pub(in crate::aws) f64);
 
+#[derive(Debug, Error)]
+#[error("no complete answer within {0:?}")]
+struct TooSlow(Duration);
+
 /// Connections by way of one proxy, with the same authorities.
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -153,7 +157,6 @@ impl Connector {
         }
         let capture = capture_connection(&mut request);
         if let Some(connection) = request.extensions().get::<CaptureSmithyConnection>() {
-            let capture = capture.clone();
             connection.set_connection_retriever(move || connection_metadata(&capture));
         }
         let authority = request.uri().authority();
@@ -162,11 +165,7 @@ impl Connector {
         let answer = tokio::time::timeout(self.timeout, self.answer(request)).await;
         let answer = match answer {
             Ok(answer) => answer.map_err(|error| failure(&host, error))?,
-            Err(_) => {
-                let is_connected = capture.connection_metadata().is_some();
-                let unreached = Unreached::in_time(&host, self.timeout, is_connected);
-                return Err(ConnectorError::timeout(unreached.into()));
-            }
+            Err(_) => return Err(ConnectorError::timeout(TooSlow(self.timeout).into())),
         };
         let (mut parts, body) = answer.into_parts();
         let signature = signature(is_signed, parts.status, &parts.headers, &body);

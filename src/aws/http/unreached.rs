@@ -3,14 +3,13 @@
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
 use hyper_util::client::legacy;
 
 use super::route::ProxyFailed;
 use crate::redact::redacted;
 
-/// No answer was received from a host: there is no connection to it, or the host is silent.
+/// No answer was received, since there is no connection to a host.
 #[derive(Debug)]
 pub(in crate::aws) struct Unreached {
     /// With its port.
@@ -23,7 +22,6 @@ enum How {
     UnknownName,
     Refused,
     Slow,
-    Silent(Duration),
     NotTrusted(String),
     Tls(String),
     Proxy(String),
@@ -38,19 +36,8 @@ impl Unreached {
         how(error).map(|how| Self { host, how })
     }
 
-    /// There was no complete answer within this time, on a connection or without one.
-    pub(super) fn in_time(host: &str, time: Duration, is_connected: bool) -> Self {
-        Self {
-            host: host.to_owned(),
-            how: match is_connected {
-                true => How::Silent(time),
-                false => How::Slow,
-            },
-        }
-    }
-
     pub(super) fn is_timeout(&self) -> bool {
-        matches!(self.how, How::Slow | How::Silent(_))
+        matches!(self.how, How::Slow)
     }
 
     /// The kind of trouble, a word for programs.
@@ -59,7 +46,6 @@ impl Unreached {
             How::UnknownName => "host_unknown",
             How::Refused => "connection_refused",
             How::Slow => "connection_timeout",
-            How::Silent(_) => "answer_timeout",
             How::NotTrusted(_) => "certificate_not_trusted",
             How::Tls(_) => "tls_failed",
             How::Proxy(_) => "proxy_failed",
@@ -80,9 +66,6 @@ impl Unreached {
             How::Slow => {
                 "check that firewalls, routes and security groups let this machine reach the host; \
                  behind a proxy set HTTPS_PROXY"
-            }
-            How::Silent(_) => {
-                "look at what stands between (proxies, firewalls, load balancers), and at poll.timeout"
             }
             How::NotTrusted(_) => {
                 "if its authority is a private one, name a file with the authority's certificate in \
@@ -105,10 +88,6 @@ impl Display for Unreached {
             How::UnknownName => write!(f, "the name of {host} cannot be resolved (DNS)"),
             How::Refused => write!(f, "{host} refuses the connection"),
             How::Slow => write!(f, "no connection to {host} in time"),
-            How::Silent(time) => {
-                let seconds = time.as_secs_f64();
-                write!(f, "no complete answer from {host} within {seconds} s")
-            }
             How::NotTrusted(why) => write!(f, "the certificate of {host} is not trusted: {why}"),
             How::Tls(why) => write!(f, "no TLS connection to {host}: {why}"),
             How::Proxy(why) => write!(f, "the proxy opens no tunnel to {host}: {why}"),

@@ -102,9 +102,6 @@ async fn a_slow_answer_ends_when_its_time_is_over() {
             .await
             .unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
-        let host = held.trim_start_matches("http://").trim_end_matches('/');
-        let words = format!("no complete answer from {host} within 0.05 s");
-        assert_eq!(error.into_source().to_string(), words);
         // And one that breaks off.
         let error = get(&connector(LONG), &format!("http://{address}/"))
             .await
