@@ -126,14 +126,18 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 && state.held.is_some()
             {
                 // Calls go on with the value at hand, so none of them reports the error.
+                let reason = error.failure.as_str();
                 let Trouble {
-                    kind: reason,
+                    kind,
                     cause,
                     remedy,
                 } = error.trouble();
                 warn!(
                     reason,
-                    cause, remedy, "credentials cannot be renewed; those at hand are still good"
+                    kind,
+                    cause,
+                    remedy,
+                    "credentials cannot be renewed; those at hand are still good"
                 );
             }
         } else if state.held.is_none() && self.ended.load(Ordering::Relaxed) > ended_before {

@@ -91,7 +91,8 @@ impl Passes {
                 old.is_some_and(|old| old.label == pools[0].budget)
             };
             let old = before.iter_mut().find(is_its).and_then(Option::take);
-            Round::new(pools, old, &self.catalog, &self.observer, &self.clock)
+            let (observer, progress) = (&self.observer, &self.progress);
+            Round::new(pools, old, &self.catalog, observer, progress, &self.clock)
         };
         by_budget.into_iter().map(round).collect()
     }

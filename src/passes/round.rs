@@ -14,7 +14,7 @@ use crate::identity::{IdentityId, PoolId, canonicalize};
 use crate::listing::{Lister, PageError};
 use crate::progress::BudgetProgress;
 use crate::schedule::Pacer;
-use crate::throttling::Throttling;
+use crate::troubles::Troubles;
 
 /// Calls for a page that may fail in a row before it waits for longer.
 const ATTEMPTS: u32 = 3;
@@ -22,7 +22,8 @@ const ATTEMPTS: u32 = 3;
 /// The passes over the pools of one budget, one page at a time.
 pub(super) struct Round {
     budget: BudgetProgress,
-    throttling: Arc<Mutex<Throttling>>,
+    /// Of the budget.
+    troubles: Arc<Mutex<Troubles>>,
     lister: Lister,
     passes: Vec<Pass>,
     clock: Clock,
@@ -36,6 +37,7 @@ impl Round {
         before: Option<Self>,
         catalog: &Catalog,
         observer: &CallObserver,
+        progress: &Arc<PassProgress>,
         clock: &Clock,
     ) -> Self {
         let first = &pools[0];
@@ -45,15 +47,17 @@ impl Round {
             let directory = Arc::clone(&first.directory);
             let observer = Arc::clone(observer);
             let label = first.budget.clone();
-            let throttling = Arc::new(Mutex::new(Throttling::default()));
-            let noted = Arc::clone(&throttling);
+            let troubles = Arc::new(Mutex::new(Troubles::default()));
+            let (noted, progress) = (Arc::clone(&troubles), Arc::clone(progress));
             let observer = Box::new(move |took, failure: Option<Failure>, pacer: &Pacer| {
                 observer(took, failure);
                 let (class, rate) = (failure.map(Failure::class), pacer.rate());
-                locked(&noted).on_call_end(&label, class, rate, pacer.ceiling());
+                let mut troubles = locked(&noted);
+                troubles.on_rate(&label, class, rate, pacer.ceiling());
+                progress.set_rate(&label, rate, troubles.is_throttled());
             });
             Self {
-                throttling,
+                troubles,
                 budget: BudgetProgress::new(first.budget.clone(), 0, rate_limit),
                 lister: Lister::new(directory, rate_limit, ATTEMPTS, observer, clock.clone()),
                 passes: Vec::new(),
@@ -94,7 +98,7 @@ impl Round {
             self.clock.sleep_until(at).await;
             self.page(index, catalog).await;
             self.budget.rate = self.lister.rate();
-            self.budget.is_throttled = locked(&self.throttling).is_reported();
+            self.budget.set_troubles(&locked(&self.troubles));
             let pass = &self.passes[index];
             progress.set_pool(self.budget(), &pass.pool.id, pass.standing());
         }
@@ -106,6 +110,13 @@ impl Round {
         let next = passes.map(|(index, pass)| (pass.next_at, index)).min();
         let (at, index) = next.expect("a round has a pool");
         (at.max(self.lister.ready_at()), index)
+    }
+
+    /// AWS has answered, and so accepted the credentials.
+    fn accepted(&self, now: Mono) {
+        let (budget, mut troubles) = (&self.budget.label, locked(&self.troubles));
+        troubles.on_accepted(budget);
+        troubles.on_connection(budget, None, 1, now);
     }
 
     /// Asks for the next page of a pass.
@@ -121,7 +132,8 @@ impl Round {
         let now = self.clock.now();
         let failed = match page {
             Ok(page) => {
-                self.budget.accepted();
+                self.accepted(now.mono);
+                let pass = &mut self.passes[index];
                 let added = add(&page, &pool, catalog);
                 if added.new > 0 {
                     catalog.announce();
@@ -143,29 +155,35 @@ impl Round {
                 CallError::new(Failure::InvalidParameter, cause.to_owned())
             }
             Err(PageError::Failed(error)) => {
+                let (budget, mut troubles) = (&self.budget.label, locked(&self.troubles));
                 match error.failure.class() {
                     FailureClass::Budget => {
-                        self.budget.credentials_good = false;
-                        self.budget.refused = Some(error.trouble());
+                        troubles.on_refused(budget, &error, now.mono);
                     }
-                    // It says nothing about the credentials.
-                    FailureClass::NoAnswer => {
-                        let unreached = error.remedy.as_ref().map(|_| error.trouble());
-                        self.budget.unreached = unreached;
+                    class @ FailureClass::NoAnswer => {
+                        let failed = Some((&error, class));
+                        troubles.on_connection(budget, failed, ATTEMPTS, now.mono);
                     }
                     FailureClass::Permanent | FailureClass::Throttled | FailureClass::Transient => {
-                        self.budget.accepted();
+                        drop(troubles);
+                        self.accepted(now.mono);
                     }
                 }
                 error
             }
         };
-        if pass.on_failed(failed.failure, now.mono) {
+        let is_explained = locked(&self.troubles).explain(failed.failure.class());
+        if self.passes[index].on_failed(&failed, now.mono) && !is_explained {
             let reason = failed.failure.as_str();
-            let Trouble { cause, remedy, .. } = failed.trouble();
+            let Trouble {
+                kind,
+                cause,
+                remedy,
+            } = failed.trouble();
             warn!(
                 %pool,
                 reason,
+                kind,
                 cause,
                 remedy,
                 action = "cognito-identity:ListIdentities",
@@ -175,9 +193,9 @@ impl Round {
     }
 }
 
-fn locked(throttling: &Mutex<Throttling>) -> MutexGuard<'_, Throttling> {
+fn locked(troubles: &Mutex<Troubles>) -> MutexGuard<'_, Troubles> {
     // What it holds is whole after a panic too.
-    throttling.lock().unwrap_or_else(PoisonError::into_inner)
+    troubles.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A pass is complete.

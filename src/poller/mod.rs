@@ -295,10 +295,13 @@ impl Poller {
         let rate = self.schedule.budgets().nth(budget).map(|(rate, _)| rate);
         let call_end = CallEnd {
             budget,
-            error: error.as_ref(),
-            class: failure.map(|failure| ticket.class_of(failure)),
+            error: error.as_ref().map(|error| {
+                let failure = failure.unwrap_or(error.failure);
+                (error, ticket.class_of(failure))
+            }),
             event,
             rate: rate.unwrap_or_default(),
+            now,
         };
         let budget = &self.targets.budgets[budget];
         let ceiling = budget.ceiling(self.settings.rate_limit);

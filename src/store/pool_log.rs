@@ -2,18 +2,27 @@
 //! the pool as a whole. A change is one line, and a reload repeats none. What concerns a whole
 //! budget, such as its credentials, is logged once, by the poller.
 
+use std::time::Duration;
+
 use tracing::{info, warn};
 
 use super::pool_health::{PoolHealth, PoolTrouble};
 use crate::api::Failure;
+use crate::clock::Mono;
 use crate::job::Target;
 use crate::observation::Observation;
 use crate::targets;
 
+/// So long after the last failure polls are said to fail no longer: a few may fail each minute for
+/// hours.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// What was logged last of one pool.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Logged {
     failing: Failing,
+    /// When the last poll began that failed.
+    failed_at: Mono,
     is_missing: bool,
     is_usage_unavailable: bool,
     trouble: Option<PoolTrouble>,
@@ -47,6 +56,18 @@ pub(super) struct Lines {
     health: PoolHealth,
 }
 
+impl Default for Logged {
+    fn default() -> Self {
+        Self {
+            failing: Failing::None,
+            failed_at: Mono::START,
+            is_missing: false,
+            is_usage_unavailable: false,
+            trouble: None,
+        }
+    }
+}
+
 impl Logged {
     /// The lines that are due after a poll, with what is known now.
     pub(super) fn lines(
@@ -67,7 +88,11 @@ impl Logged {
             });
             self.trouble = trouble;
         }
-        lines.extend(self.failing(&health, is_new_failure && !is_of_pool));
+        if !is_of_pool && !matches!(poll.failure(), None | Some(Failure::NotFound)) {
+            self.failed_at = poll.requested_at.mono;
+        }
+        let is_quiet = poll.requested_at.mono.since(self.failed_at) >= QUIET;
+        lines.extend(self.failing(&health, is_new_failure && !is_of_pool, is_quiet));
         // The trouble says it already. Of identities that are discovered, many guests never synced.
         let is_not_found = trouble == Some(PoolTrouble::NotFound);
         if !is_not_found && pool.settings.discover.is_none() {
@@ -94,8 +119,9 @@ impl Logged {
         Lines { lines, health }
     }
 
-    /// Whether some or all fail is logged after a poll that failed for a reason of its own.
-    fn failing(&mut self, health: &PoolHealth, may_warn: bool) -> Option<Line> {
+    /// That some or all fail is logged after a poll that failed for a reason of its own, and that
+    /// none does once it is quiet.
+    fn failing(&mut self, health: &PoolHealth, may_warn: bool, is_quiet: bool) -> Option<Line> {
         let now = match health.failing() {
             0 => Failing::None,
             failing if failing == health.identities => Failing::All,
@@ -103,8 +129,11 @@ impl Logged {
         };
         let before = self.failing;
         if now == Failing::None {
-            self.failing = now;
-            return (before != now).then_some(Line::NoneFailing);
+            let is_over = before != now && is_quiet;
+            if is_over {
+                self.failing = now;
+            }
+            return is_over.then_some(Line::NoneFailing);
         }
         if self.trouble == Some(PoolTrouble::Denied) {
             // Which says it already.

@@ -47,8 +47,11 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         "schedule",
         &["api", "clock", "identity", "job", "limits", "targets"],
     ),
-    ("progress", &["api", "clock", "health", "targets"]),
-    ("throttling", &["api", "clock", "schedule"]),
+    ("troubles", &["api", "clock", "schedule"]),
+    (
+        "progress",
+        &["api", "clock", "health", "targets", "troubles"],
+    ),
     (
         "poller",
         &[
@@ -62,7 +65,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "progress",
             "schedule",
             "targets",
-            "throttling",
+            "troubles",
         ],
     ),
     (
@@ -131,7 +134,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "listing",
             "progress",
             "schedule",
-            "throttling",
+            "troubles",
         ],
     ),
     (

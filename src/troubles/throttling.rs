@@ -15,7 +15,7 @@ const MOST: u32 = 3;
 
 /// The throttling of one budget's calls.
 #[derive(Debug, Default)]
-pub struct Throttling {
+pub(super) struct Throttling {
     /// The last calls that AWS answered: bits, the latest lowest, of which 1 is for a throttled one.
     throttled: u128,
     calls: u32,
@@ -25,7 +25,7 @@ pub struct Throttling {
 impl Throttling {
     /// A call has ended; `class` is that of its failure, `rate` and `ceiling` are the budget's by
     /// now, in calls per second. Returns whether a line was logged.
-    pub fn on_call_end(
+    pub(super) fn on_call_end(
         &mut self,
         budget: &str,
         class: Option<FailureClass>,
@@ -44,19 +44,21 @@ impl Throttling {
             rate <= ceiling * LOW || rate <= MIN_RATE.min(ceiling) && throttled_of_last >= MOST;
         if is_throttled && !self.is_reported && is_low {
             let (throttled, calls) = (self.throttled.count_ones(), self.calls);
+            let rate = tenths(rate);
             warn!(
                 budget,
                 rate,
                 ceiling,
                 throttled,
                 calls,
-                "AWS throttles: {rate:.1} of {ceiling} calls/s at present, {throttled} of the last \
+                "AWS throttles: {rate} of {ceiling} calls/s at present, {throttled} of the last \
                  {calls} calls throttled; lower poll.rate_limit, or ask AWS for a higher quota"
             );
         } else if self.is_reported && rate >= ceiling * RECOVERED && throttled_of_last == 0 {
+            let rate = tenths(rate);
             info!(
                 budget,
-                rate, ceiling, "AWS throttles no more: {rate:.1} of {ceiling} calls/s at present"
+                rate, ceiling, "AWS throttles no more: {rate} of {ceiling} calls/s at present"
             );
         } else {
             return false;
@@ -66,10 +68,13 @@ impl Throttling {
     }
 
     /// Whether throttling was reported and is not over.
-    #[must_use]
-    pub fn is_reported(&self) -> bool {
+    pub(super) fn is_reported(&self) -> bool {
         self.is_reported
     }
+}
+
+fn tenths(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
 }
 
 #[cfg(test)]
