@@ -3,8 +3,10 @@
 from panels import (
     BLUE,
     GREEN,
+    GREY,
     INSTANCE,
-    ONE_IS_GOOD,
+    MOST_IS_GOOD,
+    NONE_IS_GOOD,
     ORANGE,
     RED,
     YELLOW,
@@ -13,76 +15,148 @@ from panels import (
     number,
     rows,
 )
-from queries import DAY, answered_within, in_jobs, quantile, rate, with_build_info
+from queries import in_jobs, of_exporters, quantile, rate, with_build_info
 
+STATES = in_jobs("pool_identities")
 FRESH = in_jobs("pool_identities", 'state="fresh"')
-ALL = f"sum({in_jobs('pool_identities')})"
+EXISTING = in_jobs("pool_identities", 'state!="missing"')
+PART_FRESH = f"sum({FRESH}) / sum({EXISTING})"
 CEILING = in_jobs("exporter_api_rate_limit")
 CALLS = rate("api_requests_total")
+FAILED = rate("api_failures_total")
+THROTTLED = in_jobs("exporter_api_failures_total", 'reason="throttled"')
+GOOD = {1: ("GOOD", GREEN), 0: ("REFUSED", RED)}
+IN_FORCE = {1: ("IN FORCE", GREEN), 0: ("NOT READ", RED)}
+SCRAPED = {1: ("UP", GREEN), 0: ("DOWN", RED)}
+NOBODY = "No exporter is scraped"
+UP = of_exporters("up")
 
 
-def part_answered_within(seconds):
-    return f"sum({answered_within(seconds)}) / {ALL}"
+def gauge(name):
+    return f'{name}{{job=~"$job", instance=~"$instance"}}'
 
 
 PANELS = [
+    "Can it be trusted",
     number(
-        "Up",
-        "Exporters that are scraped.",
-        f"count({in_jobs('exporter_build_info')})",
-        steps=ONE_IS_GOOD,
+        "Exporters down",
+        "Targets that Prometheus cannot scrape, of those that were exporters within a week. "
+        "Below are all.",
+        f"count({UP} == 0) or 0 * count({UP})",
+        steps=NONE_IS_GOOD,
+        none=NOBODY,
     ),
     number(
         "Credentials",
-        "1: those of all budgets are good. 0: some are not, and only a probe asks.",
+        "Whether those of all budgets are good. If not, only a probe asks.",
         f"min({in_jobs('exporter_api_credentials_good')})",
-        steps=ONE_IS_GOOD,
+        meanings=GOOD,
+        none=NOBODY,
     ),
     number(
         "Configuration",
-        "1: what is on disk was read and is in force.",
+        "Whether what is on disk was read and is in force, in every exporter.",
         f"min({in_jobs('exporter_config_last_reload_successful')})",
-        steps=ONE_IS_GOOD,
+        meanings=IN_FORCE,
+        none=NOBODY,
     ),
     number(
         "Web configuration",
-        "1: what is on disk, certificates included, was read and is in force.",
+        "Whether what is on disk, certificates included, was read and is in force.",
         f"min({in_jobs('exporter_web_config_last_reload_successful')})",
-        steps=ONE_IS_GOOD,
+        meanings=IN_FORCE,
+        none=NOBODY,
     ),
     number(
         "Fresh",
-        "The part of all identities whose last poll succeeded, not too long ago.",
-        f"sum({FRESH}) / {ALL}",
+        "The part of the identities that exist whose last poll succeeded, not too long ago.",
+        PART_FRESH,
         unit="percentunit",
-        steps=[(None, RED), (0.95, ORANGE), (0.99, GREEN)],
+        steps=MOST_IS_GOOD,
         decimals=1,
+        none=NOBODY,
+        chart=("Fresh by exporter", "all"),
     ),
     number(
-        "Calls a day",
-        "API calls, at the rate of the last hour.",
-        f"sum(rate({in_jobs('exporter_api_requests_total')}[1h])) * 86400",
+        "Throttled",
+        "Calls that AWS has throttled, of those of the last five minutes.",
+        f"sum(rate({THROTTLED}[5m])) / sum(rate({in_jobs('exporter_api_requests_total')}[5m]))",
+        unit="percentunit",
+        steps=[(None, GREEN), (0.01, YELLOW), (0.1, ORANGE)],
+        decimals=1,
+        none="No call was made",
     ),
+    rows(
+        "Exporters",
+        "Targets that were exporters within a week. An exporter leads to its status page.",
+        UP,
+        "Now",
+        width=12,
+        height=6,
+        meanings=SCRAPED,
+        none=NOBODY,
+        sort=("Now", False),
+    ),
+    rows(
+        "Builds",
+        "What runs.",
+        in_jobs("exporter_build_info"),
+        width=12,
+        height=6,
+        none=NOBODY,
+    ),
+    chart(
+        "Fresh by exporter",
+        "The part of the identities of each whose last poll succeeded, not too long ago.",
+        (
+            f"sum without (identity_pool_id, state) ({FRESH}) "
+            f"/ sum without (identity_pool_id, state) ({EXISTING})",
+            INSTANCE,
+        ),
+        (PART_FRESH, "all"),
+        unit="percentunit",
+        most=1,
+        none=NOBODY,
+    ),
+    chart(
+        "Identities by state",
+        "Of each exporter: two of the same pools show each identity twice here. Usage of fresh and "
+        "failing ones is shown; of stale and missing ones it is not.",
+        (f"sum by (state) ({STATES})", "{{state}}"),
+        stacked=True,
+        colours=[
+            ("fresh", GREEN),
+            ("failing", ORANGE),
+            ("stale", YELLOW),
+            ("missing", GREY),
+            ("pending", BLUE),
+        ],
+        none=NOBODY,
+    ),
+    "API and quota",
     chart(
         "API calls",
         "Per second, retries included, beside the ceilings.",
         (f"sum by (operation) ({CALLS})", "{{operation}}"),
         (f"sum({CEILING})", "ceiling of all budgets"),
         unit="reqps",
+        colours=[("ceiling of all budgets", GREY)],
     ),
     chart(
         "API failures",
-        "Per second, by reason.",
-        (f"sum by (reason) ({rate('api_failures_total')})", "{{reason}}"),
+        "Per second, by reason; a reason that does not occur has no line.",
+        (f"sum by (reason) ({FAILED}) > 0", "{{reason}}"),
         unit="reqps",
         stacked=True,
+        none="No call failed, or none is known",
     ),
     chart(
         "Budget",
         "Calls per second that may be made: the ceiling, and what throttling leaves of it.",
-        (CEILING, "{{budget}}: ceiling"),
-        (in_jobs("exporter_api_rate"), "{{budget}}: at present"),
+        (CEILING, f"{{{{budget}}}} ceiling {INSTANCE}"),
+        (in_jobs("exporter_api_rate"), f"{{{{budget}}}} at present {INSTANCE}"),
         unit="reqps",
+        width=24,
     ),
     chart(
         "Headroom",
@@ -93,10 +167,23 @@ PANELS = [
         most=1,
     ),
     chart(
+        "API latency",
+        "Of calls, failed ones included.",
+        (quantile(0.5, "api_request_duration_seconds"), "p50"),
+        (quantile(0.99, "api_request_duration_seconds"), "p99"),
+        unit="s",
+    ),
+    chart(
+        "Calls a day",
+        "At the rate of each moment, by exporter.",
+        (f"sum without (operation) ({CALLS}) * 86400", INSTANCE),
+    ),
+    "Polling",
+    chart(
         "Polls",
-        "Per second, and those that failed after all attempts.",
+        "Per second, and those that failed after all attempts, by reason.",
         (f"sum({rate('polls_total')})", "polls"),
-        (f"sum by (reason) ({rate('poll_failures_total')})", "failed: {{reason}}"),
+        (f"sum by (reason) ({rate('poll_failures_total')}) > 0", "failed: {{reason}}"),
         unit="reqps",
     ),
     chart(
@@ -113,133 +200,122 @@ PANELS = [
         unit="s",
     ),
     chart(
-        "Identities by state",
-        "Usage of fresh and failing ones is shown; of stale and missing ones it is not.",
-        (f"sum by (state) ({in_jobs('pool_identities')})", "{{state}}"),
-        stacked=True,
-        colours=[
-            ("fresh", GREEN),
-            ("failing", ORANGE),
-            ("stale", YELLOW),
-            ("missing", RED),
-            ("pending", BLUE),
-        ],
-    ),
-    chart(
-        "Age of what is known",
-        "The part of all identities, with series or without, for which AWS has answered within "
-        "that time. The usage of the others is older, or not known.",
-        (part_answered_within(300), "within 5 min"),
-        (part_answered_within(3_600), "within 1 h"),
-        (part_answered_within(DAY), "within 1 d"),
-        unit="percentunit",
-        most=1,
-    ),
-    chart(
-        "API latency",
-        "Of calls, failed ones included.",
-        (quantile(0.5, "api_request_duration_seconds"), "p50"),
-        (quantile(0.99, "api_request_duration_seconds"), "p99"),
-        unit="s",
-    ),
-    chart(
-        "Time to write a scrape",
-        "Without waiting for the client.",
-        (quantile(0.5, "scrape_render_seconds"), "p50"),
-        (quantile(0.99, "scrape_render_seconds"), "p99"),
-        unit="s",
-    ),
-    chart(
-        "Scrapes",
-        "Per second, by whomever.",
-        (rate("scrapes_total"), INSTANCE),
-        unit="reqps",
-    ),
-    chart(
-        "Clients",
-        "Open connections, and refused logins per second.",
-        (in_jobs("exporter_web_connections"), f"connections {INSTANCE}"),
-        (rate("web_auth_failures_total"), f"refused logins per second {INSTANCE}"),
-    ),
-    chart(
-        "Rejected requests",
-        "Per second: scrapes and connections beyond the limits.",
-        (rate("web_requests_rejected_total"), f"{{{{reason}}}} {INSTANCE}"),
-        unit="reqps",
-    ),
-    chart(
-        "Dropped log lines and panics",
-        "Per second. A log that nobody reads in time loses lines; a panic is a bug.",
-        (rate("log_lines_dropped_total"), f"log lines dropped {INSTANCE}"),
-        (rate("panics_total"), f"panics {INSTANCE}"),
-    ),
-    chart(
-        "Saved",
-        "How long ago all that had changed was last saved in the directory of --state.path, and "
-        "attempts that failed per second. What is not saved is lost when the process ends.",
-        (f"time() - {in_jobs('exporter_state_last_save_timestamp_seconds')}", f"saved {INSTANCE}"),
-        (rate("state_save_failures_total"), f"failed per second {INSTANCE}"),
-        unit="s",
-    ),
-    chart(
-        "Restored",
-        "Identities of which something was known when the process started.",
-        (in_jobs("exporter_state_restored_identities"), INSTANCE),
-    ),
-    chart(
         "Discovered identities",
         "What passes of ListIdentities have found, and those that are polled though the last "
         "complete pass did not list them. Only for pools with discover.",
-        (in_jobs("pool_discovered_identities"), "{{identity_pool_id}}: discovered"),
-        (in_jobs("pool_not_listed_identities"), "{{identity_pool_id}}: not listed"),
+        (in_jobs("pool_discovered_identities"), f"{{{{identity_pool_id}}}} discovered {INSTANCE}"),
+        (in_jobs("pool_not_listed_identities"), f"{{{{identity_pool_id}}}} not listed {INSTANCE}"),
+        none="No pool has discover",
     ),
     chart(
         "Passes",
-        "How long ago the last complete pass of ListIdentities ended, and passes a day. The "
-        "configuration says how far apart they are: discover.interval.",
+        "How long ago the last complete pass of ListIdentities ended. The configuration says how "
+        "far apart they are: discover.interval.",
         (
             f"time() - {in_jobs('pool_discovery_last_complete_timestamp_seconds')}",
-            "{{identity_pool_id}}: ended",
-        ),
-        (
-            f"increase({in_jobs('pool_discovery_passes_total')}[1d])",
-            "{{identity_pool_id}}: a day",
+            f"{{{{identity_pool_id}}}} {INSTANCE}",
         ),
         unit="s",
+        none="No pool has discover, or no pass has ended",
     ),
     chart(
-        "Memory",
-        "Resident, of the exporter's process.",
-        (with_build_info('process_resident_memory_bytes{job=~"$job"}'), INSTANCE),
-        unit="bytes",
-    ),
-    chart(
-        "Processor",
-        "Seconds of processor time per second.",
+        "Passes a day",
+        "Complete passes of ListIdentities within a day.",
         (
-            with_build_info('rate(process_cpu_seconds_total{job=~"$job"}[$__rate_interval])'),
-            INSTANCE,
+            f"increase({in_jobs('pool_discovery_passes_total')}[1d])",
+            f"{{{{identity_pool_id}}}} {INSTANCE}",
         ),
-        unit="percentunit",
+        none="No pool has discover",
     ),
     chart(
-        "Open files",
-        "With the limit.",
-        (with_build_info('process_open_fds{job=~"$job"}'), f"open {INSTANCE}"),
-        (with_build_info('process_max_fds{job=~"$job"}'), f"limit {INSTANCE}"),
+        "Saved",
+        "How long ago all that had changed was last saved in the directory of --state.path. What "
+        "is not saved is lost when the process ends.",
+        (f"time() - {in_jobs('exporter_state_last_save_timestamp_seconds')}", INSTANCE),
+        unit="s",
+        none="Nothing is saved: there is no --state.path",
     ),
-    chart(
-        "Samples in a scrape",
-        "What Prometheus has to store: some six for each identity with series.",
-        (with_build_info('scrape_samples_scraped{job=~"$job"}'), INSTANCE),
+    (
+        "Scrapes and clients",
+        [
+            chart(
+                "Time to write a scrape",
+                "Without waiting for the client.",
+                (quantile(0.5, "scrape_render_seconds"), "p50"),
+                (quantile(0.99, "scrape_render_seconds"), "p99"),
+                unit="s",
+            ),
+            chart(
+                "Time to scrape",
+                "As Prometheus sees it. It has to end within the job's scrape_timeout.",
+                (with_build_info(gauge("scrape_duration_seconds")), INSTANCE),
+                unit="s",
+            ),
+            chart(
+                "Samples in a scrape",
+                "What Prometheus has to store: some six for each identity with series.",
+                (with_build_info(gauge("scrape_samples_scraped")), INSTANCE),
+            ),
+            chart(
+                "Scrapes",
+                "Per second, by whomever.",
+                (rate("scrapes_total"), INSTANCE),
+                unit="reqps",
+            ),
+            chart(
+                "Clients",
+                "Open connections, and refused logins per second.",
+                (in_jobs("exporter_web_connections"), f"connections {INSTANCE}"),
+                (rate("web_auth_failures_total"), f"refused logins per second {INSTANCE}"),
+            ),
+            chart(
+                "Rejected requests",
+                "Per second: scrapes and connections beyond the limits.",
+                (rate("web_requests_rejected_total"), f"{{{{reason}}}} {INSTANCE}"),
+                unit="reqps",
+            ),
+        ],
     ),
-    rows(
-        "Builds",
-        "What runs.",
-        in_jobs("exporter_build_info"),
-        "Value",
-        width=24,
-        height=4,
+    (
+        "Process",
+        [
+            chart(
+                "Memory",
+                "Resident, of the exporter's process.",
+                (with_build_info(gauge("process_resident_memory_bytes")), INSTANCE),
+                unit="bytes",
+            ),
+            chart(
+                "Processor",
+                "Seconds of processor time per second.",
+                (
+                    with_build_info(
+                        f"rate({gauge('process_cpu_seconds_total')}[$__rate_interval])"
+                    ),
+                    INSTANCE,
+                ),
+                unit="percentunit",
+            ),
+            chart(
+                "Open files",
+                "With the limit.",
+                (with_build_info(gauge("process_open_fds")), f"open {INSTANCE}"),
+                (with_build_info(gauge("process_max_fds")), f"limit {INSTANCE}"),
+            ),
+            chart(
+                "Restored",
+                "Identities of which something was known when the process started.",
+                (in_jobs("exporter_state_restored_identities"), INSTANCE),
+                none="Nothing is restored: there is no --state.path",
+            ),
+            chart(
+                "Dropped log lines and panics",
+                "Per second. A log that nobody reads in time loses lines; a panic is a bug.",
+                (rate("log_lines_dropped_total"), f"log lines dropped {INSTANCE}"),
+                (rate("panics_total"), f"panics {INSTANCE}"),
+                (rate("state_save_failures_total"), f"failed saves {INSTANCE}"),
+            ),
+        ],
     ),
 ]
 

@@ -5,7 +5,9 @@ from panels import (
     BY_POOL,
     GREEN,
     GREY,
+    MOST_IS_GOOD,
     NEAR_LIMIT,
+    NO_SERIES,
     NONE_IS_BETTER,
     NONE_IS_GOOD,
     ORANGE,
@@ -17,30 +19,49 @@ from panels import (
     rows,
 )
 from queries import (
-    datasets_ratio,
+    DAY,
+    FORECAST,
+    answered_within,
+    counted,
+    each_once,
     existing,
     full_within,
     fullest_bucket,
-    fullest_ratio,
+    gone,
     in_pools,
     known,
+    known_of_all,
     mean_storage,
     named,
-    named_once,
     near_limit,
     once,
+    recorded,
 )
 
-NOT_KNOWN = in_pools("pool_identities", 'state=~"pending|stale|missing"')
-USED = in_pools("pool_largest_dataset_storage_used_ratio_bucket")
+OF_DATASETS, OF_NUMBER = 'limit!="datasets"', 'limit="datasets"'
+CERTAIN, POSSIBLE = 'certainty="certain"', 'certainty="possible"'
+OF_KNOWN = "Of those known; 0 is said only where nine tenths are."
+
+FULL = f"sum({once(in_pools('pool_identities_full', OF_DATASETS))})"
+AT_LEAST = f"sum({near_limit(OF_DATASETS, CERTAIN)})"
+AT_MOST = f"sum({near_limit(OF_DATASETS)})"
+NUMBERS = f"sum({near_limit(OF_NUMBER, CERTAIN)})"
+WITHIN_WEEK, WITHIN_MONTH = (f"sum({full_within(window)})" for window in ["7d", "30d"])
+ALL = f"sum({once(existing())})"
+KNOWN = f"sum({once(in_pools('pool_watched_identities'))})"
+UNKNOWN = f"({ALL} - {KNOWN})"
+USED = once(in_pools("pool_largest_dataset_storage_used_ratio_bucket"))
 RECORDS = once(in_pools("pool_largest_dataset_records_used_ratio_bucket"))
 DATASETS = once(in_pools("pool_identity_datasets_used_ratio_bucket"))
-STORED = in_pools("pool_watched_storage_bytes")
-OF_DATASETS, CERTAIN, POSSIBLE = 'limit!="datasets"', 'certainty="certain"', 'certainty="possible"'
-OF_KNOWN = "Of those known: see Known."
-UNKNOWN = f"sum({once(existing())} - {once(in_pools('pool_watched_identities'))})"
-OF_NUMBER = 'limit="datasets"'
-GROWTH = f"{in_pools('identity_storage_bytes')} - {in_pools('identity_storage_bytes')} offset 1d"
+STORED = once(in_pools("pool_watched_storage_bytes"))
+BY_AWS = once(in_pools("pool_storage_bytes"))
+LIMIT_USED = recorded("identity:cognitosync_limit_used:ratio", OF_DATASETS)
+NUMBER_USED = recorded("identity:cognitosync_limit_used:ratio", OF_NUMBER)
+MONTHLY = in_pools("pool_identities_full_within", 'window="30d"')
+STORAGE = in_pools("identity_storage_bytes")
+# Some pools, or all, as the variable says, and alerts that are about no pool.
+RINGING = 'ALERTS{alertname=~"CognitoSync.*", alertstate="firing", identity_pool_id=~"$pool|"}'
+BY_ALERT = "alertname, severity, cluster, identity_pool_id, pool_name, limit"
 
 
 def used_between(least, most):
@@ -48,66 +69,71 @@ def used_between(least, most):
 
 
 PANELS = [
-    "Needs attention",
+    "Who is at a wall",
     number(
         "A dataset is full",
         "Identities with a dataset at 99 % of its bytes or records. AWS refuses what makes it "
         f"larger, so every later sync of it fails. {OF_KNOWN}",
-        f"sum({once(in_pools('pool_identities_full', OF_DATASETS))})",
+        counted(FULL),
         steps=NONE_IS_GOOD,
+        chart=("Near a limit", "full"),
     ),
     number(
         "A dataset above 80 %",
-        "Identities of which it is certain that a dataset uses 80 % of its bytes or records. "
-        f"{OF_KNOWN}",
-        f"sum({near_limit(OF_DATASETS, CERTAIN)})",
+        "Identities with a dataset at 80 % of its bytes or records: as many for certain, and as "
+        f"many if all of those are of which only a list of the datasets shows. {OF_KNOWN}",
+        (counted(AT_LEAST), "at least"),
+        (counted(AT_MOST), "at most"),
         steps=NONE_IS_BETTER,
+        chart=("Near a limit", "above 80 %, at least"),
     ),
     number(
         "Datasets above 80 %",
         "Identities that have 80 % or more of the datasets that they may. For some apps that is "
         f"how they are. {OF_KNOWN}",
-        f"sum({near_limit(OF_NUMBER, CERTAIN)})",
-        steps=NONE_IS_BETTER,
+        counted(NUMBERS),
+        chart=("Near a limit", "number of datasets above 80 %"),
     ),
     number(
         "Full within a week",
         "Identities of which a dataset is not full, but almost surely will be within seven days, "
-        "at the growth that the exporter has seen in ten days or more; with series or without. "
-        "Only of those whose fullest dataset is known exactly, by one dataset or an exact list.",
-        f"sum({once(full_within('7d'))})",
+        "at the growth seen in ten days or more. Only of those thatse fullest dataset is known "
+        "exactly. 0 is said only where ten days are known.",
+        counted(WITHIN_WEEK, FORECAST),
         steps=NONE_IS_BETTER,
+        none="Not known yet",
+        chart=("Will be full", "within 7 days"),
     ),
     number(
-        "Not known",
-        "Identities without current usage: pending, stale or missing. Nobody watches their limits.",
-        f"sum({NOT_KNOWN})",
-        steps=NONE_IS_BETTER,
+        "Known",
+        "The part of the identities whose usage is current. All numbers by limit are of these.",
+        known_of_all(),
+        unit="percentunit",
+        steps=MOST_IS_GOOD,
+        decimals=1,
+        none="No pool is shown",
+        chart=("Known by pool", "all"),
     ),
     number(
-        "Identities",
-        "Identities that are polled.",
-        f"sum({in_pools('pool_identities')})",
+        "Pools without an exporter",
+        "Pools that an exporter showed within a week, and none shows now. Their limits are not "
+        "watched.",
+        f"count({gone()}) or 0 * count({in_pools('pool_info')})",
+        steps=NONE_IS_GOOD,
+        none="No pool is shown",
     ),
     rows(
-        "Alerts that ring",
-        "All of this exporter's alerts that are firing.",
-        'ALERTS{alertname=~"CognitoSync.*", alertstate="firing"}',
+        "Alerts that fire",
+        "Of the chosen pools, and those that are about no pool; 20 rows at most, those of most "
+        "alerts. An alert's name leads to its runbook, at the address in the variable Runbooks.",
+        f"topk(20, count by ({BY_ALERT}) ({RINGING}))",
         "Firing",
         width=24,
-        height=6,
-        no_value="None",
+        height=7,
+        none="No alert fires",
+        sort=("Severity", False),
     ),
-    "Used",
-    chart(
-        "Known",
-        "The part of the identities whose usage is current. Sums, counts by limit and histograms "
-        "are of these. It rises from 0 in a first sweep.",
-        (named_once(known()), BY_POOL),
-        unit="percentunit",
-        width=24,
-        most=1,
-    ),
+    "Walls",
     chart(
         "Identities by their fullest dataset",
         "Which part of the bytes that one dataset may hold the fullest uses, at least; of all "
@@ -128,16 +154,19 @@ PANELS = [
     ),
     chart(
         "Near a limit",
-        "Identities at 80 % of a limit: certainly, or possibly, which only a list of the datasets "
-        "can tell. Beside them those not known.",
-        (f"sum by (limit) ({near_limit(CERTAIN)})", "{{limit}}: certain"),
-        (f"sum by (limit) ({near_limit(POSSIBLE, OF_DATASETS)})", "{{limit}}: possible"),
+        "Identities that are full, and at 80 % of a limit: for certain, and at most. Beside them "
+        "those not known.",
+        (FULL, "full"),
+        (AT_LEAST, "above 80 %, at least"),
+        (AT_MOST, "above 80 %, at most"),
+        (NUMBERS, "number of datasets above 80 %"),
         (UNKNOWN, "not known"),
+        colours=[("full", RED), ("not known", GREY)],
     ),
     chart(
         "Fullest datasets: 99 % stay below",
         "Bytes of the fullest dataset as a part of its limit, by pool, at least: the fullest "
-        f"hundredth is above. {OF_KNOWN}",
+        "hundredth of those known is above.",
         (named(f"histogram_quantile(0.99, {USED})"), BY_POOL),
         unit="percentunit",
         steps=NEAR_LIMIT,
@@ -146,82 +175,125 @@ PANELS = [
     chart(
         "Records and datasets: 99 % stay below",
         "As a part of the limit: the records of the fullest dataset, of identities that were "
-        f"listed, and the number of datasets. {OF_KNOWN}",
+        "listed, and the number of datasets. Of those known.",
         (f"histogram_quantile(0.99, sum by (le) ({RECORDS}))", "records"),
         (f"histogram_quantile(0.99, sum by (le) ({DATASETS}))", "datasets"),
         unit="percentunit",
         steps=NEAR_LIMIT,
         most=1,
     ),
-    chart(
-        "Storage by pool",
-        f"Bytes in all datasets of the identities that are polled. {OF_KNOWN}",
-        (named(STORED), BY_POOL),
-        unit="bytes",
-    ),
-    chart(
-        "Datasets by pool",
-        f"Datasets of the identities that are polled. {OF_KNOWN}",
-        (named(in_pools("pool_watched_datasets")), BY_POOL),
-    ),
-    "The fullest",
     bars(
         "The fullest 20 datasets",
-        "Bytes of an identity's fullest dataset, at least, as a part of what one may hold.",
-        f"topk(20, {once(fullest_ratio(in_pools))})",
-        "{{identity_id}}",
+        "Bytes or records of an identity's fullest dataset as a part of what one may hold, from "
+        "80 % on; of identities that have series. A bar leads to its identity.",
+        f"topk(20, max without (limit) ({LIMIT_USED}))",
+        "{{identity_id}} {{cluster}}",
+        none="None at 80 %, of identities that have series",
     ),
     bars(
-        "The fullest 20 by datasets",
-        "Datasets, as a part of the limit.",
-        f"topk(20, {once(datasets_ratio(in_pools))})",
-        "{{identity_id}}",
+        "The fullest 20 by number of datasets",
+        "Datasets as a part of the limit, from 80 % on; of identities that have series.",
+        f"topk(20, {NUMBER_USED})",
+        "{{identity_id}} {{cluster}}",
+        none="None at 80 %, of identities that have series",
     ),
-    "Growth",
+    "Freshness and coverage",
+    chart(
+        "Known by pool",
+        "The part of the identities whose usage is current. It rises from 0 in a first sweep.",
+        (named(known()), BY_POOL),
+        (known_of_all(), "all"),
+        unit="percentunit",
+        most=1,
+    ),
+    chart(
+        "Age of what is known",
+        "The part of all identities for which AWS has answered within that time. The usage of the "
+        "others is older, or not known.",
+        (f"sum({answered_within(300)}) / {ALL}", "within 5 min"),
+        (f"sum({answered_within(3_600)}) / {ALL}", "within 1 h"),
+        (f"sum({answered_within(DAY)}) / {ALL}", "within 1 d"),
+        unit="percentunit",
+        most=1,
+    ),
+    chart(
+        "Storage seen",
+        "Bytes of the identities that are polled, as a part of what AWS counts for the pool. Far "
+        "below 100 %: identities are not listed, and nothing watches them.",
+        (named(f"{STORED} / {BY_AWS}"), BY_POOL),
+        unit="percentunit",
+        none="AWS does not count it, or nobody is known",
+    ),
+    chart(
+        "Identities",
+        "That are polled, by pool; and those without series of their own, of which only numbers "
+        "of pools tell.",
+        (named(once(existing())), BY_POOL),
+        (f"sum({once(in_pools('pool_identities_without_series'))})", "without series"),
+    ),
+    "Forecast",
     chart(
         "Will be full",
         "Identities of which a dataset is not full, but almost surely will be within a week, or a "
-        "month, at the growth that the exporter has seen in ten days or more. Only of those whose "
+        "month, at the growth that the exporter has seen in ten days or more. Only of those thatse "
         "fullest dataset is known exactly.",
-        (f"sum({once(full_within('7d'))})", "within 7 days"),
-        (f"sum({once(full_within('30d'))})", "within 30 days"),
+        (WITHIN_WEEK, "within 7 days"),
+        (WITHIN_MONTH, "within 30 days"),
     ),
     rows(
         "Full within a month, by pool",
         "As beside this. The exporter's list names them, the first to be full first; its status "
         "page says of how many it speaks.",
-        named(f"max without (window) (topk without (instance, pod) (1, {full_within('30d')}))"),
+        named(f"topk without (instance, pod) (1, {MONTHLY})"),
         "Identities",
-        exporter_page="api/v1/identities?sort=full_at&limit=100&pool=${__data.fields.Pool}",
-    ),
-    rows(
-        "Growing fastest",
-        "Bytes a day, over the last day. The fastest 20.",
-        f"topk(20, {once(GROWTH)})",
-        "Bytes a day",
-        unit="bytes",
-        height=10,
-    ),
-    chart(
-        "Mean storage of an identity",
-        "By pool, of those known. It does not jump when identities are added.",
-        (named_once(mean_storage()), BY_POOL),
-        unit="bytes",
+        hidden=["name", "window"],
+        exporter_page=(
+            'api/v1/identities?sort=full_at&limit=100&pool=${__data.fields["Pool id"]}',
+            "Its list of them",
+        ),
     ),
     chart(
         "Growth of a pool",
         "Bytes a day, over the last six hours: the growth of the mean of those known, times all. "
         "None while less than nine tenths are known: that mean is another one.",
-        (named_once(f"deriv({mean_storage('0.9')}[6h:5m]) * {once(existing())} * 86400"), BY_POOL),
+        (named(f"deriv({mean_storage('0.9')}[6h:5m]) * {once(existing())} * 86400"), BY_POOL),
         unit="bytes",
         least=None,
+    ),
+    chart(
+        "Mean storage of an identity",
+        "By pool, of those known. It does not jump when identities are added.",
+        (named(mean_storage()), BY_POOL),
+        unit="bytes",
+    ),
+    rows(
+        "Growing fastest",
+        "Bytes a day, over the last day: the fastest 20 of identities that have series.",
+        f"topk(20, {each_once(f'{STORAGE} - {STORAGE} offset 1d')})",
+        "Bytes a day",
+        unit="bytes",
+        height=10,
+        none=f"{NO_SERIES} for a day",
+        sort=("Bytes a day", True),
+    ),
+    chart(
+        "Storage",
+        "Bytes in all datasets of the identities that are known, by pool.",
+        (named(STORED), BY_POOL),
+        unit="bytes",
+    ),
+    chart(
+        "Datasets",
+        "Of the identities that are known, by pool.",
+        (named(once(in_pools("pool_watched_datasets"))), BY_POOL),
     ),
 ]
 
 BOARD = board(
     "fleet",
     "Fleet",
-    "Who is about to hit a limit: all pools, those that need attention first.",
+    "Which identities are about to hit a limit, and of how many that is known.",
     "now-24h",
     PANELS,
+    texts=[("runbooks", "Runbooks", "http://localhost:9090/user")],
 )

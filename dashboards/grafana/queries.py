@@ -1,7 +1,9 @@
 """PromQL that several panels use.
 
 The scopes give a series with the matchers of a dashboard's variables: `in_pools("pool_info")` is
-`cognitosync_pool_info{job=~"$job", identity_pool_id=~"$pool"}`.
+`cognitosync_pool_info{job=~"$job", instance=~"$instance", identity_pool_id=~"$pool"}`. No query
+names the labels that it keeps: what targets have beside `job` and `instance`, such as `cluster`,
+stays.
 """
 
 DAY, WEEK, MONTH, QUARTER = 86_400, 604_800, 2_592_000, 7_776_000
@@ -18,10 +20,15 @@ def scope(*variables):
 
 
 JOB = 'job=~"$job"'
+INSTANCE = 'instance=~"$instance"'
+TARGETS = f"{JOB}, {INSTANCE}"
 POOL = 'identity_pool_id=~"$pool"'
-in_jobs = scope(JOB)
-in_pools = scope(JOB, POOL)
-of_identity = scope(JOB, POOL, 'identity_id=~"$identity"')
+in_jobs = scope(TARGETS)
+in_pools = scope(TARGETS, POOL)
+of_identity = scope(TARGETS, 'identity_id="$identity"')
+
+# The labels that series of a pool have beside those of the pool, and of an identity.
+PARTS = "certainty, le, limit, state, window"
 
 
 def rate(name):
@@ -33,19 +40,44 @@ def quantile(q, histogram):
     return f"histogram_quantile({q}, sum by (le) ({rate(f'{histogram}_bucket')}))"
 
 
-def named(expr):
-    """With the pool's name as a label."""
-    return f"{expr} * ignoring (le, name) group_left (name) cognitosync_pool_info"
-
-
 def once(expr):
-    """What both exporters of a pair show, once."""
+    """What exporters of the same pools show of each pool, once: by the one that knows most of it,
+    so that numbers that belong together are of one exporter."""
+    most = f"topk without (instance, pod) (1, {in_pools('pool_watched_identities')})"
+    return f"max without (instance, pod) ({expr} and ignoring ({PARTS}) {most})"
+
+
+def each_once(expr):
+    """What exporters of the same pools show of identities, once."""
     return f"max without (instance, pod) ({expr})"
+
+
+def named(expr):
+    """With the label `pool`, of what `once` has merged: the pool's name, else its id."""
+    name = each_once("topk without (instance, pod, name) (1, cognitosync_pool_info)")
+    joined = (
+        f"{expr} * ignoring ({PARTS}, identity_id, instance, pod, name) group_left (name) {name}"
+    )
+    by_id = f'label_replace({joined}, "pool", "$1", "identity_pool_id", "(.*)")'
+    return f'label_replace({by_id}, "pool", "$1", "name", "(.+)")'
 
 
 def with_build_info(expr):
     """Only of processes that are exporters."""
     return f"{expr} and ignoring (version, revision, rustc) cognitosync_exporter_build_info"
+
+
+def of_exporters(what):
+    """`up`, or what Prometheus says of targets, of those that were exporters within a week."""
+    was = f"max_over_time({in_jobs('exporter_build_info')}[1w])"
+    return f"({what}{{{TARGETS}}} and ignoring (version, revision, rustc) {was})"
+
+
+def gone():
+    """Pools that were shown within a week, and that no exporter shows now."""
+    was = f"max_over_time({in_pools('pool_info')}[1w])"
+    was = f"max without (instance, pod, name) ({was})"
+    return f"{was} unless on (identity_pool_id) cognitosync_pool_info"
 
 
 def fullest_bucket(le):
@@ -60,7 +92,7 @@ def near_limit(*matchers):
 
 def full_within(window):
     """Identities that will almost surely be full within a window, at the growth seen."""
-    return in_pools("pool_identities_full_within", f'window="{window}"')
+    return once(in_pools("pool_identities_full_within", f'window="{window}"'))
 
 
 def idle_bucket(seconds):
@@ -84,6 +116,22 @@ def known():
     return once(f"{in_pools('pool_watched_identities')} / {existing()}")
 
 
+def known_of_all():
+    watched_once = once(in_pools("pool_watched_identities"))
+    return f"sum({watched_once}) / sum({once(existing())})"
+
+
+def counted(expr, *conditions):
+    """A sum of those known. That it is 0 can be said only where nine tenths are known."""
+    conditions = [f"{known_of_all()} >= 0.9", *conditions]
+    all_hold = "".join(f" and on () {condition}" for condition in conditions)
+    return f"{expr} > 0 or {expr}{all_hold}"
+
+
+# Forecasts need so much time of samples.
+FORECAST = f"sum({in_pools('pool_watched_identities')} offset 10d)"
+
+
 def written_within(seconds, offset=""):
     """Identities of each pool modified within so many seconds: the part of those known, of all.
 
@@ -99,15 +147,9 @@ def mean_storage(part="0.01"):
     return once(f"{in_pools('pool_watched_storage_bytes')} / {watched(part=part)}")
 
 
-def named_once(expr):
-    """As `named`, of what `once` has merged."""
-    name = "topk without (instance, pod, name) (1, cognitosync_pool_info)"
-    return f"{expr} * ignoring (name) group_left (name) {once(name)}"
-
-
 def answered_within(seconds):
     """Identities for which AWS has answered within so many seconds; bounds as above."""
-    return in_jobs("pool_usage_age_seconds_bucket", f'le=~"{seconds}([.]0)?"')
+    return once(in_pools("pool_usage_age_seconds_bucket", f'le=~"{seconds}([.]0)?"'))
 
 
 def fullest(within):
@@ -115,6 +157,11 @@ def fullest(within):
     largest = within("identity_largest_dataset_storage_bytes")
     stored, datasets = within("identity_storage_bytes"), within("identity_datasets")
     return f"({largest} or {stored} / ({datasets} > 0))"
+
+
+def recorded(name, *more):
+    """A series of dashboards/alerts/recording.yaml, which have no instance."""
+    return f"{name}{{{', '.join([JOB, POOL, *more])}}}"
 
 
 def fullest_ratio(within):

@@ -223,32 +223,55 @@ fn runbooks_have_the_same_four_parts() {
     }
 }
 
+/// All panels of a dashboard, those in closed rows too.
+fn panels(board: &Value) -> impl Iterator<Item = &Value> {
+    let panels = board["panels"].as_array().unwrap().iter();
+    panels.flat_map(|panel| {
+        let inside = panel["panels"].as_array().into_iter().flatten();
+        inside.chain((panel["type"] != "row").then_some(panel))
+    })
+}
+
 #[test]
 fn dashboards_ask_by_variables_and_explain_every_panel() {
     for (name, board) in boards() {
         assert_eq!(board["uid"], format!("cognitosync-{name}"));
-        let variables: Vec<_> = board["templating"]["list"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|variable| text(variable, "name"))
-            .collect();
-        assert!(
-            variables.starts_with(&["datasource", "job"]),
-            "{name}: {variables:?}"
+        assert_eq!(board["editable"], false);
+        assert_eq!(
+            board["annotations"]["list"].as_array().unwrap().len(),
+            3,
+            "restarts, reloads, alerts"
         );
+        let variables = board["templating"]["list"].as_array().unwrap();
+        let named: Vec<_> = variables.iter().map(|one| text(one, "name")).collect();
+        assert!(
+            named.starts_with(&["datasource", "job", "instance"]),
+            "{name}: {named:?}"
+        );
+        for variable in variables.iter().filter(|one| one["type"] == "query") {
+            assert_eq!(variable["allValue"], ".+", "{name}: {variable}");
+            let query = text(variable, "query");
+            assert!(
+                !query.contains("cognitosync_identity"),
+                "{name}: a list of all identities"
+            );
+        }
         let mut titles = BTreeSet::new();
-        for panel in board["panels"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|panel| panel["type"] != "row")
-        {
+        let mut ids = BTreeSet::new();
+        for panel in panels(&board) {
             let title = text(panel, "title");
             assert!(titles.insert(title), "{name} has two panels called {title}");
             assert!(
+                ids.insert(panel["id"].as_u64().unwrap()),
+                "{name}: {title}: its id"
+            );
+            assert!(
                 text(panel, "description").ends_with('.'),
                 "{name}: {title} is not explained"
+            );
+            assert!(
+                !text(&panel["fieldConfig"]["defaults"], "noValue").is_empty(),
+                "{name}: {title} does not say that nothing is known"
             );
             assert_eq!(
                 panel["datasource"]["uid"], "${datasource}",
@@ -264,7 +287,17 @@ fn dashboards_ask_by_variables_and_explain_every_panel() {
                     !expr.contains("us-east-1") && !expr.contains("10520"),
                     "{name}: {title} has an id in it"
                 );
+                assert!(
+                    !expr.contains("vector(0)"),
+                    "{name}: {title} says 0 of what is not known"
+                );
             }
+        }
+        // A number that is shown over time leads to a chart of its dashboard.
+        let views = board.to_string();
+        for view in views.split("viewPanel=").skip(1) {
+            let view = view.split('&').next().unwrap().parse().unwrap();
+            assert!(ids.contains(&view), "{name}: no panel {view}");
         }
     }
 }

@@ -49,17 +49,17 @@ fn queries() -> Vec<(String, String)> {
         let mut found = Vec::new();
         below(&board, "expr", &mut found);
         assert!(found.len() > 10, "{name} has {} queries", found.len());
-        below(&board["templating"], "query", &mut found);
+        let variables = board["templating"]["list"].as_array().unwrap().iter();
+        for variable in variables.filter(|variable| variable["type"] == "query") {
+            below(variable, "query", &mut found);
+        }
         let variable = |query: &str| {
             let selector = query
                 .strip_prefix("label_values(")
                 .and_then(|rest| rest.rsplit_once(','));
             selector.map_or(query.to_owned(), |(selector, _)| selector.to_owned())
         };
-        let found = found
-            .into_iter()
-            .filter(|query| *query != "prometheus")
-            .map(variable);
+        let found = found.into_iter().map(variable);
         queries.extend(found.map(|query| {
             (
                 format!("{name}.json"),
@@ -123,9 +123,13 @@ fn labels_of(name: &str, recorded: &BTreeSet<String>) -> Option<Vec<&'static str
                 .chain(["le"].into_iter().filter(|_| name.ends_with("_bucket")))
                 .collect(),
         ),
-        None if FOREIGN.contains(&name) => {
-            Some(vec!["alertname", "alertstate", "severity", "limit"])
-        }
+        None if FOREIGN.contains(&name) => Some(vec![
+            "alertname",
+            "alertstate",
+            "severity",
+            "limit",
+            "identity_pool_id",
+        ]),
         None => recorded
             .contains(name)
             .then(|| vec!["identity_pool_id", "identity_id", "limit", "pool_name"]),

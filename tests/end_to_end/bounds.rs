@@ -161,8 +161,8 @@ fn a_log_that_is_not_read_stops_nothing() {
     let url = loop {
         line.clear();
         log.read_line(&mut line).unwrap();
-        if let Some((_, address)) = line.trim_end().rsplit_once(" address=") {
-            break format!("http://{address}/metrics");
+        if let Some((_, page)) = line.trim_end().rsplit_once(" url=") {
+            break format!("{page}metrics");
         }
     };
     // From here on the log is not read.

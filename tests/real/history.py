@@ -1,19 +1,21 @@
 """Five weeks of a past for an exporter that has just started: history.py URL INSTANCE DIRECTORY
 
 Takes what /metrics says now and writes, as blocks of Prometheus' storage, what it could have said
-each hour before, and each minute of the last hours: identities that grew, writers that became
-fewer. So that queries over days and weeks have something to find in a test of minutes. Prints as
-JSON how many samples it wrote.
+each hour before, and each minute of the last hours: identities that grew and filled up, writers
+that became fewer. So that queries over days and weeks have something to find in a test of minutes.
+The past ends where the present begins: nothing jumps there. Prints as JSON how many samples it
+wrote.
 """
 
 import json
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+
+import backfill
 
 MINUTE, HOUR, WEEK = 60, 3_600, 604_800
 WEEKS = 5
@@ -29,9 +31,11 @@ def past(name, value, all_identities, uptime, ago):
     exporter has run, in seconds.
     """
     weeks = ago / WEEK
-    if "idle_seconds_bucket" in name:
-        # More had written lately, the further back the more.
+    if name.endswith(("idle_seconds_bucket", "used_ratio_bucket")):
+        # More had written lately, and more had used little, the further back the more.
         return round(value + (all_identities - value) * weeks / (WEEKS + 1))
+    if name in ("cognitosync_pool_identities_full", "cognitosync_pool_identities_near_limit"):
+        return round(value * (1 - weeks / (WEEKS + 1)))
     if name in (
         "cognitosync_identity_storage_bytes",
         "cognitosync_identity_largest_dataset_storage_bytes",
@@ -63,9 +67,9 @@ def main(url, instance, directory):
     lines = sorted(filter(None, lines), key=lambda match: match[1])
     infinite = ',le="+Inf"'
     everybody = {
-        match[2].removesuffix(infinite): float(match[3])
+        (match[1], match[2].removesuffix(infinite)): float(match[3])
         for match in lines
-        if match[1].endswith("idle_seconds_bucket") and match[2].endswith(infinite)
+        if match[1].endswith("_bucket") and match[2].endswith(infinite)
     }
     uptime = time.time() - next(
         float(match[3]) for match in lines if match[1] == "process_start_time_seconds"
@@ -79,7 +83,7 @@ def main(url, instance, directory):
             # Every series is a family of its own here: blocks know no types.
             for match in lines:
                 name, labels, value = match[1], match[2] or "", float(match[3])
-                identities = everybody.get(labels.split(",le=")[0])
+                identities = everybody.get((name, labels.split(",le=")[0]))
                 inside = ",".join(
                     filter(None, [labels, 'job="cognitosync"', f'instance="{instance}"'])
                 )
@@ -89,22 +93,11 @@ def main(url, instance, directory):
                     written += 1
             # What Prometheus adds to each scrape.
             inside = f'job="cognitosync",instance="{instance}"'
-            for at in times:
-                out.write(f"scrape_samples_scraped{{{inside}}} {len(lines)} {at}\n")
+            added = {"up": 1, "scrape_samples_scraped": len(lines), "scrape_duration_seconds": 0.05}
+            for name, value in added.items():
+                out.writelines(f"{name}{{{inside}}} {value} {at}\n" for at in times)
             out.write("# EOF\n")
-        subprocess.run(
-            [
-                "promtool",
-                "tsdb",
-                "create-blocks-from",
-                "openmetrics",
-                "--max-block-duration=1000h",
-                file,
-                directory,
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        backfill.blocks(file, directory)
     json.dump({"samples": written}, sys.stdout)
 
 

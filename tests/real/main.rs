@@ -20,6 +20,7 @@ mod pki;
 mod stores;
 
 mod aws_clients;
+mod boards;
 mod chain;
 mod codings;
 mod exposition;

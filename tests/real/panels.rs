@@ -1,7 +1,7 @@
 //! Every query of every dashboard and every rule, on a real Prometheus that scrapes the demo and
 //! knows five weeks of a past; and the dashboards as pictures.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::prometheus::{Prometheus, job, shipped_rules};
 use crate::support::{Exporter, command, eventually, patiently, repository};
@@ -28,6 +28,15 @@ pub(crate) fn demo() -> (Exporter, Prometheus) {
         let polled: f64 = polled.map(|(_, identities)| identities).sum();
         (polled == 60.0).then_some(())
     });
+    // So that the past, which ends here, leads to what the pictures show.
+    patiently(4, "most of the datasets that fill up are full", || {
+        let full = demo.samples().into_iter().filter(|(series, _)| {
+            series.starts_with("cognitosync_pool_identities_full{")
+                && !series.contains("limit=\"datasets\"")
+        });
+        let full: f64 = full.map(|(_, identities)| identities).sum();
+        (full >= 3.0).then_some(())
+    });
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let past = python(
@@ -53,8 +62,10 @@ pub(crate) fn demo() -> (Exporter, Prometheus) {
 fn filled_in(query: &str, identity: &str) -> String {
     let variables = [
         ("$__rate_interval", "1m"),
-        ("$job", ".*"),
-        ("$pool", ".*"),
+        ("$job", ".+"),
+        ("$instance", ".+"),
+        ("$pool", ".+"),
+        ("$search", ""),
         ("$identity", identity),
     ];
     variables
@@ -67,14 +78,35 @@ fn filled_in(query: &str, identity: &str) -> String {
 /// The recorded series of identities that were full and are not seen any more.
 const EMPTY_WITHOUT_TROUBLE: &str = "identity_name:cognitosync_full_unseen:max";
 
+/// Panels that speak of what the demo does not have.
+const EMPTY_IN_THE_DEMO: [&str; 5] = [
+    "Written to though drained",
+    "Restored",
+    "Saved",
+    "Projected end",
+    "Full on",
+];
+
+/// Those in closed rows too.
+fn all_panels(board: &Value) -> impl Iterator<Item = &Value> {
+    let panels = board["panels"].as_array().unwrap().iter();
+    panels.flat_map(|panel| {
+        let inside = panel["panels"].as_array().into_iter().flatten();
+        inside.chain((panel["type"] != "row").then_some(panel))
+    })
+}
+
 #[test]
 #[ignore = "needs Prometheus, Chromium and uPlot, which tests/run installs"]
 fn every_query_has_data_and_every_panel_can_be_read() {
     let (_demo, prometheus) = demo();
-    // Which takes until somebody is full, and then a minute.
-    patiently(4, "an alert rings", || {
-        (!prometheus.query("ALERTS{alertstate=\"firing\"}").is_empty()).then_some(())
-    });
+    let alerts_ring = || {
+        patiently(4, "alerts ring", || {
+            (prometheus.query("ALERTS{alertstate=\"firing\"}").len() > 2).then_some(())
+        });
+    };
+    // Which takes a minute.
+    alerts_ring();
     // Which has grown by its past, and whose list of datasets stays current, as it is quiet.
     let quiet = "topk(1, cognitosync_identity_last_modified_age_seconds \
                  and cognitosync_identity_largest_dataset_records \
@@ -87,12 +119,7 @@ fn every_query_has_data_and_every_panel_can_be_read() {
     for name in BOARDS {
         let file = repository().join(format!("dashboards/grafana/{name}.json"));
         let board: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        for panel in board["panels"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|panel| panel["type"] != "row")
-        {
+        for panel in all_panels(&board) {
             panels += 1;
             for target in panel["targets"].as_array().unwrap() {
                 queries += 1;
@@ -103,7 +130,10 @@ fn every_query_has_data_and_every_panel_can_be_read() {
                     "{name}: {}: {answer}\n{query}",
                     panel["title"]
                 );
-                if answer["data"]["result"].as_array().unwrap().is_empty() {
+                let title = panel["title"].as_str().unwrap();
+                if answer["data"]["result"].as_array().unwrap().is_empty()
+                    && !EMPTY_IN_THE_DEMO.contains(&title)
+                {
                     empty.push(format!("{name}: {}: {query}", panel["title"]));
                 }
             }
@@ -126,7 +156,10 @@ fn every_query_has_data_and_every_panel_can_be_read() {
             );
         }
     }
+    let mut numbers = 0;
     for name in BOARDS {
+        // Where a scrape was too slow, alerts have ended, and ring again.
+        alerts_ring();
         let board = repository()
             .join(format!("dashboards/grafana/{name}.json"))
             .display()
@@ -144,10 +177,17 @@ fn every_query_has_data_and_every_panel_can_be_read() {
             &[&prometheus.url(), &identity, &board, &uplot, &picture],
             "",
         );
-        for flaws in ["flaws", "console", "empty"] {
-            assert_eq!(drawn[flaws], json!([]), "{name}: {flaws}");
+        for flaws in ["flaws", "console", "contradictions", "empty"] {
+            let mut found = drawn[flaws].as_array().unwrap().clone();
+            found.retain(|title| !EMPTY_IN_THE_DEMO.contains(&title.as_str().unwrap()));
+            assert!(found.is_empty(), "{name}: {flaws}: {found:?}");
         }
+        numbers += drawn["numbers"].as_u64().unwrap();
     }
+    assert!(
+        numbers > 10,
+        "{numbers} numbers that a chart shows over time"
+    );
     let rules = prometheus.api("rules", &[]);
     let rules: Vec<_> = rules["data"]["groups"]
         .as_array()

@@ -2,14 +2,17 @@
 
 A stand-in for Grafana, which is not at hand: reads the dashboard's JSON, asks the Prometheus at
 that URL what each panel asks, and draws with uPlot in Chromium, as the JSON says: kinds of panels,
-places, units, thresholds, legends. UPLOT is the directory with uPlot's files. Prints as JSON what
-is wrong with the picture, as browser.py does, and which panels are empty.
+places, units, thresholds, words for values, legends. UPLOT is the directory with uPlot's files.
+Everything is of one moment. Prints as JSON what is wrong with the picture, as browser.py does, which
+panels are empty, and which numbers are not what the last point of their chart says.
 """
 
+import datetime
 import html
 import json
 import math
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -25,6 +28,8 @@ UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 COLOURS = {
     "green": "#73bf69",
     "gray": "#8e8e8e",
+    "dark-gray": "#55595f",
+    "light-blue": "#8ab8ff",
     "yellow": "#fade2a",
     "orange": "#ff9830",
     "red": "#f2495c",
@@ -50,10 +55,12 @@ h1 { margin: 0; font-size: 20px; } .note { margin: 2px 0 10px; color: #f2cc0c; }
 .panel { position: absolute; box-sizing: border-box; padding: 6px 10px; background: #181b1f; border: 1px solid #2c3235; border-radius: 3px; overflow: hidden; }
 .row { position: absolute; font-size: 15px; font-weight: 600; }
 .title { font-weight: 600; white-space: nowrap; }
-.number { margin-top: 14px; font-size: 38px; text-align: center; }
+.number { margin-top: 14px; font-size: 34px; text-align: center; white-space: nowrap; } .number.long { font-size: 20px; margin-top: 24px; white-space: normal; } .number small { font-size: 13px; }
+.number.filled { margin: 8px -10px; padding: 16px 0; color: #111217; font-weight: 600; } .none { margin-top: 24px; text-align: center; color: #a0a4ab; }
+.chart { display: flex; } .chart > div:first-child { flex: none; }
 table { width: 100%; border-collapse: collapse; margin-top: 6px; font-size: 12px; } td, th { padding: 2px 6px; text-align: left; border-top: 1px solid #2c3235; white-space: nowrap; }
 .bar { display: grid; grid-template-columns: 330px 1fr 70px; gap: 8px; margin: 2px 0; font-size: 12px; } .track { background: #22252b; height: 14px; } .track div { height: 14px; }
-.legend { font-size: 11px; max-height: 32px; overflow: hidden; } .legend span { margin-right: 12px; white-space: nowrap; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
+.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
 .u-legend { display: none; }
 """
 
@@ -64,12 +71,19 @@ def ask(prometheus, path, **parameters):
         return json.load(answer)["data"]["result"]
 
 
-def shown(value, unit):
+def shown(value, unit, decimals=None):
     """A number as Grafana shows it."""
     if value is None or math.isnan(value):
         return "none"
     if unit == "percentunit":
         return f"{value * 100:.1f}".removesuffix(".0") + " %"
+    if unit.startswith("suffix:"):
+        return f"{shown(value, 'short', decimals)} {unit.removeprefix('suffix:').strip()}"
+    if unit == "dateTimeAsIso":
+        return datetime.datetime.fromtimestamp(value / 1000).strftime("%Y-%m-%d %H:%M")
+    if unit == "dateTimeFromNow":
+        ago = shown(time.time() - value / 1000, "s")
+        return f"{ago} ago"
     if unit == "bytes":
         for name in ["B", "KiB", "MiB", "GiB"]:
             if abs(value) < 1024 or name == "GiB":
@@ -81,8 +95,18 @@ def shown(value, unit):
             if abs(seconds) >= size * 1.5:
                 return f"{seconds / size:.3g} {name}"
         return f"{seconds:.3g} s"
+    if decimals is not None:
+        value = round(value, decimals)
     text = f"{value:.4g}" if abs(value) < 10_000 else f"{value / 1000:.4g} K"
     return text + (" req/s" if unit == "reqps" else "")
+
+
+def meaning(value, mappings):
+    """The text and the colour that stand for a value, if there are any."""
+    for mapping in mappings:
+        if found := mapping["options"].get(f"{value:g}"):
+            return found["text"], COLOURS[found["color"]]
+    return None
 
 
 def colour(value, steps):
@@ -98,31 +122,52 @@ def legend(target, labels):
     )
     for name, value in labels.items():
         text = text.replace("{{" + name + "}}", value)
-    return text
+    return re.sub(r"{{\w+}}", "", text).strip()
+
+
+def in_order(found, label, descending):
+    """The rows of a table by this label, else by value."""
+
+    def key(one):
+        return one["metric"].get(label[0], "") if label else float(one["value"][1])
+
+    return sorted(found, key=key, reverse=descending)
 
 
 class Board:
     def __init__(self, prometheus, identity, board):
         self.prometheus, self.identity, self.board = prometheus, identity, board
+        since = UNITS[board["time"]["from"][-1]] * int(board["time"]["from"][4:-1])
+        self.step = since // POINTS
+        # Of charts the last point, and of everything else the moment.
         self.end = int(time.time())
-        since = board["time"]["from"].removeprefix("now-")
-        self.since = self.end - int(since[:-1]) * UNITS[since[-1]]
-        self.empty, self.charts = [], []
+        self.since = self.end - self.step * POINTS
+        self.empty, self.charts, self.numbers, self.last = [], [], [], {}
+        self.panels = [
+            one for panel in board["panels"] for one in [panel, *panel.get("panels", [])]
+        ]
 
     def query(self, expr):
-        step = (self.end - self.since) / POINTS
-        rate = max(4 * SCRAPE_INTERVAL, int(step) + SCRAPE_INTERVAL)
+        rate = max(4 * SCRAPE_INTERVAL, self.step + SCRAPE_INTERVAL)
         for name, value in [
             ("$__rate_interval", f"{rate}s"),
-            ("$job", ".*"),
-            ("$pool", ".*"),
+            ("$job", ".+"),
+            ("$instance", ".+"),
+            ("$pool", ".+"),
+            ("$search", ""),
             ("$identity", self.identity),
         ]:
             expr = expr.replace(name, value)
         return expr
 
     def instant(self, target):
-        return ask(self.prometheus, "query", query=self.query(target["expr"]))
+        expr = self.query(target["expr"])
+        return ask(self.prometheus, "query", query=expr, time=self.end)
+
+    def nothing(self, panel):
+        self.empty.append(panel["title"])
+        text = panel["fieldConfig"]["defaults"]["noValue"]
+        return f'<div class="none">{html.escape(text)}</div>'
 
     def panel(self, panel):
         place = panel["gridPos"]
@@ -135,18 +180,41 @@ class Board:
         return f'<div class="panel" style="{box}"><div class="title">{html.escape(panel["title"])}</div>{inside}</div>'
 
     def stat(self, panel, defaults, place):
-        found = self.instant(panel["targets"][0])
-        if not found:
-            self.empty.append(panel["title"])
-        value = float(found[0]["value"][1]) if found else None
-        painted = colour(value, defaults["thresholds"]["steps"]) if found else "#888888"
-        return f'<div class="number" style="color:{painted}">{shown(value, defaults["unit"])}</div>'
+        parts = []
+        for target in panel["targets"]:
+            for one in self.instant(target)[:1]:
+                parts.append((float(one["value"][1]), target.get("legendFormat")))
+        if not parts:
+            return self.nothing(panel)
+        for link in defaults.get("links", []):
+            view, over_time = link["url"].split("viewPanel=")[1], link["title"].split(": ", 1)[1]
+            self.numbers.append((panel["title"], int(view.split("&")[0]), over_time, parts[0][0]))
+        value, name = parts[0]
+        if found := meaning(value, defaults.get("mappings", [])):
+            text, painted = found
+            return f'<div class="number filled" style="background:{painted}">{text}</div>'
+        painted = colour(value, defaults["thresholds"]["steps"])
+        texts = [
+            (shown(one, defaults["unit"], defaults.get("decimals")), name) for one, name in parts
+        ]
+        text = " ".join(f"{one} <small>{html.escape(name or '')}</small>" for one, name in texts)
+        long = " long" if len(texts[0][0]) > 12 else ""
+        return f'<div class="number{long}" style="color:{painted}">{text}</div>'
+
+    def contradictions(self):
+        """Numbers that are not what the last point of their chart says."""
+        found = []
+        for title, chart, over_time, value in self.numbers:
+            points = self.last.get(chart, {})
+            if not math.isclose(points.get(over_time, math.nan), value, rel_tol=1e-6, abs_tol=1e-9):
+                found.append(f"{title}: {value}, and {over_time} ends at {points}")
+        return found
 
     def bargauge(self, panel, defaults, place):
         target = panel["targets"][0]
         found = sorted(self.instant(target), key=lambda one: -float(one["value"][1]))
         if not found:
-            self.empty.append(panel["title"])
+            return self.nothing(panel)
         bars = []
         for one in found[: int((place["h"] * CELL - GAP - 40) / 19)]:
             value, name = float(one["value"][1]), html.escape(legend(target, one["metric"]))
@@ -161,34 +229,39 @@ class Board:
     def table(self, panel, defaults, place):
         found = self.instant(panel["targets"][0])
         if not found:
-            self.empty.append(panel["title"])
-            return panel["fieldConfig"]["defaults"].get("noValue", "none")
+            return self.nothing(panel)
         organised = panel["transformations"][0]["options"]
         renamed, hidden = organised["renameByName"], organised["excludeByName"]
         rules = {
             rule["matcher"]["options"]: {one["id"]: one["value"] for one in rule["properties"]}
             for rule in panel["fieldConfig"]["overrides"]
         }
-        columns = sorted({name for one in found for name in one["metric"] if name not in hidden})
-        value_rule = rules.get(renamed["Value"], {})
-        head = "".join(
-            f"<th>{html.escape(renamed.get(name, name))}</th>" for name in [*columns, "Value"]
-        )
+        columns = {name for one in found for name in one["metric"] if name not in hidden}
+        place_of = organised["indexByName"]
+        columns = sorted(columns, key=lambda name: (place_of.get(name, len(place_of)), name))
+        rule = rules.get(renamed["Value"], {})
+        last = [] if "Value" in hidden else ["Value"]
+        head = "".join(f"<th>{html.escape(renamed.get(n, n))}</th>" for n in [*columns, *last])
+        for sort in panel["options"].get("sortBy", []):
+            label = [n for n in columns if renamed.get(n, n) == sort["displayName"]]
+            found = in_order(found, label, sort["desc"])
         body = []
         for one in found[: int((place["h"] * CELL - GAP - 50) / 22)]:
-            value = float(one["value"][1])
-            steps = value_rule.get("thresholds", {}).get("steps")
-            painted = f' style="color:{colour(value, steps)}"' if steps else ""
             cells = "".join(
                 f"<td>{html.escape(one['metric'].get(name, ''))}</td>" for name in columns
             )
-            body.append(f"<tr>{cells}<td{painted}>{shown(value, value_rule['unit'])}</td></tr>")
+            if last:
+                value, steps = float(one["value"][1]), rule.get("thresholds", {}).get("steps")
+                text, painted = meaning(value, rule.get("mappings", [])) or (
+                    shown(value, rule["unit"]),
+                    colour(value, steps) if steps else "inherit",
+                )
+                cells += f'<td style="color:{painted}">{text}</td>'
+            body.append(f"<tr>{cells}</tr>")
         return f"<table><tr>{head}</tr>{''.join(body)}</table>"
 
     def timeseries(self, panel, defaults, place):
-        step = max((self.end - self.since) // POINTS, 1)
-        end = self.end // step * step
-        times = list(range(end - step * POINTS, end + 1, step))
+        times = list(range(self.since, self.end + 1, self.step))
         names, lines = [], []
         fixed = {
             rule["matcher"]["options"]: one["value"]["fixedColor"]
@@ -203,7 +276,7 @@ class Board:
                 query=self.query(target["expr"]),
                 start=times[0],
                 end=times[-1],
-                step=step,
+                step=self.step,
             ):
                 values = {int(float(at)): float(value) for at, value in one["values"]}
                 names.append(legend(target, one["metric"]))
@@ -211,7 +284,10 @@ class Board:
                     [None if math.isnan(values.get(at, math.nan)) else values[at] for at in times]
                 )
         if not lines:
-            self.empty.append(panel["title"])
+            return self.nothing(panel)
+        self.last[panel["id"]] = {
+            name: line[-1] for name, line in zip(names, lines, strict=True) if line[-1] is not None
+        }
         stacked = defaults["custom"].get("stacking", {}).get("mode") == "normal"
         dashed = [
             step
@@ -222,16 +298,30 @@ class Board:
             COLOURS[fixed[name]] if name in fixed else PALETTE[index % len(PALETTE)]
             for index, name in enumerate(names)
         ]
+
+        def said(line, of):
+            known = [value for value in line if value is not None]
+            value = of(known)
+            return (
+                meaning(value, defaults.get("mappings", []))
+                or [shown(value, defaults["unit"], defaults.get("decimals"))]
+            )[0]
+
+        order = sorted(range(len(names)), key=lambda n: -(lines[n][-1] or 0))
         keys = "".join(
-            f'<span><i style="background:{painted[index]}"></i>{html.escape(name)}</span>'
-            for index, name in enumerate(names[:12])
+            f'<tr><td><i style="background:{painted[n]}"></i>{html.escape(names[n])}</td>'
+            f"<td>{said(lines[n], lambda known: known[-1])}</td><td>{said(lines[n], max)}</td></tr>"
+            for n in order[: int((place["h"] * CELL - GAP - 60) / 19)]
+            if any(value is not None for value in lines[n])
         )
+        inner = place["w"] * (WIDTH - 24) / 24 - GAP - 24
+        beside = 300 if place["w"] < 24 else 520
         place_id = f"chart{len(self.charts)}"
         self.charts.append(
             {
                 "id": place_id,
-                "width": int(place["w"] * (WIDTH - 24) / 24 - GAP - 24),
-                "height": int(place["h"] * CELL - GAP - 70),
+                "width": int(inner - beside - 8),
+                "height": int(place["h"] * CELL - GAP - 44),
                 "times": times,
                 "lines": lines,
                 "names": names,
@@ -243,7 +333,10 @@ class Board:
                 "dashed": [[step["value"], COLOURS[step["color"]]] for step in dashed],
             }
         )
-        return f'<div id="{place_id}"></div><div class="legend">{keys}</div>'
+        return (
+            f'<div class="chart"><div id="{place_id}"></div><div class="legend" style="width:{beside}px">'
+            f"<table><tr><th></th><th>now</th><th>max</th></tr>{keys}</table></div></div>"
+        )
 
 
 DRAW = """
@@ -282,10 +375,8 @@ for (const chart of charts) {
 
 def main(prometheus, identity, file, uplot, picture):
     board = Board(prometheus, identity, json.loads(pathlib.Path(file).read_text()))
-    panels = "".join(board.panel(panel) for panel in board.board["panels"])
-    height = (
-        max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board.board["panels"]) * CELL
-    )
+    panels = "".join(board.panel(panel) for panel in board.panels)
+    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board.panels) * CELL
     library = {
         name: (pathlib.Path(uplot) / name).read_text()
         for name in ["uPlot.iife.min.js", "uPlot.min.css"]
@@ -314,6 +405,8 @@ def main(prometheus, identity, file, uplot, picture):
             "flaws": sorted(set(flaws)),
             "console": said,
             "empty": board.empty,
+            "contradictions": board.contradictions(),
+            "numbers": len(board.numbers),
             "charts": len(board.charts),
         },
         sys.stdout,

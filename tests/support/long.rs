@@ -13,6 +13,7 @@
 //! | `SLOW_READERS_POLLS` | 200 | polls a second meanwhile |
 //! | `RULES_IDENTITIES` | 5,000 | identities whose series the rules read |
 //! | `RULES_SECONDS` | 60 | time that each set of rules is measured |
+//! | `DASHBOARDS_IDENTITIES` | 2,000 | identities whose series the dashboards read |
 //! | `FRESHNESS_IDENTITIES` | 300 | identities of which one in a hundred writes |
 //! | `KILLS` | 6 | kills at random moments |
 //! | `KILLS_RATE` | 100 | polls a second meanwhile |
