@@ -1,5 +1,6 @@
-//! What keeps the calls of a budget from working: refused credentials, AWS out of reach, throttling.
-//! Each is logged when it begins and when it ends. What comes and goes is logged once a minute.
+//! What keeps the calls of a budget from working: refused credentials, AWS out of reach,
+//! throttling. Each is logged when it begins and when it ends. What comes and goes is logged once a
+//! minute.
 
 mod throttling;
 
