@@ -12,7 +12,7 @@ fn a_troubled_life(level: &str, format: &str) -> Vec<String> {
         &*format!("--log.level={level}"),
         &*format!("--log.format={format}"),
     ];
-    let poll = "interval: 1s, max_age: 2s, stale_after: 1h, attempts: 1, timeout: 2s";
+    let poll = "interval: 2s, max_age: 4s, stale_after: 1h, attempts: 1, timeout: 1s";
     let mut exporter =
         Exporter::start_with(&configuration(poll, &server.url, 1, 4), &flags, |command| {
             command

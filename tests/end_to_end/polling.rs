@@ -1,8 +1,8 @@
 //! What the server holds is what `/metrics` shows.
 
 use crate::support::{
-    Exporter, Server, command, configuration, eventually, identity_id, identity_series, pool_id,
-    still_world, usage,
+    Exporter, Server, command, configuration, eventually, get, identity_id, identity_series,
+    pool_id, still_world, usage,
 };
 use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
@@ -246,7 +246,7 @@ fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
         })
     };
     let budget = || {
-        let status: Value = serde_json::from_str(&exporter.get("/api/v1/status").1).unwrap();
+        let status: Value = serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
         status["polling"]["budgets"][0].clone()
     };
     let warning = line_with("AWS throttles:");
@@ -257,8 +257,10 @@ fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
     ] {
         assert!(warning.contains(words), "{warning}");
     }
-    assert_eq!(budget()["throttled"], true);
-    assert!(exporter.get("/").1.contains("AWS throttles: "));
+    eventually("the JSON says so", || {
+        (budget()["throttled"] == true).then_some(())
+    });
+    assert!(get(&exporter.url("/")).1.contains("AWS throttles: "));
     assert!(
         server
             .simulator
@@ -271,7 +273,9 @@ fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
     std::fs::write(&file, with_limit(5)).unwrap();
     exporter.signal("HUP");
     line_with("AWS throttles no more");
-    assert_eq!(budget()["throttled"], false);
+    eventually("the JSON says so", || {
+        (budget()["throttled"] == false).then_some(())
+    });
     let log = exporter.log();
     let lines = log.iter().filter(|line| line.contains("AWS throttles"));
     assert_eq!(lines.count(), 2, "{log:#?}");
