@@ -225,7 +225,7 @@ fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
         numbers.for_each(|number| {
             server
                 .simulator
-                .set_fault(&identity_id(number), fault.clone())
+                .set_fault(&identity_id(number), fault.clone());
         });
     };
     fault(Some(throttled));
