@@ -305,11 +305,12 @@ fn warnings(mode: &Mode, web_config: Option<&WebConfigFile>) -> Vec<String> {
     warnings
 }
 
-fn ask(options: &cli::IamPolicy) -> policy::Ask {
+fn ask(cli: &Cli, options: &cli::IamPolicy) -> policy::Ask {
     policy::Ask {
         account: options.account.clone(),
         principal: options.principal.clone(),
         callers: options.trust.clone(),
+        config_file: cli.config_file.clone(),
     }
 }
 
@@ -318,7 +319,7 @@ fn notes(cli: &Cli, loaded: &Loaded) -> Vec<String> {
     let Some(Command::IamPolicy(options)) = &cli.command else {
         return Vec::new();
     };
-    let notes = policy::notes(&loaded.targets, &ask(options));
+    let notes = policy::notes(&loaded.targets, &ask(cli, options));
     let notes = notes.into_iter().map(|note| format!("note: {note}"));
     notes.collect()
 }
@@ -347,7 +348,9 @@ fn report(
             let plan = Plan::of(&loaded.config, &loaded.targets);
             Some(Ok(plan.to_string()))
         }
-        Some(Command::IamPolicy(options)) => Some(policy::text(&loaded.targets, &ask(options))),
+        Some(Command::IamPolicy(options)) => {
+            Some(policy::text(&loaded.targets, &ask(cli, options)))
+        }
         _ if cli.config_check => {
             let mut report = CheckReport(loaded).to_string();
             if let Some(web) = web_config {

@@ -200,16 +200,12 @@ _cognitosync_exporter() {
             return 0
             ;;
         cognitosync_exporter__subcmd__list__subcmd__identities)
-            opts="-h --include-disabled --region --profile --role-arn --external-id --endpoint-url --rate-limit --output --config.file --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --log.level --log.format --help"
+            opts="-h --include-disabled --profile --role-arn --external-id --endpoint-url --rate-limit --output --region --config.file --web.listen-address --web.telemetry-path --web.config.file --web.systemd-socket --web.health-without-login --web.enable-lifecycle --web.max-connections --web.max-requests --log.level --log.format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --region)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -231,6 +227,10 @@ _cognitosync_exporter() {
                     return 0
                     ;;
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

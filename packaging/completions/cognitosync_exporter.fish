@@ -31,7 +31,7 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_needs_command" 
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_needs_command" -l web.config.file -d 'The web configuration file: TLS, logins, headers, rate limit' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_needs_command" -l web.max-connections -d 'Maximum open client connections' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_needs_command" -l web.max-requests -d 'Maximum scrapes in progress; 0 is no limit' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_needs_command" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, each state change of an identity and each connection that was reset'
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_needs_command" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, state change of an identity and connection that was reset'
 info\t'Each state change of a pool, each start and stop'
 warn\t'Events that need attention'
 error\t'Errors that end the process'"
@@ -56,7 +56,7 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand demo" -l web.config.file -d 'The web configuration file: TLS, logins, headers, rate limit' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand demo" -l web.max-connections -d 'Maximum open client connections' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand demo" -l web.max-requests -d 'Maximum scrapes in progress; 0 is no limit' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand demo" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, each state change of an identity and each connection that was reset'
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand demo" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, state change of an identity and connection that was reset'
 info\t'Each state change of a pool, each start and stop'
 warn\t'Events that need attention'
 error\t'Errors that end the process'"
@@ -73,7 +73,7 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand plan" -l web.max-connections -d 'Maximum open client connections' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand plan" -l web.max-requests -d 'Maximum scrapes in progress; 0 is no limit' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand plan" -l config.file -d 'The configuration file [default: config.yaml]' -r -F
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand plan" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, each state change of an identity and each connection that was reset'
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand plan" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, state change of an identity and connection that was reset'
 info\t'Each state change of a pool, each start and stop'
 warn\t'Events that need attention'
 error\t'Errors that end the process'"
@@ -92,7 +92,7 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l web.max-connections -d 'Maximum open client connections' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l web.max-requests -d 'Maximum scrapes in progress; 0 is no limit' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l config.file -d 'The configuration file [default: config.yaml]' -r -F
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, each state change of an identity and each connection that was reset'
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, state change of an identity and connection that was reset'
 info\t'Each state change of a pool, each start and stop'
 warn\t'Events that need attention'
 error\t'Errors that end the process'"
@@ -102,7 +102,7 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l web.health-without-login -d 'Serve /-/healthy and /-/ready without a login'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -l web.enable-lifecycle -d 'Let POST and PUT to /-/reload reload the configuration'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand iam-policy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l region -d 'The AWS region [default: of POOL_ID, AWS_REGION or the profile]' -r
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l region -d 'The AWS region [default: that of AWS_REGION or of the profile]' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l profile -d 'The profile of the shared AWS configuration' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l role-arn -d 'The role to assume' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l external-id -d 'The external id that the role\'s trust policy requires' -r
@@ -115,7 +115,7 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.config.file -d 'The web configuration file: TLS, logins, headers, rate limit' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.max-connections -d 'Maximum open client connections' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.max-requests -d 'Maximum scrapes in progress; 0 is no limit' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, each state change of an identity and each connection that was reset'
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, state change of an identity and connection that was reset'
 info\t'Each state change of a pool, each start and stop'
 warn\t'Events that need attention'
 error\t'Errors that end the process'"
@@ -125,20 +125,20 @@ complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcomman
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.health-without-login -d 'Serve /-/healthy and /-/ready without a login'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -l web.enable-lifecycle -d 'Let POST and PUT to /-/reload reload the configuration'
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-pools" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l region -d 'The AWS region [default: of POOL_ID, AWS_REGION or the profile]' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l profile -d 'The profile of the shared AWS configuration' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l role-arn -d 'The role to assume' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l external-id -d 'The external id that the role\'s trust policy requires' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l endpoint-url -d 'The endpoint of Cognito Identity, if it is not AWS\'s own' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l rate-limit -d 'Maximum API calls per second' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l output -d 'Write to a file, which appears when the list is complete' -r -F
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l region -d 'The AWS region, which is that of POOL_ID: it can be left out' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l config.file -d 'The configuration file [default: config.yaml]' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.listen-address -d 'HOST:PORT, :PORT or unix:/PATH; repeatable' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.telemetry-path -d 'Path of the metrics' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.config.file -d 'The web configuration file: TLS, logins, headers, rate limit' -r -F
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.max-connections -d 'Maximum open client connections' -r
 complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l web.max-requests -d 'Maximum scrapes in progress; 0 is no limit' -r
-complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, each state change of an identity and each connection that was reset'
+complete -c cognitosync_exporter -n "__fish_cognitosync_exporter_using_subcommand list-identities" -l log.level -d 'Log level' -r -f -a "debug\t'Each failed call, state change of an identity and connection that was reset'
 info\t'Each state change of a pool, each start and stop'
 warn\t'Events that need attention'
 error\t'Errors that end the process'"

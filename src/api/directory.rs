@@ -1,4 +1,4 @@
-//! The lists of Cognito Identity: who is there.
+//! The lists of Cognito Identity: which identities there are.
 
 use std::fmt;
 use std::future::Future;

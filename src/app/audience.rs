@@ -57,10 +57,11 @@ impl Audience {
             0 => String::new(),
             more => format!(" (and {more} more)"),
         };
+        let port = listener.rsplit(':').next().unwrap_or_default();
         Some(format!(
             "anyone who reaches {listener}{more} sees the identity ids, because it has neither TLS \
              nor a login; set --web.config.file, or listen on this machine only with \
-             --web.listen-address=localhost:10520"
+             --web.listen-address=localhost:{port}"
         ))
     }
 
@@ -103,6 +104,10 @@ mod tests {
             Audience::of_addresses(&addresses.collect::<Vec<_>>()).warning()
         };
         assert_eq!(warning(&["127.0.0.1:1", "[::1]:1", "unix:/run/s"]), None);
+        for open in [":9473", "0.0.0.0:9473", "[::]:9473"] {
+            let warning = warning(&[open]).unwrap();
+            assert!(warning.ends_with("=localhost:9473"), "{warning}");
+        }
         let one = warning(&["127.0.0.1:1", "0.0.0.0:1"]).unwrap();
         assert!(
             one.starts_with("anyone who reaches 0.0.0.0:1 sees"),

@@ -1,4 +1,4 @@
-//! What help says beside the flags, and what it leaves out.
+//! What help says beside the flags, what it leaves out, and how wide it is.
 
 use clap::{Arg, Command};
 
@@ -17,7 +17,7 @@ pub(super) const LONG: &str = "\
 Examples:
   Try it, without an AWS account, at http://localhost:10520/:
     cognitosync_exporter demo
-  Write the list of a pool's identities, check the configuration, see the cost and the permissions:
+  List a pool's identities, check the configuration, see the cost and the permissions:
     cognitosync_exporter list-identities POOL_ID --output=identities/production.txt
     cognitosync_exporter --config.check
     cognitosync_exporter plan
@@ -65,24 +65,44 @@ pub(super) fn without_useless_flags(command: Command) -> Command {
     })
 }
 
-/// What was probably meant by the first argument that looks like a usual slip.
-pub(super) fn tip(arguments: &[String]) -> Option<String> {
-    arguments.iter().find_map(|argument| {
-        let is_file = [".yaml", ".yml"].iter().any(|end| argument.ends_with(end));
-        let single = argument.strip_prefix('-');
-        match argument.as_str() {
-            "-v" | "-version" | "version" => Some("use --version to print the version".to_owned()),
-            "help" => Some("use --help".to_owned()),
-            "check" | "validate" => Some("use --config.check".to_owned()),
-            "run" | "serve" | "start" | "server" => {
-                Some("without a command, it runs the exporter".to_owned())
-            }
-            _ if single.is_some_and(|flag| !flag.starts_with('-') && flag.len() > 2) => {
-                let flag = argument.split('=').next().unwrap_or_default();
-                Some(format!("flags have two dashes: -{flag}"))
-            }
-            _ if is_file && single.is_none() => Some(format!("use --config.file={argument}")),
-            _ => None,
-        }
+/// Gives `list-identities` the words for its own --region, which is that of its pool.
+pub(super) fn with_region_of_pool(command: Command) -> Command {
+    command.mut_subcommand("list-identities", |it| {
+        it.mut_arg("region", |region| {
+            region.help("The AWS region, which is that of POOL_ID: it can be left out")
+        })
     })
+}
+
+/// The widest line of a flag's text, which stands behind ten spaces.
+const WIDTH: usize = 80;
+
+/// Breaks the lines of long texts: clap does not without another dependency.
+pub(super) fn wrapped(command: Command) -> Command {
+    let command = command.mut_args(|argument| match argument.get_long_help() {
+        Some(text) => {
+            let text = broken(&text.to_string());
+            argument.long_help(text)
+        }
+        None => argument,
+    });
+    command.mut_subcommands(wrapped)
+}
+
+fn broken(text: &str) -> String {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            if !line.is_empty() && line.len() + 1 + word.len() > WIDTH {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
 }

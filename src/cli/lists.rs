@@ -12,7 +12,7 @@ use crate::config::{
     Account, LIST_RATES, check_endpoint, check_external_id, check_profile, check_region,
     check_role_arn,
 };
-use crate::identity::{PoolId, canonicalize};
+use crate::identity::{InvalidId, Mistaken, PoolId, canonicalize};
 
 /// Options of `list-identities`.
 #[derive(Args, Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct ListIdentities {
 /// What both take.
 #[derive(Args, Clone, Debug)]
 pub struct ListFlags {
-    /// The AWS region [default: of POOL_ID, AWS_REGION or the profile]
+    /// The AWS region [default: that of AWS_REGION or of the profile]
     #[arg(long, value_name = "REGION", value_parser = Checked(parse_region))]
     pub region: Option<String>,
 
@@ -83,7 +83,9 @@ impl ListIdentities {
         let region = self.flags.region.as_deref();
         region
             .is_some_and(|region| region != self.pool.region())
-            .then_some("--region is not the region of the pool, which its id begins with")
+            .then_some(
+                "--region is not the region of the pool, which its id begins with: leave it out",
+            )
     }
 }
 
@@ -114,7 +116,13 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Checked<T> {
 }
 
 fn parse_pool(text: &str) -> Result<PoolId, String> {
-    PoolId::parse(&canonicalize(text)).map_err(|error| error.to_string())
+    PoolId::parse(&canonicalize(text)).map_err(|error| match (Mistaken::of(text), &error) {
+        (Some(mistaken), _) => mistaken.for_pool(),
+        (None, InvalidId::NoColon) => {
+            format!("{error}: `cognitosync_exporter list-pools` prints ids and names of pools")
+        }
+        (None, _) => error.to_string(),
+    })
 }
 
 fn parse_region(text: &str) -> Result<String, String> {

@@ -2,12 +2,13 @@
 
 mod help;
 mod lists;
+mod tips;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use exporter_web::Address;
 
@@ -217,25 +218,37 @@ impl Cli {
     /// use there.
     #[must_use]
     pub fn helpful_command() -> clap::Command {
-        help::without_useless_flags(Self::command())
+        let command = help::with_region_of_pool(Self::command());
+        help::without_useless_flags(help::wrapped(command))
     }
 
     /// Parses arguments, of which the first is the program's name.
     fn parse(arguments: &[OsString]) -> Result<Self, clap::Error> {
         let mut command = Self::helpful_command();
         let matches = command.try_get_matches_from_mut(arguments);
-        let cli = matches.and_then(|matches| Self::from_arg_matches(&matches));
-        let cli = cli.map_err(|error| with_tip(error, arguments))?;
-        match cli.conflict() {
-            Some(message) => Err(command.error(ErrorKind::ArgumentConflict, message)),
-            None => Ok(cli),
-        }
+        let matches = matches.map_err(|error| {
+            let arguments = arguments.iter().skip(1);
+            let arguments = arguments.map(|it| it.to_string_lossy().into_owned());
+            tips::explained(error, &arguments.collect::<Vec<_>>())
+        })?;
+        let cli = Self::from_arg_matches(&matches)?;
+        let Some(message) = cli.conflict() else {
+            return Ok(cli);
+        };
+        // With the usage of its own.
+        let subcommand = matches.subcommand_name();
+        let command = match subcommand {
+            Some(name) => command.find_subcommand_mut(name).expect("it was parsed"),
+            None => &mut command,
+        };
+        Err(command.error(ErrorKind::ArgumentConflict, message))
     }
 
     /// What is wrong with the flags together.
     fn conflict(&self) -> Option<&'static str> {
         let has_file = self.config_file.is_some();
         match &self.command {
+            Some(_) if self.config_check => Some("--config.check stands without a command"),
             Some(Command::Demo(_)) if has_file => {
                 Some("demo uses a built-in configuration and takes no --config.file")
             }
@@ -253,23 +266,6 @@ impl Cli {
             .as_deref()
             .unwrap_or(Path::new("config.yaml"))
     }
-}
-
-/// Adds what was probably meant in place of an unknown flag or command.
-fn with_tip(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
-    let is_unknown = matches!(
-        error.kind(),
-        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand
-    );
-    let arguments = arguments.iter().skip(1);
-    let arguments = arguments.map(|it| it.to_string_lossy().into_owned());
-    if let Some(tip) = help::tip(&arguments.collect::<Vec<_>>()).filter(|_| is_unknown) {
-        error.insert(
-            ContextKind::Suggested,
-            ContextValue::StyledStrs(vec![tip.into()]),
-        );
-    }
-    error
 }
 
 /// Prints help, the version or an error, and exits: with 1 if there is no space for what was asked
@@ -311,11 +307,17 @@ fn parse_caller(text: &str) -> Result<String, String> {
         }
         _ => false,
     };
-    let expected = "expected the ARN of a user or a role, such as \
-                    arn:aws:iam::123456789012:role/exporter";
-    is_caller
-        .then(|| text.to_owned())
-        .ok_or_else(|| expected.to_owned())
+    if is_caller {
+        return Ok(text.to_owned());
+    }
+    Err(match parse_account(text) {
+        Ok(account) => {
+            format!("expected an ARN; that of a whole account is arn:aws:iam::{account}:root")
+        }
+        Err(_) => "expected the ARN of a user, a role or an account, such as \
+                   arn:aws:iam::123456789012:role/exporter or arn:aws:iam::123456789012:root"
+            .to_owned(),
+    })
 }
 
 /// Accepts an absolute path that needs no escaping in URLs or HTML and is not another route.

@@ -76,6 +76,8 @@ fn levels_are_taken_in_any_case() {
     }
 }
 
+const ID: &str = "us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
+
 #[test]
 fn usual_slips_get_a_tip() {
     for (arguments, tip) in [
@@ -84,6 +86,25 @@ fn usual_slips_get_a_tip() {
         (&["-config.file=a.yaml"], "two dashes: --config.file"),
         (&["config.yaml"], "--config.file=config.yaml"),
         (&["run"], "without a command"),
+        (&["help", "plan"], "use plan --help"),
+        (&["demo", "--config.check"], "stands without a command"),
+        (&["plan", "--config.check"], "stands without a command"),
+        (&["--check"], "--config.check"),
+        (&["--debug"], "--log.level=debug"),
+        (&["--log.level=trace"], "RUST_LOG=trace"),
+        (&["--config=a"], "--config.file=PATH"),
+        (&["--port=1"], "--web.listen-address=:PORT"),
+        (
+            &["list-identities", "--pool", ID],
+            "list-identities POOL_ID",
+        ),
+        (
+            &["list-identities", "--identity-pool-id", ID],
+            "list-identities POOL_ID",
+        ),
+        (&["list-identities", ID, "-o", "x.txt"], "--output=FILE"),
+        (&[ID], "list-identities POOL_ID"),
+        (&["list-identities", ID, ID], "one POOL_ID alone"),
     ] {
         let error = parsed(arguments).unwrap_err();
         let tips: Vec<_> = error
@@ -91,6 +112,7 @@ fn usual_slips_get_a_tip() {
             .filter(|line| line.contains("tip: "))
             .collect();
         assert!(tips.len() == 1 && tips[0].contains(tip), "{error}");
+        assert!(!error.contains("--profile"), "{error}");
     }
     assert!(
         !parsed(&["--web.max-connections=0"])
@@ -100,7 +122,61 @@ fn usual_slips_get_a_tip() {
 }
 
 #[test]
-fn short_help_fits_a_terminal_and_is_in_groups() {
+fn no_error_repeats_an_id_or_a_key() {
+    let guid = &ID[10..];
+    for secret in [
+        ID,
+        guid,
+        "AKIAIOSFODNN7EXAMPLE",
+        "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+    ] {
+        for arguments in [
+            &[secret][..],
+            &["plan", secret],
+            &[&format!("{secret}.txt")],
+            &["list-identities", ID, secret],
+            &["demo", "--identities", secret],
+            &["iam-policy", "--account", secret],
+            &["--log.level", secret],
+        ] {
+            let error = parsed(arguments).unwrap_err();
+            assert!(!error.contains(secret), "{error}");
+            assert!(error.contains('…'), "{error}");
+        }
+    }
+    assert!(parsed(&["list-pool"]).unwrap_err().contains("'list-pool'"));
+}
+
+#[test]
+fn what_is_no_id_of_a_pool_is_named() {
+    for (text, part) in [
+        ("us-east-1_AbC123", "user pool"),
+        (
+            "arn:aws:cognito-identity:us-east-1:1:identitypool/x",
+            "is an ARN",
+        ),
+        ("us-east-1:REPLACE-ME", "is still the example's"),
+        ("$POOL", "a variable or placeholder"),
+        ("production", "list-pools"),
+        ("us-east-1:2z", "expected a hex digit"),
+    ] {
+        let error = parsed(&["list-identities", text]).unwrap_err();
+        assert!(error.contains("POOL_ID") && error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn flags_that_exclude_each_other_get_the_usage_of_their_command() {
+    let error = parsed(&["list-identities", ID, "--region=eu-west-1"]).unwrap_err();
+    for part in ["leave it out", "list-identities [OPTIONS] <POOL_ID>"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = parsed(&["--config.check", "plan"]).unwrap_err();
+    assert!(error.contains("stands without a command"), "{error}");
+}
+
+#[test]
+fn help_fits_a_terminal_and_is_in_groups() {
     let mut command = Cli::helpful_command();
     command.build();
     let help = command.render_help().to_string();
@@ -114,8 +190,12 @@ fn short_help_fits_a_terminal_and_is_in_groups() {
     }
     let all = command
         .get_subcommands_mut()
-        .map(|it| it.render_help().to_string());
-    for help in all.chain([help]) {
+        .flat_map(|it| [it.render_help(), it.render_long_help()].map(|it| it.to_string()));
+    let all: Vec<_> = all.chain([help]).collect();
+    for help in all
+        .into_iter()
+        .chain([command.render_long_help().to_string()])
+    {
         let long = help.lines().find(|line| line.chars().count() > 100);
         assert_eq!(long, None);
     }
@@ -169,7 +249,22 @@ fn callers_are_users_roles_and_accounts() {
         ("arn:aws:iam::123456789012:role/", false),
         ("arn:aws:iam::123456789012:role/*", false),
         ("*", false),
+        ("123456789012", false),
     ] {
         assert_eq!(parse_caller(caller).is_ok(), good, "{caller}");
     }
+    let error = parse_caller("123456789012").unwrap_err();
+    assert!(error.ends_with("arn:aws:iam::123456789012:root"), "{error}");
+}
+
+#[test]
+fn the_region_of_a_list_has_its_own_default() {
+    let mut command = Cli::helpful_command();
+    let mut help = |name: &str| {
+        let command = command.find_subcommand_mut(name).unwrap();
+        command.render_long_help().to_string()
+    };
+    assert!(help("list-pools").contains("[default: that of AWS_REGION"));
+    assert!(!help("list-pools").contains("POOL_ID"));
+    assert!(help("list-identities").contains("which is that of POOL_ID"));
 }

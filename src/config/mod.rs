@@ -29,7 +29,7 @@ pub use identity_metrics::{IdentityMetric, IdentityMetrics};
 pub(crate) use keys::LIST_RATES;
 pub(crate) use places::locate;
 pub use problem::{Checked, Place, Problem};
-pub(crate) use regions::is_known as is_known_region;
+pub(crate) use regions::{is_known as is_known_region, similar as similar_region};
 pub(crate) use units::{duration as parse_duration, show as show_duration};
 
 use serde::Serialize;

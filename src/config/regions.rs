@@ -50,7 +50,7 @@ const REGIONS: &[&str] = &[
 ];
 
 /// The region that the SDK knows and that was probably meant.
-pub(super) fn similar(region: &str) -> Option<&'static str> {
+pub(crate) fn similar(region: &str) -> Option<&'static str> {
     let distance = |known: &str| strsim::damerau_levenshtein(region, known);
     let nearest = REGIONS
         .iter()

@@ -1,7 +1,7 @@
 //! The snapshots that scrapes and lists of identities in progress read.
 //!
 //! While one is in progress, polls copy what they change under its snapshot, in the end all of it:
-//! 96 bytes for each identity. So clients who read slowly take memory for each snapshot, not for
+//! 96 bytes for each identity. So clients that read slowly take memory for each snapshot, not for
 //! each scrape and list.
 
 use std::sync::{Arc, Weak};

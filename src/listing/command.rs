@@ -13,10 +13,10 @@ use super::lister::{Lister, PageError};
 use super::output::{self, Output, OutputError};
 use super::progress::{Progress, Shown};
 use super::what::{Entry, What};
-use crate::api::Directory;
+use crate::api::{CallError, Directory};
 use crate::aws::{self, Connector, Credentials, Network};
 use crate::clock::Clock;
-use crate::config::{Account, PollSettings, check_region, is_known_region};
+use crate::config::{Account, PollSettings, check_region, is_known_region, similar_region};
 use crate::discovery::completed;
 
 /// Calls in a row that fail before a list is given up, which takes a minute or more.
@@ -66,7 +66,9 @@ impl ListRequest {
         let list = async {
             let region = self.region().await?;
             if !is_known_region(&region) {
-                warn!("the AWS SDK does not know the region {region}");
+                let meant = similar_region(&region);
+                let meant = meant.map_or_else(String::new, |it| format!(": did you mean `{it}`?"));
+                warn!("the AWS SDK does not know the region {region}{meant}");
             }
             let network = Network::from_environment(clock.clone())?;
             let directory = Connector::new(Credentials::Aws, network, clock.clone()).directory(
@@ -113,7 +115,10 @@ impl ListRequest {
         let now = clock.now();
         let mut progress = Progress::new(shown, self.what.things(), expected, self.rate_limit, now);
         let last_failure = progress.last_failure();
-        let observer = Box::new(move |_, failure, _: &_| last_failure.set(failure));
+        let at = region.to_owned();
+        let observer = Box::new(move |_, error: Option<&CallError>, _: &_| {
+            last_failure.set(error, &at);
+        });
         let mut lister = Lister::new(
             directory,
             self.rate_limit,

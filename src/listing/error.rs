@@ -111,8 +111,65 @@ impl Display for Refusal {
             write!(f, " ({cause})")?;
         }
         match &self.error.remedy {
-            Some(remedy) => write!(f, ": {}", remedy.text),
+            Some(remedy) => write!(f, ": {}", by_flags(&remedy.text, &self.what)),
             None => Ok(()),
+        }
+    }
+}
+
+/// A remedy that names flags of the command in place of keys of the configuration, which it does
+/// not read.
+fn by_flags(remedy: &str, what: &What) -> String {
+    let region = match what {
+        What::Pools => "--region",
+        What::Identities { .. } => "the region in POOL_ID",
+    };
+    [
+        ("`profile` of the pool", "--profile"),
+        ("the region in the pool's id", region),
+        ("endpoint_url of the pool", "--endpoint-url"),
+        ("endpoint_url", "--endpoint-url"),
+        ("external_id", "--external-id"),
+    ]
+    .iter()
+    .fold(remedy.to_owned(), |text, (key, flag)| {
+        text.replace(key, flag)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Remedy;
+    use crate::identity::PoolId;
+
+    #[test]
+    fn remedies_name_flags_in_place_of_keys() {
+        let identities = What::Identities {
+            pool: PoolId::parse("us-east-1:0").unwrap(),
+            include_disabled: false,
+        };
+        for (what, region) in [(What::Pools, "--region"), (identities, "POOL_ID")] {
+            let text = "check the region in the pool's id, endpoint_url, `profile` of the pool and \
+                        external_id";
+            let remedy = Remedy {
+                kind: "host_unknown",
+                text: text.to_owned(),
+            };
+            let error = CallError {
+                remedy: Some(remedy),
+                ..CallError::from(Failure::Unreachable)
+            };
+            let refusal = Refusal {
+                error,
+                what,
+                region: "us-east-1".to_owned(),
+                role_arn: None,
+            };
+            let text = refusal.to_string();
+            for part in [region, "--endpoint-url,", "--profile and", "--external-id"] {
+                assert!(text.contains(part), "{text}");
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::schedule::{Pacer, Retry};
 const MAX_THROTTLED: Duration = Duration::from_secs(600);
 
 /// Hears what each call took, why it failed if it did, and of the rate by then.
-pub type Observer = Box<dyn Fn(Duration, Option<Failure>, &Pacer) + Send + Sync>;
+pub type Observer = Box<dyn Fn(Duration, Option<&CallError>, &Pacer) + Send + Sync>;
 
 /// Asks for pages, one at a time and under a ceiling. Calls that fail for now are repeated, with a
 /// wait that grows.
@@ -157,8 +157,8 @@ impl Lister {
         self.pacer.on_sent(sent_at);
         let page = call().await;
         let now = self.clock.now().mono;
-        let failure = page.as_ref().err().map(|error| error.failure);
-        match failure.map(Failure::class) {
+        let error = page.as_ref().err();
+        match error.map(|error| error.failure.class()) {
             Some(FailureClass::Throttled) => self.pacer.on_throttled(sent_at, now),
             None | Some(FailureClass::Permanent | FailureClass::Transient) => {
                 self.pacer.on_answered();
@@ -166,7 +166,7 @@ impl Lister {
             // It says nothing of the quota.
             Some(FailureClass::NoAnswer | FailureClass::Budget) => {}
         }
-        (self.observer)(now.since(sent_at), failure, &self.pacer);
+        (self.observer)(now.since(sent_at), error, &self.pacer);
         self.answered += u64::from(page.is_ok());
         page
     }

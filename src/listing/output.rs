@@ -44,6 +44,8 @@ pub enum OutputError {
     Closed,
     #[error("cannot write to standard output: {0}")]
     Stdout(io::Error),
+    #[error("cannot write {}: its directory does not exist; make it, or correct --output", .0.display())]
+    NoDirectory(PathBuf),
     #[error("cannot write {}: {error}", .path.display())]
     File { path: PathBuf, error: io::Error },
     #[error("{} is no regular file; leave --output out to write to standard output", .0.display())]
@@ -103,9 +105,12 @@ fn of_stdout(error: io::Error) -> OutputError {
 impl AsideFile {
     fn open(path: &Path) -> Result<Self, OutputError> {
         let path = followed(path);
-        let failed = |error| OutputError::File {
-            path: path.clone(),
-            error,
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => OutputError::NoDirectory(path.clone()),
+            _ => OutputError::File {
+                path: path.clone(),
+                error,
+            },
         };
         match fs::metadata(&path) {
             Ok(found) if !found.is_file() => return Err(OutputError::NotRegular(path)),
@@ -298,7 +303,8 @@ mod tests {
         }
         let nowhere = directory.path().join("none").join("ids");
         let error = Output::open(Some(&nowhere)).unwrap_err();
-        assert!(matches!(error, OutputError::File { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.ends_with("make it, or correct --output"), "{error}");
     }
 
     #[test]

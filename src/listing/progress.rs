@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 
-use crate::api::{Failure, IDENTITIES_OF_PAGE};
+use crate::api::{CallError, Failure, FailureClass, IDENTITIES_OF_PAGE};
 use crate::clock::{Mono, Timestamp};
 use crate::first_sweep::End;
 
@@ -50,16 +50,42 @@ pub(super) struct Progress {
 
 /// Why the last call failed, if it did; its clones are one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LastFailure(Arc<Mutex<Option<Failure>>>);
+pub(super) struct LastFailure(Arc<Mutex<Failed>>);
+
+#[derive(Debug, Default)]
+struct Failed {
+    /// That of the last call.
+    last: Option<Failure>,
+    /// What was warned of: one line for each cause is enough.
+    warned: Option<(Failure, Option<String>)>,
+}
 
 impl LastFailure {
-    pub(super) fn set(&self, failure: Option<Failure>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+    /// Takes the outcome of a call in a region, and warns of a new cause if the call is repeated:
+    /// it may be a minute before the list is given up.
+    pub(super) fn set(&self, error: Option<&CallError>, region: &str) {
+        let mut failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.last = error.map(|error| error.failure);
+        let is_repeated = |error: &&CallError| {
+            let class = error.failure.class();
+            matches!(class, FailureClass::NoAnswer | FailureClass::Transient)
+        };
+        let Some(CallError { failure, cause, .. }) = error.filter(is_repeated) else {
+            return;
+        };
+        let found = (*failure, cause.clone());
+        if failed.warned.as_ref() != Some(&found) {
+            warn!(
+                failing = failure.as_str(),
+                region, cause, "Cognito Identity cannot be asked; trying again"
+            );
+            failed.warned = Some(found);
+        }
     }
 
     fn name(&self) -> Option<&'static str> {
-        let failure = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failure.map(Failure::as_str)
+        let failed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.last.map(Failure::as_str)
     }
 }
 
@@ -224,13 +250,14 @@ mod tests {
     #[test]
     fn a_failure_stands_first() {
         let progress = Progress::new(Shown::NotAtAll, "pools", None, 2.0, at(0));
-        progress.last_failure().set(Some(Failure::Unreachable));
+        let error = CallError::from(Failure::Unreachable);
+        progress.last_failure().set(Some(&error), "us-east-1");
         let line = progress.line(at(1));
         assert!(
             line.starts_with("unreachable, trying again; 0 pools on"),
             "{line}"
         );
-        progress.last_failure().set(None);
+        progress.last_failure().set(None, "us-east-1");
         assert!(progress.line(at(1)).starts_with("0 pools on"));
     }
 

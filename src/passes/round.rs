@@ -49,7 +49,8 @@ impl Round {
             let label = first.budget.clone();
             let troubles = Arc::new(Mutex::new(Troubles::default()));
             let (noted, progress) = (Arc::clone(&troubles), Arc::clone(progress));
-            let observer = Box::new(move |took, failure: Option<Failure>, pacer: &Pacer| {
+            let observer = Box::new(move |took, error: Option<&CallError>, pacer: &Pacer| {
+                let failure = error.map(|error| error.failure);
                 observer(took, failure);
                 let (class, rate) = (failure.map(Failure::class), pacer.rate());
                 let mut troubles = locked(&noted);

@@ -1,9 +1,10 @@
-//! `iam-policy`: the minimal IAM policy of each principal that one configuration uses, and who may
-//! assume its roles.
+//! `iam-policy`: the minimal IAM policy of each principal that one configuration uses, and the
+//! trust policies of its roles.
 
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -65,6 +66,36 @@ pub struct Ask {
     pub principal: Option<String>,
     /// Who may assume the roles. If there are any, trust policies are printed.
     pub callers: Vec<String>,
+    /// The configuration's file, if it was named.
+    pub config_file: Option<PathBuf>,
+}
+
+impl Ask {
+    /// The same question with another flag, as a command of a shell.
+    fn with(&self, flag: &str, value: &str) -> String {
+        let mut words = vec!["cognitosync_exporter iam-policy".to_owned()];
+        if let Some(file) = &self.config_file {
+            words.push(format!("--config.file={}", quoted(&file.to_string_lossy())));
+        }
+        if let Some(account) = &self.account {
+            words.push(format!("--account={account}"));
+        }
+        words.push(format!("{flag} {value}"));
+        words.join(" ")
+    }
+}
+
+/// A text as one word of a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-:=,+@".contains(c);
+    if text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    let is_expanded = |c: char| "$`\"\\!".contains(c);
+    match text.contains(is_expanded) {
+        true => format!("'{}'", text.replace('\'', r"'\''")),
+        false => format!("\"{text}\""),
+    }
 }
 
 /// The documents as JSON: one document if there is one principal, otherwise an object with that of
@@ -88,7 +119,23 @@ pub fn text(targets: &Targets, ask: &Ask) -> Result<String, String> {
     if trusts.is_empty() {
         return Err("no pool has a role_arn, so there is no role with a trust policy".to_owned());
     }
+    let is_chosen = |role: &&String| ask.principal.as_ref().is_none_or(|it| it == *role);
+    for role in trusts.keys().filter(is_chosen) {
+        let of_role = partition(role);
+        if let Some(foreign) = ask.callers.iter().find(|it| partition(it) != of_role) {
+            return Err(format!(
+                "{foreign} cannot assume {role}: one is of the partition {}, the other of {of_role}; \
+                 expected --trust arn:{of_role}:…",
+                partition(foreign)
+            ));
+        }
+    }
     Ok(json(&chosen(trusts, ask)?))
+}
+
+/// `aws`, or that of China, GovCloud or another part of AWS that shares no identities with it.
+fn partition(arn: &str) -> &str {
+    arn.split(':').nth(1).unwrap_or_default()
 }
 
 /// One document, or those of all principals by their names.
@@ -132,21 +179,31 @@ fn external_ids<'a>(targets: &'a Targets, of: &str) -> BTreeSet<&'a str> {
 #[must_use]
 pub fn notes(targets: &Targets, ask: &Ask) -> Vec<String> {
     let grants = grants(targets, ask.account.as_deref());
+    if !ask.callers.is_empty() {
+        return Vec::new();
+    }
     let mut notes = Vec::new();
-    if ask.principal.is_none() && ask.callers.is_empty() && grants.len() > 1 {
+    if ask.principal.is_none() && grants.len() > 1 {
         notes
             .push("each principal needs a policy of its own; print one for the AWS CLI by:".into());
-        let names = grants.iter().map(|grant| &grant.principal);
-        notes.extend(names.map(|name| format!("  iam-policy --principal \"{name}\"")));
+        let names = grants.iter().map(|grant| quoted(&grant.principal));
+        notes.extend(names.map(|name| format!("  {}", ask.with("--principal", &name))));
     }
-    if ask.callers.is_empty() && targets.pools.iter().any(|pool| role(pool).is_some()) {
+    let is_asked = |role: &&str| ask.principal.as_deref().is_none_or(|it| it == *role);
+    let roles = targets.pools.iter().filter_map(role);
+    let roles: BTreeSet<_> = roles.filter(is_asked).collect();
+    if !roles.is_empty() {
         notes.push(
-            "each role needs a trust policy as well: --trust ARN, the user or role that the \
-             exporter runs as, prints it"
+            "each role needs a trust policy as well; ARN is the user or role that the exporter \
+             runs as:"
                 .to_owned(),
         );
+        let asked = |role: &str| ask.with("--principal", &format!("{role} --trust ARN"));
+        notes.extend(roles.into_iter().map(|role| format!("  {}", asked(role))));
     }
-    notes.extend(guests(targets, ask.account.as_deref()));
+    if ask.principal.is_none() {
+        notes.extend(guests(targets, ask.account.as_deref()));
+    }
     notes
 }
 

@@ -135,6 +135,7 @@ fn printed(principal: Option<&str>, callers: &[&str], role: &str) -> Result<Valu
         account: None,
         principal: principal.map(str::to_owned),
         callers: callers.iter().map(|&caller| caller.to_owned()).collect(),
+        config_file: None,
     };
     text_of(&loaded.targets, &ask)
 }
@@ -175,18 +176,49 @@ fn a_role_trusts_its_callers_if_they_give_the_external_id() {
 }
 
 #[test]
-fn notes_say_how_to_get_each_document() {
+fn a_role_of_another_partition_is_refused() {
+    let china = format!(", role_arn: '{}'", ROLE.replace("arn:aws:", "arn:aws-cn:"));
+    let error = printed(None, &[CALLER], &china).unwrap_err();
+    for part in [CALLER, "expected --trust arn:aws-cn:"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let caller = CALLER.replace("arn:aws:", "arn:aws-cn:");
+    assert!(printed(None, &[&caller], &china).is_ok());
+}
+
+#[test]
+fn notes_are_commands_for_what_is_missing() {
     let text = format!(
         "pools: [{{id: 'r:0', identities: ['r:1']}}, {{id: 'r:2', role_arn: '{ROLE}', \
-         identities: ['r:3']}}]"
+         identities: ['r:3']}}, {{id: 'r:4', identities: [], identity_credentials: guest}}]"
     );
     let loaded = loading::parse(Path::new("file"), &text).unwrap();
-    let told = notes(&loaded.targets, &Ask::default()).join("\n");
+    let notes = |principal: Option<&str>, callers: &[&str]| {
+        let ask = Ask {
+            account: Some("123456789012".to_owned()),
+            principal: principal.map(str::to_owned),
+            callers: callers.iter().map(|&caller| caller.to_owned()).collect(),
+            config_file: Some("my files/$a.yaml".into()),
+        };
+        notes(&loaded.targets, &ask).join("\n")
+    };
+    let command = "\n  cognitosync_exporter iam-policy --config.file='my files/$a.yaml' \
+                   --account=123456789012 --principal";
+    let trust = format!("{command} {ROLE} --trust ARN");
+    let all = notes(None, &[]);
     for part in [
-        "--principal \"the exporter's own credentials\"",
-        &format!("--principal \"{ROLE}\""),
-        "--trust ARN",
+        &format!("{command} \"the exporter's own credentials\"\n"),
+        &format!("{command} {ROLE}\n"),
+        &trust,
+        "its guests",
     ] {
-        assert!(told.contains(part), "{told}");
+        assert!(all.contains(part), "{all}");
     }
+    let of_role = notes(Some(ROLE), &[]);
+    assert!(
+        of_role.ends_with(&trust) && of_role.lines().count() == 2,
+        "{of_role}"
+    );
+    assert_eq!(notes(Some("the exporter's own credentials"), &[]), "");
+    assert_eq!(notes(None, &[CALLER]), "");
 }

@@ -1,14 +1,15 @@
 //! In which order the jobs of one budget are called.
 //!
 //! While there are calls enough, turns are taken in the order in which they come. However turns
-//! fall together, nobody waits for a whole interval then. When somebody has, there are too few, and
-//! until nobody waits any more this decides, in this order:
+//! fall together, no job waits for a whole interval then. When one has, there are too few, and
+//! until none waits any more this decides, in this order:
 //!
 //! 1. polls that have begun: their next attempt or page;
 //! 2. what must not wait: deadlines of identities, turns of pools;
-//! 3. who was never asked. They take turns with those near a limit, and with what is past its time
-//!    by now; those that join others of which all is known take turns with all who wait;
-//! 4. who has the least key of virtual time, which is the greatest key that was called. An identity
+//! 3. identities that were never asked. They take turns with those near a limit, and with what is
+//!    past its time by now; those that join others of which all is known take turns with all that
+//!    wait;
+//! 4. the least key of virtual time, which is the greatest key that was called. An identity
 //!    whose turn was missed gets a key as far ahead as the price of its [`Demand`](super::Demand).
 //!    So virtual time passes faster the more calls there are, and all intervals stretch alike when
 //!    there are fewer: nothing depends on how many calls or identities there are.

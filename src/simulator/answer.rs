@@ -1,4 +1,4 @@
-//! One call, whatever its protocol: faults, quotas, the call log, and who may make it.
+//! One call, whatever its protocol: faults, quotas, the call log, and permissions.
 
 use std::io;
 use std::time::Duration;

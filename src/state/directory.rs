@@ -25,16 +25,21 @@ pub(super) struct Directory(PathBuf);
 /// Why a directory is not used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RefusedDirectory {
-    #[error(transparent)]
+    #[error(
+        "cannot be made or looked at: {0}; expected a directory that the exporter may make and write"
+    )]
     Io(#[from] io::Error),
-    #[error("is not a directory")]
+    #[error("is not a directory; name one, or a name that is free, where it is then made")]
     NotADirectory,
     #[error(
         "can be written by others (mode {0:04o}), who could forge the state; \
          expected 0700: chmod go-w, or name a directory in it, which is then made"
     )]
     Writable(u32),
-    #[error("belongs to another user (uid {0})")]
+    #[error(
+        "belongs to another user (uid {0}): give it to the one that runs the exporter (chown), or \
+         name a directory in it, which is then made"
+    )]
     Foreign(u32),
 }
 

@@ -39,7 +39,7 @@ const SDK: &str = "aws_";
 /// The lowest level of events that are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Level {
-    /// Each failed call, each state change of an identity and each connection that was reset.
+    /// Each failed call, state change of an identity and connection that was reset.
     Debug,
     /// Each state change of a pool, each start and stop.
     Info,

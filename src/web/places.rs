@@ -1,7 +1,7 @@
 //! The responses in progress, of which only so many are allowed: scrapes, and lists of identities.
 //!
 //! A scrape in progress holds a snapshot and a compressor, a list a snapshot and an order, so their
-//! number bounds the memory that clients who do not read can take. When all places are taken, a
+//! number bounds the memory that clients that do not read can take. When all places are taken, a
 //! client that reads goes before one that does not.
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -8,6 +8,7 @@ use cognitosync_exporter::api::Failure;
 use cognitosync_exporter::cli::Cli;
 use cognitosync_exporter::exposition::families;
 use cognitosync_exporter::loading;
+use cognitosync_exporter::plan::Plan;
 use cognitosync_exporter::store::State;
 
 /// What stands between `<!-- name -->` and `<!-- /name -->` of a page.
@@ -83,6 +84,30 @@ fn http_md_lists_the_routes() {
     let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
     let listed = rows.map(|row| row.split('`').next().unwrap().to_owned());
     assert_eq!(listed.collect::<BTreeSet<_>>(), known);
+}
+
+/// Calls and series of the page are what `plan` prints.
+#[test]
+fn the_table_of_sizes_is_what_plan_prints() {
+    let page = super::read("docs/sizing.md");
+    for (identities, shown) in [(10, "10"), (1_000, "1,000")] {
+        let ids =
+            (0..identities).map(|number| format!("'us-east-1:{number:08x}-0000-4000-8000-0000'"));
+        let ids = ids.collect::<Vec<_>>().join(",");
+        let pool = "us-east-1:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11";
+        let text = format!("pools: [{{id: '{pool}', identities: [{ids}]}}]");
+        let loaded = loading::parse(Path::new("config.yaml"), &text).unwrap();
+        let plan = Plan::of(&loaded.config, &loaded.targets).to_string();
+        let row = page
+            .lines()
+            .find(|row| row.starts_with(&format!("| {shown} |")));
+        let cells: Vec<_> = row.unwrap().split(" | ").collect();
+        assert!(plan.contains(&format!(" {} a day", cells[1])), "{plan}");
+        assert!(
+            plan.contains(&format!(" {} in each scrape", cells[4])),
+            "{plan}"
+        );
+    }
 }
 
 /// Configurations that pages show are good, once the placeholder is replaced.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use cognitosync_exporter::config::Config;
 use cognitosync_exporter::config::keys::KEYS;
+use cognitosync_exporter::config::{Config, Problem};
 use cognitosync_exporter::loading;
 
 fn parse(text: &str, file: &Path) -> Config {
@@ -59,6 +59,23 @@ fn its_placeholders_are_refused() {
             problem.message.starts_with("is still the example's: put "),
             "{problem}"
         );
+    }
+}
+
+/// Nor can an example for Kubernetes be applied by mistake.
+#[test]
+fn the_placeholders_of_kubernetes_are_refused() {
+    let is_example = |path: &&String| {
+        path.starts_with("deploy/kubernetes/examples/") && path.ends_with("/config.yaml")
+    };
+    let tracked = super::tracked();
+    let examples: Vec<_> = tracked.iter().filter(is_example).collect();
+    assert_eq!(examples.len(), 6);
+    for path in examples {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let problems = loading::parse(&file, &super::read(path)).unwrap_err();
+        let is_known = |it: &Problem| it.message.contains("is still the example's: put ");
+        assert!(problems.iter().all(is_known), "{problems:?}");
     }
 }
 

@@ -130,13 +130,26 @@ fn every_page_is_linked() {
     assert!(missed.is_empty(), "no page links to {missed:?}");
 }
 
-/// Packages install these (packaging/install), so the README's links work there too. Only the .deb
-/// has CHANGELOG.md as changelog.gz.
+/// Packages install these (packaging/install), so links work there too. Only the .deb has
+/// CHANGELOG.md as changelog.gz. What is in deploy/ is used in a checkout.
 #[test]
-fn the_readme_links_to_what_packages_install() {
-    for link in links("README.md", &documents()["README.md"]) {
-        let is_installed = link.file.starts_with("docs/")
-            || link.file.ends_with(".md") && !link.file.contains('/');
+fn pages_link_to_what_packages_install() {
+    let folders = [
+        "docs/",
+        "dashboards/grafana/",
+        "dashboards/alerts/",
+        "dashboards/runbooks/",
+        "examples/",
+        "deploy/",
+    ];
+    let documents = documents().into_iter();
+    let pages = documents
+        .filter(|(page, _)| page == "README.md" || folders.iter().any(|of| page.starts_with(of)));
+    for link in pages.flat_map(|(page, text)| links(&page, &text)) {
+        let file = &link.file;
+        let is_installed = folders.iter().any(|folder| file.starts_with(folder))
+            || file.ends_with(".md") && !file.contains('/')
+            || file == "config.example.yaml";
         assert!(is_installed, "{}", link.at);
     }
 }

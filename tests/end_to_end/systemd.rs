@@ -114,7 +114,7 @@ fn no_socket_was_passed() {
     assert_eq!(output.status.code(), Some(1));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(
-        told.contains("no socket activation file descriptors found"),
+        told.contains("has passed no socket") && told.contains("leave --web.systemd-socket out"),
         "{told}"
     );
 }

@@ -35,14 +35,14 @@ def main() -> None:
     def is_valid(path: Path, text: str | None = None) -> bool:
         return validator.is_valid(yaml.load(text or path.read_text(), Loader))
 
-    example = ROOT / "config.example.yaml"
-    filled = re.sub("REPLACE-[A-Z-]+", "2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10", example.read_text())
-    assert is_valid(example, filled) and not is_valid(example)
     assert is_valid(ROOT / "tests/fixtures/good/config.yaml")
-    shipped = [*ROOT.glob("deploy/kubernetes/examples/**/config.yaml")]
-    assert len(shipped) > 3
-    for path in shipped:
-        assert is_valid(path), path
+    examples = [*ROOT.glob("deploy/kubernetes/examples/**/config.yaml")]
+    examples.append(ROOT / "config.example.yaml")
+    assert len(examples) > 4
+    guid = "2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10"
+    for path in examples:
+        filled = re.sub("REPLACE-[A-Z-]+", guid, path.read_text())
+        assert is_valid(path, filled) and not is_valid(path), path
     wrong = [path for path in ROOT.glob("tests/fixtures/wrong/*.yaml") if SHAPE.match(path.name)]
     assert len(wrong) > 15
     for path in wrong:

@@ -71,17 +71,32 @@ class Demo:
 
 def two_accounts(folder, demo):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDOFNEITHER", "AWS_SECRET_ACCESS_KEY": "x"}
-    sts = {"AWS_ENDPOINT_URL_STS": serve(places.Sts)}
-    example = Example(folder, demo, "two-accounts", **keys, **sts)
+    # IAM has no regions, but the CLI wants one for an endpoint that is not AWS's.
+    keys["AWS_DEFAULT_REGION"] = "us-east-1"
+    services = {"STS": places.Sts, "IAM": places.Api}
+    urls = {f"AWS_ENDPOINT_URL_{name}": serve(service) for name, service in services.items()}
+    example = Example(folder, demo, "two-accounts", **keys, **urls)
+    profiles = "".join(
+        f"[{name}-admin]\naws_access_key_id = x\naws_secret_access_key = x\n"
+        for name in ["shop", "games"]
+    )
+    (example.shell.folder / ".aws").mkdir()
+    (example.shell.folder / ".aws/credentials").write_text(profiles)
     good = example.type()
+    prepared = places.Api.called
+    assert [action for action, _ in prepared] == ["CreateRole"] + 2 * ["PutRolePolicy"], prepared
+    trust, policy, own = [asked for _, asked in prepared]
+    assert '"a1b2c3-shop"' in trust["AssumeRolePolicyDocument"], trust
+    assert "cognito-sync:ListDatasets" in policy["PolicyDocument"], policy
+    assert own["PolicyDocument"].count(":role/cognitosync-exporter") == 2, own
+    for pool in demo.pools.values():
+        example.shell.wait_for(METRICS, f'cognitosync_identity_up{{identity_pool_id="{pool}"')
     asked = {(one["RoleArn"], one["ExternalId"]) for one in places.Sts.asked}
     role = "arn:aws:iam::{}:role/cognitosync-exporter".format
     expected = {(role("111122223333"), "a1b2c3-shop"), (role("444455556666"), "a1b2c3-games")}
     assert asked == expected, asked
     for account, _ in expected:
         assert re.search(rf'budget="\S+ {account}[^"]*"}} 1', good), good
-    for pool in demo.pools.values():
-        example.shell.wait_for(METRICS, f'cognitosync_identity_up{{identity_pool_id="{pool}"')
     example.check('name="games"')
     return "two roles, each with its external id"
 

@@ -106,6 +106,14 @@ def writers(shell):
     return f"{len(rows)} of 300 identities write"
 
 
+def leave(shell):
+    shell.type_section(PAGE, "From practice to AWS")
+    ask = f"curl --silent --output /dev/null {READY} || echo nothing"
+    eventually("the port to be free", lambda: "nothing" in shell.type(ask))
+    assert "AWS_" not in shell.type("env")
+    return "nothing of the simulator is left"
+
+
 def configuration(shell):
     """What the sections before have made."""
     (shell.folder / "config.yaml").write_text(
@@ -141,6 +149,9 @@ def environment():
 def prepared(shell, block):
     """Types what makes a role, with the keys of an administrator. Returns what was called."""
     places.Api.called.clear()
+    for command in re.findall(r"^aws (?!iam )(?:.*\\\n)*.*$", block, re.M):
+        assert "--region=" in command, command
+    # IAM has no regions, but the CLI wants one for an endpoint that is not AWS's.
     variables = "AWS_ACCESS_KEY_ID=admin AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1"
     names = re.sub(r"=\S+", "", variables)
     shell.type(f"export {variables}\n{block}\nunset {names}")
@@ -205,7 +216,7 @@ def eks(shell):
 
 def path(binary):
     shell = terminal.Terminal(terminal.checkout(binary, ["dashboards/alerts"]))
-    checks = [practise, list_identities, configure, run_it, alert, writers]
+    checks = [practise, list_identities, configure, run_it, alert, writers, leave]
     # Each check needs those before it.
     return run("getting started", checks, shell, mend=lambda: sys.exit(1))
 

@@ -3,6 +3,7 @@
 Each check returns a remark for the report, or raises AssertionError.
 """
 
+import copy
 import functools
 import ipaddress
 import itertools
@@ -314,20 +315,27 @@ def instances_differ():
     return "names, configurations, roles"
 
 
+def config_check(config_map):
+    with tempfile.TemporaryDirectory() as at:
+        for file, text in config_map["data"].items():
+            pathlib.Path(at, file).write_text(text)
+        command = [BINARY, "--config.check", f"--config.file={at}/config.yaml"]
+        return subprocess.run(command, capture_output=True, text=True)
+
+
 def configurations():
-    """The exporter takes the configuration of each example, and says what the base lacks."""
+    """The exporter takes the configuration of each example once its placeholders are replaced, and
+    says what is missing before, and in the base."""
     checked = 0
     for folder, one in each("ConfigMap"):
         if "config.yaml" not in one["data"]:
             continue
-        with tempfile.TemporaryDirectory() as at:
-            for file, text in one["data"].items():
-                pathlib.Path(at, file).write_text(text)
-            command = [BINARY, "--config.check", f"--config.file={at}/config.yaml"]
-            ran = subprocess.run(command, capture_output=True, text=True)
-        if folder == "base":
-            assert ran.returncode == 78 and "has no pool" in ran.stderr, ran
-        else:
+        ran = config_check(one)
+        missing = "has no pool" if folder == "base" else "is still the example's"
+        assert ran.returncode == 78 and missing in ran.stderr, f"{folder}: {ran}"
+        if folder != "base":
+            [filled] = manifests.filled([copy.deepcopy(one)])
+            ran = config_check(filled)
             assert ran.returncode == 0, f"{folder}: {ran.stderr}"
         checked += 1
     return f"{checked} files"

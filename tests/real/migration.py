@@ -14,6 +14,7 @@ from stand_in import serve
 
 PAGE = "docs/migration.md"
 IDENTITIES = 300
+METRICS = "http://localhost:10520/metrics"
 
 
 def demo(shell):
@@ -21,7 +22,7 @@ def demo(shell):
     shell.type(f"{command} 2>demo.log &")
     shell.wait_for("http://localhost:10520/api/v1/status", '"first_sweep": null')
     url = re.search(r"endpoint_url=(\S+)", (shell.folder / "demo.log").read_text())[1]
-    keys = "AWS_ACCESS_KEY_ID=owner AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1"
+    keys = "AWS_ACCESS_KEY_ID=owner AWS_SECRET_ACCESS_KEY=x"
     api = serve(places.Api)
     endpoints = f"AWS_ENDPOINT_URL_COGNITO_SYNC={url} AWS_ENDPOINT_URL_COGNITO_IDENTITY={api}"
     shell.type(f"export {keys} {endpoints}")
@@ -29,8 +30,9 @@ def demo(shell):
 
 
 def writers(shell):
-    write, others, client = documents.blocks(PAGE, "Who still writes")
-    shell.type(write)
+    write, others, client = documents.blocks(PAGE, "Which identities still write")
+    [pool] = set(re.findall(r'identity_pool_id="([^"]+)"', shell.type(f"curl --silent {METRICS}")))
+    shell.type(write.replace("us-east-1:REPLACE-ME", pool))
     last = shell.type(others).strip().split(",")
     lists = [(shell.folder / f"{name}.csv").read_text() for name in ["writers", "silent"]]
     wrote, silent = [
@@ -57,6 +59,9 @@ def before_deletion(shell):
     printed = shell.type(totals)
     assert len(re.findall(r"^cognitosync_pool_\w+\{", printed, re.M)) == 4, printed
     assert 0 < int(shell.type(quiet)) < IDENTITIES
+    # Where the answer is none, no zero looks like one.
+    unknown = shell.type(f"(POOL=production-drained; {quiet}) || echo refused")
+    assert re.fullmatch(r"curl: .* 400\s+refused\s+", unknown), unknown
     assert '"Records"' in shell.type(copy)
     return "states, totals, writers of 90 days, records"
 

@@ -279,7 +279,7 @@ class World:
     def tls_and_a_login(self):
         """Probes by HTTPS without a login; metrics with one only."""
         folder = manifests.DEPLOY / "examples/web"
-        objects = manifests.render(folder)
+        objects = manifests.filled(manifests.render(folder))
         monitor = manifests.only(objects, "ServiceMonitor")
         namespace, monitor = monitor["metadata"]["namespace"], monitor["spec"]["endpoints"][0]
         made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
@@ -315,10 +315,10 @@ class World:
         return "200 with it, 401 without"
 
     def examples(self):
-        """Each as it is: alive, with its own pools."""
+        """Each with ids in place of its placeholders: alive, with its own pools."""
         names = []
         for folder in ["irsa", "kube-prometheus-stack", "several"]:
-            objects = manifests.render(manifests.DEPLOY / "examples" / folder)
+            objects = manifests.filled(manifests.render(manifests.DEPLOY / "examples" / folder))
             for one in objects:
                 if one["kind"] == "StatefulSet":
                     names.append(one["metadata"]["name"])

@@ -13,6 +13,8 @@ import documents
 from machine import ROOT, eventually
 
 END = "-- end of a block --"
+# The last line of a shell. What it has left in the background may keep its output open.
+EXIT = "-- end of the shell --"
 # The first line of a block that goes on until it is ended.
 OWN = "# in a terminal of its own\n"
 
@@ -62,6 +64,7 @@ class Terminal:
             env=self.environment,
             text=True,
         )
+        self.shell.stdin.write(f"trap \"echo; echo '{EXIT}'\" EXIT\n")
 
     def type(self, block):
         """What a block prints. One that says so gets a terminal of its own."""
@@ -73,6 +76,8 @@ class Terminal:
         for line in self.shell.stdout:
             if line.strip() == END:
                 return "".join(printed)
+            if line.strip() == EXIT:
+                break
             printed.append(line)
         raise AssertionError(f"{block}: {self.shell.wait()}\n{''.join(printed)}")
 

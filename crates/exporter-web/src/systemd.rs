@@ -25,7 +25,8 @@ impl InheritedSocket {
         if passed.len() == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::NotFound,
-                "no socket activation file descriptors found",
+                "systemd has passed no socket: a socket unit (systemd.socket(5)) has to start the \
+                 service; without one, leave --web.systemd-socket out",
             ));
         }
         let taken =

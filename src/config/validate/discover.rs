@@ -1,4 +1,4 @@
-//! `discover` and `identity_credentials`: who is polled, and whose keys sign it.
+//! `discover` and `identity_credentials`: which identities are polled, and which keys sign that.
 
 use super::super::keys::{LIST_RATES, PASS_INTERVALS, SIGNERS};
 use super::super::schema;

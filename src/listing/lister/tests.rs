@@ -51,7 +51,9 @@ impl Run {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let clock = Clock::anchored(1e9);
         let hear = Arc::clone(&heard);
-        let observer = Box::new(move |_, failure, _: &_| hear.lock().unwrap().push(failure));
+        let observer = Box::new(move |_, error: Option<&CallError>, _: &_| {
+            hear.lock().unwrap().push(error.map(|error| error.failure));
+        });
         Self {
             lister: Lister::new(directory, 2.0, 3, observer, clock.clone()),
             clock,

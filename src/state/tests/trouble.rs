@@ -75,7 +75,12 @@ async fn a_directory_that_is_in_use_or_may_be_written_by_others_is_refused() {
     Process::start(&open_to_all, &["r:1"], BEGAN);
     let file = path.parent().unwrap().join("file");
     fs::write(&file, "").unwrap();
-    assert!(refusal(&file).contains("is not a directory"));
+    assert!(refusal(&file).contains("is not a directory; name one"));
+    let below = refusal(&file.join("state"));
+    assert!(
+        below.contains(" cannot be made or looked at: ") && below.contains("; expected a"),
+        "{below}"
+    );
 }
 
 /// What a disk does not give at the start is given to the store when it does, and nothing that is

@@ -20,7 +20,7 @@ use super::state::{AppState, RequestHead};
 use super::stream::{Body, busy, in_slices, length};
 
 /// The lists in progress at once. [`Rows`] says the memory of each. Their snapshots are those of
-/// scrapes, so that clients who read slowly pin no more of them.
+/// scrapes, so that clients that read slowly pin no more of them.
 pub(super) const MAX_LISTS: usize = 4;
 
 const BUSY: &str = "as many lists of identities as there may be are in progress\n";

@@ -68,7 +68,7 @@ pub(super) async fn identity(state: &AppState, id: &str) -> Response {
         return unknown();
     }
     let mut next = state.poller.explain(&targets, &found).await;
-    // Taken last, so that clients who wait for explanations hold no copies.
+    // Taken last, so that clients that wait for explanations hold no copies.
     let _turn = state.long_work.acquire().await;
     let now = state.clock.now();
     let known = state.store.known_of(id, now);

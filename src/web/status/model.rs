@@ -300,7 +300,7 @@ impl Full {
         nearest.into_iter().filter_map(full).collect()
     }
 
-    /// By how much of a limit is used for certain, and of equals by who wrote last.
+    /// By how much of a limit is used for certain, and of equals by the last write.
     fn rank(&self) -> (f64, f64) {
         let last_modified = self.usage.last_modified;
         let written = last_modified.map_or(f64::NEG_INFINITY, |Time(unix)| unix);
