@@ -142,6 +142,7 @@ fn list(store: &Store, identity: usize, clock: &Clock, rng: &mut Rng) {
         requested_at,
         took: Duration::ZERO,
         calls: 1,
+        is_reported: false,
         result: Ok(Answer::Datasets(vec![dataset])),
     });
 }

@@ -34,6 +34,7 @@ pub mod poll_summary;
 pub mod poller;
 pub mod progress;
 pub mod schedule;
+pub mod troubles;
 
 pub mod aws;
 pub mod listing;

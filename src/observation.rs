@@ -20,6 +20,8 @@ pub struct Observation {
     pub calls: u32,
     /// The answer, or why the last call failed.
     pub result: Result<Answer, Failure>,
+    /// Whether the log gives the reason of the failure already, for the whole budget.
+    pub is_reported: bool,
 }
 
 impl Observation {
@@ -77,6 +79,7 @@ impl Observation {
             took: Duration::ZERO,
             calls: 1,
             result,
+            is_reported: false,
         }
     }
 

@@ -100,6 +100,11 @@ mod tests {
     use std::sync::Mutex;
 
     use tokio::task::JoinSet;
+    use tracing::Event;
+    use tracing::field::{Field, Visit};
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::layer::{Context, SubscriberExt};
 
     use super::*;
     use crate::api::Usage;
@@ -178,6 +183,41 @@ mod tests {
         assert_eq!(minutes(9).await.len(), 1);
         stop.cancel();
         tasks.join_all().await;
+    }
+
+    /// What a line holds, as `key=value`.
+    #[derive(Clone, Default)]
+    struct Fields(Arc<Mutex<Vec<String>>>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Fields {
+        fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+            event.record(&mut self.clone());
+        }
+    }
+
+    impl Visit for Fields {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            let field = format!("{}={value:?}", field.name());
+            self.0.lock().unwrap().push(field);
+        }
+    }
+
+    #[test]
+    fn the_line_counts_each_state_and_the_reasons() {
+        let store = Store::new(Arc::new(Targets::for_tests(&[("r:0", 4)])));
+        poll(&store, 0, 0, Ok(Usage::default()));
+        poll(&store, 0, 1, Err(Failure::Timeout));
+        poll(&store, 0, 2, Err(Failure::NotFound));
+        let (fields, snapshot) = (Fields::default(), store.snapshot());
+        let subscriber = tracing_subscriber::registry().with(fields.clone());
+        let pool = snapshot.pools().next().unwrap();
+        with_default(subscriber, || log_line(&pool, Mono::START));
+        let line = fields.0.lock().unwrap().join(" ");
+        assert_eq!(
+            line,
+            "message=poll summary pool=r:0 fresh=1 failing=1 stale=0 missing=1 pending=1 \
+             reasons=not_found=1 timeout=1"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::api::Trouble;
 use crate::clock::Mono;
 use crate::health::Heartbeat;
 use crate::targets::{Budget, Pool, Targets};
+use crate::troubles::Troubles;
 
 /// The poller's present state. Only the poller writes it.
 #[derive(Debug)]
@@ -69,18 +70,9 @@ impl Progress {
         }
     }
 
-    pub(super) fn set_troubles(
-        &self,
-        budget: usize,
-        refused: Option<Trouble>,
-        unreached: Option<Trouble>,
-        is_throttled: bool,
-    ) {
+    pub(super) fn set_troubles(&self, budget: usize, troubles: &Troubles) {
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
-        let budget = &mut known[budget];
-        budget.credentials_good = refused.is_none();
-        (budget.refused, budget.unreached) = (refused, unreached);
-        budget.is_throttled = is_throttled;
+        known[budget].set_troubles(troubles);
     }
 
     /// The heartbeat of the poller's loop, which turns at least once a second.
@@ -130,10 +122,12 @@ impl BudgetProgress {
         }
     }
 
-    /// AWS has answered, and so accepted the credentials.
-    pub(super) fn accepted(&mut self) {
-        self.credentials_good = true;
-        (self.refused, self.unreached) = (None, None);
+    /// What is known of its troubles now.
+    pub(super) fn set_troubles(&mut self, troubles: &Troubles) {
+        self.refused = troubles.refused().cloned();
+        self.unreached = troubles.unreached().cloned();
+        self.credentials_good = self.refused.is_none();
+        self.is_throttled = troubles.is_throttled();
     }
 }
 

@@ -78,7 +78,7 @@ impl Display for Reloaded {
             "reloaded: {added} identities added, {removed} removed, {kept} kept"
         )?;
         if *is_read_once {
-            f.write_str("; of the configuration itself there is nothing to read again")?;
+            f.write_str("; the configuration itself is no regular file, so it was not read again")?;
         }
         Ok(())
     }
@@ -356,7 +356,7 @@ impl<A: ApplyTargets, O: ReloadObserver> Reloader<A, O> {
         (self.config, self.sources) = (Arc::new(config), Arc::new(sources));
         let (added, removed, kept) = (diff.added, diff.removed, diff.kept);
         if is_read_once {
-            info!(why = %trigger, "of the configuration itself there is nothing to read again");
+            info!(why = %trigger, "the configuration itself is no regular file, so it was not read again");
         }
         info!(why = %trigger, added, removed, kept, "configuration in force");
         Ok(Reloaded {

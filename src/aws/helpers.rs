@@ -57,7 +57,7 @@ fn end_children(began: Range<Duration>) {
     let all = match all() {
         Ok(all) => all,
         Err(error) => {
-            warn!(%error, "cannot look for credential helpers that did not end");
+            warn!(%error, "cannot find credential helpers that did not end in time");
             return;
         }
     };
@@ -67,7 +67,8 @@ fn end_children(began: Range<Duration>) {
         let processes = end_with_descendants(overdue, &all);
         warn!(
             helpers,
-            processes, "credential helpers did not end; killed so many processes"
+            processes,
+            "credential helpers (credential_process) did not end in time and were killed"
         );
     }
 }

@@ -126,15 +126,16 @@ impl<T: Clone + Send + 'static> Lease<T> {
                 && state.held.is_some()
             {
                 // Calls go on with the value at hand, so none of them reports the error.
-                let Trouble {
-                    kind: reason,
-                    cause,
-                    remedy,
-                } = error.trouble();
-                warn!(
+                let (
                     reason,
-                    cause, remedy, "credentials cannot be renewed; those at hand are still good"
-                );
+                    Trouble {
+                        kind,
+                        cause,
+                        remedy,
+                    },
+                ) = (error.failure.as_str(), error.trouble());
+                let words = "credentials cannot be renewed; those at hand are still good";
+                warn!(reason, kind, cause, remedy, "{words}");
             }
         } else if state.held.is_none() && self.ended.load(Ordering::Relaxed) > ended_before {
             // Who waited for another's load shares its outcome.

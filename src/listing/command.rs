@@ -116,7 +116,9 @@ impl ListRequest {
         let mut progress = Progress::new(shown, self.what.things(), expected, self.rate_limit, now);
         let last_failure = progress.last_failure();
         let at = region.to_owned();
-        let observer = Box::new(move |_, error: Option<&CallError>| last_failure.set(error, &at));
+        let observer = Box::new(move |_, error: Option<&CallError>, _: &_| {
+            last_failure.set(error, &at);
+        });
         let mut lister = Lister::new(
             directory,
             self.rate_limit,
@@ -139,7 +141,9 @@ impl ListRequest {
                     if vain_passes == MAX_VAIN_PASSES {
                         return Err(ListError::TokensRefused);
                     }
-                    warn!("AWS refuses the token of the next page; listing begins anew");
+                    warn!(
+                        "AWS refuses the token of the next page; the list is read again from its first page"
+                    );
                     (listed_before, token) = (listed.len(), None);
                     (pass, vain_pages) = (pass + 1, 0);
                     continue;

@@ -12,8 +12,8 @@ use crate::schedule::{Pacer, Retry};
 /// none.
 const MAX_THROTTLED: Duration = Duration::from_secs(600);
 
-/// What each call took, and why it failed if it did.
-pub type Observer = Box<dyn Fn(Duration, Option<&CallError>) + Send + Sync>;
+/// Hears what each call took, why it failed if it did, and of the rate by then.
+pub type Observer = Box<dyn Fn(Duration, Option<&CallError>, &Pacer) + Send + Sync>;
 
 /// Asks for pages, one at a time and under a ceiling. Calls that fail for now are repeated, with a
 /// wait that grows.
@@ -158,7 +158,6 @@ impl Lister {
         let page = call().await;
         let now = self.clock.now().mono;
         let error = page.as_ref().err();
-        (self.observer)(now.since(sent_at), error);
         match error.map(|error| error.failure.class()) {
             Some(FailureClass::Throttled) => self.pacer.on_throttled(sent_at, now),
             None | Some(FailureClass::Permanent | FailureClass::Transient) => {
@@ -167,6 +166,7 @@ impl Lister {
             // It says nothing of the quota.
             Some(FailureClass::NoAnswer | FailureClass::Budget) => {}
         }
+        (self.observer)(now.since(sent_at), error, &self.pacer);
         self.answered += u64::from(page.is_ok());
         page
     }

@@ -3,7 +3,7 @@
 //! AWS gives sixty identities a call, and each page hangs on the token of the one before. So each
 //! budget of Cognito Identity has one `Round`, which asks for the next page of the pool that has
 //! waited longest. What a page holds goes into the [`Catalog`] at once. A pass that is cut off goes
-//! on from its token; where AWS refuses that, it begins anew.
+//! on from its token; where AWS refuses that, it starts again.
 
 mod pass;
 mod progress;
@@ -91,7 +91,8 @@ impl Passes {
                 old.is_some_and(|old| old.label == pools[0].budget)
             };
             let old = before.iter_mut().find(is_its).and_then(Option::take);
-            Round::new(pools, old, &self.catalog, &self.observer, &self.clock)
+            let (observer, progress) = (&self.observer, &self.progress);
+            Round::new(pools, old, &self.catalog, observer, progress, &self.clock)
         };
         by_budget.into_iter().map(round).collect()
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{DiscoveredPool, PassStanding};
-use crate::api::{CallError, Failure, FailureClass};
+use crate::api::{CallError, Failure, FailureClass, Trouble};
 use crate::clock::{Mono, Timestamp};
 use crate::discovery::Passes;
 
@@ -38,7 +38,7 @@ pub(super) struct Pass {
     /// Why the last call for a page failed, if it did.
     failure: Option<Failure>,
     /// What was logged since the last complete pass.
-    reported: Option<Failure>,
+    reported: Option<Trouble>,
 }
 
 /// What follows a page.
@@ -142,8 +142,8 @@ impl Pass {
     }
 
     /// All calls for a page have failed. Returns whether that is to be logged.
-    pub(super) fn on_failed(&mut self, failure: Failure, now: Mono) -> bool {
-        let class = failure.class();
+    pub(super) fn on_failed(&mut self, error: &CallError, now: Mono) -> bool {
+        let class = error.failure.class();
         let is_refused = class == FailureClass::Permanent;
         let max = if is_refused {
             MAX_REFUSED_WAIT
@@ -159,8 +159,9 @@ impl Pass {
         if may_be_the_token && self.token.is_some() && self.failures >= MAX_FAILURES {
             self.begin_anew();
         }
-        self.failure = Some(failure);
-        self.reported.replace(failure) != Some(failure)
+        self.failure = Some(error.failure);
+        let trouble = Some(error.trouble());
+        std::mem::replace(&mut self.reported, trouble.clone()) != trouble
     }
 
     /// From the first page.

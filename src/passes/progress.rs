@@ -72,6 +72,15 @@ impl PassProgress {
         }
     }
 
+    /// A call of a budget has ended, whose rate is this by now, in calls per second.
+    pub(super) fn set_rate(&self, budget: &str, rate: f64, is_throttled: bool) {
+        let mut state = self.state();
+        let mut budgets = state.budgets.iter_mut();
+        if let Some(known) = budgets.find(|known| known.label == budget) {
+            (known.rate, known.is_throttled) = (rate, is_throttled);
+        }
+    }
+
     /// How many identities of each pool are polled, but were not listed by its last complete pass.
     pub fn set_missed(&self, missed: HashMap<PoolId, usize>) {
         self.state().missed = missed;

@@ -1,6 +1,6 @@
 //! The passes of one budget.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::spawn_blocking;
 use tracing::{debug, info, warn};
@@ -13,6 +13,8 @@ use crate::discovery::{Catalog, PageAdded, PassEnd};
 use crate::identity::{IdentityId, PoolId, canonicalize};
 use crate::listing::{Lister, PageError};
 use crate::progress::BudgetProgress;
+use crate::schedule::Pacer;
+use crate::troubles::Troubles;
 
 /// Calls for a page that may fail in a row before it waits for longer.
 const ATTEMPTS: u32 = 3;
@@ -20,6 +22,8 @@ const ATTEMPTS: u32 = 3;
 /// The passes over the pools of one budget, one page at a time.
 pub(super) struct Round {
     budget: BudgetProgress,
+    /// Of the budget.
+    troubles: Arc<Mutex<Troubles>>,
     lister: Lister,
     passes: Vec<Pass>,
     clock: Clock,
@@ -33,6 +37,7 @@ impl Round {
         before: Option<Self>,
         catalog: &Catalog,
         observer: &CallObserver,
+        progress: &Arc<PassProgress>,
         clock: &Clock,
     ) -> Self {
         let first = &pools[0];
@@ -41,10 +46,19 @@ impl Round {
         let mut round = before.unwrap_or_else(|| {
             let directory = Arc::clone(&first.directory);
             let observer = Arc::clone(observer);
-            let observer = Box::new(move |took, error: Option<&CallError>| {
-                observer(took, error.map(|error| error.failure));
+            let label = first.budget.clone();
+            let troubles = Arc::new(Mutex::new(Troubles::default()));
+            let (noted, progress) = (Arc::clone(&troubles), Arc::clone(progress));
+            let observer = Box::new(move |took, error: Option<&CallError>, pacer: &Pacer| {
+                let failure = error.map(|error| error.failure);
+                observer(took, failure);
+                let (class, rate) = (failure.map(Failure::class), pacer.rate());
+                let mut troubles = locked(&noted);
+                troubles.on_rate(&label, class, rate, pacer.ceiling());
+                progress.set_rate(&label, rate, troubles.is_throttled());
             });
             Self {
+                troubles,
                 budget: BudgetProgress::new(first.budget.clone(), 0, rate_limit),
                 lister: Lister::new(directory, rate_limit, ATTEMPTS, observer, clock.clone()),
                 passes: Vec::new(),
@@ -85,6 +99,7 @@ impl Round {
             self.clock.sleep_until(at).await;
             self.page(index, catalog).await;
             self.budget.rate = self.lister.rate();
+            self.budget.set_troubles(&locked(&self.troubles));
             let pass = &self.passes[index];
             progress.set_pool(self.budget(), &pass.pool.id, pass.standing());
         }
@@ -96,6 +111,13 @@ impl Round {
         let next = passes.map(|(index, pass)| (pass.next_at, index)).min();
         let (at, index) = next.expect("a round has a pool");
         (at.max(self.lister.ready_at()), index)
+    }
+
+    /// AWS has answered, and so accepted the credentials.
+    fn accepted(&self, now: Mono) {
+        let (budget, mut troubles) = (&self.budget.label, locked(&self.troubles));
+        troubles.on_accepted(budget);
+        troubles.on_connection(budget, None, 1, now);
     }
 
     /// Asks for the next page of a pass.
@@ -111,7 +133,8 @@ impl Round {
         let now = self.clock.now();
         let failed = match page {
             Ok(page) => {
-                self.budget.accepted();
+                self.accepted(now.mono);
+                let pass = &mut self.passes[index];
                 let added = add(&page, &pool, catalog);
                 if added.new > 0 {
                     catalog.announce();
@@ -126,44 +149,54 @@ impl Round {
             }
             Err(PageError::TokenRefused) => {
                 if pass.on_token_refused(now.mono) {
-                    debug!(%pool, "the token of a page is refused; the pass begins anew");
+                    debug!(%pool, "AWS refuses the token of a page; the pass starts again at the first page");
                     return;
                 }
                 let cause = "the tokens of its pages are refused again and again";
                 CallError::new(Failure::InvalidParameter, cause.to_owned())
             }
             Err(PageError::Failed(error)) => {
+                let (budget, mut troubles) = (&self.budget.label, locked(&self.troubles));
                 match error.failure.class() {
                     FailureClass::Budget => {
-                        self.budget.credentials_good = false;
-                        self.budget.refused = Some(error.trouble());
+                        troubles.on_refused(budget, &error, now.mono);
                     }
-                    // It says nothing about the credentials.
-                    FailureClass::NoAnswer => {
-                        let unreached = error.remedy.as_ref().map(|_| error.trouble());
-                        self.budget.unreached = unreached;
+                    class @ FailureClass::NoAnswer => {
+                        let failed = Some((&error, class));
+                        troubles.on_connection(budget, failed, ATTEMPTS, now.mono);
                     }
                     FailureClass::Permanent | FailureClass::Throttled | FailureClass::Transient => {
-                        self.budget.accepted();
+                        drop(troubles);
+                        self.accepted(now.mono);
                     }
                 }
                 error
             }
         };
-        if pass.on_failed(failed.failure, now.mono) {
+        let is_explained = locked(&self.troubles).explain(failed.failure.class());
+        if self.passes[index].on_failed(&failed, now.mono) && !is_explained {
             let reason = failed.failure.as_str();
-            let Trouble { cause, remedy, .. } = failed.trouble();
+            let Trouble {
+                kind,
+                cause,
+                remedy,
+            } = failed.trouble();
             warn!(
                 %pool,
                 reason,
+                kind,
                 cause,
                 remedy,
                 action = "cognito-identity:ListIdentities",
-                "identities cannot be listed; known ones are still polled, and the pass goes on with \
-                 the next attempt"
+                "identities cannot be listed; known ones are still polled, and the list is tried again"
             );
         }
     }
+}
+
+fn locked(troubles: &Mutex<Troubles>) -> MutexGuard<'_, Troubles> {
+    // What it holds is whole after a panic too.
+    troubles.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A pass is complete.

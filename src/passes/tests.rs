@@ -352,3 +352,23 @@ async fn tokens_that_lead_in_a_circle_are_a_failure() {
     after(900.0).await;
     assert!(running.complete("r:0") >= 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn throttled_pages_show_in_the_budget_until_it_is_over() {
+    let running = Running::new(&[("r:0", 1_000)]);
+    *running.world.failures.lock().unwrap() = vec![Failure::Throttled; 6];
+    after(0.1).await;
+    let budget = || running.progress.budgets().remove(0);
+    let until = async |throttled| {
+        let look = async {
+            while budget().is_throttled != throttled {
+                after(0.1).await;
+            }
+        };
+        tokio::time::timeout(HOUR, look).await.unwrap();
+        budget().rate
+    };
+    assert!(until(true).await < 0.8);
+    assert!(until(false).await >= 0.8);
+    assert_eq!(running.failed.lock().unwrap()[..], [Failure::Throttled; 6]);
+}

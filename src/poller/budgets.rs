@@ -1,63 +1,31 @@
-//! What the calls of each budget tell an operator: refused credentials, AWS out of reach,
-//! throttling. Each is logged when it begins, when it changes and when it ends.
+//! What the calls of each budget show of its troubles, for the log and for [`Progress`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tracing::{info, warn};
-
-use crate::api::{CallError, Failure, FailureClass, Trouble};
+use crate::api::{CallError, FailureClass};
+use crate::clock::Mono;
 use crate::progress::Progress;
 use crate::schedule::BudgetEvent;
 use crate::targets::Targets;
-
-/// After so many calls in a row without a connection AWS is reported as out of reach. A connection
-/// that fails among others that work is of no concern.
-const UNREACHED_CALLS: u32 = 3;
-/// The part of the ceiling below which throttling is reported, and the part at which it is over.
-const THROTTLED: f64 = 0.5;
-const RECOVERED: f64 = 0.8;
+use crate::troubles::Troubles;
 
 /// How a call ended.
 pub(super) struct CallEnd<'a> {
     /// The budget's position.
     pub(super) budget: usize,
-    pub(super) error: Option<&'a CallError>,
-    /// The class of the error.
-    pub(super) class: Option<FailureClass>,
+    /// Its error, and the class of that.
+    pub(super) error: Option<(&'a CallError, FailureClass)>,
     pub(super) event: Option<BudgetEvent>,
     /// The budget's rate by now, in calls per second.
     pub(super) rate: f64,
+    pub(super) now: Mono,
 }
 
-/// What was reported of all budgets, by their labels.
+/// The troubles of all budgets, by their labels.
 pub(super) struct Budgets {
     progress: Arc<Progress>,
-    by_label: HashMap<String, Budget>,
-}
-
-#[derive(Default)]
-struct Budget {
-    refused: Option<Trouble>,
-    unreached: Option<Trouble>,
-    /// Calls in a row without a connection.
-    unreached_calls: u32,
-    is_throttled: bool,
-    recent: Recent,
-}
-
-/// The last calls that AWS answered: bits, the latest lowest, of which 1 is for a throttled one.
-#[derive(Default)]
-struct Recent {
-    throttled: u128,
-    calls: u32,
-}
-
-impl Recent {
-    fn add(&mut self, is_throttled: bool) {
-        self.throttled = self.throttled << 1 | u128::from(is_throttled);
-        self.calls = (self.calls + 1).min(u128::BITS);
-    }
+    by_label: HashMap<String, Troubles>,
 }
 
 impl Budgets {
@@ -74,148 +42,34 @@ impl Budgets {
         self.by_label
             .retain(|label, _| labels().any(|of| of == label));
         for (index, label) in labels().enumerate() {
-            if let Some(budget) = self.by_label.get(label) {
-                budget.publish(index, &self.progress);
+            if let Some(troubles) = self.by_label.get(label) {
+                self.progress.set_troubles(index, troubles);
             }
         }
     }
 
-    /// Logs what a call changes.
-    pub(super) fn on_call_end(&mut self, end: &CallEnd<'_>, label: &str, ceiling: f64) {
+    /// Logs what a call changes. Returns whether the troubles of the budget explain why it failed.
+    pub(super) fn on_call_end(&mut self, end: &CallEnd<'_>, label: &str, ceiling: f64) -> bool {
         if !self.by_label.contains_key(label) {
-            self.by_label.insert(label.to_owned(), Budget::default());
+            self.by_label.insert(label.to_owned(), Troubles::default());
         }
-        let budget = self.by_label.get_mut(label);
-        let budget = budget.expect("it was put there above");
-        let was_refused = budget.on_event(label, end);
-        let was_unreached = budget.on_connection(label, end);
-        let was_throttled = budget.on_answer(label, end, ceiling);
-        if was_refused || was_unreached || was_throttled {
-            budget.publish(end.budget, &self.progress);
-        }
-    }
-}
-
-impl Budget {
-    /// Returns whether there is news.
-    fn on_event(&mut self, label: &str, end: &CallEnd<'_>) -> bool {
-        match (end.event, end.error) {
-            (Some(BudgetEvent::Refused), Some(error)) => {
-                let trouble = error.trouble();
-                if self.refused.as_ref() == Some(&trouble) {
-                    return false;
+        let troubles = self.by_label.get_mut(label);
+        let troubles = troubles.expect("it was put there above");
+        let class = end.error.map(|(_, class)| class);
+        let news = [
+            match (end.event, end.error) {
+                (Some(BudgetEvent::Refused), Some((error, _))) => {
+                    troubles.on_refused(label, error, end.now)
                 }
-                let (budget, reason) = (label, error.failure.as_str());
-                let Trouble {
-                    kind,
-                    cause,
-                    remedy,
-                } = &trouble;
-                if error.failure == Failure::Configuration {
-                    warn!(
-                        budget,
-                        reason,
-                        kind,
-                        cause,
-                        remedy,
-                        "the settings for AWS cannot work; only probes are sent"
-                    );
-                } else {
-                    warn!(
-                        budget,
-                        reason,
-                        kind,
-                        cause,
-                        remedy,
-                        "credentials unavailable or rejected; only probes are sent"
-                    );
-                }
-                self.refused = Some(trouble);
-                true
-            }
-            (Some(BudgetEvent::Accepted), _) => {
-                info!(budget = label, "credentials accepted again");
-                self.refused = None;
-                true
-            }
-            _ => false,
+                (Some(BudgetEvent::Accepted), _) => troubles.on_accepted(label),
+                _ => false,
+            },
+            troubles.on_connection(label, end.error, 1, end.now),
+            troubles.on_rate(label, class, end.rate, ceiling),
+        ];
+        if news.contains(&true) {
+            self.progress.set_troubles(end.budget, troubles);
         }
-    }
-
-    /// Returns whether there is news.
-    fn on_connection(&mut self, label: &str, end: &CallEnd<'_>) -> bool {
-        match (end.class, end.error) {
-            (Some(FailureClass::NoAnswer), Some(error)) if error.remedy.is_some() => {
-                self.unreached_calls = self.unreached_calls.saturating_add(1);
-                let trouble = error.trouble();
-                if self.unreached_calls < UNREACHED_CALLS
-                    || self.unreached.as_ref() == Some(&trouble)
-                {
-                    return false;
-                }
-                let (budget, reason) = (label, error.failure.as_str());
-                let Trouble {
-                    kind,
-                    cause,
-                    remedy,
-                } = &trouble;
-                warn!(budget, reason, kind, cause, remedy, "AWS is out of reach");
-                self.unreached = Some(trouble);
-                true
-            }
-            // They tell nothing of it.
-            (Some(FailureClass::NoAnswer | FailureClass::Budget), _) => false,
-            _ => {
-                self.unreached_calls = 0;
-                let was = self.unreached.take().is_some();
-                if was {
-                    info!(budget = label, "AWS is reached again");
-                }
-                was
-            }
-        }
-    }
-
-    /// Returns whether there is news.
-    fn on_answer(&mut self, label: &str, end: &CallEnd<'_>, ceiling: f64) -> bool {
-        let is_throttled = match end.class {
-            Some(FailureClass::NoAnswer | FailureClass::Budget) => return false,
-            class => class == Some(FailureClass::Throttled),
-        };
-        self.recent.add(is_throttled);
-        let (rate, budget) = (end.rate, label);
-        if is_throttled && !self.is_throttled && rate <= ceiling * THROTTLED {
-            let Recent { throttled, calls } = self.recent;
-            let throttled = throttled.count_ones();
-            warn!(
-                budget,
-                rate,
-                ceiling,
-                throttled,
-                calls,
-                "AWS throttles: {rate:.1} of {ceiling} calls/s at present, {throttled} of the last \
-                 {calls} calls throttled; lower poll.rate_limit, or ask AWS for a higher quota"
-            );
-            self.is_throttled = true;
-            true
-        } else if self.is_throttled && rate >= ceiling * RECOVERED {
-            info!(
-                budget,
-                rate, ceiling, "AWS throttles no more: {rate:.1} of {ceiling} calls/s at present"
-            );
-            self.is_throttled = false;
-            true
-        } else {
-            false
-        }
-    }
-
-    fn publish(&self, index: usize, progress: &Progress) {
-        progress.set_troubles(
-            index,
-            self.refused.clone(),
-            self.unreached.clone(),
-            self.is_throttled,
-        );
+        class.is_some_and(|class| troubles.explain(class))
     }
 }

@@ -295,14 +295,17 @@ impl Poller {
         let rate = self.schedule.budgets().nth(budget).map(|(rate, _)| rate);
         let call_end = CallEnd {
             budget,
-            error: error.as_ref(),
-            class: failure.map(|failure| ticket.class_of(failure)),
+            error: error.as_ref().map(|error| {
+                let failure = failure.unwrap_or(error.failure);
+                (error, ticket.class_of(failure))
+            }),
             event,
             rate: rate.unwrap_or_default(),
+            now,
         };
         let budget = &self.targets.budgets[budget];
         let ceiling = budget.ceiling(self.settings.rate_limit);
-        self.budgets.on_call_end(&call_end, &budget.label, ceiling);
+        let is_reported = self.budgets.on_call_end(&call_end, &budget.label, ceiling);
         if let Some(result) = result {
             if let Some(identity) = self.targets.identity(ticket.job.target) {
                 self.api.poll_ended(pool, identity);
@@ -320,6 +323,7 @@ impl Poller {
                 took,
                 calls,
                 result,
+                is_reported,
             });
         }
     }

@@ -379,8 +379,8 @@ async fn a_configuration_that_was_read_once_is_never_read_again() {
     };
     assert_eq!(
         reloaded.to_string(),
-        "reloaded: 1 identities added, 0 removed, 1 kept; of the configuration itself there is \
-         nothing to read again"
+        "reloaded: 1 identities added, 0 removed, 1 kept; the configuration itself is no \
+         regular file, so it was not read again"
     );
     // A regular file that has become a pipe is a problem.
     std::fs::write(directory.path().join("file"), &text).unwrap();

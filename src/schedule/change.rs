@@ -29,7 +29,8 @@ pub struct TargetChange<'a> {
 impl Schedule {
     /// Replaces the targets. Jobs that stay keep their phase, what they wait for, attempts,
     /// slowdown and calls in flight. Those that AWS denied have turns again, unless only lists
-    /// change: a reload may follow a change of the policy. Tickets of removed targets are dropped.
+    /// change: a reload may follow a change of the policy. So have those that do not exist, in
+    /// another budget. Tickets of removed targets are dropped.
     /// Budgets that stay keep their rate and the state of their credentials; unless only lists
     /// change, a probe that waits is sent at once.
     pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
@@ -98,10 +99,17 @@ impl Schedule {
                 order.take_over(&old.order, &self.jobs, &jobs, moved);
             }
         }
-        for old in old_queues.values_mut() {
+        for (of, old) in &mut old_queues {
             for (job, kept) in old.order.kept(change.only_lists) {
                 if let Some(job) = moved(job) {
-                    orders[jobs.segment(job).budget].put(&jobs, job, kept);
+                    let budget = jobs.segment(job).budget;
+                    let is_missing = matches!(kept, Kept::As(State::Missing));
+                    let kept = match change.new.budgets[budget] == **of {
+                        // Another account may know it.
+                        false if is_missing => Kept::As(State::Rests),
+                        _ => kept,
+                    };
+                    orders[budget].put(&jobs, job, kept);
                 }
             }
             if change.only_lists {

@@ -37,7 +37,7 @@ use std::collections::HashMap;
 pub use change::TargetChange;
 pub use demand::Demand;
 pub use explain::{NextPoll, NextPollReason};
-pub use pacer::Pacer;
+pub use pacer::{MIN_RATE, Pacer};
 pub use queue::BudgetEvent;
 pub use resume::{BudgetStanding, DialStanding, HandStanding, LastPoll, Standing};
 pub use retry::Retry;

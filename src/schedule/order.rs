@@ -271,7 +271,14 @@ impl Order {
         if of_dial.is_of_pools() {
             of_dial.end(position, &table.phases, began, now);
             let turn = of_dial.turn_after_hand(position, &table.phases);
-            self.slowed.on_end(job, failure, turn, segment.interval);
+            let interval = segment.interval;
+            let is_found = self.slowed.on_end(job, failure, turn, interval);
+            // Guests' keys make the calls of another budget.
+            let of_pool = table.of_pool(segment.pool).filter(|_| is_found);
+            if let Some(identities) = of_pool.filter(|it| it.budget == segment.budget) {
+                self.release(table, identities, State::Missing);
+                self.missing.remove(&segment.pool);
+            }
             return;
         }
         match failure {
@@ -291,7 +298,7 @@ impl Order {
         }
         let missing = self.missing_of(segment.pool);
         if self.denials.on_allowed(segment.pool, missing) {
-            self.release(table, segment);
+            self.release(table, segment, State::Denied);
         }
     }
 
@@ -314,11 +321,11 @@ impl Order {
         *self.missing.entry(table.segment(job).pool).or_default() += 1;
     }
 
-    /// All jobs of the segment that were denied have turns again.
-    fn release(&mut self, table: &JobTable, segment: &Segment) {
+    /// All jobs of the segment that are in this state have turns again.
+    fn release(&mut self, table: &JobTable, segment: &Segment, state: State) {
         for job in segment.jobs.clone() {
             let seat = self.seat(table, job);
-            if self.state(seat) == State::Denied {
+            if self.state(seat) == state {
                 self.dials[seat.dial].put(seat.position, State::Rests);
             }
         }

@@ -22,20 +22,24 @@ pub(super) struct Slowdown {
     intervals: u32,
     /// Turns before this time are skipped.
     until: Mono,
+    /// Whether AWS does not know the pool.
+    is_unknown: bool,
 }
 
 impl Slowed {
-    /// A poll has ended, and the job's next turn comes at `turn`.
+    /// A poll has ended, and the job's next turn comes at `turn`. Returns whether the pool, which
+    /// AWS did not know, is found now.
     pub(super) fn on_end(
         &mut self,
         job: JobIndex,
         failure: Option<Failure>,
         turn: Mono,
         interval: Duration,
-    ) {
+    ) -> bool {
         match failure.map(Failure::class) {
             None => {
-                self.0.remove(&job);
+                let slowdown = self.0.remove(&job);
+                return slowdown.is_some_and(|slowdown| slowdown.is_unknown);
             }
             Some(FailureClass::Permanent) => {
                 let max = MAX_SLOWED_INTERVAL.as_nanos() / interval.as_nanos();
@@ -43,7 +47,9 @@ impl Slowed {
                 let slowdown = self.0.entry(job).or_insert(Slowdown {
                     intervals: 1,
                     until: turn,
+                    is_unknown: false,
                 });
+                slowdown.is_unknown = failure == Some(Failure::NotFound);
                 slowdown.intervals = (slowdown.intervals * 2).min(max);
             }
             Some(
@@ -56,6 +62,7 @@ impl Slowed {
         if let Some(slowdown) = self.0.get_mut(&job) {
             slowdown.until = turn + interval * (slowdown.intervals - 1);
         }
+        false
     }
 
     /// Until when a job's turns are skipped, and the number of intervals of which it has one turn.

@@ -32,7 +32,7 @@ pub(super) enum RefusedDirectory {
     #[error("is not a directory; name one, or a name that is free, where it is then made")]
     NotADirectory,
     #[error(
-        "can be written by others (mode {0:04o}), who could make up what is known; \
+        "can be written by others (mode {0:04o}), who could forge the state; \
          expected 0700: chmod go-w, or name a directory in it, which is then made"
     )]
     Writable(u32),

@@ -73,7 +73,7 @@ pub async fn open_in_time(
             warn!(
                 directory = %directory.display(),
                 seconds = OPEN_TIMEOUT.as_secs(),
-                "the disk does not answer; polls begin without what is known"
+                "the disk does not answer, so the saved state cannot be read yet; polls start without it"
             );
             Ok((Opening::Pending(opening), Standing::default()))
         }

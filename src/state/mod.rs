@@ -3,7 +3,8 @@
 //! The store notes which identities change. Every few seconds a `Saver` takes them and writes them
 //! into the file of a directory, on a thread for what blocks, so that no poll and no scrape waits
 //! for a disk. [`open`] gives all of it back to the store. A file that is damaged is moved aside
-//! and begun anew; a full or slow disk costs only what would be lost if the process ended now.
+//! and a new one is started; a full or slow disk costs only what would be lost if the process ended
+//! now.
 
 mod directory;
 mod error;

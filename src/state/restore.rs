@@ -115,7 +115,7 @@ fn say(restored: usize, found: &Found, targets: &Targets, times: &Restoring) {
     if let Some(step) = times.clock_step {
         warn!(
             seconds = step,
-            "the clock was set since the state was saved; what is known keeps its age"
+            "the clock was changed since the state was saved; saved values keep their ages"
         );
     }
     info!(
@@ -123,6 +123,6 @@ fn say(restored: usize, found: &Found, targets: &Targets, times: &Restoring) {
         of = targets.identities(),
         saved_seconds_ago = times.elapsed().as_secs(),
         same_list = found.fingerprint == targets.fingerprint(),
-        "what was known before is restored"
+        "state restored"
     );
 }

@@ -108,7 +108,7 @@ impl Saver {
         match saved {
             Ok(()) => {
                 if self.saves.fails() {
-                    info!(directory = %self.path.display(), "what is known is saved again");
+                    info!(directory = %self.path.display(), "the state is saved again");
                 }
                 self.retry = FIRST_RETRY;
                 self.saves.saved(self.clock.now().unix);
@@ -123,7 +123,7 @@ impl Saver {
             warn!(
                 directory = %self.path.display(),
                 %error,
-                "what is known cannot be saved; it is tried again, and nothing else waits for it"
+                "the state cannot be saved; polls go on, and saving is tried again"
             );
         }
         self.saves.failed();
@@ -156,7 +156,7 @@ impl Saver {
                 warn!(
                     %error,
                     moved_to = %aside.display(),
-                    "what was known before cannot be read: it was moved aside, and is begun anew"
+                    "the saved state cannot be read; the file was moved aside, and a new one is started"
                 );
                 (None, StateFile::open(directory.open()?)?.0)
             }
@@ -248,7 +248,7 @@ impl Saver {
             if let Some(seconds) = self.steps.look(now, since_boot) {
                 warn!(
                     seconds,
-                    "the clock was set; all that is known is saved by the new one"
+                    "the clock was changed; the whole state is saved again with the new time"
                 );
                 self.known.store.mark_all_changed();
             }

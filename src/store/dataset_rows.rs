@@ -156,6 +156,7 @@ mod tests {
             },
             took: Duration::ZERO,
             calls: 1,
+            is_reported: false,
             result,
         };
         rows.apply(key(identity), Signer::Account, &observation, |usage| {

@@ -114,6 +114,7 @@ mod tests {
             requested_at,
             took: Duration::ZERO,
             calls: 1,
+            is_reported: false,
             job,
             result,
         }

@@ -205,7 +205,9 @@ impl Store {
             if failure.is_none() && after.last_usage().is_some() {
                 pool.health.identity_found();
             }
-            let lines = pool.logged.lines(&targets[pool_index], pool.health);
+            let lines = pool
+                .logged
+                .lines(&targets[pool_index], pool.health, observation);
             (
                 Arc::clone(targets),
                 before.failure(),
@@ -247,7 +249,9 @@ impl Store {
                 Err(FailureClass::Throttled | FailureClass::Transient | FailureClass::NoAnswer) => {
                 }
             }
-            let lines = stored.logged.lines(&targets[pool], stored.health);
+            let lines = stored
+                .logged
+                .lines(&targets[pool], stored.health, observation);
             (targets, lines)
         };
         lines.log(&targets[pool]);

@@ -132,6 +132,8 @@ pub(super) struct PoolHealth {
     /// Number of identities of which the last answer is that they do not exist.
     not_found: usize,
     own_answer: OwnAnswer,
+    /// Whether every poll was denied, and since then none was answered.
+    is_denied: bool,
     /// Why the last poll of the pool's own usage failed.
     pub(super) pool_failure: Option<Failure>,
 }
@@ -160,6 +162,20 @@ impl PoolHealth {
     pub(super) fn changed(&mut self, before: &Record, after: &Record) {
         self.count(before, |count| count - 1);
         self.count(after, |count| count + 1);
+        let polled = self.identities - self.pending;
+        let denied = self.failed.of(Failure::AccessDenied);
+        let of = |failure| self.failed.of(failure);
+        let answered =
+            polled - self.failed.sum() + of(Failure::NotFound) + of(Failure::InvalidParameter);
+        // Other failures show nothing of the policy.
+        self.is_denied = answered == 0
+            && denied > 0
+            && (self.is_denied || denied == polled && self.is_enough(denied));
+    }
+
+    /// Whether so many identities show that it is the pool's trouble.
+    fn is_enough(&self, count: usize) -> bool {
+        count > 0 && count >= ENOUGH.min(self.identities)
     }
 
     fn count(&mut self, record: &Record, change: fn(usize) -> usize) {
@@ -201,11 +217,11 @@ impl PoolHealth {
     /// Takes over what is known of the pool itself.
     pub(super) fn keep_own(&mut self, old: &Self) {
         (self.own_answer, self.pool_failure) = (old.own_answer, old.pool_failure);
+        self.is_denied = old.is_denied;
     }
 
     /// What is wrong with the pool as a whole, as far as the answers show.
     pub(super) fn trouble(&self, pool: &targets::Pool) -> Option<PoolTrouble> {
-        let is_enough = |count: usize| count > 0 && count >= ENOUGH.min(self.identities);
         let has_own = pool.settings.has_account();
         let identities_count = pool.settings.discover.is_none()
             && match self.own_answer {
@@ -214,11 +230,10 @@ impl PoolHealth {
                 OwnAnswer::Found | OwnAnswer::NotFound => false,
             };
         let is_not_found = self.own_answer == OwnAnswer::NotFound
-            || identities_count && self.found == 0 && is_enough(self.not_found);
-        let denied = self.failed.of(Failure::AccessDenied);
+            || identities_count && self.found == 0 && self.is_enough(self.not_found);
         if is_not_found {
             Some(PoolTrouble::NotFound)
-        } else if denied == self.identities - self.pending && is_enough(denied) {
+        } else if self.is_denied {
             Some(PoolTrouble::Denied)
         } else {
             None

@@ -1,16 +1,28 @@
 //! What is logged of a pool: when its polls start and cease to fail, and what that implies about
-//! the pool as a whole. A change is one line, and a reload repeats none.
+//! the pool as a whole. A change is one line, and a reload repeats none. What concerns a whole
+//! budget, such as its credentials, is logged once, by the poller.
+
+use std::time::Duration;
 
 use tracing::{info, warn};
 
 use super::pool_health::{PoolHealth, PoolTrouble};
 use crate::api::Failure;
+use crate::clock::Mono;
+use crate::job::Target;
+use crate::observation::Observation;
 use crate::targets;
 
+/// So long after the last failure polls are said to fail no longer: a few may fail each minute for
+/// hours.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// What was logged last of one pool.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Logged {
     failing: Failing,
+    /// When the last poll began that failed.
+    failed_at: Mono,
     is_missing: bool,
     is_usage_unavailable: bool,
     trouble: Option<PoolTrouble>,
@@ -44,10 +56,29 @@ pub(super) struct Lines {
     health: PoolHealth,
 }
 
+impl Default for Logged {
+    fn default() -> Self {
+        Self {
+            failing: Failing::None,
+            failed_at: Mono::START,
+            is_missing: false,
+            is_usage_unavailable: false,
+            trouble: None,
+        }
+    }
+}
+
 impl Logged {
-    /// The lines that are due, with what is known now.
-    pub(super) fn lines(&mut self, pool: &targets::Pool, health: PoolHealth) -> Lines {
+    /// The lines that are due after a poll, with what is known now.
+    pub(super) fn lines(
+        &mut self,
+        pool: &targets::Pool,
+        health: PoolHealth,
+        poll: &Observation,
+    ) -> Lines {
         let mut lines = Vec::new();
+        let is_of_pool = matches!(poll.job.target, Target::Pool { .. });
+        let is_new_failure = poll.failure().is_some() && !poll.is_reported;
         let trouble = health.trouble(pool);
         if trouble != self.trouble {
             lines.extend(match (self.trouble, trouble) {
@@ -57,7 +88,11 @@ impl Logged {
             });
             self.trouble = trouble;
         }
-        lines.extend(self.failing(&health));
+        if !is_of_pool && !matches!(poll.failure(), None | Some(Failure::NotFound)) {
+            self.failed_at = poll.requested_at.mono;
+        }
+        let is_quiet = poll.requested_at.mono.since(self.failed_at) >= QUIET;
+        lines.extend(self.failing(&health, is_new_failure && !is_of_pool, is_quiet));
         // The trouble says it already. Of identities that are discovered, many guests never synced.
         let is_not_found = trouble == Some(PoolTrouble::NotFound);
         if !is_not_found && pool.settings.discover.is_none() {
@@ -70,16 +105,23 @@ impl Logged {
         }
         if !is_not_found {
             lines.extend(match (self.is_usage_unavailable, health.pool_failure) {
-                (false, Some(_)) => Some(Line::UsageUnavailable),
-                (true, None) => Some(Line::UsageAvailable),
+                (false, Some(_)) if is_new_failure && is_of_pool => {
+                    self.is_usage_unavailable = true;
+                    Some(Line::UsageUnavailable)
+                }
+                (true, None) => {
+                    self.is_usage_unavailable = false;
+                    Some(Line::UsageAvailable)
+                }
                 _ => None,
             });
-            self.is_usage_unavailable = health.pool_failure.is_some();
         }
         Lines { lines, health }
     }
 
-    fn failing(&mut self, health: &PoolHealth) -> Option<Line> {
+    /// That some or all fail is logged after a poll that failed for a reason of its own, and that
+    /// none does once it is quiet.
+    fn failing(&mut self, health: &PoolHealth, may_warn: bool, is_quiet: bool) -> Option<Line> {
         let now = match health.failing() {
             0 => Failing::None,
             failing if failing == health.identities => Failing::All,
@@ -87,12 +129,18 @@ impl Logged {
         };
         let before = self.failing;
         if now == Failing::None {
-            self.failing = now;
-            return (before != now).then_some(Line::NoneFailing);
+            let is_over = before != now && is_quiet;
+            if is_over {
+                self.failing = now;
+            }
+            return is_over.then_some(Line::NoneFailing);
         }
         if self.trouble == Some(PoolTrouble::Denied) {
             // Which says it already.
             self.failing = Failing::All;
+            return None;
+        }
+        if !may_warn {
             return None;
         }
         self.failing = before.max(now);

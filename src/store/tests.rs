@@ -58,6 +58,7 @@ impl Changing {
             },
             took: Duration::ZERO,
             calls: 1,
+            is_reported: false,
             result,
         });
     }

@@ -47,7 +47,11 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         "schedule",
         &["api", "clock", "identity", "job", "limits", "targets"],
     ),
-    ("progress", &["api", "clock", "health", "targets"]),
+    ("troubles", &["api", "clock", "schedule"]),
+    (
+        "progress",
+        &["api", "clock", "health", "targets", "troubles"],
+    ),
     (
         "poller",
         &[
@@ -61,6 +65,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "progress",
             "schedule",
             "targets",
+            "troubles",
         ],
     ),
     (
@@ -128,6 +133,8 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "identity",
             "listing",
             "progress",
+            "schedule",
+            "troubles",
         ],
     ),
     (

@@ -145,7 +145,10 @@ fn a_pass_whose_token_is_refused_begins_anew() {
     server.simulator.forget_page_tokens();
     let (code, listed, errors) = ended(child.wait_with_output().unwrap());
     assert_eq!(code, Some(0), "{errors}");
-    assert!(errors.contains("listing begins anew"), "{errors}");
+    assert!(
+        errors.contains("read again from its first page"),
+        "{errors}"
+    );
     assert_lists(&listed, 0..700);
 }
 

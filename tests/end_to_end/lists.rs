@@ -78,14 +78,14 @@ fn a_configuration_from_a_pipe_is_read_once() {
     let answer = response.body_mut().read_to_string().unwrap();
     assert_eq!(
         answer,
-        "reloaded: 0 identities added, 0 removed, 2 kept; of the configuration itself there is \
-         nothing to read again\n"
+        "reloaded: 0 identities added, 0 removed, 2 kept; the configuration itself is no \
+         regular file, so it was not read again\n"
     );
     exporter.signal("HUP");
     eventually("the hangup is answered", || {
         let log = exporter.log().join("\n");
         let said = "why=SIGHUP";
-        (log.contains(said) && log.contains("nothing to read again")).then_some(())
+        (log.contains(said) && log.contains("so it was not read again")).then_some(())
     });
     let successful = "cognitosync_exporter_config_last_reload_successful";
     assert_eq!(exporter.samples()[successful], 1.0);

@@ -1,11 +1,12 @@
 //! What the server holds is what `/metrics` shows.
 
 use crate::support::{
-    Exporter, Server, configuration, eventually, identity_id, identity_series, pool_id,
-    still_world, usage,
+    Exporter, Server, command, configuration, eventually, get, identity_id, identity_series,
+    pool_id, still_world, usage,
 };
 use cognitosync_exporter::api::Usage;
 use cognitosync_exporter::simulator::{Fault, Life};
+use serde_json::Value;
 use std::time::Duration;
 
 #[test]
@@ -213,6 +214,71 @@ fn a_poll_is_tried_again_before_it_counts_as_failed() {
             .iter()
             .any(|call| call.fault.is_some())
     );
+}
+
+#[test]
+fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
+    let server = Server::start(still_world(1, 50));
+    let throttled = Fault::Error(429, "TooManyRequestsException");
+    let fault = |fault: Option<Fault>| {
+        let numbers = 0..50;
+        numbers.for_each(|number| {
+            server
+                .simulator
+                .set_fault(&identity_id(number), fault.clone());
+        });
+    };
+    fault(Some(throttled));
+    let with_limit = |limit: u32| {
+        let poll = format!("interval: 1s, attempts: 1, rate_limit: {limit}");
+        configuration(&poll, &server.url, 1, 50)
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.yaml");
+    std::fs::write(&file, with_limit(20)).unwrap();
+    let mut command = command();
+    command.arg("--config.file").arg(&file);
+    let exporter = Exporter::run(command);
+    let line_with = |words: &str| {
+        eventually(words, || {
+            let log = exporter.log();
+            log.into_iter().find(|line| line.contains(words))
+        })
+    };
+    let budget = || {
+        let status: Value = serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
+        status["polling"]["budgets"][0].clone()
+    };
+    let warning = line_with("AWS throttles:");
+    for words in [
+        "level=warn",
+        "of 20 calls/s",
+        "calls throttled; lower poll.rate_limit",
+    ] {
+        assert!(warning.contains(words), "{warning}");
+    }
+    eventually("the JSON says so", || {
+        (budget()["throttled"] == true).then_some(())
+    });
+    assert!(get(&exporter.url("/")).1.contains("AWS throttles: "));
+    assert!(
+        server
+            .simulator
+            .take_call_log()
+            .iter()
+            .any(|call| call.fault.is_some())
+    );
+    fault(None);
+    // As the warning says.
+    std::fs::write(&file, with_limit(5)).unwrap();
+    exporter.signal("HUP");
+    line_with("AWS throttles no more");
+    eventually("the JSON says so", || {
+        (budget()["throttled"] == false).then_some(())
+    });
+    let log = exporter.log();
+    let lines = log.iter().filter(|line| line.contains("AWS throttles"));
+    assert_eq!(lines.count(), 2, "{log:#?}");
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn poll(world: &World, targets: &Arc<Targets>, mut look: impl FnMut(&Store, f64,
                 requested_at: timestamp,
                 took: Duration::ZERO,
                 calls: 1,
+                is_reported: false,
                 result: Ok(answer),
             });
         }

@@ -1,4 +1,4 @@
-//! The time by AWS's clock, as answers tell it, and what the host's clock has to do with it.
+//! The time by AWS's clock, by the dates of answers, and what the host's clock has to do with it.
 //!
 //! The SDK would take the date of every answer for the time of its next signature, so that one odd
 //! answer makes AWS refuse all calls after it. So it sees no dates. The signatures' time differs
@@ -99,7 +99,7 @@ impl ServiceTime {
             warn!(
                 host,
                 seconds,
-                "AWS refuses signatures by this host's clock; correcting their time by its dates"
+                "AWS refuses signatures with the time of this host's clock; they now get the time of AWS's answers"
             );
         }
         date

@@ -5,14 +5,15 @@ use super::changes::change;
 use super::*;
 
 /// Makes calls until `until`, and none in `stall`. Each ends at once, as `fate` says for the
-/// identity's number. Returns the times of each identity's polls, in seconds.
+/// identity's number, or for the pool without one. Returns the times of each identity's polls, in
+/// seconds.
 fn polls(
     schedule: &mut Schedule,
     identities: usize,
     known: Knowledge<'_>,
     times: [f64; 2],
     stall: std::ops::Range<f64>,
-    fate: impl Fn(usize, f64) -> Option<Failure>,
+    fate: impl Fn(Option<usize>, f64) -> Option<Failure>,
 ) -> Vec<Vec<f64>> {
     let mut polls = vec![Vec::new(); identities];
     let mut now = seconds(times[0]);
@@ -33,9 +34,9 @@ fn polls(
                 let failure = match call.job.target {
                     Target::Identity { identity, .. } => {
                         polls[identity.0].push(at);
-                        fate(identity.0, at)
+                        fate(Some(identity.0), at)
                     }
-                    Target::Pool { .. } => None,
+                    Target::Pool { .. } => fate(None, at),
                 };
                 finish(schedule, &call, failure, now);
             }
@@ -126,8 +127,8 @@ fn a_policy_that_is_mended_gives_all_turns_back_though_some_do_not_exist() {
     let targets = pool(0..10, 10, 86_400);
     let mut schedule = schedule(&targets, 100.0);
     let fate = |identity, at: f64| match identity {
-        _ if (100.0..130.0).contains(&at) => Some(Failure::AccessDenied),
-        3 => Some(Failure::NotFound),
+        Some(_) if (100.0..130.0).contains(&at) => Some(Failure::AccessDenied),
+        Some(3) => Some(Failure::NotFound),
         _ => None,
     };
     let polls = polls(
@@ -148,6 +149,28 @@ fn a_policy_that_is_mended_gives_all_turns_back_though_some_do_not_exist() {
             .map(|pair| pair[1] - pair[0])
             .fold(0.0, f64::max);
         assert!(longest < 60.0, "{identity}: {longest} s");
+    }
+}
+
+#[test]
+fn a_pool_that_is_found_after_all_gives_the_turns_back_of_all_that_were_missing() {
+    let targets = pool(0..10, 10, 86_400);
+    let mut schedule = schedule(&targets, 100.0);
+    let wrong_account = |_, at| (at < 30.0).then_some(Failure::NotFound);
+    let times = [0.0, 300.0];
+    let polls = polls(
+        &mut schedule,
+        10,
+        Knowledge::NONE,
+        times,
+        0.0..0.0,
+        wrong_account,
+    );
+    for polls in polls {
+        let waited = polls.iter().filter(|at| (10.0..30.0).contains(*at));
+        assert_eq!(waited.count(), 0, "who is missing has no turns: {polls:?}");
+        let after = polls.iter().filter(|at| **at >= 30.0).count();
+        assert!(after > 10, "{polls:?}");
     }
 }
 

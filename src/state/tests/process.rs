@@ -95,6 +95,7 @@ impl Process {
             requested_at: self.at(seconds),
             took: Duration::ZERO,
             calls: 1,
+            is_reported: false,
             result,
         });
     }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ const OWN: PoolUsage = PoolUsage {
 
 /// A pool, and what is logged of it.
 struct Watched {
+    /// Polls that succeed come a minute after those before.
+    seconds: Cell<u64>,
     store: Store,
     targets: Arc<Targets>,
 }
@@ -27,7 +30,12 @@ impl Watched {
     fn new(identities: usize, change: impl FnOnce(&mut PoolSettings)) -> Self {
         let targets = targets(identities, change);
         let store = Store::new(Arc::clone(&targets));
-        Self { store, targets }
+        let seconds = Cell::new(0);
+        Self {
+            seconds,
+            store,
+            targets,
+        }
     }
 
     /// Gives the lines of these identities' polls.
@@ -36,14 +44,32 @@ impl Watched {
         identities: impl IntoIterator<Item = usize>,
         result: Result<Usage, Failure>,
     ) -> Vec<Line> {
-        let poll = |identity| self.lines(&Observation::of_identity(POOL, identity, at(), result));
+        if result.is_ok() {
+            self.seconds.set(self.seconds.get() + 60);
+        }
+        let poll = |identity| {
+            self.lines(&Observation::of_identity(
+                POOL,
+                identity,
+                self.now(),
+                result,
+            ))
+        };
         identities.into_iter().flat_map(poll).collect()
     }
 
     /// The same of a poll of the pool itself.
     fn own(&self, failure: Option<Failure>) -> Vec<Line> {
         let result = failure.map_or(Ok(OWN), Err);
-        self.lines(&Observation::of_pool(POOL, at(), result))
+        self.lines(&Observation::of_pool(POOL, self.now(), result))
+    }
+
+    fn now(&self) -> Timestamp {
+        let seconds = self.seconds.get();
+        Timestamp {
+            mono: Mono::START + Duration::from_secs(seconds),
+            unix: seconds as f64,
+        }
     }
 
     /// What is due once the observation is recorded, by what was logged before it.
@@ -51,7 +77,9 @@ impl Watched {
         let mut logged = self.store.contents().pools[0].logged.clone();
         self.store.record(observation);
         let health = self.store.contents().pools[0].health;
-        logged.lines(&self.targets.pools[0], health).lines
+        logged
+            .lines(&self.targets.pools[0], health, observation)
+            .lines
     }
 
     fn reload(&mut self, identities: usize) {
@@ -68,13 +96,6 @@ fn targets(identities: usize, change: impl FnOnce(&mut PoolSettings)) -> Arc<Tar
     settings.name = Some("production".to_owned());
     change(settings);
     Arc::new(targets)
-}
-
-fn at() -> Timestamp {
-    Timestamp {
-        mono: Mono::START,
-        unix: 0.0,
-    }
 }
 
 fn ok() -> Result<Usage, Failure> {
@@ -98,6 +119,51 @@ fn failures_are_lines_when_some_when_all_and_when_none_fail() {
 }
 
 #[test]
+fn a_poll_that_fails_now_and_then_is_one_line() {
+    let pool = Watched::new(4, |_| ());
+    let mut lines = Vec::new();
+    for second in (0..600).chain([650]) {
+        pool.seconds.set(second);
+        let result = if second % 20 == 0 {
+            Err(Failure::ServiceError)
+        } else {
+            ok().map(|_| Usage::default())
+        };
+        let poll = Observation::of_identity(POOL, second as usize % 4, pool.now(), result);
+        lines.extend(pool.lines(&poll));
+    }
+    assert_eq!(lines, [Line::Failing, Line::NoneFailing]);
+}
+
+#[test]
+fn what_the_budget_reports_is_no_line_of_the_pool() {
+    let pool = Watched::new(4, |_| ());
+    let reported = |observation| {
+        pool.lines(&Observation {
+            is_reported: true,
+            ..observation
+        })
+    };
+    let credentials = Err(Failure::Credentials);
+    assert_eq!(
+        reported(Observation::of_pool(
+            POOL,
+            pool.now(),
+            Err(Failure::Credentials)
+        )),
+        []
+    );
+    for identity in 0..4 {
+        let poll = Observation::of_identity(POOL, identity, pool.now(), credentials);
+        assert_eq!(reported(poll), []);
+    }
+    assert_eq!(pool.own(None), []);
+    assert_eq!(pool.polls([0], ok()), [], "the others are yet to be polled");
+    assert_eq!(pool.polls([1], Err(Failure::Timeout)), [Line::Failing]);
+    assert_eq!(pool.polls(0..4, ok()), [Line::NoneFailing]);
+}
+
+#[test]
 fn a_pool_that_is_not_found_is_one_warning_and_one_line_when_it_is_over() {
     let pool = Watched::new(41, |_| ());
     let not_found = Err(Failure::NotFound);
@@ -115,8 +181,8 @@ fn an_identity_that_is_found_shows_that_the_pool_is_there() {
     let not_found = Err(Failure::NotFound);
     assert_eq!(pool.own(Some(Failure::NotFound)), [NOT_FOUND]);
     let over = Line::TroubleEnded(PoolTrouble::NotFound);
-    assert_eq!(pool.polls([0], ok()), [over, Line::UsageUnavailable]);
-    assert_eq!(pool.own(Some(Failure::NotFound)), []);
+    assert_eq!(pool.polls([0], ok()), [over]);
+    assert_eq!(pool.own(Some(Failure::NotFound)), [Line::UsageUnavailable]);
     assert_eq!(pool.polls(0..9, not_found), [Line::Missing, NOT_FOUND]);
 }
 
@@ -177,6 +243,12 @@ fn a_policy_that_denies_every_poll_is_one_warning() {
     let some = Watched::new(200, |_| ());
     some.polls([0], Err(Failure::Throttled));
     assert_eq!(some.polls(1..200, denied), [Line::AllFailing]);
+    let other = Err(Failure::ServiceError);
+    let still = Watched::new(200, |_| ());
+    still.polls(0..200, denied);
+    let polls = [still.polls([3, 9], other), still.polls([3, 9], denied)];
+    assert_eq!(polls, [[], []], "which show nothing of the policy");
+    assert_eq!(still.polls([7], Err(Failure::NotFound))[0], over);
 }
 
 #[test]

@@ -28,6 +28,7 @@ impl One {
             requested_at: at(seconds),
             took: Duration::ZERO,
             calls: 1,
+            is_reported: false,
             result,
         });
     }

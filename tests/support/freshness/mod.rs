@@ -121,6 +121,7 @@ pub(crate) fn watched_run(
                 requested_at: timestamp,
                 took: Duration::ZERO,
                 calls: 1,
+                is_reported: false,
                 result: failure.map_or(Ok(Answer::Identity(usage)), Err),
             });
         }

@@ -73,6 +73,7 @@ fn list(store: &Store, identity: usize, datasets: &[(u64, u64)]) {
         requested_at: at(now().unix - 60.0),
         took: Duration::ZERO,
         calls: 1,
+        is_reported: false,
         result: Ok(Answer::Datasets(datasets.iter().map(dataset).collect())),
     });
 }
