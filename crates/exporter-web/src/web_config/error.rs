@@ -80,8 +80,8 @@ impl std::error::Error for WebConfigError {}
 
 impl Reason {
     /// A text that is no hash. A name with a colon may be a password too.
-    pub(super) fn of_users(error: serde_yaml::Error) -> Self {
-        let (position, message) = split_position(&error);
+    pub(super) fn of_users(error: &serde_yaml::Error) -> Self {
+        let (position, message) = split_position(error);
         let message = match message.rsplit_once(": ") {
             Some((key, what)) if key.contains(':') => format!("basic_auth_users: {what}"),
             _ => message,

@@ -111,7 +111,7 @@ fn parse(text: &str, files: &mut FileReader) -> Result<WebConfig, Reason> {
         .map(|(name, value)| header(name, value))
         .collect();
     let headers = headers?;
-    let users = Users::new(schema::hashes(text).map_err(Reason::of_users)?);
+    let users = Users::new(schema::hashes(text).map_err(|error| Reason::of_users(&error))?);
     let login = !users.is_empty();
     let mut config = WebConfig {
         headers,
