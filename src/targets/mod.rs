@@ -15,7 +15,6 @@ pub use diff::TargetDiff;
 pub use identities::Identities;
 pub use passes::PassBudget;
 
-use std::collections::HashSet;
 use std::hash::Hasher;
 use std::ops::Index;
 use std::time::Duration;
@@ -271,7 +270,7 @@ fn identities(
     let repeated = if of_people.len() == lists.len() {
         entries - checked.value.len()
     } else {
-        repeated(&of_people)
+        identities::repeated(&of_people)
     };
     if repeated > 0 {
         checked.warnings.push(found(format!(
@@ -284,13 +283,6 @@ fn identities(
         ));
     }
     checked
-}
-
-/// How many entries of these lists repeat another one.
-fn repeated(lists: &[&IdentityList]) -> usize {
-    let mut seen = HashSet::new();
-    let ids = lists.iter().flat_map(|list| list.ids());
-    ids.filter(|id| !seen.insert(*id)).count()
 }
 
 #[cfg(test)]
