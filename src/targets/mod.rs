@@ -324,8 +324,10 @@ mod tests {
         let config = config::parse(Path::new("file"), "pools: [{id: 'r:0'}]").unwrap();
         let targets = Targets::assemble(&config.value, &[lists]);
         let (targets, warnings) = targets.accept().unwrap();
-        let warnings = warnings.iter().map(ToString::to_string);
-        let warnings = warnings.filter(|warning| !warning.contains("GUID"));
+        let warnings = warnings
+            .iter()
+            .map(ToString::to_string)
+            .filter(|it| !it.contains("GUID"));
         (targets.identities(), warnings.collect())
     }
 
