@@ -255,14 +255,9 @@ fn identities(
         ),
     ] {
         if let Some((first, count)) = found {
-            let others = match count {
-                1 => String::new(),
-                count => format!(" ({count} identities of the pool are so)"),
-            };
-            checked.warnings.push(Problem {
-                message: format!("{what}{others}"),
-                ..first
-            });
+            let others = format!(" ({count} identities of the pool are so)");
+            let message = what.to_owned() + if count > 1 { &others } else { "" };
+            checked.warnings.push(Problem { message, ..first });
         }
     }
     let entries: usize = lists.iter().map(|list| list.len()).sum();
