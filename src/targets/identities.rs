@@ -1,7 +1,7 @@
 //! The identities of one pool, merged from the lists of all providers.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
@@ -135,6 +135,13 @@ impl Identities {
         }
         Ok(identities)
     }
+}
+
+/// How many entries of these lists repeat another one.
+pub(super) fn repeated(lists: &[&IdentityList]) -> usize {
+    let mut seen = HashSet::new();
+    let ids = lists.iter().flat_map(|list| list.ids());
+    ids.filter(|id| !seen.insert(*id)).count()
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ pub use diff::TargetDiff;
 pub use identities::Identities;
 pub use passes::PassBudget;
 
-use std::collections::HashSet;
 use std::hash::Hasher;
 use std::ops::Index;
 use std::time::Duration;
@@ -256,14 +255,9 @@ fn identities(
         ),
     ] {
         if let Some((first, count)) = found {
-            let others = match count {
-                1 => String::new(),
-                count => format!(" ({count} identities of the pool are so)"),
-            };
-            checked.warnings.push(Problem {
-                message: format!("{what}{others}"),
-                ..first
-            });
+            let others = format!(" ({count} identities of the pool are so)");
+            let message = what.to_owned() + if count > 1 { &others } else { "" };
+            checked.warnings.push(Problem { message, ..first });
         }
     }
     let entries: usize = lists.iter().map(|list| list.len()).sum();
@@ -271,7 +265,7 @@ fn identities(
     let repeated = if of_people.len() == lists.len() {
         entries - checked.value.len()
     } else {
-        repeated(&of_people)
+        identities::repeated(&of_people)
     };
     if repeated > 0 {
         checked.warnings.push(found(format!(
@@ -284,13 +278,6 @@ fn identities(
         ));
     }
     checked
-}
-
-/// How many entries of these lists repeat another one.
-fn repeated(lists: &[&IdentityList]) -> usize {
-    let mut seen = HashSet::new();
-    let ids = lists.iter().flat_map(|list| list.ids());
-    ids.filter(|id| !seen.insert(*id)).count()
 }
 
 #[cfg(test)]
@@ -332,8 +319,10 @@ mod tests {
         let config = config::parse(Path::new("file"), "pools: [{id: 'r:0'}]").unwrap();
         let targets = Targets::assemble(&config.value, &[lists]);
         let (targets, warnings) = targets.accept().unwrap();
-        let warnings = warnings.iter().map(ToString::to_string);
-        let warnings = warnings.filter(|warning| !warning.contains("GUID"));
+        let warnings = warnings
+            .iter()
+            .map(ToString::to_string)
+            .filter(|it| !it.contains("GUID"));
         (targets.identities(), warnings.collect())
     }
 

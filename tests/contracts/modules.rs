@@ -36,6 +36,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "alerts",
             "config",
             "figures",
+            "file",
             "loading",
             "printable",
             "sources",

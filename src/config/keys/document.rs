@@ -4,10 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::{AUTO, KEYS, Key, Kind, Section};
 
-/// humantime's units, each behind its number. `\x20` is a space, which would be lost at the start of a
-/// line.
-const DURATION: &str = "^ *([0-9]+(\\.[0-9]+)? *(nsec|ns|usec|us|µs|msec|ms|seconds?|secs?|s|minutes?|\
-                        mins?|min|m|hours?|hrs?|hr|h|days?|d|weeks?|wks?|wk|w|months?|M|years?|yrs?|\
+/// humantime's units, each behind its number. A space at the start of a line is `\x20`.
+const DURATION: &str = "^ *([0-9]+(\\.[0-9]+)? *(nsec|ns|usec|us|µs|msec|ms|seconds?|secs?|s|\
+                        minutes?|mins?|min|m|hours?|hrs?|hr|h|days?|d|weeks?|wks?|wk|w|months?|M|years?|yrs?|\
                         yr|y)\x20*)+$";
 const SIZE: &str = "^ *[0-9]+(\\.[0-9]+)? *([kKmMgG]([iI]?[bB])?|[bB])? *$";
 const ID: &str = "^[A-Za-z0-9_-]+:[0-9A-Fa-f-]+$";

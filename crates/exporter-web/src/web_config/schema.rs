@@ -125,9 +125,9 @@ pub(super) fn parse(text: &str) -> Result<File, serde_yaml::Error> {
     Ok(file.unwrap_or_default())
 }
 
-/// The users' hashes of a text that [`parse`] takes. They are read once more because they are checked
-/// behind the headers, as by the exporter-toolkit, and an error knows its place only while the text
-/// is read.
+/// The users' hashes of a text that [`parse`] takes. They are read once more because they are
+/// checked behind the headers, as by the exporter-toolkit, and an error knows its place only while
+/// the text is read.
 pub(super) fn hashes(text: &str) -> Result<BTreeMap<String, Hash>, serde_yaml::Error> {
     #[derive(Default, Deserialize)]
     struct OfUsers {
