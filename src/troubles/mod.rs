@@ -52,7 +52,8 @@ impl Troubles {
         self.throttling.is_reported()
     }
 
-    /// Whether a failure of this class has one of these causes, so that it needs no line of its own.
+    /// Whether a failure of this class has one of these causes, so that it needs no line of its
+    /// own.
     #[must_use]
     pub fn explain(&self, class: FailureClass) -> bool {
         match class {

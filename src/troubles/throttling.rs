@@ -16,7 +16,7 @@ const MOST: u32 = 3;
 /// The throttling of one budget's calls.
 #[derive(Debug, Default)]
 pub(super) struct Throttling {
-    /// The last calls that AWS answered: bits, the latest lowest, of which 1 is for a throttled one.
+    /// The last calls that AWS answered: bits, the latest lowest, of which 1 is a throttled one.
     throttled: u128,
     calls: u32,
     is_reported: bool,
