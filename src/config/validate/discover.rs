@@ -1,4 +1,4 @@
-//! `discover` and `identity_credentials`: which identities are polled, and whose keys sign the calls.
+//! `discover` and `identity_credentials`: what is polled, and with which keys.
 
 use super::super::keys::{LIST_RATES, PASS_INTERVALS, SIGNERS};
 use super::super::schema;
