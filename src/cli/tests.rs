@@ -155,7 +155,7 @@ fn what_is_no_id_of_a_pool_is_named() {
             "arn:aws:cognito-identity:us-east-1:1:identitypool/x",
             "is an ARN",
         ),
-        ("us-east-1:REPLACE-ME", "is still the example's"),
+        ("us-east-1:REPLACE-ME", "is still a placeholder"),
         ("$POOL", "a variable or placeholder"),
         ("production", "list-pools"),
         ("us-east-1:2z", "expected a hex digit"),
