@@ -162,8 +162,8 @@ pub fn has_guid(id: &str) -> bool {
     id.split_once(':').is_some_and(|(_, guid)| is_guid(guid))
 }
 
-/// Where GUIDs (8-4-4-4-12 hex digits) stand in a text. One without its region names an identity all
-/// the same.
+/// Where GUIDs (8-4-4-4-12 hex digits) stand in a text. One without its region names an identity
+/// too.
 pub fn guids_in(text: &str) -> impl Iterator<Item = Range<usize>> {
     let is_of_guid = |c: char| c.is_ascii_hexdigit() || c == '-';
     let mut rest = 0;

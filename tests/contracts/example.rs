@@ -74,7 +74,7 @@ fn the_placeholders_of_kubernetes_are_refused() {
     for path in examples {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         let problems = loading::parse(&file, &super::read(path)).unwrap_err();
-        let is_known = |it: &Problem| it.message.contains("is still the example's: put ");
+        let is_known = |it: &Problem| it.message.contains("is still a placeholder: put ");
         assert!(problems.iter().all(is_known), "{problems:?}");
     }
 }

@@ -331,7 +331,7 @@ def configurations():
         if "config.yaml" not in one["data"]:
             continue
         ran = config_check(one)
-        missing = "has no pool" if folder == "base" else "is still the example's"
+        missing = "has no pool" if folder == "base" else "is still a placeholder"
         assert ran.returncode == 78 and missing in ran.stderr, f"{folder}: {ran}"
         if folder != "base":
             [filled] = manifests.filled([copy.deepcopy(one)])

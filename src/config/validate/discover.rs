@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 //! `discover` and `identity_credentials`: which identities are polled, and which keys sign that.
-=======
-//! `discover` and `identity_credentials`: what is polled, and with which keys.
->>>>>>> config
 
 use super::super::keys::{LIST_RATES, PASS_INTERVALS, SIGNERS};
 use super::super::schema;
