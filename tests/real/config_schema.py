@@ -9,9 +9,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 
-# Mistakes of shape: no schema can miss them. Others are of meaning, or of files.
+# Mistakes of shape: no schema can miss them. Others are of syntax, of meaning, or of files.
 SHAPE = re.compile(
-    r"^(key-(?!duplicate)|pools-|poll-a-list|interval-no-unit|attempts-|rate-limit-(zero|neg))"
+    r"^(key-(?!duplicate|without)|pools-|poll-a-list|interval-no-unit|attempts-|rate-limit-(zero|neg))"
 )
 
 
@@ -47,6 +47,9 @@ def main() -> None:
     assert len(wrong) > 15
     for path in wrong:
         assert not is_valid(path), path
+    for interval, good in [("1h 30m", True), ("90s", True), ("'300'", False), ("5 m", True)]:
+        text = f"poll: {{interval: {interval}}}\npools: [{{id: 'us-east-1:{guid}'}}]\n"
+        assert is_valid(Path(interval), text) == good, interval
 
 
 if __name__ == "__main__":
