@@ -57,9 +57,22 @@ const WORDS: [&str; 48] = [
     "http://127.0.0.1:4566",
 ];
 
+/// The example with ids in place of its placeholders.
+fn filled_example() -> String {
+    let example = include_str!("../config.example.yaml");
+    let mut pieces = example.split("REPLACE-WITH-");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.zip(10..).fold(first, |filled, (piece, number)| {
+        let of_placeholder = |letter: char| letter.is_ascii_uppercase() || letter == '-';
+        let rest = piece.trim_start_matches(of_placeholder);
+        format!("{filled}2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e{number}{rest}")
+    })
+}
+
 /// The example, of which a piece is taken out and another put in.
 fn mutated(input: &[u8]) -> String {
-    let example = include_str!("../config.example.yaml").as_bytes();
+    let example = filled_example();
+    let example = example.as_bytes();
     let (at, length) = match input {
         [high, low, length, ..] => (
             usize::from(*high) * 256 + usize::from(*low),

@@ -189,9 +189,11 @@ pub fn store(bytes: &[u8]) -> Store {
                     key: String::new(),
                     id,
                     // Line breaks and whole ids are refused there.
-                    name: choices
-                        .maybe(Choices::name)
-                        .map(|name| name.replace(|c: char| c == ':' || c.is_control(), " ")),
+                    name: choices.maybe(Choices::name).map(|name| {
+                        let is_refused =
+                            |c: char| c.is_control() || matches!(c, ':' | '\u{2028}' | '\u{2029}');
+                        name.replace(is_refused, " ")
+                    }),
                 });
             }
         }
