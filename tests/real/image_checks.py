@@ -44,7 +44,7 @@ def configuration(identities):
         for number, host in enumerate([LISTED, ASKED])
     ]
     return (
-        "poll: {interval: 1s, timeout: 3s, attempts: 1, rate_limit: 20}\n"
+        "poll: {interval: 3s, timeout: 3s, attempts: 1, rate_limit: 20}\n"
         f"pools: [{', '.join(pools)}]\n"
     )
 

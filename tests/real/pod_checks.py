@@ -27,7 +27,7 @@ HERE = f"http://127.0.0.1:{PORT}"
 def configuration(identities):
     listed = ", ".join(f"'{IDENTITY}{number}'" for number in range(identities))
     return (
-        "poll: {interval: 1s, stale_after: 1h, timeout: 3s, attempts: 1, rate_limit: 20}\n"
+        "poll: {interval: 3s, stale_after: 1h, timeout: 3s, attempts: 1, rate_limit: 20}\n"
         f"pools: [{{id: '{POOL}0', name: production, "
         f"endpoint_url: http://127.0.0.1:{STAND_IN}, identities: [{listed}]}}]\n"
     )

@@ -21,7 +21,7 @@ def configuration(identities):
     listed = ", ".join(f"'{IDENTITY}{number}'" for number in range(identities))
     pool = f"endpoint_url: http://127.0.0.1:{PORT}, identities: [{listed}]"
     return (
-        "poll: {interval: 1s, timeout: 3s, attempts: 1, rate_limit: 20}\n"
+        "poll: {interval: 3s, timeout: 3s, attempts: 1, rate_limit: 20}\n"
         f"pools: [{{id: '{POOL}0', {pool}}}, {{id: '{POOL}1', profile: staging, {pool}}}]\n"
     )
 
