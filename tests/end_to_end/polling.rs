@@ -9,6 +9,12 @@ use cognitosync_exporter::simulator::{Fault, Life};
 use serde_json::Value;
 use std::time::Duration;
 
+/// Whether a call was answered with a fault since this was last asked.
+fn a_fault_fired(server: &Server) -> bool {
+    let calls = server.simulator.take_call_log();
+    calls.iter().any(|call| call.fault.is_some())
+}
+
 #[test]
 fn every_gauge_equals_what_the_server_holds() {
     let server = Server::start(still_world(2, 500));
@@ -207,13 +213,7 @@ fn a_poll_is_tried_again_before_it_counts_as_failed() {
     eventually("fresh", || {
         (exporter.in_state(0, "fresh") == 1.0).then_some(())
     });
-    assert!(
-        server
-            .simulator
-            .take_call_log()
-            .iter()
-            .any(|call| call.fault.is_some())
-    );
+    assert!(a_fault_fired(&server));
 }
 
 #[test]
@@ -261,13 +261,7 @@ fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
         (budget()["throttled"] == true).then_some(())
     });
     assert!(get(&exporter.url("/")).1.contains("AWS throttles: "));
-    assert!(
-        server
-            .simulator
-            .take_call_log()
-            .iter()
-            .any(|call| call.fault.is_some())
-    );
+    assert!(a_fault_fired(&server));
     fault(None);
     // As the warning says.
     std::fs::write(&file, with_limit(5)).unwrap();
@@ -338,12 +332,7 @@ fn one_that_fails_harms_no_other() {
         eventually("the fault fired", || {
             let fresh = exporter.in_state(0, "fresh");
             assert!(fresh >= 499.0, "{fresh} fresh under {fault:?}");
-            server
-                .simulator
-                .take_call_log()
-                .iter()
-                .any(|call| call.fault.is_some())
-                .then_some(())
+            a_fault_fired(&server).then_some(())
         });
         server.simulator.set_fault(&bad, None);
         struck += 1;
