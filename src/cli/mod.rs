@@ -326,8 +326,8 @@ fn parse_telemetry_path(text: &str) -> Result<String, String> {
     if !text.starts_with('/') || !text.chars().all(is_unescaped) {
         return Err("expected a path such as /metrics, of letters, digits and /-._~".to_owned());
     }
-    if text.starts_with("/-/") || text.starts_with("/api/") {
-        return Err("paths that begin with /-/ or /api/ are reserved".to_owned());
+    if text == "/search" || text.starts_with("/-/") || text.starts_with("/api/") {
+        return Err("/search and paths that begin with /-/ or /api/ are reserved".to_owned());
     }
     Ok(text.to_owned())
 }

@@ -1,7 +1,7 @@
 //! The identities of one pool, merged from the lists of all providers.
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use thiserror::Error;
 
@@ -63,16 +63,31 @@ impl Identities {
     /// The position of an id, if the pool has it.
     #[must_use]
     pub fn position(&self, id: IdentityId<'_>) -> Option<IdentityIndex> {
+        let position = self.first_not(|other| other < id);
+        (position < self.len() && self.id(IdentityIndex(position)) == id)
+            .then_some(IdentityIndex(position))
+    }
+
+    /// The positions of the ids that begin with a text.
+    #[must_use]
+    pub fn beginning_with(&self, text: &str) -> Range<usize> {
+        let first = self.first_not(|id| id.as_str() < text);
+        first..self.first_not(|id| id.as_str() < text || id.as_str().starts_with(text))
+    }
+
+    /// The first position whose id is not one of those that stand before it; all of those begin
+    /// the order.
+    fn first_not(&self, is_before: impl Fn(IdentityId<'_>) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low.midpoint(high);
-            match self.id(IdentityIndex(middle)).cmp(&id) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal => return Some(IdentityIndex(middle)),
-                Ordering::Greater => high = middle,
+            if is_before(self.id(IdentityIndex(middle))) {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
-        None
+        low
     }
 
     /// The display name of the identity at a position, if it has one.
@@ -81,6 +96,12 @@ impl Identities {
         self.names
             .get(&u32::try_from(index).ok()?)
             .map(AsRef::as_ref)
+    }
+
+    /// The identities with a display name, in any order, and these.
+    pub fn names(&self) -> impl Iterator<Item = (IdentityIndex, &str)> {
+        let names = self.names.iter();
+        names.map(|(index, name)| (IdentityIndex(*index as usize), &**name))
     }
 
     /// All ids, sorted.
@@ -188,6 +209,30 @@ mod tests {
             identities.position(IdentityId::parse("r:ab").unwrap()),
             None
         );
+    }
+
+    #[test]
+    fn those_that_begin_with_a_text_are_neighbours() {
+        let identities = merge(&[
+            ("r:a", None),
+            ("r:ab", None),
+            ("r:abc", None),
+            ("r:b", None),
+        ]);
+        for (text, positions) in [
+            ("", 0..4),
+            ("r", 0..4),
+            ("r:a", 0..3),
+            ("r:ab", 1..3),
+            ("r:abc", 2..3),
+            ("r:abcd", 3..3),
+            ("r:b", 3..4),
+            ("s", 4..4),
+            ("q", 0..0),
+        ] {
+            assert_eq!(identities.beginning_with(text), positions, "{text}");
+        }
+        assert_eq!(merge(&[]).beginning_with("r"), 0..0);
     }
 
     #[test]

@@ -35,6 +35,24 @@ impl Targets {
         P: AsRef<str>,
         I: IntoIterator<Item: AsRef<str>>,
     {
+        let named = |id| (id, None::<&str>);
+        let pools = pools.into_iter();
+        Self::for_tests_with_names(pools.map(|(pool, ids)| (pool, ids.into_iter().map(named))))
+    }
+
+    /// Targets for tests: pools with these ids and these identities, some of them with names. All
+    /// settings are defaults.
+    ///
+    /// # Panics
+    /// When an id is not valid.
+    #[must_use]
+    pub fn for_tests_with_names<P, I, D, N>(pools: impl IntoIterator<Item = (P, I)>) -> Self
+    where
+        P: AsRef<str>,
+        I: IntoIterator<Item = (D, Option<N>)>,
+        D: AsRef<str>,
+        N: AsRef<str>,
+    {
         let mut config = Config {
             file: PathBuf::from("test"),
             poll: PollSettings::default(),
@@ -63,10 +81,15 @@ fn pool(id: &str) -> PoolConfig {
     }
 }
 
-fn list(pool: &str, ids: impl IntoIterator<Item: AsRef<str>>) -> Listing {
+fn list<D, N>(pool: &str, ids: impl IntoIterator<Item = (D, Option<N>)>) -> Listing
+where
+    D: AsRef<str>,
+    N: AsRef<str>,
+{
     let mut list = IdentityList::new(Some(region(pool)));
-    for id in ids {
-        list.add(id.as_ref(), None, Problem::default)
+    for (id, name) in ids {
+        let name = name.as_ref().map(AsRef::as_ref);
+        list.add(id.as_ref(), name, Problem::default)
             .expect("tests name valid identities");
     }
     Listing::Complete(Arc::new(list))

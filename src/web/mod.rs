@@ -1,10 +1,12 @@
-//! The HTTP interface: routes, `/metrics`, the status page and its JSON, the list of identities.
+//! The HTTP interface: routes, `/metrics`, the status page and its JSON, the list of
+//! identities, the search for one.
 //!
 //! Sockets, TLS, logins, limits and deadlines are the business of [`exporter_web`].
 
 mod identities;
 mod management;
 pub mod negotiation;
+mod parameters;
 mod places;
 mod response;
 mod routes;

@@ -1,10 +1,25 @@
 //! The format and the coding that a client prefers: `Accept` and `Accept-Encoding` (RFC 9110,
-//! 12.5), as Prometheus sends them.
+//! 12.5), as Prometheus and browsers send them.
 //!
 //! No request is refused: a client that accepts nothing of what there is receives uncompressed
-//! text.
+//! text, or JSON where there is a choice between JSON and HTML.
+
+use std::cmp::Reverse;
+
+use http::HeaderMap;
+use http::header::HeaderName;
 
 use crate::exposition::{Coding, Format};
+
+/// The value of a header that may come in several lines.
+pub(super) fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let lines: Vec<_> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .collect();
+    lines.join(",")
+}
 
 /// One element of a list such as `text/plain;version=0.0.4;q=0.5`.
 struct Element<'a> {
@@ -74,8 +89,33 @@ impl Element<'_> {
     }
 }
 
-/// The formats, in ascending order of preference among equals.
-const FORMATS: [(Format, &str, &str); 2] = [
+/// Something that there is: its media type, and the version of that.
+type Offer<T> = (T, &'static str, &'static str);
+
+/// The offer that a client prefers, with the element that names it; `None` if it accepts none.
+/// Among equals the one that it names first counts, and then the last of the offers.
+fn preferred<'e, 'a, T: Copy>(
+    elements: &'e [Element<'a>],
+    offers: &[Offer<T>],
+) -> Option<(T, &'e Element<'a>)> {
+    let wanted = |(offer, media_type, version): &Offer<T>| {
+        // The most specific element decides on an offer; among equals the first.
+        let named = elements.iter().enumerate().filter_map(|(place, element)| {
+            let specificity = element.specificity(media_type, version)?;
+            Some((specificity, Reverse(place), element))
+        });
+        let (_, place, element) = named.max_by_key(|(exactness, place, _)| (*exactness, *place))?;
+        (element.weight > 0.0).then_some((element.weight, place, *offer, element))
+    };
+    let best = offers
+        .iter()
+        .filter_map(wanted)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    best.map(|(.., offer, element)| (offer, element))
+}
+
+/// The formats of metrics, in ascending order of preference among equals.
+const FORMATS: [Offer<Format>; 2] = [
     (Format::OpenMetrics, "application/openmetrics-text", "1.0.0"),
     (Format::Text, "text/plain", "0.0.4"),
 ];
@@ -88,30 +128,49 @@ const ESCAPINGS: [&str; 4] = ["allow-utf-8", "underscores", "dots", "values"];
 #[must_use]
 pub fn format(accept: &str) -> (Format, String) {
     let elements: Vec<_> = elements(accept).collect();
-    let wanted = |(format, media_type, version): (Format, &'static str, &'static str)| {
-        // The most specific element decides on a format; among equals the first.
-        let named = elements.iter().enumerate().filter_map(|(place, element)| {
-            Some((
-                element.specificity(media_type, version)?,
-                std::cmp::Reverse(place),
-                element,
-            ))
-        });
-        let (_, place, element) = named.max_by_key(|(exactness, place, _)| (*exactness, *place))?;
-        (element.weight > 0.0).then_some((element.weight, place, format, element))
-    };
-    let best = FORMATS
-        .into_iter()
-        .filter_map(wanted)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let format = best.map_or(Format::Text, |(_, _, format, _)| format);
-    let escaping = best.and_then(|(.., element)| element.parameter("escaping"));
+    let best = preferred(&elements, &FORMATS);
+    let format = best.map_or(Format::Text, |(format, _)| format);
+    let escaping = best.and_then(|(_, element)| element.parameter("escaping"));
     let (_, media_type, version) = FORMATS[usize::from(format == Format::Text)];
     let mut content_type = format!("{media_type}; version={version}; charset=utf-8");
     if let Some(escaping) = escaping.filter(|escaping| ESCAPINGS.contains(escaping)) {
         content_type += &format!("; escaping={escaping}");
     }
     (format, content_type)
+}
+
+/// What a program and what a person is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    Html,
+    Json,
+}
+
+impl View {
+    pub const ALL: [Self; 2] = [Self::Json, Self::Html];
+
+    /// The name in the parameter `format`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Both, in ascending order of preference among equals. Neither media type has versions.
+const VIEWS: [Offer<View>; 2] = [
+    (View::Html, "text/html", ""),
+    (View::Json, "application/json", ""),
+];
+
+/// The view that an `Accept` header prefers: HTML for browsers, and JSON for all that do not ask
+/// for HTML.
+#[must_use]
+pub fn view(accept: &str) -> View {
+    let elements: Vec<_> = elements(accept).collect();
+    preferred(&elements, &VIEWS).map_or(View::Json, |(view, _)| view)
 }
 
 /// The codings, in ascending order of preference among equals, by their cost here and the size of a
@@ -251,6 +310,57 @@ mod tests {
             (",;,;q=1,/,=;=,\"", TEXT),
         ] {
             assert_eq!(format(accept).1, expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn browsers_see_html_and_programs_json() {
+        for (who, accept, expected) in [
+            (
+                "Chromium",
+                "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,\
+                 image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+                View::Html,
+            ),
+            (
+                "Firefox",
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                View::Html,
+            ),
+            (
+                "Lynx",
+                "text/html, text/plain, text/sgml, text/css, */*;q=0.01",
+                View::Html,
+            ),
+            ("curl", "*/*", View::Json),
+            ("none", "", View::Json),
+            ("axios", "application/json, text/plain, */*", View::Json),
+            ("a range of text", "text/*", View::Html),
+            (
+                "a range of applications",
+                "application/*, text/html;q=0.9",
+                View::Json,
+            ),
+            ("HTML at any rate", "TEXT/HTML;q=0.1", View::Html),
+            ("HTML first", "text/html, application/json", View::Html),
+            ("JSON first", "application/json, text/html", View::Json),
+            (
+                "JSON rather",
+                "text/html;q=0.8, application/json;q=0.9",
+                View::Json,
+            ),
+            (
+                "HTML rather",
+                "application/json;q=0.8, text/html;q=0.9",
+                View::Html,
+            ),
+            ("no HTML", "text/html;q=0, */*", View::Json),
+            ("no JSON", "application/json;q=0, */*", View::Html),
+            ("neither", "image/png", View::Json),
+            ("a broken weight", "text/html;q=x, */*;q=0.8", View::Html),
+            ("nonsense", ";q=1,/,=,\"", View::Json),
+        ] {
+            assert_eq!(view(accept), expected, "{who}");
         }
     }
 

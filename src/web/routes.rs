@@ -35,7 +35,7 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 const WRITE: &[Method] = &[Method::POST, Method::PUT];
 
 /// All routes. The first that matches a path is taken, so that the metrics may stand at `/`.
-const ROUTES: [Route; 8] = [
+const ROUTES: [Route; 9] = [
     Route {
         pattern: Pattern::TelemetryPath,
         methods: READ,
@@ -59,7 +59,12 @@ const ROUTES: [Route; 8] = [
     Route {
         pattern: Pattern::Prefix("/api/v1/identities/"),
         methods: READ,
-        handler: |state, _, id| Box::pin(status::identity(state, id)),
+        handler: |state, head, id| Box::pin(status::identity(state, head, id)),
+    },
+    Route {
+        pattern: Pattern::Exact("/search"),
+        methods: READ,
+        handler: |state, head, _| Box::pin(status::search(state, head)),
     },
     Route {
         pattern: Pattern::Exact("/-/healthy"),

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, VARY,
-};
-use http::{HeaderMap, HeaderValue, Version};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::{HeaderValue, Version};
 use warp::Reply;
 use warp::reply::Response;
 
-use super::negotiation;
+use super::negotiation::{self, joined};
 use super::state::{AppState, RequestHead};
 use super::stream::{Body, busy, length};
 use crate::exposition::{Blocks, Coding};
@@ -71,16 +69,6 @@ pub(super) async fn metrics(state: &Arc<AppState>, head: &RequestHead) -> Respon
         headers.insert(CONTENT_LENGTH, length.into());
     }
     response
-}
-
-/// The value of a header that may come in several lines.
-fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    let lines: Vec<_> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .collect();
-    lines.join(",")
 }
 
 fn coding_name(coding: Coding) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use exporter_web::service::{Incoming, Service, TowerToHyperService, service_fn};
 use exporter_web::{Listener, Peer, WebConfigFile};
 use http::{HeaderMap, Method, Request, Version};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use warp::Filter;
 use warp::path::FullPath;
 use warp::reply::Response;
@@ -129,6 +129,7 @@ impl Server {
             poller,
             config_file,
             status: StatusCache::default(),
+            search: Mutex::default(),
             watchdog,
             reload,
             clock,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use exporter_web::Peer;
 use http::{HeaderMap, Method, Version};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 
 use super::identities::Rows;
 use super::places::Places;
@@ -38,6 +38,9 @@ pub(super) struct AppState {
     pub(super) poller: PollerHandle,
     pub(super) config_file: Option<PathBuf>,
     pub(super) status: StatusCache,
+    /// Whose turn it is to look through the names of identities, so that many searches take no more
+    /// time from other requests than one.
+    pub(super) search: Mutex<()>,
     pub(super) watchdog: Watchdog,
     pub(super) reload: Option<mpsc::Sender<reload::Request>>,
     pub(super) clock: Clock,

@@ -8,8 +8,8 @@ const CRATES: &[(&str, &[&str])] = &[
     // The logger's filter names modules of it.
     ("aws_config", &["aws/", "telemetry/logging.rs"]),
     ("aws_credential_types", &["aws/", "simulator/signature.rs"]),
-    ("aws_lc_rs", &["aws/http/route.rs", "web/status/page.rs"]),
-    ("askama", &["web/status/page.rs"]),
+    ("aws_lc_rs", &["aws/http/route.rs", "web/status/layout.rs"]),
+    ("askama", &["web/status/"]),
     ("aws_sdk_", &["aws/"]),
     ("aws_sigv4", &["simulator/signature.rs"]),
     ("aws_smithy_", &["aws/"]),
@@ -62,7 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("postcard", &["state/row.rs"]),
     ("tempfile", &["app/"]),
     ("csv", &["web/identities/"]),
-    ("form_urlencoded", &["web/identities/query.rs"]),
+    ("form_urlencoded", &["web/parameters.rs"]),
     (
         "clap",
         &[

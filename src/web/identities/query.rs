@@ -1,15 +1,12 @@
 //! The parameters of the list of identities.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::time::Duration;
-
-use thiserror::Error;
 
 use super::write::Form;
 use crate::config::parse_duration;
-use crate::printable::Printable;
 use crate::store::State;
+use crate::web::parameters::{self, InvalidParameter, one_of, set};
 
 /// Which identities, in which order and form. Without parameters: all, by pool and id, as JSON.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,23 +58,6 @@ impl Sort {
     }
 }
 
-/// A parameter that is not known or has a wrong value.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("parameter {}: expected {expected}", Printable(.parameter))]
-pub(super) struct InvalidParameter {
-    parameter: String,
-    expected: String,
-}
-
-impl InvalidParameter {
-    pub(super) fn new(parameter: &str, expected: impl Display) -> Self {
-        Self {
-            parameter: parameter.to_owned(),
-            expected: expected.to_string(),
-        }
-    }
-}
-
 const PARAMETERS: &str =
     "pool, state, modified_within, idle_for, near, sort, limit or format, each at most once";
 
@@ -85,7 +65,7 @@ impl Query {
     /// Parses what stands behind the `?` of a URL.
     pub(super) fn parse(query: &str) -> Result<Self, InvalidParameter> {
         let mut parsed = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in parameters::of(query) {
             parsed.set(&name, value)?;
         }
         Ok(parsed)
@@ -131,28 +111,6 @@ impl Query {
             _ => Err(InvalidParameter::new(name, PARAMETERS)),
         }
     }
-}
-
-/// Sets a parameter that may stand there once.
-fn set<T>(
-    slot: &mut Option<T>,
-    name: &str,
-    value: Option<T>,
-    expected: &str,
-) -> Result<(), InvalidParameter> {
-    if slot.is_some() {
-        return Err(InvalidParameter::new(name, "it once"));
-    }
-    let value = value.ok_or_else(|| InvalidParameter::new(name, expected))?;
-    *slot = Some(value);
-    Ok(())
-}
-
-/// The value of this name, and all names in words.
-fn one_of<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> (Option<T>, String) {
-    let names: Vec<_> = all.iter().map(|value| name(*value)).collect();
-    let value = all.iter().copied().find(|value| name(*value) == text);
-    (value, format!("one of {}", names.join(", ")))
 }
 
 #[cfg(test)]

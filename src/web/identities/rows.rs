@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::query::{InvalidParameter, Query, Sort};
+use super::query::{Query, Sort};
 use super::write::{Form, Row, Writer};
 use crate::api::Usage;
 use crate::clock::Timestamp;
@@ -12,6 +12,7 @@ use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::{Bounds, Limit, Standing};
 use crate::store::{PoolView, Snapshot, State};
 use crate::targets::Pool;
+use crate::web::parameters::InvalidParameter;
 
 /// A block is complete when it has at least this many bytes, or when this many identities were
 /// looked at, so that a block takes a fraction of a millisecond.

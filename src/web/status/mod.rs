@@ -1,4 +1,5 @@
-//! The status page, the same as JSON, and the explanation of one identity.
+//! The status page and the same as JSON, the explanation of one identity as both, and the search
+//! for one.
 
 mod attention;
 mod budget;
@@ -6,10 +7,13 @@ pub(super) mod cache;
 mod discovery;
 pub(super) mod humanize;
 mod identity;
+mod layout;
 mod model;
 mod near_limit;
 mod page;
 mod pool;
+mod refusal;
+mod search;
 mod sweep;
 mod turns;
 mod used;
@@ -17,17 +21,15 @@ mod used;
 use std::sync::Arc;
 
 use http::StatusCode;
-use http::header::CONTENT_SECURITY_POLICY;
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use warp::reply::Response;
 
 use self::cache::Made;
-use self::identity::Explained;
+pub(super) use self::identity::identity;
 use self::model::{Sources, Status};
-use super::response::{HTML, JSON, private, response};
+pub(super) use self::search::search;
+use super::response::{JSON, private, response};
 use super::state::AppState;
-use crate::identity::{IdentityId, canonicalize};
 
 /// `/`
 pub(super) async fn page(state: &AppState) -> Response {
@@ -35,11 +37,7 @@ pub(super) async fn page(state: &AppState) -> Response {
     let page = made
         .page
         .get_or_init(|| page::render(&made.status, &state.telemetry_path).into());
-    let mut response = response(StatusCode::OK, HTML, page.clone());
-    response
-        .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY.clone());
-    private(response)
+    layout::html(StatusCode::OK, page.clone())
 }
 
 /// `/api/v1/status`
@@ -47,47 +45,6 @@ pub(super) async fn json(state: &AppState) -> Response {
     let made = status(state).await;
     let json = made.json.get_or_init(|| to_json(&made.status).into());
     private(response(StatusCode::OK, JSON, json.clone()))
-}
-
-/// `/api/v1/identities/<id>`, with the id as it stands in the path.
-pub(super) async fn identity(state: &AppState, id: &str) -> Response {
-    let id = percent_decode_str(id).decode_utf8_lossy();
-    let id = canonicalize(&id);
-    let Ok(id) = IdentityId::parse(&id) else {
-        let expected =
-            "expected an identity id such as us-east-1:2a1f8a52-9c6b-4a7e-8f6d-3f8f1f0a9e10";
-        return refusal(StatusCode::BAD_REQUEST, expected);
-    };
-    let targets = Arc::clone(&state.store.snapshot().targets);
-    let found: Vec<_> = targets.of_identity(id).collect();
-    let unknown = || {
-        let error = "no pool of the configuration lists this identity";
-        refusal(StatusCode::NOT_FOUND, error)
-    };
-    if found.is_empty() {
-        return unknown();
-    }
-    let mut next = state.poller.explain(&targets, &found).await;
-    // Taken last, so that clients that wait for explanations hold no copies.
-    let _turn = state.long_work.acquire().await;
-    let now = state.clock.now();
-    let known = state.store.known_of(id, now);
-    if known.targets.is_empty() {
-        return unknown();
-    }
-    if !Arc::ptr_eq(&known.snapshot.targets, &targets) {
-        next = vec![None; known.targets.len()];
-    }
-    #[derive(Serialize)]
-    struct Answer {
-        identities: Vec<Explained>,
-    }
-    as_json(
-        StatusCode::OK,
-        &Answer {
-            identities: Explained::of_each(&known, next, now),
-        },
-    )
 }
 
 /// The present status, from the cache or new.
@@ -129,14 +86,6 @@ async fn make_status(state: &AppState) -> Status {
         last_reload: state.telemetry.last_reload(),
         web_config_good: state.telemetry.web_config_is_valid(),
     })
-}
-
-fn refusal(status: StatusCode, error: &str) -> Response {
-    as_json(status, &serde_json::json!({ "error": error }))
-}
-
-fn as_json(status: StatusCode, value: &impl Serialize) -> Response {
-    private(response(status, JSON, to_json(value)))
 }
 
 fn to_json(value: &impl Serialize) -> String {

@@ -10,19 +10,19 @@ use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Used {
     #[serde(serialize_with = "name")]
-    limit: Limit,
+    pub(super) limit: Limit,
     /// The limit itself.
     value: u64,
     /// What is used, of the fullest dataset if the limit is of a dataset: between these two.
-    at_least: u64,
-    at_most: u64,
-    exact: bool,
+    pub(super) at_least: u64,
+    pub(super) at_most: u64,
+    pub(super) exact: bool,
     /// What is used for certain, as a fraction of the limit.
     pub(super) used_ratio: f64,
     /// Whether that is [`NEAR_PERCENT`] or more.
-    near: &'static str,
-    full: bool,
-    above: bool,
+    pub(super) near: &'static str,
+    pub(super) full: bool,
+    pub(super) above: bool,
 }
 
 impl Used {

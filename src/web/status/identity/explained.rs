@@ -1,10 +1,7 @@
-//! `/api/v1/identities/<id>`: what is known of one identity, and when and why it is polled next.
+//! What is known of one identity, and when and why it is polled next.
 
 use serde::Serialize;
 
-use super::humanize::{NextCall, Time, bytes};
-use super::model::{ShownUsage, TargetRef};
-use super::used::Used;
 use crate::api::{Dataset, Failure};
 use crate::clock::Timestamp;
 use crate::config::Limits;
@@ -12,6 +9,9 @@ use crate::job::Target;
 use crate::limits::{Limit, Standing};
 use crate::schedule::NextPoll;
 use crate::store::{Known, KnownTarget};
+use crate::web::status::humanize::{NextCall, Time, bytes};
+use crate::web::status::model::{ShownUsage, TargetRef};
+use crate::web::status::used::Used;
 
 const DAY: f64 = 86_400.0;
 /// The most polls that are shown, so that one response does not grow with the history.
@@ -21,73 +21,76 @@ const MAX_POLLS: usize = 100;
 #[derive(Debug, Serialize)]
 pub(super) struct Explained {
     #[serde(flatten)]
-    who: TargetRef,
-    state: &'static str,
-    meaning: &'static str,
+    pub(super) who: TargetRef,
+    /// The pool's name, or its id if it has none, for people.
+    #[serde(skip)]
+    pub(super) pool: String,
+    pub(super) state: &'static str,
+    pub(super) meaning: &'static str,
     /// Absent when it is stale, or the identity is missing.
-    usage: Option<ShownUsage>,
-    limits: Limits,
+    pub(super) usage: Option<ShownUsage>,
+    pub(super) limits: Limits,
     /// What of each limit is used, as far as it is known.
-    limits_used: Vec<Used>,
+    pub(super) limits_used: Vec<Used>,
     /// Bytes that all its datasets together grow by in a day, as far as was seen; absent when they
     /// do not.
-    growth_bytes_per_day: Option<f64>,
+    pub(super) growth_bytes_per_day: Option<f64>,
     /// When a dataset will be full at that growth.
-    full_at: Option<Time>,
+    pub(super) full_at: Option<Time>,
     /// That in words, or why it is not known.
-    forecast: String,
+    pub(super) forecast: String,
     /// Its datasets when they were listed last, if that is kept.
-    listed: Option<Listed>,
-    interval_seconds: f64,
-    max_age_seconds: f64,
+    pub(super) listed: Option<Listed>,
+    pub(super) interval_seconds: f64,
+    pub(super) max_age_seconds: f64,
     /// The time between two polls of it, as things are; absent when it is not known.
-    asked_every_seconds: Option<f64>,
+    pub(super) asked_every_seconds: Option<f64>,
     /// The time between two changes of it, by all that was seen; absent when it never changed.
-    changes_every_seconds: Option<f64>,
-    stale_after_seconds: f64,
-    last_success: Option<Time>,
+    pub(super) changes_every_seconds: Option<f64>,
+    pub(super) stale_after_seconds: f64,
+    pub(super) last_success: Option<Time>,
     /// Absent when the last poll succeeded.
-    failing: Option<Failing>,
-    next: NextCall,
+    pub(super) failing: Option<Failing>,
+    pub(super) next: NextCall,
     /// The latest polls in the history, the last one first.
-    last_polls: Vec<Polled>,
+    pub(super) last_polls: Vec<Polled>,
 }
 
 #[derive(Debug, Serialize)]
-struct Listed {
-    at: Time,
+pub(super) struct Listed {
+    pub(super) at: Time,
     /// Whether the datasets are, as far as AWS has shown since, as they were then.
-    exact: bool,
-    datasets: Vec<ShownDataset>,
+    pub(super) exact: bool,
+    pub(super) datasets: Vec<ShownDataset>,
 }
 
 #[derive(Debug, Serialize)]
-struct ShownDataset {
-    name: Option<String>,
-    storage_bytes: Option<u64>,
-    storage_used_ratio: Option<f64>,
-    records: Option<u64>,
-    records_used_ratio: Option<f64>,
-    last_modified: Option<Time>,
+pub(super) struct ShownDataset {
+    pub(super) name: Option<String>,
+    pub(super) storage_bytes: Option<u64>,
+    pub(super) storage_used_ratio: Option<f64>,
+    pub(super) records: Option<u64>,
+    pub(super) records_used_ratio: Option<f64>,
+    pub(super) last_modified: Option<Time>,
 }
 
 #[derive(Debug, Serialize)]
-struct Failing {
-    reason: &'static str,
-    meaning: &'static str,
+pub(super) struct Failing {
+    pub(super) reason: &'static str,
+    pub(super) meaning: &'static str,
     /// Since the last success; no more than 65,535 are counted.
-    polls_in_a_row: u16,
-    last: Time,
+    pub(super) polls_in_a_row: u16,
+    pub(super) last: Time,
 }
 
 #[derive(Debug, Serialize)]
-struct Polled {
-    at: Time,
-    took_seconds: f64,
+pub(super) struct Polled {
+    pub(super) at: Time,
+    pub(super) took_seconds: f64,
     /// Number of API calls.
-    attempts: u32,
+    pub(super) attempts: u32,
     /// Why it failed; absent when it succeeded.
-    reason: Option<&'static str>,
+    pub(super) reason: Option<&'static str>,
 }
 
 impl Explained {
@@ -143,6 +146,7 @@ impl Explained {
         });
         Some(Self {
             who: TargetRef::of(target, &snapshot.targets),
+            pool: view.target.name_or_id().to_owned(),
             state: state.as_str(),
             meaning: state.meaning(),
             usage: usage.map(ShownUsage::of),

@@ -1,0 +1,206 @@
+//! One identity explained, for people: the template `page.html` beside this file.
+
+use std::cmp::Reverse;
+
+use askama::Template;
+use http::StatusCode;
+use warp::reply::Response;
+
+use super::explained::{Explained, Listed, Polled, ShownDataset};
+use crate::limits::{FULL_PERCENT, Limit};
+use crate::web::status::humanize::{bytes, humanize_duration, percent};
+use crate::web::status::layout::{Layout, html};
+use crate::web::status::used::{Used, limit};
+
+/// The most polls on the page; the JSON has more.
+const MAX_POLLS: usize = 20;
+
+/// The page about an identity in each pool that lists it.
+pub(super) fn page(layout: Layout<'_>, identities: &[Explained]) -> Response {
+    let page = Page { layout, identities };
+    let page = page.render();
+    html(
+        StatusCode::OK,
+        page.expect("writing to a string does not fail"),
+    )
+}
+
+#[derive(Template)]
+#[template(path = "identity/page.html", config = "src/web/status/askama.toml")]
+struct Page<'a> {
+    layout: Layout<'a>,
+    /// The same identity in each pool, at least one.
+    identities: &'a [Explained],
+}
+
+impl Page<'_> {
+    fn id(&self) -> &str {
+        let of_any = self.identities.iter();
+        of_any
+            .filter_map(|one| one.who.identity_id.as_deref())
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// Its name, in the first pool that names it.
+    fn name(&self) -> Option<&str> {
+        let mut names = self.identities.iter().map(|one| one.who.name.as_deref());
+        names.find_map(|name| name)
+    }
+}
+
+impl Explained {
+    /// Each limit, with what is known of it.
+    fn each_limit(&self) -> [(Limit, Option<&Used>); Limit::ALL.len()] {
+        let used = |limit| self.limits_used.iter().find(|used| used.limit == limit);
+        Limit::ALL.map(|limit| (limit, used(limit)))
+    }
+
+    /// A limit in words, such as `1.0 MiB in a dataset`.
+    fn limit_in_words(&self, of: Limit) -> String {
+        limit(of, of.of(self.limits))
+    }
+
+    /// How often it is polled, and for how long its usage counts, in words.
+    fn cadence(&self) -> String {
+        let every = self.asked_every_seconds.map(|every| {
+            let every = humanize_duration(every);
+            format!("About every {every} as things are; at")
+        });
+        let [interval, max_age, stale_after] = [
+            self.interval_seconds,
+            self.max_age_seconds,
+            self.stale_after_seconds,
+        ]
+        .map(humanize_duration);
+        format!(
+            "{} most every {interval} (interval), and at least every {max_age} (max_age) where \
+             the rate of calls allows it. Usage older than {stale_after} is stale (stale_after).",
+            every.as_deref().unwrap_or("At")
+        )
+    }
+
+    /// How often it changes and how much it grows, in words.
+    fn changes(&self) -> String {
+        let changes = match self.changes_every_seconds {
+            Some(seconds) => format!("changes about every {}", humanize_duration(seconds)),
+            None => "no change was seen yet".to_owned(),
+        };
+        match self.growth_bytes_per_day {
+            Some(growth) => format!("{changes}, grows by {} a day", bytes(growth.round() as u64)),
+            None => changes,
+        }
+    }
+
+    fn shown_polls(&self) -> &[Polled] {
+        &self.last_polls[..self.last_polls.len().min(MAX_POLLS)]
+    }
+}
+
+impl Used {
+    /// The amount, such as `850.0 KiB`, or between what it is.
+    fn amount(&self) -> String {
+        let show = |amount| match self.limit {
+            Limit::DatasetStorage => bytes(amount),
+            Limit::DatasetRecords | Limit::Datasets => amount.to_string(),
+        };
+        if self.exact {
+            show(self.at_least)
+        } else {
+            let [least, most] = [self.at_least, self.at_most].map(show);
+            format!("between {least} and {most}, since only a list can tell")
+        }
+    }
+
+    /// What follows from how much of the limit is used, if anything does.
+    fn consequence(&self) -> Option<&'static str> {
+        if self.above {
+            Some("above the configured limit, so AWS allows more: correct limits")
+        } else if self.full {
+            Some(match self.limit {
+                Limit::Datasets => "full: no new dataset can be made",
+                Limit::DatasetStorage | Limit::DatasetRecords => {
+                    "full: AWS refuses writes, or will soon"
+                }
+            })
+        } else {
+            match self.near {
+                "certain" => Some("nearly full"),
+                "possible" => Some("may be nearly full"),
+                _ => None,
+            }
+        }
+    }
+}
+
+impl Listed {
+    /// The datasets, the fullest first.
+    fn fullest_first(&self) -> Vec<&ShownDataset> {
+        let mut datasets: Vec<_> = self.datasets.iter().collect();
+        datasets.sort_by_key(|dataset| Reverse(dataset.fullness()));
+        datasets
+    }
+}
+
+impl ShownDataset {
+    /// The greater of the used ratios of its limits, in millionths.
+    fn fullness(&self) -> u64 {
+        let ratios = [self.storage_used_ratio, self.records_used_ratio];
+        let greatest = ratios.into_iter().flatten().fold(0.0, f64::max);
+        (greatest * 1e6) as u64
+    }
+
+    fn is_full(&self) -> bool {
+        self.fullness() >= FULL_PERCENT * 10_000
+    }
+
+    /// What it holds of what is limited; `None` where AWS does not say.
+    fn amounts(&self) -> [(&'static str, Option<Amount>); 2] {
+        let amount = |ratio: Option<f64>, shown: Option<String>| {
+            let (ratio, shown) = ratio.zip(shown)?;
+            let words = format!("{shown}, {}", percent(ratio));
+            Some(Amount { ratio, words })
+        };
+        let records = self.records.map(|records| records.to_string());
+        [
+            (
+                "Bytes",
+                amount(self.storage_used_ratio, self.storage_bytes.map(bytes)),
+            ),
+            ("Records", amount(self.records_used_ratio, records)),
+        ]
+    }
+}
+
+/// What a dataset holds, and the fraction of its limit that this is.
+struct Amount {
+    ratio: f64,
+    words: String,
+}
+
+/// What is limited.
+fn heading(limit: Limit) -> &'static str {
+    match limit {
+        Limit::DatasetStorage => "Bytes in the fullest dataset",
+        Limit::DatasetRecords => "Records in the fullest dataset",
+        Limit::Datasets => "Datasets",
+    }
+}
+
+/// How long a poll took.
+fn took(seconds: f64) -> String {
+    if seconds < 10.0 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else {
+        humanize_duration(seconds)
+    }
+}
+
+/// The class of the colour of a state.
+fn state_colour(state: &str) -> usize {
+    let states = crate::store::State::ALL;
+    states
+        .iter()
+        .position(|known| known.as_str() == state)
+        .unwrap_or_default()
+}
