@@ -58,6 +58,8 @@ fn telemetry_paths() {
         ("/<", false),
         ("/-/ready", false),
         ("/api/v1/status", false),
+        ("/search", false),
+        ("/search/metrics", true),
     ] {
         assert_eq!(parse_telemetry_path(path).is_ok(), good, "{path}");
     }

@@ -128,7 +128,9 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     let agent = ureq::get(exporter.url("/")).call().unwrap();
     let policy = agent.headers()["content-security-policy"].to_str().unwrap();
     assert!(
-        policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"),
+        policy.starts_with("default-src 'none'; style-src 'sha256-")
+            && policy.contains("; form-action 'self';")
+            && !policy.contains("unsafe"),
         "{policy}"
     );
     assert_eq!(agent.headers()["cache-control"], "no-store");
@@ -259,6 +261,7 @@ fn all_of_it_stands_behind_the_login() {
         "/api/v1/status",
         "/api/v1/identities",
         &format!("/api/v1/identities/{}", identity_id(0)),
+        "/search?id=a",
         "/metrics",
     ] {
         assert_eq!(

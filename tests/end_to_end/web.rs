@@ -36,6 +36,11 @@ fn routes() {
         ("POST /api/v1/identities", 405, "allow: GET, HEAD"),
         ("GET /api/v1/identities/x", 400, "expected an identity id"),
         ("POST /api/v1/status", 405, "allow: GET, HEAD"),
+        ("GET /search", 200, "<form role=\"search\""),
+        ("GET /search?id=x", 404, "No identity is found for"),
+        ("GET /search?id=1", 303, "location: api/v1/identities/us-"),
+        ("GET /search?q=x", 400, "parameter q: expected id"),
+        ("POST /search", 405, "allow: GET, HEAD"),
         (
             "GET /metrics",
             200,

@@ -1,6 +1,8 @@
-"""Looks at a page in Chromium, in light, in dark and as wide as a phone: browser.py URL PICTURES
+"""Looks at pages in Chromium, in light, in dark and as wide as a phone: browser.py URL PICTURES
 
-Writes PICTURES-light.png, -dark.png and -phone.png, and prints as JSON what is wrong with each:
+The pages are the status page at URL, what it finds for the beginning of an id that is typed into its
+search box, and the identity to which a match leads. Writes PICTURES-light.png, -light-search.png,
+-light-identity.png, and so on with -dark and -phone, and prints as JSON what is wrong with each:
 what the console says, what is wider than the window or than its box, which texts overlap, and
 which stand out too little from their background.
 """
@@ -10,9 +12,11 @@ import json
 import pathlib
 import sys
 import tempfile
+import urllib.request
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
 
 # Name, width in CSS pixels, colour scheme.
 LOOKS = [("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 390, "light")]
@@ -95,7 +99,35 @@ def picture(chromium, file):
     pathlib.Path(file).write_bytes(base64.b64decode(shot["data"]))
 
 
+def look(chromium, file):
+    flaws = chromium.execute_script(FLAWS, CONTRAST)
+    # A page without an icon is no flaw.
+    said = [
+        line["message"]
+        for line in chromium.get_log("browser")
+        if "favicon" not in line["message"]
+    ]
+    picture(chromium, file)
+    background = chromium.execute_script("return getComputedStyle(document.body).backgroundColor")
+    return {
+        "title": chromium.title,
+        "background": background,
+        "flaws": sorted(set(flaws)),
+        "console": said,
+    }
+
+
+def search(chromium, text):
+    box = chromium.find_element(By.NAME, "id")
+    box.clear()
+    box.send_keys(text)
+    chromium.find_element(By.CSS_SELECTOR, "form button").click()
+
+
 def main(url, pictures):
+    with urllib.request.urlopen(f"{url}api/v1/identities?limit=1") as answer:
+        [first] = json.load(answer)["identities"]
+    region, _ = first["identity_id"].split(":")
     found = {}
     with tempfile.TemporaryDirectory() as profile:
         chromium = browser(profile)
@@ -113,26 +145,18 @@ def main(url, pictures):
                     {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
                 )
                 chromium.get(url)
-                flaws = chromium.execute_script(FLAWS, CONTRAST)
-                # A page without an icon is no flaw.
-                said = [
-                    line["message"]
-                    for line in chromium.get_log("browser")
-                    if "favicon" not in line["message"]
-                ]
-                picture(chromium, f"{pictures}-{name}.png")
-                background = chromium.execute_script(
-                    "return getComputedStyle(document.body).backgroundColor"
-                )
-                found[name] = {
-                    "title": chromium.title,
-                    "background": background,
-                    "flaws": sorted(set(flaws)),
-                    "console": said,
-                }
+                found[name] = look(chromium, f"{pictures}-{name}.png")
+                search(chromium, f" {region}:")
+                found[f"{name}-search"] = look(chromium, f"{pictures}-{name}-search.png")
+                # A single match is shown at once.
+                for match in chromium.find_elements(By.CSS_SELECTOR, "td a")[:1]:
+                    match.click()
+                found[f"{name}-identity"] = look(chromium, f"{pictures}-{name}-identity.png")
+                search(chromium, first["identity_id"].upper().replace(region.upper(), region))
+                found[f"{name}-identity"]["address"] = chromium.current_url
         finally:
             chromium.quit()
-    json.dump(found, sys.stdout)
+    json.dump({"id": first["identity_id"], "looks": found}, sys.stdout)
 
 
 if __name__ == "__main__":

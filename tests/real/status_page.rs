@@ -1,5 +1,5 @@
-//! The status page in Chromium: in light, in dark and on a phone, with few identities and with
-//! many.
+//! The status page, a search and an identity in Chromium: in light, in dark and on a phone, with few
+//! identities and with many.
 
 use serde_json::{Value, json};
 
@@ -22,14 +22,25 @@ fn readable_everywhere() {
             (failures > 0 || (identities < 200 && status["ready"] == true)).then_some(())
         });
         let picture = format!("{}-{identities}", pictures.display());
-        let looks = python("browser.py", &[&exporter.url("/"), &picture], "");
+        let seen = python("browser.py", &[&exporter.url("/"), &picture], "");
+        let looks = &seen["looks"];
         for (look, found) in looks.as_object().unwrap() {
-            assert_eq!(found["title"], "cognitosync_exporter");
             assert_eq!(
                 (&found["flaws"], &found["console"]),
                 (&json!([]), &json!([])),
                 "{identities} in {look}"
             );
+        }
+        for look in ["light", "dark", "phone"] {
+            let title = |page: &str| looks[format!("{look}{page}")]["title"].as_str().unwrap();
+            assert_eq!(title(""), "cognitosync_exporter");
+            // With few identities, there may be one in the region that is searched for.
+            let is_found = title("-search") == "Search – cognitosync_exporter";
+            assert!(is_found || identities == 3, "{}", title("-search"));
+            let identity = &looks[format!("{look}-identity")];
+            assert!(title("-identity").ends_with(" – cognitosync_exporter"));
+            let path = format!("/api/v1/identities/{}", seen["id"].as_str().unwrap());
+            assert_eq!(identity["address"], exporter.url(&path));
         }
         assert_ne!(looks["light"]["background"], looks["dark"]["background"]);
     }

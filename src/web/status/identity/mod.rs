@@ -1,4 +1,5 @@
-//! `/api/v1/identities/<id>`: one identity explained, as JSON for programs and as a page for people.
+//! `/api/v1/identities/<id>`: one identity explained, as JSON for programs and as a page for
+//! people.
 
 mod explained;
 mod page;

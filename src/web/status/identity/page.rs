@@ -8,7 +8,8 @@ use warp::reply::Response;
 
 use super::explained::{Explained, Listed, Polled, ShownDataset};
 use crate::limits::{FULL_PERCENT, Limit};
-use crate::web::status::humanize::{bytes, humanize_duration, percent};
+use crate::store::State;
+use crate::web::status::humanize::{bytes, group_digits, humanize_duration, percent};
 use crate::web::status::layout::{Layout, html};
 use crate::web::status::used::{Used, limit};
 
@@ -50,6 +51,15 @@ impl Page<'_> {
 }
 
 impl Explained {
+    /// What its state means, and nothing of an earlier usage where there is none.
+    fn state_in_words(&self) -> &'static str {
+        if self.state == State::Failing.as_str() && self.last_success.is_none() {
+            "the last poll failed, and none has succeeded yet"
+        } else {
+            self.meaning
+        }
+    }
+
     /// Each limit, with what is known of it.
     fn each_limit(&self) -> [(Limit, Option<&Used>); Limit::ALL.len()] {
         let used = |limit| self.limits_used.iter().find(|used| used.limit == limit);
@@ -61,12 +71,9 @@ impl Explained {
         limit(of, of.of(self.limits))
     }
 
-    /// How often it is polled, and for how long its usage counts, in words.
+    /// Between what it is polled, and for how long its usage counts, in words. How often that is as
+    /// things are stands with the next poll.
     fn cadence(&self) -> String {
-        let every = self.asked_every_seconds.map(|every| {
-            let every = humanize_duration(every);
-            format!("About every {every} as things are; at")
-        });
         let [interval, max_age, stale_after] = [
             self.interval_seconds,
             self.max_age_seconds,
@@ -74,9 +81,8 @@ impl Explained {
         ]
         .map(humanize_duration);
         format!(
-            "{} most every {interval} (interval), and at least every {max_age} (max_age) where \
-             the rate of calls allows it. Usage older than {stale_after} is stale (stale_after).",
-            every.as_deref().unwrap_or("At")
+            "at most every {interval} (interval), and at least every {max_age} (max_age) where the \
+             rate of calls allows it; usage older than {stale_after} is stale (stale_after)"
         )
     }
 
@@ -98,11 +104,16 @@ impl Explained {
 }
 
 impl Used {
-    /// The amount, such as `850.0 KiB`, or between what it is.
+    /// The amount, such as `850.0 KiB` or `12 records`, or between what it is.
     fn amount(&self) -> String {
+        let count = |amount, noun| {
+            let plural = if amount == 1 { "" } else { "s" };
+            format!("{} {noun}{plural}", group_digits(amount))
+        };
         let show = |amount| match self.limit {
             Limit::DatasetStorage => bytes(amount),
-            Limit::DatasetRecords | Limit::Datasets => amount.to_string(),
+            Limit::DatasetRecords => count(amount, "record"),
+            Limit::Datasets => count(amount, "dataset"),
         };
         if self.exact {
             show(self.at_least)
@@ -161,7 +172,7 @@ impl ShownDataset {
             let words = format!("{shown}, {}", percent(ratio));
             Some(Amount { ratio, words })
         };
-        let records = self.records.map(|records| records.to_string());
+        let records = self.records.map(group_digits);
         [
             (
                 "Bytes",
@@ -198,8 +209,7 @@ fn took(seconds: f64) -> String {
 
 /// The class of the colour of a state.
 fn state_colour(state: &str) -> usize {
-    let states = crate::store::State::ALL;
-    states
+    State::ALL
         .iter()
         .position(|known| known.as_str() == state)
         .unwrap_or_default()
