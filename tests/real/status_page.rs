@@ -1,5 +1,5 @@
-//! The status page, a search and an identity in Chromium: in light, in dark and on a phone, with few
-//! identities and with many.
+//! The status page, a search and an identity in Chromium: in light, in dark and on a phone, with
+//! few identities and with many.
 
 use serde_json::{Value, json};
 
