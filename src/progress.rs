@@ -44,7 +44,7 @@ pub struct BudgetProgress {
 }
 
 /// The budgets of the exchanges of guests' ids for their keys, one for each region and endpoint.
-/// Who makes the exchanges writes it.
+/// Only `aws/guests/` writes it.
 #[derive(Debug, Default)]
 pub struct ExchangeProgress(Mutex<Vec<BudgetProgress>>);
 
@@ -207,4 +207,50 @@ fn budgets(
     };
     let budgets = targets.budgets.iter().enumerate();
     budgets.zip(calls).map(budget).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loading;
+    use std::path::Path;
+
+    fn at(seconds: u64) -> Mono {
+        Mono::START + Duration::from_secs(seconds)
+    }
+
+    fn sent(budgets: &[BudgetProgress]) -> Vec<(&str, u64)> {
+        let sent = |budget: &BudgetProgress| budget.calls.counts(at(9)).sent;
+        let budgets = budgets.iter();
+        budgets
+            .map(|budget| (budget.label.as_str(), sent(budget)))
+            .collect()
+    }
+
+    #[test]
+    fn a_reload_keeps_what_was_measured_of_exchanges_whose_budget_stays() {
+        let targets = |pools: &str| {
+            let guest = "identity_credentials: guest, identities: []";
+            let pools = pools.replace("GUEST", guest);
+            let text = format!("pools: [{pools}]");
+            loading::parse(Path::new("file"), &text).unwrap().targets
+        };
+        let [a, b] = ["a guest cognito-identity", "b guest cognito-identity"];
+        let exchanges = ExchangeProgress::default();
+        exchanges.apply_targets(&targets("{id: 'a:0', GUEST}"), at(0));
+        exchanges.on_sent(a, at(1));
+        exchanges.on_sent(b, at(1));
+        exchanges.on_throttled(a, at(1));
+        let both = targets("{id: 'b:0', GUEST}, {id: 'a:1', GUEST}, {id: 'c:1', identities: []}");
+        exchanges.apply_targets(&both, at(2));
+        exchanges.on_sent(a, at(3));
+        let budgets = exchanges.budgets();
+        assert_eq!(sent(&budgets), [(b, 0), (a, 2)]);
+        assert_eq!(budgets[1].calls.counts(at(9)).throttled, 1);
+        assert_eq!(budgets[1].limit, MAX_EXCHANGES);
+        exchanges.apply_targets(&Targets::default(), at(4));
+        exchanges.on_sent(a, at(5));
+        exchanges.apply_targets(&both, at(6));
+        assert_eq!(sent(&exchanges.budgets()), [(b, 0), (a, 0)], "it had gone");
+    }
 }

@@ -71,7 +71,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn pools_of_a_region_and_endpoint_share_a_budget_whoever_signs_their_other_calls() {
+    fn pools_of_a_region_and_endpoint_share_a_budget_of_exchanges_with_any_profile() {
         let guest = "identity_credentials: guest";
         let text = format!(
             "poll: {{interval: 30m}}\npools:\n\

@@ -20,7 +20,7 @@ pub(super) struct Budget {
     pub(super) rate: f64,
     /// Calls per second that were sent in the last minute, or since the start.
     pub(super) calls_per_second: f64,
-    /// Which share of these AWS throttled, 0 to 1; absent if there was none.
+    /// Which share of these AWS throttled, 0 to 1; `None` if there was none.
     pub(super) throttled_ratio: Option<f64>,
     /// Calls per second that keep all intervals.
     pub(super) needed: f64,

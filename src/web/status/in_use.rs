@@ -14,7 +14,7 @@ pub(super) struct InUse {
     pub(super) calls_per_second: f64,
     /// The sum of all ceilings, in calls per second.
     pub(super) ceiling: f64,
-    /// Which share of these calls AWS throttled, 0 to 1; absent if there was none.
+    /// Which share of these calls AWS throttled, 0 to 1; `None` if there was none.
     pub(super) throttled_ratio: Option<f64>,
 }
 
