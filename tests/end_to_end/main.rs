@@ -46,6 +46,7 @@ mod sockets;
 mod starting_mistakes;
 mod state;
 mod status;
+mod status_budget;
 mod status_discovery;
 mod status_identity;
 mod status_identity_page;
