@@ -282,7 +282,7 @@ mod tests {
         let pool = Pool::of(&store.snapshot().pool(PoolIndex(0)), at(30));
         assert_eq!(pool.full_within.0[0], ("7d", 2));
         let soon = pool.examples.full_soon.iter();
-        let soon: Vec<_> = soon.map(|named| named.label()).collect();
+        let soon: Vec<_> = soon.map(Named::label).collect();
         assert_eq!(soon, ["us-east-1:1", "us-east-1:5"]);
     }
 }

@@ -7,7 +7,7 @@ mod of_exporter;
 mod of_limits;
 mod of_pool;
 #[cfg(test)]
-mod testing;
+mod tests;
 
 use serde::{Serialize, Serializer};
 
@@ -249,72 +249,4 @@ fn severity<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, 
 
 fn limit<S: Serializer>(limit: &Option<Limit>, serializer: S) -> Result<S::Ok, S::Error> {
     limit.map(Limit::as_str).serialize(serializer)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    /// Each code has a row with its severities, and each row is a code.
-    #[test]
-    fn http_md_lists_the_codes_with_their_severities() {
-        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/http.md");
-        let page = std::fs::read_to_string(page).unwrap();
-        let (_, table) = page.split_once("<!-- attention -->").unwrap();
-        let (table, _) = table.split_once("<!-- /attention -->").unwrap();
-        let rows = table.lines().filter(|row| row.starts_with("| `"));
-        let rows = rows.map(|row| {
-            row.split('|').nth(1).unwrap().trim().to_owned() + " " + {
-                let severities = row.split('|').nth(2).unwrap();
-                severities.trim()
-            }
-        });
-        let codes = Code::ALL.map(|code| {
-            let (word, severities) = code.word_and_severities();
-            let severities: Vec<_> = severities.iter().map(|one| one.as_str()).collect();
-            format!("`{word}` {}", severities.join(", "))
-        });
-        assert_eq!(rows.collect::<Vec<_>>(), codes);
-    }
-
-    #[test]
-    fn what_programs_read() {
-        let named = Named {
-            identity_id: "us-east-1:1".to_owned(),
-            name: Some("canary".to_owned()),
-        };
-        let full = Phrase::new("2 identities are full", ": 20 datasets").listed("list".to_owned());
-        let full = Attention::new(Code::Full, Severity::Info, full)
-            .of_limit(Limit::Datasets)
-            .of_identities(2, &[named])
-            .of_pool("us-east-1:0", "production");
-        assert_eq!(
-            serde_json::to_value(full).unwrap(),
-            json!({
-                "code": "full",
-                "severity": "info",
-                "identity_pool_id": "us-east-1:0",
-                "limit": "datasets",
-                "count": 2,
-                "text": "production: 2 identities are full: 20 datasets.",
-                "identities": [{"identity_id": "us-east-1:1", "name": "canary"}],
-            })
-        );
-        let slow = Phrase::new("AWS throttles", "");
-        let slow = Attention::new(Code::Throttled, Severity::Warning, slow).of_budget("us-east-1");
-        assert_eq!(
-            serde_json::to_value(slow).unwrap(),
-            json!({
-                "code": "throttled",
-                "severity": "warning",
-                "identity_pool_id": null,
-                "budget": "us-east-1",
-                "count": null,
-                "text": "us-east-1: AWS throttles.",
-                "identities": [],
-            })
-        );
-    }
 }

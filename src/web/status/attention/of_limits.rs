@@ -130,7 +130,7 @@ fn active(active: u64, all: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Known, pool_of};
+    use super::super::tests::{Known, pool_of};
     use super::*;
 
     /// What is said of a pool with so many identities that have these numbers of datasets and bytes

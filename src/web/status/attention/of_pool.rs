@@ -194,7 +194,8 @@ mod tests {
     use super::super::super::discovery::{CannotList, Discovery};
     use super::super::super::humanize::Time;
     use super::super::super::turns::Turns;
-    use super::super::testing::{Known, pool_in, pool_of};
+    use super::super::Named;
+    use super::super::tests::{Known, pool_in, pool_of};
     use super::*;
     use crate::api::Failure;
 
@@ -350,7 +351,7 @@ mod tests {
         let pool = pool_in(loaded.targets, &[&[WELL][..], &[DENIED; 6]].concat());
         let attention = pool.attention(true);
         let failing = &attention[0];
-        let labels: Vec<_> = failing.identities.iter().map(|it| it.label()).collect();
+        let labels: Vec<_> = failing.identities.iter().map(Named::label).collect();
         assert_eq!(labels, ["r:1", "r:2", "canary", "r:4", "r:5"]);
         assert!(failing.has_more());
         assert_eq!(
