@@ -1,5 +1,7 @@
 //! Links of the page, relative to it, so that a proxy may put all of it below a path.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::pool::Pool;
@@ -11,6 +13,9 @@ const RESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
+
+/// So many characters of an id are enough to tell it from the others of its line.
+const SHORT_ID: usize = 8;
 
 impl Pool {
     /// The anchor of the pool's card: an `id` in HTML, and a fragment of a URL.
@@ -37,9 +42,21 @@ impl Named {
         format!("api/v1/identities/{id}")
     }
 
-    /// Its name, or its id if it has none.
-    pub(in crate::web::status) fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.identity_id)
+    pub(in crate::web::status) fn id(&self) -> &str {
+        &self.identity_id
+    }
+
+    /// Its name, or the beginning of its id if it has none: five whole ids are hard to read. What
+    /// stands before the colon is the region, as in the id of the pool.
+    pub(in crate::web::status) fn label(&self) -> Cow<'_, str> {
+        if let Some(name) = &self.name {
+            return name.into();
+        }
+        let hex = self.identity_id.split(':').next_back().unwrap_or_default();
+        match hex.get(..SHORT_ID) {
+            Some(short) if hex.len() > SHORT_ID => format!("{short}…").into(),
+            _ => hex.into(),
+        }
     }
 }
 
@@ -64,7 +81,11 @@ mod tests {
             name: None,
         };
         assert_eq!(named.link(), "api/v1/identities/us_x%3A1%3F2%2F3");
-        assert_eq!(named.label(), "us_x:1?2/3");
+        assert_eq!(named.label(), "1?2/3");
+        named.identity_id = "us-east-1:2a1f8a52".to_owned();
+        assert_eq!(named.label(), "2a1f8a52");
+        named.identity_id += "-9c6b-4a7e-8f6d-3f8f1f0a9e10";
+        assert_eq!(named.label(), "2a1f8a52…");
         named.name = Some("canary".to_owned());
         assert_eq!(named.label(), "canary");
     }

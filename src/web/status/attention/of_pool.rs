@@ -352,7 +352,7 @@ mod tests {
         let attention = pool.attention(true);
         let failing = &attention[0];
         let labels: Vec<_> = failing.identities.iter().map(Named::label).collect();
-        assert_eq!(labels, ["r:1", "r:2", "canary", "r:4", "r:5"]);
+        assert_eq!(labels, ["1", "2", "canary", "4", "5"]);
         assert!(failing.has_more());
         assert_eq!(
             failing.text,
