@@ -33,6 +33,7 @@ pub mod first_sweep;
 pub mod poll_summary;
 pub mod poller;
 pub mod progress;
+pub mod recent_calls;
 pub mod schedule;
 pub mod troubles;
 

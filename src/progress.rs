@@ -1,13 +1,15 @@
-//! The poller's progress, for metrics, status page and service manager.
+//! The poller's progress, and that of exchanges, for metrics, status page and service manager.
 
+use std::iter::repeat;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::api::Trouble;
 use crate::clock::Mono;
 use crate::health::Heartbeat;
-use crate::targets::{Budget, Pool, Targets};
+use crate::recent_calls::RecentCalls;
+use crate::targets::{Budget, ExchangeBudget, MAX_EXCHANGES, Pool, Targets};
 use crate::troubles::Troubles;
 
 /// The poller's present state. Only the poller writes it.
@@ -27,7 +29,7 @@ pub struct BudgetProgress {
     pub identities: usize,
     /// The ceiling.
     pub limit: f64,
-    /// The present rate.
+    /// The present rate: how many may be sent.
     pub rate: f64,
     /// Whether its credentials work, as far as is known.
     pub credentials_good: bool,
@@ -37,7 +39,14 @@ pub struct BudgetProgress {
     pub unreached: Option<Trouble>,
     /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
     pub is_throttled: bool,
+    /// The calls that were sent in the last minute, and how many of them AWS throttled.
+    pub calls: RecentCalls,
 }
+
+/// The budgets of the exchanges of guests' ids for their keys, one for each region and endpoint.
+/// Only `aws/guests/` writes it.
+#[derive(Debug, Default)]
+pub struct ExchangeProgress(Mutex<Vec<BudgetProgress>>);
 
 impl Progress {
     /// The state before the first poll.
@@ -46,27 +55,34 @@ impl Progress {
         Self {
             heartbeat: Arc::new(Heartbeat::new(now)),
             late_since: AtomicU64::new(Mono::MAX.to_bits()),
-            budgets: RwLock::new(budgets(targets, rate_limit)),
+            budgets: RwLock::new(budgets(targets, rate_limit, repeat(RecentCalls::new(now)))),
         }
     }
 
-    pub(super) fn apply_targets(&self, targets: &Targets, rate_limit: f64) {
+    /// From now on these targets are polled. `calls` are those of each budget in the last minute.
+    pub(super) fn apply_targets(
+        &self,
+        targets: &Targets,
+        rate_limit: f64,
+        calls: impl Iterator<Item = RecentCalls>,
+    ) {
         *self.budgets.write().unwrap_or_else(PoisonError::into_inner) =
-            budgets(targets, rate_limit);
+            budgets(targets, rate_limit, calls);
     }
 
     pub(super) fn beat(
         &self,
         now: Mono,
         late_since: Mono,
-        budgets: impl Iterator<Item = (f64, bool)>,
+        budgets: impl Iterator<Item = ((f64, bool), RecentCalls)>,
     ) {
         self.heartbeat.beat(now);
         self.late_since
             .store(late_since.to_bits(), Ordering::Relaxed);
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
-        for (budget, (rate, credentials_good)) in known.iter_mut().zip(budgets) {
+        for (budget, ((rate, credentials_good), calls)) in known.iter_mut().zip(budgets) {
             (budget.rate, budget.credentials_good) = (rate, credentials_good);
+            budget.calls = calls;
         }
     }
 
@@ -109,7 +125,7 @@ impl Progress {
 
 impl BudgetProgress {
     /// A budget whose calls go as well as they can, at the ceiling.
-    pub(super) fn new(label: String, identities: usize, ceiling: f64) -> Self {
+    pub(super) fn new(label: String, identities: usize, ceiling: f64, calls: RecentCalls) -> Self {
         Self {
             label,
             identities,
@@ -119,6 +135,7 @@ impl BudgetProgress {
             refused: None,
             unreached: None,
             is_throttled: false,
+            calls,
         }
     }
 
@@ -131,12 +148,109 @@ impl BudgetProgress {
     }
 }
 
-fn budgets(targets: &Targets, rate_limit: f64) -> Vec<BudgetProgress> {
-    let budget = |(index, budget): (usize, &Budget)| {
+impl ExchangeProgress {
+    /// All of them.
+    #[must_use]
+    pub fn budgets(&self) -> Vec<BudgetProgress> {
+        self.locked().clone()
+    }
+
+    /// From now on the guests of these targets are polled. What was measured of budgets that stay
+    /// is kept.
+    pub(super) fn apply_targets(&self, targets: &Targets, now: Mono) {
+        let mut known = self.locked();
+        let budget = |budget: ExchangeBudget<'_>| {
+            let identities = budget.identities();
+            let same = known.iter().find(|known| known.label == budget.label);
+            let calls = same.map_or_else(|| RecentCalls::new(now), |known| known.calls);
+            BudgetProgress::new(budget.label, identities, MAX_EXCHANGES, calls)
+        };
+        *known = targets.exchange_budgets().into_iter().map(budget).collect();
+    }
+
+    /// An exchange that draws on this budget is sent now.
+    pub(super) fn on_sent(&self, budget: &str, now: Mono) {
+        self.with_calls(budget, |calls| calls.on_sent(now));
+    }
+
+    /// AWS throttled an exchange that was sent at this time.
+    pub(super) fn on_throttled(&self, budget: &str, sent_at: Mono) {
+        self.with_calls(budget, |calls| calls.on_throttled(sent_at));
+    }
+
+    fn with_calls(&self, budget: &str, count: impl FnOnce(&mut RecentCalls)) {
+        let mut budgets = self.locked();
+        // After a reload it may be gone.
+        let known = budgets.iter_mut().find(|known| known.label == budget);
+        if let Some(known) = known {
+            count(&mut known.calls);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Vec<BudgetProgress>> {
+        // What it holds is whole after a panic too.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn budgets(
+    targets: &Targets,
+    rate_limit: f64,
+    calls: impl Iterator<Item = RecentCalls>,
+) -> Vec<BudgetProgress> {
+    let budget = |((index, budget), calls): ((usize, &Budget), RecentCalls)| {
         let draws = |pool: &&Pool| pool.budget() == index;
         let of_budget = targets.pools.iter().filter(draws);
         let identities = of_budget.map(|pool| pool.identities.len()).sum();
-        BudgetProgress::new(budget.label.clone(), identities, budget.ceiling(rate_limit))
+        let ceiling = budget.ceiling(rate_limit);
+        BudgetProgress::new(budget.label.clone(), identities, ceiling, calls)
     };
-    targets.budgets.iter().enumerate().map(budget).collect()
+    let budgets = targets.budgets.iter().enumerate();
+    budgets.zip(calls).map(budget).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loading;
+    use std::path::Path;
+
+    fn at(seconds: u64) -> Mono {
+        Mono::START + Duration::from_secs(seconds)
+    }
+
+    fn sent(budgets: &[BudgetProgress]) -> Vec<(&str, u64)> {
+        let sent = |budget: &BudgetProgress| budget.calls.counts(at(9)).sent;
+        let budgets = budgets.iter();
+        budgets
+            .map(|budget| (budget.label.as_str(), sent(budget)))
+            .collect()
+    }
+
+    #[test]
+    fn a_reload_keeps_what_was_measured_of_exchanges_whose_budget_stays() {
+        let targets = |pools: &str| {
+            let guest = "identity_credentials: guest, identities: []";
+            let pools = pools.replace("GUEST", guest);
+            let text = format!("pools: [{pools}]");
+            loading::parse(Path::new("file"), &text).unwrap().targets
+        };
+        let [a, b] = ["a guest cognito-identity", "b guest cognito-identity"];
+        let exchanges = ExchangeProgress::default();
+        exchanges.apply_targets(&targets("{id: 'a:0', GUEST}"), at(0));
+        exchanges.on_sent(a, at(1));
+        exchanges.on_sent(b, at(1));
+        exchanges.on_throttled(a, at(1));
+        let both = targets("{id: 'b:0', GUEST}, {id: 'a:1', GUEST}, {id: 'c:1', identities: []}");
+        exchanges.apply_targets(&both, at(2));
+        exchanges.on_sent(a, at(3));
+        let budgets = exchanges.budgets();
+        assert_eq!(sent(&budgets), [(b, 0), (a, 2)]);
+        assert_eq!(budgets[1].calls.counts(at(9)).throttled, 1);
+        assert_eq!(budgets[1].limit, MAX_EXCHANGES);
+        exchanges.apply_targets(&Targets::default(), at(4));
+        exchanges.on_sent(a, at(5));
+        exchanges.apply_targets(&both, at(6));
+        assert_eq!(sent(&exchanges.budgets()), [(b, 0), (a, 0)], "it had gone");
+    }
 }

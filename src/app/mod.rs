@@ -164,6 +164,7 @@ impl App {
                 store: Arc::clone(&store),
                 telemetry: Arc::clone(&telemetry),
                 progress: Arc::clone(&progress),
+                exchanges: connector.exchanges(),
                 first_sweep: Arc::clone(&first_sweep),
                 poller: poller.clone(),
                 watchdog: watchdog.clone(),

@@ -34,6 +34,7 @@ use crate::api::{Api, Call, CallError, Exchange, Operation, Reply, Request, Sign
 use crate::clock::Clock;
 use crate::config::{self, Account};
 use crate::identity::{IdentityId, PoolId};
+use crate::progress::ExchangeProgress;
 use crate::targets::{Pool, Targets};
 use client::{ClientKey, Clients, Means};
 use guests::{GuestClients, Guests};
@@ -88,12 +89,20 @@ impl Connector {
     /// The clients of all pools. A client in use with an unchanged key is reused with its
     /// credentials. Credentials are fetched by the first call, not here.
     pub fn connect(&mut self, targets: &Targets, poll: &config::PollSettings) -> AwsApi {
+        let now = self.means.clock.now().mono;
+        self.guests.progress.apply_targets(targets, now);
         let pools = targets.pools.iter();
         let pools = pools.map(|pool| (pool.id.clone(), self.of_pool(pool, poll.timeout)));
         AwsApi {
             pools: pools.collect(),
             clock: self.means.clock.clone(),
         }
+    }
+
+    /// The progress of the exchanges of guests' ids for their keys.
+    #[must_use]
+    pub fn exchanges(&self) -> Arc<ExchangeProgress> {
+        Arc::clone(&self.guests.progress)
     }
 
     fn of_pool(&mut self, pool: &Pool, timeout: Duration) -> PoolClients {

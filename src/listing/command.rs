@@ -116,7 +116,7 @@ impl ListRequest {
         let mut progress = Progress::new(shown, self.what.things(), expected, self.rate_limit, now);
         let last_failure = progress.last_failure();
         let at = region.to_owned();
-        let observer = Box::new(move |_, error: Option<&CallError>, _: &_| {
+        let observer = Box::new(move |_, error: Option<&CallError>, _: &_, _: &_| {
             last_failure.set(error, &at);
         });
         let mut lister = Lister::new(

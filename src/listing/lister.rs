@@ -6,20 +6,23 @@ use std::time::Duration;
 use crate::api::{CallError, Directory, Failure, FailureClass, ListedPool, Page, PageCall, Signer};
 use crate::clock::{Clock, Mono};
 use crate::identity::{PoolId, hash};
+use crate::recent_calls::RecentCalls;
 use crate::schedule::{Pacer, Retry};
 
 /// Throttled calls for a page are repeated for this long: a quota of one call in ten minutes is
 /// none.
 const MAX_THROTTLED: Duration = Duration::from_secs(600);
 
-/// Hears what each call took, why it failed if it did, and of the rate by then.
-pub type Observer = Box<dyn Fn(Duration, Option<&CallError>, &Pacer) + Send + Sync>;
+/// Hears what each call took, why it failed if it did, and of the rate and the calls of the last
+/// minute by then.
+pub type Observer = Box<dyn Fn(Duration, Option<&CallError>, &Pacer, &RecentCalls) + Send + Sync>;
 
 /// Asks for pages, one at a time and under a ceiling. Calls that fail for now are repeated, with a
 /// wait that grows.
 pub struct Lister {
     directory: Arc<dyn Directory>,
     pacer: Pacer,
+    calls: RecentCalls,
     /// Of failures in a row that are no throttling.
     retry: Retry,
     observer: Observer,
@@ -52,6 +55,7 @@ impl Lister {
         Self {
             directory,
             pacer: Pacer::careful(rate_limit),
+            calls: RecentCalls::new(clock.now().mono),
             retry: Retry::new(attempts),
             observer,
             clock,
@@ -100,6 +104,12 @@ impl Lister {
     #[must_use]
     pub fn rate(&self) -> f64 {
         self.pacer.rate()
+    }
+
+    /// Its calls in the last minute.
+    #[must_use]
+    pub fn recent_calls(&self) -> RecentCalls {
+        self.calls
     }
 
     /// Sets another ceiling, in calls per second, more than 0.
@@ -155,18 +165,22 @@ impl Lister {
     ) -> Result<Page<T>, CallError> {
         let sent_at = self.clock.now().mono;
         self.pacer.on_sent(sent_at);
+        self.calls.on_sent(sent_at);
         let page = call().await;
         let now = self.clock.now().mono;
         let error = page.as_ref().err();
         match error.map(|error| error.failure.class()) {
-            Some(FailureClass::Throttled) => self.pacer.on_throttled(sent_at, now),
+            Some(FailureClass::Throttled) => {
+                self.pacer.on_throttled(sent_at, now);
+                self.calls.on_throttled(sent_at);
+            }
             None | Some(FailureClass::Permanent | FailureClass::Transient) => {
                 self.pacer.on_answered();
             }
             // It says nothing of the quota.
             Some(FailureClass::NoAnswer | FailureClass::Budget) => {}
         }
-        (self.observer)(now.since(sent_at), error, &self.pacer);
+        (self.observer)(now.since(sent_at), error, &self.pacer, &self.calls);
         self.answered += u64::from(page.is_ok());
         page
     }

@@ -8,6 +8,7 @@ use crate::api::Failure;
 use crate::clock::Mono;
 use crate::identity::PoolId;
 use crate::progress::BudgetProgress;
+use crate::recent_calls::RecentCalls;
 
 /// The present state of all passes.
 #[derive(Debug, Default)]
@@ -72,12 +73,14 @@ impl PassProgress {
         }
     }
 
-    /// A call of a budget has ended, whose rate is this by now, in calls per second.
-    pub(super) fn set_rate(&self, budget: &str, rate: f64, is_throttled: bool) {
+    /// A call of a budget has ended. By now its rate is this, in calls per second, and its calls in
+    /// the last minute are these.
+    pub(super) fn on_call(&self, budget: &str, rate: f64, is_throttled: bool, calls: RecentCalls) {
         let mut state = self.state();
         let mut budgets = state.budgets.iter_mut();
         if let Some(known) = budgets.find(|known| known.label == budget) {
             (known.rate, known.is_throttled) = (rate, is_throttled);
+            known.calls = calls;
         }
     }
 

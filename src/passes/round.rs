@@ -13,6 +13,7 @@ use crate::discovery::{Catalog, PageAdded, PassEnd};
 use crate::identity::{IdentityId, PoolId, canonicalize};
 use crate::listing::{Lister, PageError};
 use crate::progress::BudgetProgress;
+use crate::recent_calls::RecentCalls;
 use crate::schedule::Pacer;
 use crate::troubles::Troubles;
 
@@ -49,25 +50,28 @@ impl Round {
             let label = first.budget.clone();
             let troubles = Arc::new(Mutex::new(Troubles::default()));
             let (noted, progress) = (Arc::clone(&troubles), Arc::clone(progress));
-            let observer = Box::new(move |took, error: Option<&CallError>, pacer: &Pacer| {
-                let failure = error.map(|error| error.failure);
-                observer(took, failure);
-                let (class, rate) = (failure.map(Failure::class), pacer.rate());
-                let mut troubles = locked(&noted);
-                troubles.on_rate(&label, class, rate, pacer.ceiling());
-                progress.set_rate(&label, rate, troubles.is_throttled());
-            });
+            let hear =
+                move |took, error: Option<&CallError>, pacer: &Pacer, calls: &RecentCalls| {
+                    let failure = error.map(|error| error.failure);
+                    observer(took, failure);
+                    let (class, rate) = (failure.map(Failure::class), pacer.rate());
+                    let mut troubles = locked(&noted);
+                    troubles.on_rate(&label, class, rate, pacer.ceiling());
+                    progress.on_call(&label, rate, troubles.is_throttled(), *calls);
+                };
+            let (label, ceiling) = (first.budget.clone(), rate_limit);
+            let lister = Lister::new(directory, ceiling, ATTEMPTS, Box::new(hear), clock.clone());
             Self {
                 troubles,
-                budget: BudgetProgress::new(first.budget.clone(), 0, rate_limit),
-                lister: Lister::new(directory, rate_limit, ATTEMPTS, observer, clock.clone()),
+                budget: BudgetProgress::new(label, 0, ceiling, lister.recent_calls()),
+                lister,
                 passes: Vec::new(),
                 clock: clock.clone(),
             }
         });
         round.lister.set_rate_limit(rate_limit);
         round.budget.limit = rate_limit;
-        round.budget.rate = round.lister.rate();
+        round.measure();
         let (mut old, now) = (std::mem::take(&mut round.passes), clock.now());
         let pass = |pool: DiscoveredPool| {
             let known = old.iter().position(|pass| pass.pool.id == pool.id);
@@ -79,6 +83,12 @@ impl Round {
         };
         round.passes = pools.into_iter().map(pass).collect();
         round
+    }
+
+    /// Takes over what is measured of the calls.
+    fn measure(&mut self) {
+        self.budget.rate = self.lister.rate();
+        self.budget.calls = self.lister.recent_calls();
     }
 
     /// The present state of the budget.
@@ -98,7 +108,7 @@ impl Round {
             let (at, index) = self.next();
             self.clock.sleep_until(at).await;
             self.page(index, catalog).await;
-            self.budget.rate = self.lister.rate();
+            self.measure();
             self.budget.set_troubles(&locked(&self.troubles));
             let pass = &self.passes[index];
             progress.set_pool(self.budget(), &pass.pool.id, pass.standing());

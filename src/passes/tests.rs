@@ -7,6 +7,7 @@ use crate::api::{CallError, ListedPool, Page, PageCall};
 use crate::clock::Mono;
 use crate::config::{self, PoolConfig};
 use crate::discovery::{Discovery, IdentityList, Listing, Provider};
+use crate::recent_calls::CallCounts;
 
 /// Identities by their numbers, three on a page, in the order of numbers.
 #[derive(Default)]
@@ -72,6 +73,7 @@ struct Running {
     failed: Arc<Mutex<Vec<Failure>>>,
     stop: CancellationToken,
     task: tokio::task::JoinSet<()>,
+    clock: Clock,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -94,6 +96,7 @@ impl Running {
             failed: Arc::default(),
             stop: CancellationToken::new(),
             task: tokio::task::JoinSet::new(),
+            clock: Clock::anchored(1_000.0),
             catalog,
         };
         let failed = Arc::clone(&running.failed);
@@ -102,7 +105,7 @@ impl Running {
             progress: Arc::clone(&running.progress),
             pools: running.pools.subscribe(),
             observer: Arc::new(move |_, failure| failed.lock().unwrap().extend(failure)),
-            clock: Clock::anchored(1_000.0),
+            clock: running.clock.clone(),
         };
         running.task.spawn(passes.run(running.stop.clone()));
         running.discover(pools.iter().map(|(pool, _)| *pool));
@@ -118,6 +121,12 @@ impl Running {
             directory: Arc::clone(&self.world) as Arc<dyn Directory>,
         };
         self.pools.send_replace(pools.map(pool).collect());
+    }
+
+    /// What is measured of the one budget.
+    fn recent(&self) -> CallCounts {
+        let budget = self.progress.budgets().remove(0);
+        budget.calls.counts(self.clock.now().mono)
     }
 
     fn known(&self, pool: &str) -> usize {
@@ -271,6 +280,7 @@ async fn a_reload_goes_on_with_the_passes() {
     let tokens: BTreeSet<_> = first.iter().map(|(_, token)| token).collect();
     assert_eq!(tokens.len(), first.len(), "no page is asked for twice");
     assert_eq!(running.known("r:1"), 0);
+    assert_eq!(running.recent().sent, calls.len() as u64);
 }
 
 /// Passes of another process count.
@@ -369,6 +379,12 @@ async fn throttled_pages_show_in_the_budget_until_it_is_over() {
         budget().rate
     };
     assert!(until(true).await < 0.8);
+    let CallCounts { sent, throttled } = running.recent();
+    let failed = running.failed.lock().unwrap().len() as u64;
+    assert!(
+        sent >= throttled && throttled == failed,
+        "{throttled} of {sent}"
+    );
     assert!(until(false).await >= 0.8);
     assert_eq!(running.failed.lock().unwrap()[..], [Failure::Throttled; 6]);
 }

@@ -1,10 +1,8 @@
 //! What polling with guests' credentials costs.
 
 use crate::config::Signer;
-use crate::targets::{MAX_EXCHANGES, Pool, Targets};
+use crate::targets::{KEY_LIFE, MAX_EXCHANGES, Pool, Targets};
 
-/// Seconds that keys live (AWS: GetCredentialsForIdentity).
-const KEY_LIFE: f64 = 3_600.0;
 /// Memory for the keys of one identity, in bytes: most of it is a session token of some 1,500.
 const MEMORY_PER_KEYS: u64 = 2_000;
 
@@ -25,11 +23,9 @@ impl Exchanges {
         pools.peek()?;
         let (mut per_hour, mut kept) = (0.0, 0.0);
         for pool in pools {
-            let identities = pool.identities.len() as f64;
-            let interval = pool.settings.interval.as_secs_f64();
-            per_hour += identities * (KEY_LIFE / interval).min(1.0);
-            if interval < KEY_LIFE {
-                kept += identities;
+            per_hour += pool.exchanges_per_hour();
+            if pool.settings.interval.as_secs_f64() < KEY_LIFE {
+                kept += pool.identities.len() as f64;
             }
         }
         let most = MAX_EXCHANGES * KEY_LIFE;

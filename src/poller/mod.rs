@@ -124,8 +124,8 @@ impl Poller {
                 wake = wake.min(self.explain_from);
             }
             wake = wake.min(self.send_calls(&*observer, timestamp));
-            self.progress
-                .beat(now, self.schedule.late_since(), self.schedule.budgets());
+            let budgets = self.schedule.budgets().zip(self.schedule.recent_calls());
+            self.progress.beat(now, self.schedule.late_since(), budgets);
             tokio::select! {
                 // Results go before explanations, each of which takes time.
                 biased;
@@ -344,7 +344,8 @@ impl Poller {
         }
         let rate_limit = self.settings.rate_limit;
         self.schedule.apply_targets(change, rate_limit, now);
-        self.progress.apply_targets(&targets, rate_limit);
+        let calls = self.schedule.recent_calls();
+        self.progress.apply_targets(&targets, rate_limit, calls);
         self.budgets.apply_targets(&targets);
         self.targets = targets;
         observer.targets_changed(&self.targets, &diff);

@@ -31,7 +31,8 @@ impl Schedule {
     /// slowdown and calls in flight. Those that AWS denied have turns again, unless only lists
     /// change: a reload may follow a change of the policy. So have those that do not exist, in
     /// another budget. Tickets of removed targets are dropped.
-    /// Budgets that stay keep their rate and the state of their credentials; unless only lists
+    /// Budgets that stay keep their rate, what was measured of their calls and the state of their
+    /// credentials; unless only lists
     /// change, a probe that waits is sent at once.
     pub fn apply_targets(&mut self, change: TargetChange<'_>, rate_limit: f64, now: Mono) {
         let jobs = self.jobs.with_targets(change.new);
@@ -141,7 +142,7 @@ impl Schedule {
                 }
                 queue
             }
-            None => BudgetQueue::new(order, budget, rate_limit),
+            None => BudgetQueue::new(order, budget, rate_limit, now),
         };
         self.queues = change.new.budgets.iter().zip(orders).map(queue).collect();
         for ticket in in_flight.values() {

@@ -47,6 +47,7 @@ use crate::api::Operation;
 use crate::clock::Mono;
 use crate::job::{IdentityIndex, Job, PoolIndex, Target};
 use crate::limits::ListNeed;
+use crate::recent_calls::RecentCalls;
 use crate::targets::{Budget, Targets};
 use calls::UnfinishedPoll;
 use jobs::{JobIndex, JobTable};
@@ -119,7 +120,7 @@ impl Schedule {
         let jobs = JobTable::new(targets, operations, now);
         let budgets = targets.budgets.iter().enumerate();
         let queue = |(index, budget): (usize, &Budget)| {
-            BudgetQueue::new(Order::new(&jobs, index, now), budget, rate_limit)
+            BudgetQueue::new(Order::new(&jobs, index, now), budget, rate_limit, now)
         };
         Self {
             queues: budgets.map(queue).collect(),
@@ -172,6 +173,11 @@ impl Schedule {
         self.queues
             .iter()
             .map(|queue| (queue.rate(), queue.credentials_good()))
+    }
+
+    /// The calls of each budget in the last minute.
+    pub fn recent_calls(&self) -> impl Iterator<Item = RecentCalls> {
+        self.queues.iter().map(BudgetQueue::recent_calls)
     }
 }
 

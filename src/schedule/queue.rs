@@ -8,6 +8,7 @@ use super::pacer::Pacer;
 use super::probe::Probe;
 use crate::api::{Failure, FailureClass, Signer};
 use crate::clock::Mono;
+use crate::recent_calls::RecentCalls;
 use crate::targets::Budget;
 
 /// A change in whether a budget's calls can succeed.
@@ -44,6 +45,7 @@ pub(super) struct BudgetQueue {
     pub(super) order: Order,
     pub(super) signer: Signer,
     pacer: Pacer,
+    calls: RecentCalls,
     in_flight: usize,
     pub(super) lists: ListShare,
     /// Present while the credentials do not work.
@@ -52,11 +54,12 @@ pub(super) struct BudgetQueue {
 
 impl BudgetQueue {
     /// The queue of a budget, where `poll.rate_limit` is `rate_limit`.
-    pub(super) fn new(order: Order, budget: &Budget, rate_limit: f64) -> Self {
+    pub(super) fn new(order: Order, budget: &Budget, rate_limit: f64, now: Mono) -> Self {
         Self {
             order,
             signer: budget.signer,
             pacer: Pacer::new(budget.ceiling(rate_limit)),
+            calls: RecentCalls::new(now),
             in_flight: 0,
             lists: ListShare::new(),
             probe: None,
@@ -93,6 +96,11 @@ impl BudgetQueue {
     /// The present rate, in calls per second.
     pub(super) fn rate(&self) -> f64 {
         self.pacer.rate()
+    }
+
+    /// Its calls in the last minute.
+    pub(super) fn recent_calls(&self) -> RecentCalls {
+        self.calls
     }
 
     /// Whether the credentials work, as far as is known.
@@ -134,6 +142,7 @@ impl BudgetQueue {
             });
         };
         self.pacer.on_sent(now);
+        self.calls.on_sent(now);
         self.in_flight += 1;
         let probe = self.probe.as_mut().map(Probe::on_sent);
         Ok(TakenJob {
@@ -158,6 +167,11 @@ impl BudgetQueue {
             failure,
         } = end;
         let class = failure.map(|failure| failure.class_for(self.signer));
+        if was_unsent {
+            self.calls.on_unsent(sent_at);
+        } else if class == Some(FailureClass::Throttled) {
+            self.calls.on_throttled(sent_at);
+        }
         // Only an answer by AWS shows that it accepts the credentials and has quota left.
         let answered = match class {
             None | Some(FailureClass::Permanent | FailureClass::Transient) => {

@@ -38,6 +38,12 @@ impl Budget {
         Self::new(pool, settings, service, Signer::Account)
     }
 
+    /// The budget of the exchanges of a pool's guests' ids for their keys.
+    #[must_use]
+    pub fn of_exchanges(pool: &PoolId, settings: &PoolSettings) -> Self {
+        Self::new(pool, settings, Service::CognitoIdentity, Signer::Guest)
+    }
+
     fn new(pool: &PoolId, settings: &PoolSettings, service: Service, signer: Signer) -> Self {
         let Account {
             role_arn, profile, ..

@@ -6,12 +6,14 @@
 mod ages;
 mod budget;
 mod diff;
+mod exchanges;
 mod identities;
 mod passes;
 mod testing;
 
 pub use budget::{Budget, MAX_EXCHANGES};
 pub use diff::TargetDiff;
+pub use exchanges::{ExchangeBudget, KEY_LIFE};
 pub use identities::Identities;
 pub use passes::PassBudget;
 

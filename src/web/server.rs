@@ -22,7 +22,7 @@ use crate::exposition::Exposition;
 use crate::first_sweep::FirstSweep;
 use crate::health::Watchdog;
 use crate::poller::PollerHandle;
-use crate::progress::Progress;
+use crate::progress::{ExchangeProgress, Progress};
 use crate::reload;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -38,6 +38,8 @@ pub struct Dependencies {
     pub telemetry: Arc<Telemetry>,
     /// The progress of polling.
     pub progress: Arc<Progress>,
+    /// The progress of exchanges.
+    pub exchanges: Arc<ExchangeProgress>,
     /// How far the first sweep has come.
     pub first_sweep: Arc<FirstSweep>,
     /// Explains when targets are polled next.
@@ -98,6 +100,7 @@ impl Server {
             store,
             telemetry,
             progress,
+            exchanges,
             first_sweep,
             poller,
             watchdog,
@@ -125,6 +128,7 @@ impl Server {
             store,
             telemetry,
             progress,
+            exchanges,
             first_sweep,
             poller,
             config_file,

@@ -15,7 +15,7 @@ use crate::exposition::{Blocks, Exposition};
 use crate::first_sweep::FirstSweep;
 use crate::health::Watchdog;
 use crate::poller::PollerHandle;
-use crate::progress::Progress;
+use crate::progress::{ExchangeProgress, Progress};
 use crate::reload;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -34,6 +34,7 @@ pub(super) struct AppState {
     pub(super) long_work: Arc<Semaphore>,
     pub(super) telemetry: Arc<Telemetry>,
     pub(super) progress: Arc<Progress>,
+    pub(super) exchanges: Arc<ExchangeProgress>,
     pub(super) first_sweep: Arc<FirstSweep>,
     pub(super) poller: PollerHandle,
     pub(super) config_file: Option<PathBuf>,

@@ -104,6 +104,7 @@ const PURE: &[&str] = &[
     "first_sweep/track.rs",
     "job.rs",
     "observation.rs",
+    "recent_calls.rs",
     "store/record.rs",
     "targets/",
     "discovery/inline.rs",

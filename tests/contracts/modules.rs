@@ -44,14 +44,30 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("policy", &["api", "config", "identity", "targets"]),
+    ("recent_calls", &["clock"]),
     (
         "schedule",
-        &["api", "clock", "identity", "job", "limits", "targets"],
+        &[
+            "api",
+            "clock",
+            "identity",
+            "job",
+            "limits",
+            "recent_calls",
+            "targets",
+        ],
     ),
     ("troubles", &["api", "clock", "schedule"]),
     (
         "progress",
-        &["api", "clock", "health", "targets", "troubles"],
+        &[
+            "api",
+            "clock",
+            "health",
+            "recent_calls",
+            "targets",
+            "troubles",
+        ],
     ),
     (
         "poller",
@@ -72,7 +88,8 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
     (
         "aws",
         &[
-            "api", "clock", "config", "file", "identity", "redact", "schedule", "targets",
+            "api", "clock", "config", "file", "identity", "progress", "redact", "schedule",
+            "targets",
         ],
     ),
     (
@@ -122,6 +139,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "identity",
             "policy",
             "printable",
+            "recent_calls",
             "schedule",
         ],
     ),
@@ -134,6 +152,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "identity",
             "listing",
             "progress",
+            "recent_calls",
             "schedule",
             "troubles",
         ],
@@ -200,6 +219,7 @@ pub(crate) const MODULES: &[(&str, &[&str])] = &[
             "poller",
             "printable",
             "progress",
+            "recent_calls",
             "reload",
             "schedule",
             "state",

@@ -45,6 +45,7 @@ mod sockets;
 mod starting_mistakes;
 mod state;
 mod status;
+mod status_budget;
 mod status_discovery;
 mod status_identity;
 mod systemd;

@@ -143,6 +143,7 @@ pub(crate) fn serve_with(
                     store,
                     telemetry,
                     progress,
+                    exchanges: Arc::default(),
                     poller,
                     watchdog: Watchdog::default(),
                     reload: None,

@@ -22,19 +22,22 @@ use super::client::{CREDENTIALS_WAIT, ClientKey, Clients, InUse, Means};
 use super::directory;
 use super::lease::Lease;
 use super::sync::{self, Sync};
-use crate::api::{CallError, Failure, Reply, Request};
+use crate::api::{CallError, Failure, FailureClass, Reply, Request};
 use crate::clock::Clock;
 use crate::config::Account;
 use crate::identity::{IdentityId, PoolId};
-use crate::targets::Pool;
+use crate::progress::ExchangeProgress;
+use crate::targets::{Budget, Pool};
 
 /// What pools have in common that are polled with their guests' keys. Its clients have no
 /// credentials.
 pub(super) struct GuestClients {
     sync: Clients<SyncClient>,
     identity: Clients<IdentityClient>,
-    /// By region and endpoint.
-    ceilings: InUse<(String, Option<String>), Ceiling>,
+    /// By the label of their budget.
+    ceilings: InUse<String, Ceiling>,
+    /// What the ceilings count.
+    pub(super) progress: Arc<ExchangeProgress>,
     /// By pool and endpoint.
     keyrings: InUse<(PoolId, Option<String>), Keyring>,
 }
@@ -57,6 +60,7 @@ impl Default for GuestClients {
             sync: Clients::new(sync::create_client),
             identity: Clients::new(directory::create_client),
             ceilings: InUse::default(),
+            progress: Arc::default(),
             keyrings: InUse::default(),
         }
     }
@@ -88,12 +92,14 @@ impl GuestClients {
             timeout,
         };
         let endpoint = &settings.cognito_identity_endpoint_url;
-        let ceiling = (region.to_owned(), endpoint.clone());
+        let ceiling = Budget::of_exchanges(&pool.id, settings).label;
         let keyring = (pool.id.clone(), endpoint.clone());
         Guests {
             sync: self.sync.get(key(&settings.endpoint_url), &means),
             identity: self.identity.get(key(endpoint), &means),
-            ceiling: self.ceilings.get(ceiling, |_| Ceiling::default()),
+            ceiling: self.ceilings.get(ceiling, |budget| {
+                Ceiling::new(budget.clone(), Arc::clone(&self.progress))
+            }),
             keyring: self.keyrings.get(keyring, |_| Keyring::default()),
             interval: settings.interval,
             timeout,
@@ -115,8 +121,14 @@ impl Guests {
         clock: &Clock,
     ) -> Result<(), CallError> {
         let exchange = async {
-            self.ceiling.pass(clock).await;
-            exchange::exchange(&self.identity, identity, clock).await
+            let passed_at = self.ceiling.pass(clock).await;
+            let exchanged = exchange::exchange(&self.identity, identity, clock).await;
+            if let Err(error) = &exchanged
+                && error.failure.class() == FailureClass::Throttled
+            {
+                self.ceiling.on_throttled(passed_at);
+            }
+            exchanged
         };
         let wait = self.timeout.mul_f64(CREDENTIALS_WAIT);
         let exchanged = tokio::time::timeout(wait, exchange).await;

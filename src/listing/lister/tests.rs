@@ -51,7 +51,7 @@ impl Run {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let clock = Clock::anchored(1e9);
         let hear = Arc::clone(&heard);
-        let observer = Box::new(move |_, error: Option<&CallError>, _: &_| {
+        let observer = Box::new(move |_, error: Option<&CallError>, _: &_, _: &_| {
             hear.lock().unwrap().push(error.map(|error| error.failure));
         });
         Self {

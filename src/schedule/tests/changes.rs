@@ -150,6 +150,10 @@ fn a_reload_keeps_rate_and_credential_state_and_replaces_a_lost_probe() {
     let ticket = schedule.ticket(probe.ticket).unwrap();
     let about_identity = matches!(ticket.job.target, Target::Identity { .. });
     assert!(ticket.is_probe && about_identity, "{ticket:?}");
+    let recent = |schedule: &Schedule| schedule.recent_calls().collect::<Vec<_>>();
+    let before = recent(&schedule);
+    let counts = before[0].counts(now);
+    assert_eq!((counts.sent, counts.throttled), (3, 1), "probes count");
     let new = targets_of(std::iter::once(0..0));
     change(&mut schedule, &old, &new, 10.0, now);
     assert!(
@@ -162,6 +166,7 @@ fn a_reload_keeps_rate_and_credential_state_and_replaces_a_lost_probe() {
             .is_none()
     );
     assert_eq!(schedule.budgets().collect::<Vec<_>>(), [(8.0, false)]);
+    assert_eq!(recent(&schedule), before);
     let (later, again) = take(&mut schedule, now);
     assert!(schedule.ticket(again.ticket).unwrap().is_probe && later > now);
 }

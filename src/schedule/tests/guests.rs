@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::Operation::{DescribeIdentityUsage, ListDatasets};
 use crate::api::Signer;
+use crate::recent_calls::CallCounts;
 
 const DAY: f64 = 86_400.0;
 
@@ -101,6 +102,25 @@ impl Guests {
 
 fn count(operations: &[Operation], of: Operation) -> usize {
     operations.iter().filter(|other| **other == of).count()
+}
+
+#[test]
+fn a_call_is_none_of_its_budget_when_the_exchange_before_it_has_failed() {
+    let mut guests = Guests::new();
+    let sent_and_throttled = |guests: &Guests| {
+        let recent = guests.schedule.recent_calls();
+        let counts: CallCounts = recent.map(|calls| calls.counts(guests.now)).sum();
+        (counts.sent, counts.throttled)
+    };
+    let call = guests.next();
+    let (sent, _) = sent_and_throttled(&guests);
+    guests.schedule.note_unsent(call.ticket);
+    guests.end(&call, Some(Failure::Throttled), AfterCall::Finish);
+    assert_eq!(sent_and_throttled(&guests), (sent - 1, 0));
+    let call = guests.next();
+    let (sent, _) = sent_and_throttled(&guests);
+    guests.end(&call, Some(Failure::Throttled), AfterCall::Finish);
+    assert_eq!(sent_and_throttled(&guests), (sent, 1));
 }
 
 #[test]

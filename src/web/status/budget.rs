@@ -2,27 +2,38 @@
 
 use serde::Serialize;
 
+use super::in_use::{calls, throttled};
 use crate::api;
+use crate::clock::Mono;
 use crate::progress::BudgetProgress;
 use crate::targets::Targets;
 
-/// A budget of polls, or of passes over pools that are discovered.
+/// A budget of polls, of passes over pools that are discovered, or of exchanges of guests' ids for
+/// their keys.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Budget {
     pub(super) budget: String,
     pub(super) identities: usize,
     /// Calls per second.
     pub(super) ceiling: f64,
+    /// Calls per second that may be sent at present.
     pub(super) rate: f64,
+    /// Calls per second that were sent in the last minute, or since the start.
+    pub(super) calls_per_second: f64,
+    /// Which share of these AWS throttled, 0 to 1; `None` if there was none.
+    pub(super) throttled_ratio: Option<f64>,
     /// Calls per second that keep all intervals.
     pub(super) needed: f64,
     /// Calls per second that keep `max_age`, where the intervals are not kept; 0 where there is no
     /// such age.
     #[serde(skip)]
     pub(super) needed_for_max_age: f64,
-    /// Of a pass over each pool, where that is what it is for.
+    /// Of a pass over each pool, or of an exchange for each identity, where that is what it is for.
     pub(super) sweep_seconds: f64,
     pub(super) credentials: Credentials,
+    /// Whether calls need credentials.
+    #[serde(skip)]
+    pub(super) is_signed: bool,
     /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
     pub(super) throttled: bool,
     /// Why AWS is out of reach, if it is.
@@ -75,7 +86,7 @@ impl Trouble {
 }
 
 impl Budget {
-    pub(super) fn of(progress: BudgetProgress, targets: &Targets) -> Self {
+    pub(super) fn of(progress: BudgetProgress, targets: &Targets, now: Mono) -> Self {
         let BudgetProgress {
             label,
             identities,
@@ -85,26 +96,37 @@ impl Budget {
             refused,
             unreached,
             is_throttled,
+            calls: recent,
         } = progress;
         let mut of_polls = targets.budgets.iter();
         let of_polls = of_polls.position(|budget| budget.label == label);
         let mut of_passes = targets.pass_budgets().into_iter();
         let of_passes = of_passes.find(|budget| budget.label == label);
-        let (identities, needed, calls) = match (of_polls, of_passes) {
-            (Some(index), _) => (identities, targets.calls_per_second(index), identities),
-            (None, Some(passes)) => (
+        let mut of_exchanges = targets.exchange_budgets().into_iter();
+        let of_exchanges = of_exchanges.find(|budget| budget.label == label);
+        let is_signed = of_exchanges.is_none();
+        let (identities, needed, calls) = match (of_polls, of_passes, of_exchanges) {
+            (Some(index), ..) => (identities, targets.calls_per_second(index), identities),
+            (None, Some(passes), _) => (
                 passes.identities(),
                 passes.calls_per_second(),
                 passes.calls(),
             ),
+            (None, None, Some(exchanges)) => (
+                exchanges.identities(),
+                exchanges.calls_per_second(),
+                exchanges.identities(),
+            ),
             // The targets have changed since the snapshot.
-            (None, None) => (identities, 0.0, identities),
+            (None, None, None) => (identities, 0.0, identities),
         };
         Self {
             budget: label,
             identities,
             ceiling: limit,
             rate,
+            calls_per_second: recent.per_second(now),
+            throttled_ratio: recent.counts(now).throttled_ratio(),
             needed,
             needed_for_max_age: of_polls.map_or(0.0, |index| targets.calls_for_max_age(index)),
             sweep_seconds: calls as f64 / rate,
@@ -112,8 +134,20 @@ impl Budget {
                 good: credentials_good,
                 trouble: refused.map(Trouble::from),
             },
+            is_signed,
             throttled: is_throttled,
             unreachable: unreached.map(Trouble::from),
         }
+    }
+
+    /// The calls that were sent, per second.
+    pub(super) fn calls(&self) -> String {
+        calls(self.calls_per_second)
+    }
+
+    /// Which share of them AWS throttled.
+    pub(super) fn throttled(&self) -> String {
+        self.throttled_ratio
+            .map_or_else(|| "no call".to_owned(), throttled)
     }
 }

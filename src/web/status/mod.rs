@@ -6,6 +6,7 @@ pub(super) mod cache;
 mod discovery;
 pub(super) mod humanize;
 mod identity;
+mod in_use;
 mod model;
 mod near_limit;
 mod page;
@@ -113,6 +114,7 @@ async fn make_status(state: &AppState) -> Status {
         snapshot: &snapshot,
         failures: &failures.into_iter().zip(next).collect::<Vec<_>>(),
         budgets: progress.budgets(),
+        exchanges: state.exchanges.budgets(),
         discovery: state.telemetry.discovery(),
         first_sweep: state.first_sweep.look(now).sweep,
         late_seconds: progress.lag(now.mono).as_secs_f64(),

@@ -8,6 +8,7 @@ use super::attention::Attention;
 use super::budget::Budget;
 use super::discovery::Discovery;
 use super::humanize::{NextCall, Time};
+use super::in_use::InUse;
 use super::pool::Pool;
 use super::sweep::FirstSweep;
 use super::turns::Turns;
@@ -71,6 +72,8 @@ pub(super) struct Polling {
     pub(super) late_seconds: f64,
     /// Duration of one poll of every identity at the present rate.
     pub(super) sweep_seconds: f64,
+    #[serde(flatten)]
+    pub(super) in_use: InUse,
     pub(super) budgets: Vec<Budget>,
 }
 
@@ -150,7 +153,10 @@ pub(super) struct Sources<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// The recent failures, and when their targets are polled next.
     pub(super) failures: &'a [(Poll, Option<NextPoll>)],
+    /// Those of polls.
     pub(super) budgets: Vec<BudgetProgress>,
+    /// Those of exchanges of guests' ids for their keys.
+    pub(super) exchanges: Vec<BudgetProgress>,
     /// What is discovered, and how that goes.
     pub(super) discovery: Option<(&'a Catalog, &'a PassProgress)>,
     pub(super) first_sweep: Option<Sweep>,
@@ -182,6 +188,9 @@ impl Status {
             ..Pool::of(&view, now)
         };
         let pools = snapshot.pools().map(pool).collect();
+        let mut budgets = sources.budgets;
+        budgets.extend(of_passes.into_iter().flatten());
+        budgets.extend(sources.exchanges);
         let failed =
             |(poll, next): &(Poll, Option<NextPoll>)| Failed::of(poll, *next, targets, now);
         let mut fullest: Vec<_> = (0..targets.pools.len())
@@ -213,11 +222,10 @@ impl Status {
             polling: Polling {
                 late_seconds: sources.late_seconds,
                 sweep_seconds: sources.sweep_seconds,
-                budgets: sources
-                    .budgets
+                in_use: InUse::of(&budgets, now.mono),
+                budgets: budgets
                     .into_iter()
-                    .chain(of_passes.into_iter().flatten())
-                    .map(|budget| Budget::of(budget, targets))
+                    .map(|budget| Budget::of(budget, targets, now.mono))
                     .collect(),
             },
             saving: sources.saving,

@@ -70,6 +70,8 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Mono;
+    use crate::recent_calls::RecentCalls;
 
     #[test]
     fn nothing_is_polled_once_in_an_interval_that_is_late() {
@@ -84,6 +86,7 @@ mod tests {
                 refused: None,
                 unreached: None,
                 is_throttled: false,
+                calls: RecentCalls::new(Mono::START),
             };
             Turns::of(&targets.pools[0], &targets, &[budget])
         };

@@ -148,7 +148,7 @@ impl Budget {
             return Some(Attention::new(Code::Throttled, Severity::Warning, phrase));
         }
         let (severity, needs) = shortage.filter(|_| self.credentials.good)?;
-        let head = format!("{rate:.1} calls/s at present");
+        let head = format!("{rate:.1} of {ceiling} calls/s at present");
         let phrase = Phrase::new(head, format!(", and {needs}"));
         Some(Attention::new(Code::RateTooLow, severity, phrase))
     }
@@ -277,9 +277,12 @@ mod tests {
             identities: 3_000,
             ceiling,
             rate,
+            calls_per_second: rate,
+            throttled_ratio: None,
             needed,
             needed_for_max_age,
             sweep_seconds: 3_000.0 / rate,
+            is_signed: true,
             credentials: Credentials {
                 good: true,
                 trouble: None,
@@ -317,14 +320,14 @@ mod tests {
             &budget(20.0, 8.3, 13.4, 0.1),
             "rate_too_low",
             "info",
-            "us-east-1: 8.3 calls/s at present, and the intervals need 13.4.",
+            "us-east-1: 8.3 of 20 calls/s at present, and the intervals need 13.4.",
         );
         for ceiling in [10.0, 20.0] {
             one(
                 &budget(ceiling, 8.3, 13.4, 9.3),
                 "rate_too_low",
                 "warning",
-                "us-east-1: 8.3 calls/s at present, and max_age needs 9.3.",
+                &format!("us-east-1: 8.3 of {ceiling} calls/s at present, and max_age needs 9.3."),
             );
         }
     }
