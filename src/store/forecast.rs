@@ -51,6 +51,16 @@ fn full_at(growth: f64, record: &Record, standing: &Standing, now: Timestamp) ->
 }
 
 impl PoolView<'_> {
+    /// When a dataset of an identity will almost surely be full by, see
+    /// [`Changes::surely_full_at`]; `None` if its usage is not shown.
+    #[must_use]
+    pub fn surely_full_at(&self, identity: IdentityIndex, now: Timestamp) -> Option<f64> {
+        let record = &self.records[identity];
+        let usage = record.usage(self.oldest_shown(now.mono))?;
+        let standing = self.standing(identity, usage);
+        self.changes[identity].surely_full_at(record, &standing, now)
+    }
+
     /// When a dataset of an identity will be full, see [`Changes::full_at`]; `None` if its usage is
     /// not shown.
     #[must_use]

@@ -68,13 +68,19 @@ pub enum PoolTrouble {
 }
 
 impl PoolTrouble {
-    /// The trouble and its remedy, for the log and the status page.
+    /// The trouble and its remedy, with the pool's name.
     #[must_use]
     pub fn sentence(self, pool: &targets::Pool) -> String {
-        let (name, region) = (pool.name_or_id(), pool.id.region());
+        self.words(&format!("pool {}", pool.name_or_id()), pool)
+    }
+
+    /// The same with another subject in place of the pool's name, such as `it`.
+    #[must_use]
+    pub fn words(self, subject: &str, pool: &targets::Pool) -> String {
+        let region = pool.id.region();
         match self {
             Self::NotFound if !pool.settings.has_account() => {
-                format!("pool {name} is not found in {region}: wrong pool id or region")
+                format!("{subject} is not found in {region}: wrong pool id or region")
             }
             Self::NotFound => {
                 // In such a pool, guests that never synced are not known to Cognito Sync either.
@@ -83,12 +89,12 @@ impl PoolTrouble {
                     None => "",
                 };
                 format!(
-                    "pool {name} is not found in {region} with these credentials: wrong pool id, \
+                    "{subject} is not found in {region} with these credentials: wrong pool id, \
                      region or account{or_empty}"
                 )
             }
             Self::Denied => format!(
-                "every poll of pool {name} is denied (access_denied): iam-policy prints what is \
+                "every poll of {subject} is denied (access_denied): iam-policy prints what is \
                  needed"
             ),
         }

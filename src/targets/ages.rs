@@ -63,12 +63,18 @@ impl Targets {
     #[must_use]
     pub fn kept_age(&self, pool: &Pool, rate_limit: f64) -> Duration {
         let budget = pool.budget();
-        let deadlines: f64 = self.of_budget(budget).map(calls_for_deadlines).sum();
-        if deadlines <= self.budgets[budget].ceiling(rate_limit) {
+        if self.calls_for_max_age(budget) <= self.budgets[budget].ceiling(rate_limit) {
             pool.max_age
         } else {
             self.one_turn(budget, rate_limit).max(pool.max_age)
         }
+    }
+
+    /// The calls in a second that keep `max_age` of every identity of a budget, where its rate does
+    /// not suffice for a turn each interval.
+    #[must_use]
+    pub fn calls_for_max_age(&self, budget: usize) -> f64 {
+        self.of_budget(budget).map(calls_for_deadlines).sum()
     }
 
     /// What does not fit in a budget whose ceiling does not suffice for a turn each interval.

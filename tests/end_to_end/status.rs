@@ -100,12 +100,33 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         (&budget["throttled"], &budget["unreachable"]),
         (&json!(false), &Value::Null)
     );
-    let attention = status["attention"].to_string();
-    assert!(
-        attention
-            .contains("1 identity is at the limit of 1.0 MiB in a dataset: AWS refuses writes")
-            && attention.contains("1 identity is missing: AWS reports that it does not exist."),
-        "{attention}"
+    let of_code = |code: &str| {
+        let all = status["attention"].as_array().unwrap();
+        let found: Vec<_> = all.iter().filter(|it| it["code"] == code).collect();
+        assert_eq!(found.len(), 1, "{code}: {all:#?}");
+        found[0].clone()
+    };
+    // Its dataset was written to years ago.
+    let full = json!({
+        "code": "full",
+        "severity": "info",
+        "identity_pool_id": pool_id(1),
+        "limit": "dataset_storage",
+        "count": 1,
+        "text": format!(
+            "{}: 1 identity is full: 1.0 MiB in a dataset, and none has written for 30 days.",
+            pool_id(1)
+        ),
+        "identities": [{"identity_id": identity_id(41), "name": null}],
+    });
+    assert_eq!(of_code("full"), full);
+    let missing = of_code("missing");
+    assert_eq!(
+        (
+            &missing["identity_pool_id"],
+            &missing["identities"][0]["identity_id"]
+        ),
+        (&json!(pool_id(0)), &json!(identity_id(3)))
     );
 
     let (code, html) = page(&exporter, "/");
@@ -116,6 +137,25 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
             && html.contains("from 99 % <b>1</b>"),
         "{html}"
     );
+    assert!(
+        html.contains(&format!("href=\"#pool-{}\"", pool_id(1)))
+            && html.contains(&format!("id=\"pool-{}\"", pool_id(1))),
+        "the pool's line leads to its card: {html}"
+    );
+    let link = |words: &str| {
+        let (before, _) = html.split_once(&format!("\">{words}</a>")).unwrap();
+        let (_, link) = before.rsplit_once("href=\"").unwrap();
+        format!("/{}", link.replace("&#38;", "&"))
+    };
+    let (_, list) = page(&exporter, &link("1 identity is full"));
+    let list: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["identities"].as_array().unwrap().len(), 1, "{list}");
+    let (_, list) = page(&exporter, &link("1 identity is missing"));
+    assert!(list.contains(&identity_id(3)), "{list}");
+    let named = format!("title=\"{}\" href=\"", identity_id(3));
+    let (_, named) = html.split_once(&named).expect("the missing one is named");
+    let (named, _) = named.split_once('"').unwrap();
+    assert_eq!(page(&exporter, &format!("/{named}")).0, 200);
     assert!(
         html.contains("of 29 of 30 identities") && html.contains("Of 59 of 60 identities."),
         "sums say of how many they are: {html}"
@@ -148,24 +188,31 @@ fn a_pool_that_is_denied_or_not_found_as_a_whole_is_one_sentence() {
     let poll = "interval: 1s, max_age: 4s, attempts: 1, rate_limit: 100";
     let exporter = Exporter::start(&configuration(poll, &server.url, 2, 5));
     let [denied, unknown] = [pool_id(0), pool_id(1)];
+    let is_denied = "is denied (access_denied): iam-policy prints what is needed";
+    let is_not_found = "is not found in us-east-1 with these credentials: wrong pool id, region or \
+                        account";
     let sentences = [
-        format!(
-            "every poll of pool {denied} is denied (access_denied): iam-policy prints what is \
-             needed"
-        ),
-        format!(
-            "pool {unknown} is not found in us-east-1 with these credentials: wrong pool id, \
-             region or account"
-        ),
+        format!("every poll of pool {denied} {is_denied}"),
+        format!("pool {unknown} {is_not_found}"),
     ];
-    let attention = sentences.each_ref().map(|sentence| format!("{sentence}."));
+    let attention = [
+        (
+            "pool_denied",
+            format!("{denied}: every poll of it {is_denied}."),
+        ),
+        ("pool_not_found", format!("{unknown}: it {is_not_found}.")),
+    ];
+    let attention = attention.map(|(code, text)| json!([code, "warning", text]));
     eventually("two sentences, and none on identities", || {
         let status = status(&exporter);
         let is_polled = status["pools"][1]["states"]["missing"] == 5;
-        (is_polled && status["attention"] == json!(attention)).then_some(())
+        let said = status["attention"].as_array().unwrap().iter();
+        let said = said.map(|it| json!([it["code"], it["severity"], it["text"]]));
+        (is_polled && said.eq(attention.iter().cloned())).then_some(())
     });
     let (_, html) = page(&exporter, "/");
-    assert!(html.contains(&attention[1]), "{html}");
+    let line = format!("\">{unknown}</a>: it {is_not_found}</li>");
+    assert!(html.contains(&line), "{html}");
     let lines = |text: &str| {
         let log = exporter.log().into_iter();
         log.filter(|line| line.contains(text)).collect::<Vec<_>>()

@@ -96,8 +96,11 @@ fn a_list_that_is_denied_is_shown_with_its_cause() {
     assert!(discovery["failure"]["next_attempt"].is_string());
     assert_eq!(discovery["last_pass"], Value::Null);
     assert_eq!(discovery["present_pass"]["listed_identities"], 0);
-    let told = attention(&failed);
-    assert!(told.contains("identities cannot be listed"), "{told}");
+    let told = &failed["attention"].as_array().unwrap();
+    let told = told.iter().find(|it| it["code"] == "discovery_failing");
+    let told = told.unwrap();
+    assert_eq!(told["severity"], "warning", "none was listed ever: {told}");
+    assert_eq!(told["identity_pool_id"], pool_id(0));
     let page = get(&exporter.url("/")).1;
     assert!(
         page.contains("no pass is complete yet")

@@ -24,6 +24,10 @@ pub(super) struct Budget {
     pub(super) throttled_ratio: Option<f64>,
     /// Calls per second that keep all intervals.
     pub(super) needed: f64,
+    /// Calls per second that keep `max_age`, where the intervals are not kept; 0 where there is no
+    /// such age.
+    #[serde(skip)]
+    pub(super) needed_for_max_age: f64,
     /// Of a pass over each pool, or of an exchange for each identity, where that is what it is for.
     pub(super) sweep_seconds: f64,
     pub(super) credentials: Credentials,
@@ -124,6 +128,7 @@ impl Budget {
             calls_per_second: recent.per_second(now),
             throttled_ratio: recent.counts(now).throttled_ratio(),
             needed,
+            needed_for_max_age: of_polls.map_or(0.0, |index| targets.calls_for_max_age(index)),
             sweep_seconds: calls as f64 / rate,
             credentials: Credentials {
                 good: credentials_good,
@@ -144,33 +149,5 @@ impl Budget {
     pub(super) fn throttled(&self) -> String {
         self.throttled_ratio
             .map_or_else(|| "no call".to_owned(), throttled)
-    }
-
-    /// What an operator should look at.
-    pub(super) fn attention(&self) -> impl Iterator<Item = String> {
-        let Self {
-            budget,
-            ceiling,
-            rate,
-            needed,
-            ..
-        } = self;
-        let refused = (!self.credentials.good).then(|| match &self.credentials.trouble {
-            Some(trouble) => format!("{budget}: no calls but probes: {}", trouble.words()),
-            None => format!(
-                "Credentials or settings of budget {budget} do not work; only probes are sent."
-            ),
-        });
-        let unreachable = self.unreachable.as_ref();
-        let unreachable = unreachable.map(|trouble| format!("{budget}: {}", trouble.words()));
-        let throttled = self.throttled.then(|| {
-            let mut words =
-                format!("{budget}: AWS throttles: {rate:.1} of {ceiling} calls/s at present");
-            if rate < needed {
-                words += &format!(", and the intervals need {needed:.1}");
-            }
-            words + "."
-        });
-        [refused, unreachable, throttled].into_iter().flatten()
     }
 }

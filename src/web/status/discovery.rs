@@ -8,12 +8,15 @@ use crate::discovery::{Catalog, LastPass, Passes};
 use crate::identity::PoolId;
 use crate::passes::{PassProgress, PassStanding};
 
+/// A list that is older than so many intervals is a ticket, as for the alert rule.
+const OVERDUE_INTERVALS: f64 = 3.0;
+
 /// The passes of `ListIdentities` over a pool.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Discovery {
     pub(super) discovered_identities: usize,
     /// As far back as is known.
-    complete_passes: u64,
+    pub(super) complete_passes: u64,
     /// Absent before the first is complete.
     last_pass: Option<Ended>,
     /// Polled identities that the last complete pass did not list; absent before the first.
@@ -23,6 +26,9 @@ pub(super) struct Discovery {
     /// When the next one begins; absent during a pass.
     next_pass: Option<Time>,
     pub(super) failure: Option<CannotList>,
+    /// Whether no pass was complete for three intervals, or none has listed an identity yet.
+    #[serde(skip)]
+    pub(super) is_overdue: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -87,6 +93,13 @@ impl Discovery {
                 next_attempt: next_at?,
             })
         });
+        let is_overdue = match (&passes.last, standing) {
+            (Some(last), Some(standing)) => {
+                let interval = standing.interval.as_secs_f64();
+                now.unix - last.ended > OVERDUE_INTERVALS * interval
+            }
+            _ => discovered_identities == 0,
+        };
         Self {
             discovered_identities,
             complete_passes: passes.complete,
@@ -95,6 +108,7 @@ impl Discovery {
             next_pass: next_at.filter(|_| began.is_none()),
             present_pass: began,
             failure,
+            is_overdue,
         }
     }
 
@@ -171,6 +185,7 @@ mod tests {
             "29,500 identities were listed by Cognito Identity; no pass is complete yet. The \
              present one began 6 min ago and has listed 29,500 so far."
         );
+        assert!(!shown.is_overdue, "some are listed");
         let json = serde_json::to_value(&shown).unwrap();
         let absent = ["last_pass", "not_listed_identities", "next_pass"];
         assert!(absent.iter().all(|key| json[key] == Value::Null), "{json}");
@@ -201,8 +216,18 @@ mod tests {
             next_at: Mono::START + Duration::from_secs(2_900),
             failure: None,
         };
+        let shown = |passes| shown(passes, Some(22), standing);
+        let ended = |ago| Passes {
+            last: passes.last.map(|last| LastPass {
+                ended: NOW - ago,
+                ..last
+            }),
+            ..passes
+        };
+        assert!(!shown(ended(10_800.0)).is_overdue);
+        assert!(shown(ended(10_801.0)).is_overdue);
         assert_eq!(
-            shown(passes, Some(22), standing).words(Time(NOW)),
+            shown(passes).words(Time(NOW)),
             "29,500 identities were listed by Cognito Identity in 3 complete passes. The last one \
              ended 7 min ago after 5 min with 29,480 identities, without 22 of those that are \
              polled. The next one begins in 48 min."

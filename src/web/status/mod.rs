@@ -81,9 +81,8 @@ async fn make_status(state: &AppState) -> Status {
             .saves()
             .map(|saves| model::Saving::of(saves, state.store.changed())),
         ready: state.store.is_ready(),
-        stalled: stalled.map(|(name, silent)| {
-            format!("The {name} has been silent for {} s.", silent.as_secs())
-        }),
+        stalled: stalled
+            .map(|(name, silent)| format!("The {name} has been silent for {} s", silent.as_secs())),
         config_file: state.config_file.as_deref(),
         last_reload: state.telemetry.last_reload(),
         web_config_good: state.telemetry.web_config_is_valid(),

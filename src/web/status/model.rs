@@ -4,13 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::attention::Attention;
 use super::budget::Budget;
 use super::discovery::Discovery;
-use super::humanize::{NextCall, Time, humanize_duration};
+use super::humanize::{NextCall, Time};
 use super::in_use::InUse;
 use super::pool::Pool;
 use super::sweep::FirstSweep;
-use super::turns::{LATE_SECONDS, Turns};
+use super::turns::Turns;
 use super::used::Used;
 use crate::api::Usage;
 use crate::clock::Timestamp;
@@ -44,7 +45,7 @@ pub(super) struct Status {
     /// Absent once every identity was asked.
     pub(super) first_sweep: Option<FirstSweep>,
     /// What an operator should look at; empty when all is well.
-    pub(super) attention: Vec<String>,
+    pub(super) attention: Vec<Attention>,
     pub(super) configuration: Configuration,
     pub(super) polling: Polling,
     /// Absent when nothing outlives the process.
@@ -211,7 +212,7 @@ impl Status {
             first_sweep: sources
                 .first_sweep
                 .map(|sweep| FirstSweep::of(&sweep, Time(now.unix))),
-            attention: sources.stalled.into_iter().collect(),
+            attention: Vec::new(),
             configuration: Configuration {
                 file: sources.config_file.map(|file| file.display().to_string()),
                 last_reload_successful: sources.last_reload.0,
@@ -232,45 +233,8 @@ impl Status {
             fullest_identities: fullest,
             recent_failures: sources.failures.iter().filter_map(failed).collect(),
         };
-        status.collect_attention();
+        status.attention = status.collect_attention(sources.stalled);
         status
-    }
-
-    /// Collects what an operator should look at.
-    fn collect_attention(&mut self) {
-        let mut say = |what: String| self.attention.push(what);
-        if !self.configuration.last_reload_successful {
-            say(
-                "The configuration on disk is invalid; the previous one stays in force.".to_owned(),
-            );
-        }
-        if !self.configuration.web_config_last_reload_successful {
-            say("The web configuration on disk, or a certificate, is invalid; the previous one stays in force.".to_owned());
-        }
-        if let Some(Saving {
-            last_save_successful: false,
-            ..
-        }) = self.saving
-        {
-            say(
-                "Results cannot be saved in the directory of --state.path: they would be lost \
-                 if the process ended now."
-                    .to_owned(),
-            );
-        }
-        let of_budgets = self.polling.budgets.iter();
-        of_budgets.flat_map(Budget::attention).for_each(&mut say);
-        if self.polling.late_seconds > LATE_SECONDS {
-            let late = humanize_duration(self.polling.late_seconds);
-            let turns = self.pools.iter().filter_map(|pool| pool.turns.shortage());
-            let mut why: Vec<_> = turns.collect();
-            why.dedup();
-            if why.is_empty() {
-                why.push("calls fail, or take long".to_owned());
-            }
-            say(format!("Polls are up to {late} late: {}.", why.join("; ")));
-        }
-        self.pools.iter().flat_map(Pool::attention).for_each(say);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::humanize::identities_that;
 use super::used;
 use crate::limits::{Limit, NEAR_PERCENT};
 
@@ -29,41 +28,6 @@ impl NearLimit {
             Limit::DatasetRecords => format!("The fullest dataset, of {limit}, where listed"),
             Limit::Datasets => format!("Datasets, of {}", self.value),
         }
-    }
-
-    /// What an operator should look at.
-    pub(super) fn attention(&self) -> impl Iterator<Item = String> {
-        let limit = used::limit(self.limit, self.value);
-        let refused = match self.limit {
-            Limit::DatasetStorage | Limit::DatasetRecords => "AWS refuses writes, or will soon",
-            Limit::Datasets => "no dataset can be added",
-        };
-        let near = self.certain - self.full - self.above;
-        let lines = [
-            (
-                self.full,
-                ["is", "are"],
-                format!("at the limit of {limit}: {refused}"),
-            ),
-            (
-                near,
-                ["uses", "use"],
-                format!("{NEAR_PERCENT} % or more of {limit}"),
-            ),
-            (
-                self.possible,
-                ["may use"; 2],
-                format!("{NEAR_PERCENT} % or more of {limit}"),
-            ),
-            (
-                self.above,
-                ["uses", "use"],
-                format!("more than {limit}, so AWS has raised the limit: correct `limits`"),
-            ),
-        ];
-        let lines = lines.into_iter().filter(|(identities, ..)| *identities > 0);
-        lines
-            .map(|(identities, verb, what)| format!("{} {what}", identities_that(identities, verb)))
     }
 
     /// The counts in words.
@@ -93,7 +57,7 @@ mod tests {
     use crate::config::Limits;
 
     #[test]
-    fn attention_shows_the_full_the_near_the_possible_and_those_above() {
+    fn counts_in_words() {
         let near = |limit, [certain, possible, full, above]: [u64; 4]| NearLimit {
             limit,
             value: limit.of(Limits::default()),
@@ -102,27 +66,13 @@ mod tests {
             full,
             above,
         };
-        let said = |near: NearLimit| near.attention().collect::<Vec<_>>();
-        assert_eq!(said(near(Limit::DatasetRecords, [0; 4])), [""; 0]);
-        let storage = near(Limit::DatasetStorage, [10, 1, 3, 2]);
-        let expected = [
-            "3 identities are at the limit of 1.0 MiB in a dataset: AWS refuses writes, or will \
-             soon",
-            "5 identities use 80 % or more of 1.0 MiB in a dataset",
-            "1 identity may use 80 % or more of 1.0 MiB in a dataset",
-            "2 identities use more than 1.0 MiB in a dataset, so AWS has raised the limit: \
-             correct `limits`",
-        ];
         assert_eq!(
-            storage.counts(),
+            near(Limit::DatasetStorage, [10, 1, 3, 2]).counts(),
             "80 % or more: 10 for certain, 1 more perhaps; full: 3, 2 above the limit"
         );
-        assert_eq!(said(storage), expected);
-        let datasets = near(Limit::Datasets, [1, 0, 1, 0]);
-        assert_eq!(datasets.counts(), "80 % or more: 1; full: 1");
         assert_eq!(
-            said(datasets),
-            ["1 identity is at the limit of 20 datasets: no dataset can be added"]
+            near(Limit::Datasets, [1, 0, 1, 0]).counts(),
+            "80 % or more: 1; full: 1"
         );
     }
 }

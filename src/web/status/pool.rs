@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::attention::{Examples, Named, PerKind};
 use super::discovery::Discovery;
 use super::humanize::group_digits;
 use super::near_limit::NearLimit;
@@ -12,6 +13,7 @@ use super::turns::Turns;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
 use crate::exposition::{FULL_WITHIN, GaugeHistogram, Summary};
+use crate::job::IdentityIndex;
 use crate::limits::{Certainty, FULL_PERCENT, Limit, NEAR_PERCENT, Standing};
 use crate::store::{PoolTrouble, PoolView, Reasons, State};
 
@@ -47,7 +49,10 @@ pub(super) struct Pool {
     pub(super) failing: Reasons,
     #[serde(skip)]
     pub(super) stale: Reasons,
-    /// What is wrong with the pool as a whole, and that in words.
+    /// Some identities of each kind that needs attention.
+    #[serde(skip)]
+    pub(super) examples: PerKind<Vec<Named>>,
+    /// What is wrong with the pool as a whole, and that in words whose subject is `it`.
     #[serde(skip)]
     pub(super) trouble: Option<(PoolTrouble, String)>,
     #[serde(skip)]
@@ -57,6 +62,9 @@ pub(super) struct Pool {
     pub(super) watched_identities: u64,
     pub(super) watched_storage_bytes: Option<u64>,
     pub(super) watched_datasets: Option<u64>,
+    /// Number of those that were modified within 30 days.
+    #[serde(skip)]
+    pub(super) active_identities: u64,
     /// How many are near each limit.
     pub(super) near_limits: Vec<NearLimit>,
     /// Number of identities by what their fullest dataset uses of the limit of bytes at least.
@@ -101,18 +109,21 @@ impl Pool {
         let reasons = reasons.map(|(failure, identities)| (failure.as_str(), identities));
         let (mut failing, mut stale) = (Reasons::default(), Reasons::default());
         let mut reached = [[0; LEVELS.len()]; Limit::ALL.len()];
-        for (record, listing) in pool.results() {
-            match (record.state(oldest_shown), record.failure()) {
+        let mut examples = Examples::new(now.unix);
+        for (index, (record, listing)) in pool.results().enumerate() {
+            let state = record.state(oldest_shown);
+            match (state, record.failure()) {
                 (State::Failing, Some(failure)) => failing.add(failure),
                 (State::Stale, Some(failure)) => stale.add(failure),
                 _ => {}
             }
-            if let Some(usage) = record.usage(oldest_shown) {
-                count_reached(
-                    &mut reached,
-                    &Standing::of(usage, *listing, settings.limits),
-                );
+            let usage = record.usage(oldest_shown);
+            let known = usage.map(|usage| (usage, Standing::of(usage, *listing, settings.limits)));
+            if let Some((_, standing)) = &known {
+                count_reached(&mut reached, standing);
             }
+            let known = known.as_ref().map(|(usage, standing)| (*usage, standing));
+            examples.offer(IdentityIndex(index), state, known);
         }
         let [storage, records, datasets] = reached;
         let states = State::ALL.into_iter().zip(summary.states);
@@ -140,12 +151,14 @@ impl Pool {
             stale,
             trouble: pool
                 .trouble()
-                .map(|trouble| (trouble, trouble.sentence(pool.target))),
+                .map(|trouble| (trouble, trouble.words("it", pool.target))),
+            examples: examples.named(pool, summary.full_within[0], now),
             turns: Turns::default(),
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
             watched_identities: summary.watched,
+            active_identities: idle.cumulative[3].1,
             near_limits: Limit::ALL
                 .into_iter()
                 .enumerate()

@@ -13,12 +13,8 @@ pub(super) enum Turns {
     /// A turn for each identity in each interval.
     #[default]
     EachInterval,
-    /// Fewer: its present rate and the rate that it needs, in calls per second.
-    Fewer {
-        budget: String,
-        rate: f64,
-        needed: f64,
-    },
+    /// Fewer.
+    Fewer { budget: String },
     /// None, while its credentials or settings do not work.
     None { budget: String },
 }
@@ -29,30 +25,18 @@ impl Turns {
         let needed = targets.calls_per_second(pool.budget());
         match budgets.iter().find(|known| known.label == budget) {
             Some(known) if !known.credentials_good => Self::None { budget },
-            Some(known) if known.rate < needed => Self::Fewer {
-                budget,
-                rate: known.rate,
-                needed,
-            },
+            Some(known) if known.rate < needed => Self::Fewer { budget },
             // Or the targets have changed since the snapshot.
             _ => Self::EachInterval,
         }
     }
 
-    /// Why identities wait for longer than the interval; `None` if they need not.
-    pub(super) fn shortage(&self) -> Option<String> {
+    /// The budget for which identities wait for longer than the interval; `None` if they need not.
+    /// Why it is short of calls is said of the budget.
+    pub(super) fn waits_for(&self) -> Option<&str> {
         match self {
             Self::EachInterval => None,
-            Self::Fewer {
-                budget,
-                rate,
-                needed,
-            } => Some(format!(
-                "budget {budget} makes {rate:.1} of the {needed:.1} calls per second that it needs"
-            )),
-            Self::None { budget } => Some(format!(
-                "the credentials or settings of budget {budget} do not work"
-            )),
+            Self::Fewer { budget } | Self::None { budget } => Some(budget),
         }
     }
 
@@ -108,16 +92,13 @@ mod tests {
         };
         let words = |turns: Turns, late| turns.words("5m", "1d", late);
         assert_eq!(words(turns(20.0, true), 59.0), "each polled once in 5m");
-        assert_eq!(turns(20.0, true).shortage(), None);
+        assert_eq!(turns(20.0, true).waits_for(), None);
         assert_eq!(
             words(turns(20.0, true), 720.0),
             "each due once in 5m; polls are up to 12 min late"
         );
         let throttled = turns(0.5, true);
-        assert_eq!(
-            throttled.shortage().unwrap(),
-            "budget us-east-1 makes 0.5 of the 10.0 calls per second that it needs"
-        );
+        assert_eq!(throttled.waits_for(), Some("us-east-1"));
         let words_of = |late| throttled.words("5m", "1d", late);
         assert!(words_of(0.0).ends_with("first, and each is polled at least once in 1d"));
         assert!(words_of(720.0).ends_with("first, and polls are up to 12 min late"));

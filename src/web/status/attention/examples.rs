@@ -1,0 +1,288 @@
+//! Some identities of each kind that needs attention, gathered in a pass over a pool.
+
+use super::{MAX_NAMED, Named};
+use crate::api::Usage;
+use crate::clock::Timestamp;
+use crate::exposition::FULL_WITHIN;
+use crate::job::IdentityIndex;
+use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
+use crate::store::{PoolView, State};
+
+/// Who has written within so many seconds counts for the severity of full identities, as for the
+/// alert rules: 30 days.
+const ACTIVE_SECONDS: f64 = 30.0 * 86_400.0;
+
+/// What there is of each kind of identities.
+#[derive(Clone, Debug, Default)]
+pub(in crate::web::status) struct PerKind<T> {
+    /// In the order of [`Limit::ALL`].
+    pub(super) limits: [OfLimit<T>; Limit::ALL.len()],
+    pub(super) full_soon: T,
+    pub(super) failing: T,
+    pub(super) stale: T,
+    pub(super) missing: T,
+}
+
+/// The same of one limit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OfLimit<T> {
+    pub(super) full: T,
+    /// Neither full nor above the limit.
+    pub(super) near: T,
+    /// How many full ones have written within [`ACTIVE_SECONDS`], and how many near ones.
+    pub(super) active_full: u64,
+    pub(super) active_near: u64,
+}
+
+impl<T> PerKind<T> {
+    fn map<U>(self, with: impl Fn(T) -> U) -> PerKind<U> {
+        PerKind {
+            limits: self.limits.map(|it| OfLimit {
+                full: with(it.full),
+                near: with(it.near),
+                active_full: it.active_full,
+                active_near: it.active_near,
+            }),
+            full_soon: with(self.full_soon),
+            failing: with(self.failing),
+            stale: with(self.stale),
+            missing: with(self.missing),
+        }
+    }
+}
+
+/// Gathers examples of the identities of a pool, which are offered in the order of their ids.
+pub(in crate::web::status) struct Examples {
+    /// In seconds since 1970.
+    active_since: f64,
+    found: PerKind<Few>,
+}
+
+impl Examples {
+    /// None so far; `now` in seconds since 1970.
+    pub(in crate::web::status) fn new(now: f64) -> Self {
+        Self {
+            active_since: now - ACTIVE_SECONDS,
+            found: PerKind::default(),
+        }
+    }
+
+    /// Offers an identity, with its current usage if there is one.
+    #[inline]
+    pub(in crate::web::status) fn offer(
+        &mut self,
+        identity: IdentityIndex,
+        state: State,
+        known: Option<(&Usage, &Standing)>,
+    ) {
+        match state {
+            State::Pending | State::Fresh => {}
+            State::Failing => self.found.failing.offer(0.0, identity),
+            State::Stale => self.found.stale.offer(0.0, identity),
+            State::Missing => self.found.missing.offer(0.0, identity),
+        }
+        let Some((usage, standing)) = known else {
+            return;
+        };
+        // Few are near a limit, so that what follows is for few.
+        for (found, limit) in self.found.limits.iter_mut().zip(Limit::ALL) {
+            if standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain {
+                found.offer(identity, limit, usage, standing, self.active_since);
+            }
+        }
+    }
+
+    /// Names those that were found in this pool, of which so many will be full within the first
+    /// window.
+    pub(in crate::web::status) fn named(
+        mut self,
+        pool: &PoolView<'_>,
+        full_soon: u64,
+        now: Timestamp,
+    ) -> PerKind<Vec<Named>> {
+        self.found.full_soon = full_soon_of(pool, full_soon, now);
+        let identities = &pool.target.identities;
+        let named = |identity: IdentityIndex| Named {
+            identity_id: identities.id(identity).as_str().to_owned(),
+            name: identities.name(identity).map(str::to_owned),
+        };
+        self.found.map(|few| few.positions().map(named).collect())
+    }
+}
+
+/// Some of those that will be full within the first window. As their number is known, the pass over
+/// the pool ends with the last one that is named, and there is none where nobody will be.
+fn full_soon_of(pool: &PoolView<'_>, full_soon: u64, now: Timestamp) -> Few {
+    let (_, seconds) = FULL_WITHIN[0];
+    let is_soon = |identity: &IdentityIndex| {
+        let at = pool.surely_full_at(*identity, now);
+        at.is_some_and(|at| at - now.unix <= seconds)
+    };
+    let identities = (0..pool.records.len()).map(IdentityIndex);
+    let most = MAX_NAMED.min(full_soon as usize);
+    Few(identities
+        .filter(is_soon)
+        .take(most)
+        .map(|identity| (0.0, identity))
+        .collect())
+}
+
+impl OfLimit<Few> {
+    /// Offers one that is near the limit, full or above it. Those that wrote last come first: they
+    /// belong to people who notice now.
+    fn offer(
+        &mut self,
+        identity: IdentityIndex,
+        limit: Limit,
+        usage: &Usage,
+        standing: &Standing,
+        active_since: f64,
+    ) {
+        if standing.is_above(limit) {
+            return;
+        }
+        // Without a date nothing shows that its user has gone.
+        let is_active = usage.last_modified.is_none_or(|date| date >= active_since);
+        let (few, active) = if standing.is_full(limit) {
+            (&mut self.full, &mut self.active_full)
+        } else {
+            (&mut self.near, &mut self.active_near)
+        };
+        *active += u64::from(is_active);
+        few.offer(-usage.last_modified.unwrap_or(f64::NEG_INFINITY), identity);
+    }
+}
+
+/// The first few identities by a number, the least first; of equal ones those that were offered
+/// first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Few(Vec<(f64, IdentityIndex)>);
+
+impl Few {
+    #[inline]
+    fn offer(&mut self, number: f64, identity: IdentityIndex) {
+        let is_among = self.0.get(MAX_NAMED - 1).is_none_or(|last| number < last.0);
+        if is_among {
+            let at = self.0.partition_point(|(kept, _)| *kept <= number);
+            self.0.insert(at, (number, identity));
+            self.0.truncate(MAX_NAMED);
+        }
+    }
+
+    fn positions(&self) -> impl Iterator<Item = IdentityIndex> {
+        self.0.iter().map(|(_, identity)| *identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::super::pool::Pool;
+    use super::*;
+    use crate::clock::Mono;
+    use crate::config::Limits;
+    use crate::job::PoolIndex;
+    use crate::limits::Listing;
+    use crate::observation::Observation;
+    use crate::store::Store;
+    use crate::targets::Targets;
+
+    const NOW: f64 = 1_700_000_000.0;
+
+    fn positions(few: &Few) -> Vec<usize> {
+        few.positions().map(|identity| identity.0).collect()
+    }
+
+    #[test]
+    fn the_first_five_by_number_and_of_equal_ones_the_first() {
+        let mut few = Few::default();
+        for (identity, number) in [3.0, 1.0, 3.0, 2.0, 3.0, 3.0, 0.0, 1.0].iter().enumerate() {
+            few.offer(*number, IdentityIndex(identity));
+        }
+        assert_eq!(positions(&few), [6, 1, 7, 3, 0]);
+    }
+
+    /// Identities with one dataset of so many bytes, written to so many seconds ago.
+    fn found(identities: &[(u64, Option<f64>)]) -> PerKind<Few> {
+        let mut examples = Examples::new(NOW);
+        for (identity, (storage_bytes, ago)) in identities.iter().enumerate() {
+            let usage = Usage {
+                datasets: Some(1),
+                storage_bytes: Some(*storage_bytes),
+                last_modified: ago.map(|ago| NOW - ago),
+            };
+            let standing = Standing::of(&usage, Listing::default(), Limits::default());
+            let known = Some((&usage, &standing));
+            examples.offer(IdentityIndex(identity), State::Fresh, known);
+        }
+        examples.found
+    }
+
+    #[test]
+    fn those_that_wrote_last_come_first_and_those_that_have_gone_are_not_counted() {
+        let (near, full, above) = (900_000, 1 << 20, 2 << 20);
+        let gone = Some(ACTIVE_SECONDS + 1.0);
+        let found = found(&[
+            (near, Some(9.0)),
+            (full, None),
+            (full, gone),
+            (full, Some(ACTIVE_SECONDS)),
+            (full, Some(5.0)),
+            (near - 100_000, Some(0.0)),
+            (above, Some(0.0)),
+            (near, gone),
+        ]);
+        let storage = &found.limits[Limit::DatasetStorage as usize];
+        assert_eq!(positions(&storage.full), [4, 3, 2, 1]);
+        assert_eq!(positions(&storage.near), [0, 7]);
+        assert_eq!((storage.active_full, storage.active_near), (3, 1));
+        let datasets = &found.limits[Limit::Datasets as usize];
+        assert_eq!(
+            (positions(&datasets.full), datasets.active_full),
+            (vec![], 0)
+        );
+    }
+
+    #[test]
+    fn states_are_gathered_in_the_order_of_ids() {
+        let mut examples = Examples::new(NOW);
+        for identity in 0..30 {
+            let state = State::ALL[identity % 5];
+            examples.offer(IdentityIndex(identity), state, None);
+        }
+        let found = examples.found;
+        assert_eq!(positions(&found.failing), [2, 7, 12, 17, 22]);
+        assert_eq!(positions(&found.stale), [3, 8, 13, 18, 23]);
+        assert_eq!(positions(&found.missing), [4, 9, 14, 19, 24]);
+    }
+
+    #[test]
+    fn those_that_will_be_full_are_named() {
+        let targets = Targets::for_tests(&[("us-east-1:0", 9)]);
+        let store = Store::new(Arc::new(targets));
+        let at = |poll: u64| Timestamp {
+            mono: Mono::START + Duration::from_secs(43_200 * poll),
+            unix: NOW + 43_200.0 * poll as f64,
+        };
+        for poll in 0..=30 {
+            for identity in 0..9 {
+                let grown = if identity % 4 == 1 { 10_000 * poll } else { 0 };
+                let usage = Usage {
+                    datasets: Some(1),
+                    storage_bytes: Some(700_000 + grown),
+                    last_modified: Some(at(poll * grown.min(1)).unix),
+                };
+                let pool = PoolIndex(0);
+                let observation = Observation::of_identity(pool, identity, at(poll), Ok(usage));
+                store.record(&observation);
+            }
+        }
+        let pool = Pool::of(&store.snapshot().pool(PoolIndex(0)), at(30));
+        assert_eq!(pool.full_within.0[0], ("7d", 2));
+        let soon = pool.examples.full_soon.iter();
+        let soon: Vec<_> = soon.map(Named::label).collect();
+        assert_eq!(soon, ["1", "5"]);
+    }
+}
