@@ -5,10 +5,11 @@ use super::nearest::{Nearest, Nearness};
 use super::selection::Selection;
 use super::text::Buckets;
 use crate::api::Usage;
-use crate::clock::Timestamp;
+use crate::clock::{Mono, Timestamp};
 use crate::config::{Limits, Series};
+use crate::job::IdentityIndex;
 use crate::limits::{Certainty, Limit, Listing, NEAR_PERCENT, Standing};
-use crate::store::{PoolView, Record, State};
+use crate::store::{CHUNK, Changes, PoolView, Record, State};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
@@ -22,6 +23,17 @@ const DATASET_FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
 /// The windows in which identities that will almost surely be full are counted: their names in the
 /// metric's label, and their seconds.
 pub const FULL_WITHIN: [(&str, f64); 2] = [("7d", 7.0 * DAY), ("30d", 30.0 * DAY)];
+
+/// The bounds of the histogram of idle identities: their names, and their seconds.
+pub const IDLE: [(&str, f64); 7] = [
+    ("1h", HOUR),
+    ("1d", DAY),
+    ("7d", 7.0 * DAY),
+    ("30d", 30.0 * DAY),
+    ("90d", 90.0 * DAY),
+    ("180d", 180.0 * DAY),
+    ("365d", 365.0 * DAY),
+];
 
 /// The identities of a pool, summed up. All but `states` is about those with current usage. Counts
 /// by limit are in the order of [`Limit::ALL`].
@@ -112,8 +124,30 @@ impl Summary {
     /// in ascending order.
     #[must_use]
     pub fn of(pool: &PoolView<'_>, now: Timestamp, had_series: &[u32]) -> Self {
-        let limits = pool.target.settings.limits;
-        let mut summary = Self {
+        let (mut nearest, selection) = match pool.target.settings.series {
+            Series::Top(max) if max < pool.records.len() => {
+                (Some(Nearest::new(max, had_series)), Selection::All)
+            }
+            Series::None => (None, Selection::Some(Vec::new())),
+            Series::Top(_) | Series::Each => (None, Selection::All),
+        };
+        let mut summing = Summing::new(*pool, now);
+        while summing.step(|seen| {
+            if let Some(nearest) = &mut nearest {
+                let nearness = seen
+                    .current
+                    .map(|(usage, standing)| Nearness::of(usage, &standing));
+                nearest.offer(seen.identity.0, nearness);
+            }
+        }) {}
+        let mut summary = summing.end();
+        summary.selection = nearest.map_or(selection, |found| Selection::Some(found.chosen()));
+        summary
+    }
+
+    /// That of no identities.
+    fn new() -> Self {
+        Self {
             states: [0; State::ALL.len()],
             watched: 0,
             storage_bytes: None,
@@ -128,15 +162,7 @@ impl Summary {
             dataset_storage_used: GaugeHistogram::new(FRACTIONS),
             dataset_records_used: GaugeHistogram::new(FRACTIONS),
             datasets_used: GaugeHistogram::new(DATASET_FRACTIONS),
-            idle: GaugeHistogram::new([
-                HOUR,
-                DAY,
-                7.0 * DAY,
-                30.0 * DAY,
-                90.0 * DAY,
-                180.0 * DAY,
-                365.0 * DAY,
-            ]),
+            idle: GaugeHistogram::new(IDLE.map(|(_, seconds)| seconds)),
             usage_age: GaugeHistogram::new([
                 MINUTE,
                 5.0 * MINUTE,
@@ -148,37 +174,7 @@ impl Summary {
             ]),
             listed: 0,
             selection: Selection::All,
-        };
-        let mut nearest = match pool.target.settings.series {
-            Series::Top(max) if max < pool.records.len() => Some(Nearest::new(max, had_series)),
-            Series::None => Some(Nearest::new(0, &[])),
-            Series::Top(_) | Series::Each => None,
-        };
-        let oldest_shown = pool.oldest_shown(now.mono);
-        pool.results().zip(pool.changes()).enumerate().for_each(
-            |(index, ((record, listing), changes))| {
-                summary.states[record.state(oldest_shown) as usize] += 1;
-                let usage = record.usage(oldest_shown);
-                let known = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
-                if let Some((usage, standing)) = &known {
-                    summary.add_age(record, now);
-                    summary.add(usage, *listing, standing, limits, now);
-                    if standing.is_exact() {
-                        summary.exact += 1;
-                        summary.growth_known += u64::from(changes.is_growth_known());
-                        summary.add_forecast(changes.surely_full_at(record, standing, now), now);
-                    }
-                }
-                if let Some(nearest) = &mut nearest {
-                    let nearness = known.map(|(usage, standing)| Nearness::of(usage, &standing));
-                    nearest.offer(index, nearness);
-                }
-            },
-        );
-        if let Some(nearest) = nearest {
-            summary.selection = Selection::Some(nearest.chosen());
         }
-        summary
     }
 
     /// Adds how long ago AWS answered.
@@ -233,6 +229,80 @@ impl Summary {
         if let Some(then) = usage.last_modified {
             self.idle.add((now.unix - then).max(0.0));
         }
+    }
+}
+
+/// A pass over a pool that sums it up, a chunk of identities at a time, and shows each one to others
+/// that look for something.
+pub struct Summing<'a> {
+    pool: PoolView<'a>,
+    now: Timestamp,
+    oldest_shown: Mono,
+    /// The next one.
+    chunk: usize,
+    summary: Summary,
+}
+
+/// An identity that such a pass comes by.
+pub struct Seen<'a> {
+    pub identity: IdentityIndex,
+    pub record: &'a Record,
+    pub changes: Changes,
+    pub state: State,
+    /// Its usage, if that is current, compared with its limits.
+    pub current: Option<(&'a Usage, Standing)>,
+}
+
+impl<'a> Summing<'a> {
+    /// Before the first chunk.
+    #[must_use]
+    pub fn new(pool: PoolView<'a>, now: Timestamp) -> Self {
+        Self {
+            oldest_shown: pool.oldest_shown(now.mono),
+            pool,
+            now,
+            chunk: 0,
+            summary: Summary::new(),
+        }
+    }
+
+    /// Adds the identities of the next chunk and shows each. Returns whether there are more.
+    #[inline]
+    pub fn step(&mut self, mut visit: impl FnMut(Seen<'_>)) -> bool {
+        let limits = self.pool.target.settings.limits;
+        let (summary, now, oldest_shown) = (&mut self.summary, self.now, self.oldest_shown);
+        let first = self.chunk * CHUNK;
+        let facts = self.pool.chunk(self.chunk).enumerate();
+        facts.for_each(|(index, (record, listing, changes))| {
+            let state = record.state(oldest_shown);
+            summary.states[state as usize] += 1;
+            let usage = record.usage(oldest_shown);
+            let current = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
+            if let Some((usage, standing)) = &current {
+                summary.add_age(record, now);
+                summary.add(usage, *listing, standing, limits, now);
+                if standing.is_exact() {
+                    summary.exact += 1;
+                    summary.growth_known += u64::from(changes.is_growth_known());
+                    summary.add_forecast(changes.surely_full_at(record, standing, now), now);
+                }
+            }
+            visit(Seen {
+                identity: IdentityIndex(first + index),
+                record,
+                changes: *changes,
+                state,
+                current,
+            });
+        });
+        self.chunk += 1;
+        self.chunk * CHUNK < self.pool.records.len()
+    }
+
+    /// The sums of the identities that were added. All identities have series in it.
+    #[must_use]
+    pub fn end(self) -> Summary {
+        self.summary
     }
 }
 

@@ -52,6 +52,15 @@ impl Limit {
         }
     }
 
+    /// From this percentage of the limit on, it is full.
+    #[must_use]
+    pub fn full_percent(self) -> u64 {
+        match self {
+            Self::DatasetStorage | Self::DatasetRecords => FULL_PERCENT,
+            Self::Datasets => 100,
+        }
+    }
+
     /// The limit's value.
     #[must_use]
     pub fn of(self, limits: Limits) -> u64 {
@@ -136,11 +145,7 @@ impl Standing {
     #[inline]
     #[must_use]
     pub fn is_full(&self, limit: Limit) -> bool {
-        let percent = match limit {
-            Limit::DatasetStorage | Limit::DatasetRecords => FULL_PERCENT,
-            Limit::Datasets => 100,
-        };
-        self.reaches(limit, percent) == Certainty::Certain && !self.is_above(limit)
+        self.reaches(limit, limit.full_percent()) == Certainty::Certain && !self.is_above(limit)
     }
 
     /// Whether more than the limit is used, so that AWS must have raised it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Budget, Pool, Targets};
 use crate::api::{IDENTITIES_OF_PAGE, Operation};
 use crate::config::{Config, LIST_RATES, Problem};
+use crate::job::PoolIndex;
 
 /// The discovered pools that share a budget of Cognito Identity.
 #[derive(Debug)]
@@ -109,6 +110,22 @@ impl Targets {
             }
         }
         budgets
+    }
+
+    /// The labels of all budgets that calls about these pools count for.
+    #[must_use]
+    pub fn labels_of(&self, pools: &[PoolIndex]) -> Vec<String> {
+        let pools: Vec<_> = pools.iter().map(|pool| &self[*pool]).collect();
+        let of_polls = pools.iter().flat_map(|pool| {
+            let budgets = [Some(pool.budget), pool.own_budget].into_iter().flatten();
+            budgets.map(|budget| self.budgets[budget].label.clone())
+        });
+        let of_passes = self.pass_budgets().into_iter().filter(|budget| {
+            let mut of_budget = budget.pools.iter();
+            of_budget.any(|one| pools.iter().any(|pool| pool.id == one.id))
+        });
+        let of_passes = of_passes.map(|budget| budget.label);
+        of_polls.chain(of_passes).collect()
     }
 
     /// Which passes cannot keep their interval.

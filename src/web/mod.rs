@@ -5,6 +5,7 @@
 mod identities;
 mod management;
 pub mod negotiation;
+mod parameters;
 mod places;
 mod response;
 mod routes;

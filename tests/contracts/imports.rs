@@ -62,7 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("postcard", &["state/row.rs"]),
     ("tempfile", &["app/"]),
     ("csv", &["web/identities/"]),
-    ("form_urlencoded", &["web/identities/query.rs"]),
+    ("form_urlencoded", &["web/parameters.rs"]),
     (
         "clap",
         &[

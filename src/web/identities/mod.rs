@@ -12,9 +12,10 @@ use http::{StatusCode, Version};
 use warp::Reply;
 use warp::reply::Response;
 
-use self::query::{InvalidParameter, Query};
+use self::query::Query;
 pub(super) use self::rows::Rows;
 use self::write::Form;
+use super::parameters::InvalidParameter;
 use super::response::{CSV, JSON, private, text};
 use super::state::{AppState, RequestHead};
 use super::stream::{Body, busy, in_slices, length};

@@ -1,14 +1,11 @@
 //! The parameters of the list of identities.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::time::Duration;
 
-use thiserror::Error;
-
+use super::super::parameters::{self, InvalidParameter, set};
 use super::write::Form;
 use crate::config::parse_duration;
-use crate::printable::Printable;
 use crate::store::State;
 
 /// Which identities, in which order and form. Without parameters: all, by pool and id, as JSON.
@@ -61,23 +58,6 @@ impl Sort {
     }
 }
 
-/// A parameter that is not known or has a wrong value.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("parameter {}: expected {expected}", Printable(.parameter))]
-pub(super) struct InvalidParameter {
-    parameter: String,
-    expected: String,
-}
-
-impl InvalidParameter {
-    pub(super) fn new(parameter: &str, expected: impl Display) -> Self {
-        Self {
-            parameter: parameter.to_owned(),
-            expected: expected.to_string(),
-        }
-    }
-}
-
 const PARAMETERS: &str =
     "pool, state, modified_within, idle_for, near, sort, limit or format, each at most once";
 
@@ -85,9 +65,7 @@ impl Query {
     /// Parses what stands behind the `?` of a URL.
     pub(super) fn parse(query: &str) -> Result<Self, InvalidParameter> {
         let mut parsed = Self::default();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            parsed.set(&name, value)?;
-        }
+        parameters::parse(query, |name, value| parsed.set(name, value))?;
         Ok(parsed)
     }
 
@@ -131,21 +109,6 @@ impl Query {
             _ => Err(InvalidParameter::new(name, PARAMETERS)),
         }
     }
-}
-
-/// Sets a parameter that may stand there once.
-fn set<T>(
-    slot: &mut Option<T>,
-    name: &str,
-    value: Option<T>,
-    expected: &str,
-) -> Result<(), InvalidParameter> {
-    if slot.is_some() {
-        return Err(InvalidParameter::new(name, "it once"));
-    }
-    let value = value.ok_or_else(|| InvalidParameter::new(name, expected))?;
-    *slot = Some(value);
-    Ok(())
 }
 
 /// The value of this name, and all names in words.

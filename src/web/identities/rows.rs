@@ -4,14 +4,14 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::query::{InvalidParameter, Query, Sort};
+use super::super::parameters::{InvalidParameter, pools_called};
+use super::query::{Query, Sort};
 use super::write::{Form, Row, Writer};
 use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::{Bounds, Limit, Standing};
 use crate::store::{PoolView, Snapshot, State};
-use crate::targets::Pool;
 
 /// A block is complete when it has at least this many bytes, or when this many identities were
 /// looked at, so that a block takes a fraction of a millisecond.
@@ -61,15 +61,7 @@ impl Rows {
         now: Timestamp,
     ) -> Result<Self, InvalidParameter> {
         let targets = &snapshot.targets;
-        let is_listed = |pool: &Pool| {
-            let names = [Some(pool.id.as_str()), pool.settings.name.as_deref()];
-            query.pool.is_none() || names.contains(&query.pool.as_deref())
-        };
-        let pools: Vec<_> = targets.pools.iter().map(is_listed).collect();
-        if query.pool.is_some() && !pools.contains(&true) {
-            let expected = "the id or the name of a pool of the configuration";
-            return Err(InvalidParameter::new("pool", expected));
-        }
+        let pools = pools_called(query.pool.as_deref(), targets)?;
         let listed = targets
             .pools
             .iter()

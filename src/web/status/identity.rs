@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::humanize::{NextCall, Time, bytes};
-use super::model::{ShownUsage, TargetRef};
+use super::shown::{ShownUsage, TargetRef};
 use super::used::Used;
 use crate::api::{Dataset, Failure};
 use crate::clock::Timestamp;

@@ -9,9 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
-use super::humanize::{Time, bytes, humanize_duration, humanize_key};
-use super::model::{Status, TargetRef};
-use super::pool::{self, Counts};
+use super::humanize::{Time, bytes, humanize_duration};
+use super::level::segments;
+use super::model::Status;
+use super::pool;
+use super::shown::TargetRef;
 use crate::limits::{FULL_PERCENT, NEAR_PERCENT};
 
 const STYLE: &str = include_str!("style.css");
@@ -25,10 +27,11 @@ pub(super) static CONTENT_SECURITY: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(policy).expect("base64 and the words above may stand in a header")
 });
 
-/// Renders a status.
-pub(super) fn render(status: &Status, telemetry_path: &str) -> String {
+/// Renders a status. The page is loaded again every `refresh` seconds, unless that is 0.
+pub(super) fn render(status: &Status, telemetry_path: &str, refresh: u32) -> String {
     let page = Page {
         status,
+        refresh,
         metrics: telemetry_path.trim_start_matches('/'),
         style: STYLE,
     };
@@ -40,6 +43,7 @@ pub(super) fn render(status: &Status, telemetry_path: &str) -> String {
 #[template(path = "page.html", config = "src/web/status/askama.toml")]
 struct Page<'a> {
     status: &'a Status,
+    refresh: u32,
     /// The path of the metrics relative to the page, so that a proxy may put both below a path.
     metrics: &'a str,
     style: &'static str,
@@ -76,12 +80,11 @@ struct BarSegment {
 }
 
 /// The segments of a bar whose length is the number of identities.
-fn bar_segments(counts: &Counts) -> Vec<BarSegment> {
-    let all = counts.sum().max(1) as f64;
+fn bar_segments(counts: &[(String, u64)]) -> Vec<BarSegment> {
+    let all: u64 = counts.iter().map(|(_, count)| count).sum();
     let widths = counts
-        .0
         .iter()
-        .map(|(_, count)| *count as f64 / all * 100.0)
+        .map(|(_, count)| *count as f64 / all.max(1) as f64 * 100.0)
         .enumerate();
     let segments = widths.scan(0.0, |start, (kind, width)| {
         let x = *start;

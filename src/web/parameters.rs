@@ -1,0 +1,67 @@
+//! Parameters behind the `?` of a URL.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use thiserror::Error;
+
+use crate::printable::Printable;
+use crate::targets::{Pool, Targets};
+
+/// A parameter that is not known or has a wrong value.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("parameter {}: expected {expected}", Printable(.parameter))]
+pub(super) struct InvalidParameter {
+    parameter: String,
+    expected: String,
+}
+
+impl InvalidParameter {
+    pub(super) fn new(parameter: &str, expected: impl Display) -> Self {
+        Self {
+            parameter: parameter.to_owned(),
+            expected: expected.to_string(),
+        }
+    }
+}
+
+/// Takes what stands behind the `?` apart: name and value of each parameter, in their order.
+pub(super) fn parse(
+    query: &str,
+    mut set: impl FnMut(&str, Cow<'_, str>) -> Result<(), InvalidParameter>,
+) -> Result<(), InvalidParameter> {
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    parameters.try_for_each(|(name, value)| set(&name, value))
+}
+
+/// Sets a parameter that may stand there once. `value` is `None` if it is not what was expected.
+pub(super) fn set<T>(
+    slot: &mut Option<T>,
+    name: &str,
+    value: Option<T>,
+    expected: &str,
+) -> Result<(), InvalidParameter> {
+    if slot.is_some() {
+        return Err(InvalidParameter::new(name, "it once"));
+    }
+    let value = value.ok_or_else(|| InvalidParameter::new(name, expected))?;
+    *slot = Some(value);
+    Ok(())
+}
+
+/// Whether each pool has this id or name; all do without one. It is an error if none does.
+pub(super) fn pools_called(
+    called: Option<&str>,
+    targets: &Targets,
+) -> Result<Vec<bool>, InvalidParameter> {
+    let is_called = |pool: &Pool| {
+        let names = [Some(pool.id.as_str()), pool.settings.name.as_deref()];
+        called.is_none() || names.contains(&called)
+    };
+    let pools: Vec<_> = targets.pools.iter().map(is_called).collect();
+    if called.is_some() && !pools.contains(&true) {
+        let expected = "the id or the name of a pool of the configuration";
+        return Err(InvalidParameter::new("pool", expected));
+    }
+    Ok(pools)
+}
