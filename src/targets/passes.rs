@@ -199,4 +199,25 @@ mod tests {
             "{warnings:?}"
         );
     }
+
+    #[test]
+    fn the_budgets_of_a_pool_are_those_of_its_identities_itself_and_its_passes() {
+        let pool = |region: &str, more: &str| {
+            let id = format!("{region}:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11");
+            format!("- {{id: '{id}', series: none, identities: [], {more}}}\n")
+        };
+        let text = format!(
+            "pools:\n{}{}",
+            pool("us-east-1", "discover: {}, identity_credentials: guest"),
+            pool("eu-west-1", "role_arn: 'arn:aws:iam::123456789012:role/r'")
+        );
+        let targets = loading::parse(Path::new("c.yaml"), &text).unwrap().targets;
+        let labels = |pool| targets.labels_of(&[PoolIndex(pool)]);
+        assert_eq!(
+            labels(0),
+            ["us-east-1 guest", "us-east-1", "us-east-1 cognito-identity"]
+        );
+        let role = "eu-west-1 arn:aws:iam::123456789012:role/r";
+        assert_eq!(labels(1), [role, role]);
+    }
 }

@@ -60,7 +60,16 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     let pool = &status["pools"][1];
     assert_eq!(pool["watched_identities"], 30);
     assert_eq!(status["first_sweep"], Value::Null, "everyone was asked");
-    assert_eq!(pool["dataset_storage_used"]["from_99_percent"], 1);
+    assert_eq!(
+        pool["dataset_storage_used"][3],
+        json!({"ge": 0.99, "lt": null, "count": 1})
+    );
+    assert_eq!(
+        pool["full_within"],
+        json!([{"window": "7d", "count": 0}, {"window": "30d", "count": 0}])
+    );
+    let within = pool["modified_within"].as_array().unwrap();
+    assert_eq!((within.len(), &within[1]["window"]), (7, &json!("1d")));
     let near = &pool["near_limits"][0];
     assert_eq!(
         (&near["limit"], &near["full"]),
@@ -81,11 +90,28 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     let used = |full: &Value| full["nearest"]["used_ratio"].as_f64();
     let used: Vec<_> = fullest.as_array().unwrap().iter().map(used).collect();
     assert!(used.is_sorted_by(|a, b| a >= b), "{fullest}");
-    let failed = &status["recent_failures"];
     assert_eq!(
-        (failed.as_array().unwrap().len(), &failed[0]["reason"]),
-        (1, &json!("not_found")),
-        "{failed}"
+        (&first["full"], &first["full_at"]),
+        (&json!(true), &Value::Null)
+    );
+    let failures = &status["failures"];
+    let failed = &failures[0]["latest"];
+    assert_eq!(
+        (
+            failures.as_array().unwrap().len(),
+            &failures[0]["reason"],
+            &failures[0]["count"],
+            &failed[0]["identity_id"],
+            &failed[0]["attempts"],
+        ),
+        (
+            1,
+            &json!("not_found"),
+            &json!(1),
+            &json!(identity_id(3)),
+            &json!(1)
+        ),
+        "{failures}"
     );
     assert!(
         failed[0]["next"]["why"]
@@ -132,6 +158,105 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         "{policy}"
     );
     assert_eq!(agent.headers()["cache-control"], "no-store");
+}
+
+#[test]
+fn a_status_of_one_pool_with_as_many_rows_as_are_wanted() {
+    let server = Server::start(still_world(2, 30));
+    server.simulator.world(|world| {
+        for identity in 0..25 {
+            let full = Life::Datasets(vec![dataset(1 << 20, 7)]);
+            world.insert(&pool_id(0), &identity_id(identity), full);
+        }
+        let nearly_full = Life::Datasets(vec![dataset(900_000, 7)]);
+        world.insert(&pool_id(1), &identity_id(41), nearly_full);
+        world.remove(&pool_id(1), &identity_id(42));
+    });
+    let poll = "interval: 2s, attempts: 1, rate_limit: 100";
+    let text = configuration(poll, &server.url, 2, 30);
+    let name = "  name: 'the first'\n  endpoint_url";
+    let exporter = Exporter::start(&text.replacen("  endpoint_url", name, 1));
+    let all = eventually("everyone was polled", || {
+        let status = status(&exporter);
+        let settled = |pool: usize| status["pools"][pool]["states"]["pending"] == 0;
+        (settled(0) && settled(1)).then_some(status)
+    });
+    let pools = |rows: &Value| -> Vec<String> {
+        let rows = rows.as_array().unwrap().iter();
+        let pools = rows.map(|row| row["identity_pool_id"].as_str().unwrap().to_owned());
+        pools.collect()
+    };
+    let fullest = pools(&all["fullest_identities"]);
+    assert_eq!(
+        (fullest.len(), &fullest[19]),
+        (20, &pool_id(1)),
+        "25 that are full hide none that is nearly full"
+    );
+
+    let of = |query: &str| -> Value {
+        let (code, body) = page(&exporter, &format!("/api/v1/status?{query}"));
+        assert_eq!(code, 200, "{body}");
+        assert!(body.starts_with("{\n  \"schema_version\": 1,\n"), "{body}");
+        serde_json::from_str(&body).unwrap()
+    };
+    let first = of("pool=the%20first&top=3");
+    assert_eq!(first["pools"].as_array().unwrap().len(), 1);
+    assert_eq!(first["failures"], json!([]));
+    assert_eq!(first["polling"]["budgets"].as_array().unwrap().len(), 1);
+    for table in ["fullest_identities", "writers"] {
+        assert_eq!(pools(&first[table]), vec![pool_id(0); 3], "{table}");
+    }
+    let attention = first["attention"].to_string();
+    assert!(
+        attention.contains("the first") && !attention.contains(&pool_id(1)),
+        "{attention}"
+    );
+    let second = of(&format!("top=1&pool={}", pool_id(1)));
+    assert_eq!(pools(&second["fullest_identities"]), [pool_id(1)]);
+    assert_eq!(second["failures"][0]["count"], 1);
+    let one_of_each = of("top=1");
+    assert_eq!(
+        pools(&one_of_each["fullest_identities"]),
+        [pool_id(0), pool_id(1)],
+        "each pool with one that is near has a row"
+    );
+
+    let refresh = "<meta http-equiv=\"refresh\" content=\"";
+    for (query, seconds) in [
+        ("", Some(30)),
+        ("?refresh=5&top=1", Some(5)),
+        ("?refresh=0", None),
+    ] {
+        let (code, html) = page(&exporter, &format!("/{query}"));
+        assert_eq!(code, 200);
+        match seconds {
+            Some(seconds) => assert!(html.contains(&format!("{refresh}{seconds}\">")), "{html}"),
+            None => assert!(!html.contains("http-equiv"), "{html}"),
+        }
+    }
+    for (path, expected) in [
+        ("/?top=0", "top: expected a whole number from 1 to 100"),
+        (
+            "/?colour=red",
+            "colour: expected pool, top or refresh, each at most once",
+        ),
+        (
+            "/?refresh=1d",
+            "refresh: expected a whole number of seconds from 0 to 3600",
+        ),
+        (
+            "/api/v1/status?refresh=0",
+            "refresh: expected pool or top, each at most once",
+        ),
+        ("/api/v1/status?top=1&top=2", "top: expected it once"),
+        (
+            "/api/v1/status?pool=third",
+            "pool: expected the id or the name of a pool of the configuration",
+        ),
+    ] {
+        let expected = (400, format!("parameter {expected}\n"));
+        assert_eq!(page(&exporter, path), expected, "{path}");
+    }
 }
 
 #[test]
