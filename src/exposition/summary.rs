@@ -232,8 +232,8 @@ impl Summary {
     }
 }
 
-/// A pass over a pool that sums it up, a chunk of identities at a time, and shows each one to others
-/// that look for something.
+/// A pass over a pool that sums it up, a chunk of identities at a time, and shows each one to
+/// others that look for something.
 pub struct Summing<'a> {
     pool: PoolView<'a>,
     now: Timestamp,

@@ -102,7 +102,7 @@ impl Best {
 ///
 /// Those that `come_first` do so in rounds: the best one of each pool, then the second of each, and
 /// so on, until there are `top`. Every pool that has any has a row, even beyond `top`, so that a
-/// crowd in one pool hides no other. What room is left has the best of the others. The rows are
+/// crowd in one pool hides no other. Rows that are left have the best of the others. The rows are
 /// returned with the best first.
 pub(super) fn choose(
     of_each: Vec<Vec<Rank>>,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_that_is_left_has_the_fullest_others() {
+    fn rows_that_are_left_have_the_fullest_others() {
         assert_eq!(
             chosen(&[&[10, 85], &[70, 60, 50], &[], &[65]], 4),
             [(0, 85), (1, 70), (3, 65), (1, 60)]
