@@ -91,6 +91,11 @@ impl Best {
         }
     }
 
+    /// Who has less than this by what decides is not among the best.
+    pub(super) fn least(&self) -> u64 {
+        self.least
+    }
+
     /// Takes those found, the best first.
     pub(super) fn take(&mut self) -> Vec<Rank> {
         let ranks = std::mem::take(&mut self.heap).into_sorted_vec().into_iter();

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::survey::HALF_PERCENT;
-use crate::limits::{Limit, NEAR_PERCENT};
+use crate::limits::{HALF_PERCENT, Limit, NEAR_PERCENT};
 
 /// The number of identities that use a share of a limit for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -16,7 +16,7 @@ use super::turns::Turns;
 #[cfg(test)]
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
-use crate::exposition::{Buckets, FULL_WITHIN, IDLE};
+use crate::exposition::{FULL_WITHIN, IDLE};
 use crate::limits::Limit;
 use crate::store::{PoolTrouble, PoolView, Reasons, State};
 
@@ -132,11 +132,11 @@ impl Pool {
         let settings = &pool.target.settings;
         let reasons = pool.failed().by_number().into_iter();
         let reasons = reasons.map(|(failure, identities)| (failure.as_str(), identities));
-        let levels = |limit: Limit, known: Buckets| {
+        let levels = |limit: Limit| {
             let index = limit as usize;
             let full = summary.full[index] + summary.above[index];
-            let reached = [found.half[index], summary.near_certain[index], full];
-            level::of(limit, known.count, reached)
+            let reached = [summary.half[index], summary.near_certain[index], full];
+            level::of(limit, summary.known[index], reached)
         };
         let states = State::ALL.into_iter().zip(summary.states);
         let idle = summary.idle.buckets();
@@ -181,15 +181,9 @@ impl Pool {
                     above: summary.above[index],
                 })
                 .collect(),
-            dataset_storage_used: levels(
-                Limit::DatasetStorage,
-                summary.dataset_storage_used.buckets(),
-            ),
-            dataset_records_used: levels(
-                Limit::DatasetRecords,
-                summary.dataset_records_used.buckets(),
-            ),
-            datasets_used: levels(Limit::Datasets, summary.datasets_used.buckets()),
+            dataset_storage_used: levels(Limit::DatasetStorage),
+            dataset_records_used: levels(Limit::DatasetRecords),
+            datasets_used: levels(Limit::Datasets),
             exact_identities: summary.exact,
             growth_known_identities: summary.growth_known,
             full_within: Windows::new(FULL_WITHIN, summary.full_within),

@@ -1,19 +1,21 @@
 //! What a status looks for among the identities: one pass over each pool, a few at a time.
 
-use super::best::{Best, ordered};
+use super::best::{Best, number, ordered};
 use crate::api::Failure;
 use crate::clock::Timestamp;
+use crate::config::Limits;
 use crate::exposition::{FULL_WITHIN, Seen, Summary, Summing};
 use crate::job::PoolIndex;
-use crate::limits::{Certainty, Limit, Standing};
+use crate::limits::{Bounds, Limit, Standing};
 #[cfg(test)]
 use crate::store::PoolView;
 use crate::store::{Reasons, Snapshot, State};
 
 /// The identities of each reason that are shown.
 pub(super) const LATEST: usize = 3;
-/// A half of a limit, in percent: the first level that is counted.
-pub(super) const HALF_PERCENT: u64 = 50;
+
+/// So that a product that is rounded differently than a quotient leaves nobody out.
+const ALMOST: f64 = 0.999_999;
 
 /// A pass over pools.
 pub(super) struct Survey<'a> {
@@ -45,8 +47,10 @@ pub(super) struct Found {
     /// Why polls of those that are failing, and of those that are stale, have failed.
     pub(super) failing: Reasons,
     pub(super) stale: Reasons,
-    /// The number of identities that use [`HALF_PERCENT`] of each limit or more for certain.
-    pub(super) half: [u64; Limit::ALL.len()],
+    /// The limits, in the order of [`Limit::ALL`].
+    limits: [u64; Limit::ALL.len()],
+    /// Who uses less of each limit is not among the fullest.
+    least: [u64; Limit::ALL.len()],
 }
 
 impl<'a> Survey<'a> {
@@ -58,8 +62,9 @@ impl<'a> Survey<'a> {
         now: Timestamp,
     ) -> Self {
         let pools = pools.map(|pool| {
+            let limits = snapshot.targets[pool].settings.limits;
             let summing = Summing::new(snapshot.pool(pool), now);
-            (summing, Found::new(pool, top))
+            (summing, Found::new(pool, limits, top))
         });
         Self {
             now,
@@ -98,7 +103,8 @@ impl<'a> Survey<'a> {
     /// What is found in one pool, for tables of one row.
     #[cfg(test)]
     pub(super) fn of_pool(pool: PoolView<'a>, now: Timestamp) -> Surveyed {
-        let pools = vec![(Summing::new(pool, now), Found::new(PoolIndex(0), 1))];
+        let found = Found::new(PoolIndex(0), pool.target.settings.limits, 1);
+        let pools = vec![(Summing::new(pool, now), found)];
         let survey = Self {
             now,
             pools,
@@ -109,7 +115,7 @@ impl<'a> Survey<'a> {
 }
 
 impl Found {
-    fn new(pool: PoolIndex, top: usize) -> Self {
+    fn new(pool: PoolIndex, limits: Limits, top: usize) -> Self {
         Self {
             pool,
             fullest: Best::new(top),
@@ -118,7 +124,8 @@ impl Found {
             failed: Failure::ALL.map(|_| Best::new(LATEST)),
             failing: Reasons::default(),
             stale: Reasons::default(),
-            half: [0; Limit::ALL.len()],
+            limits: Limit::ALL.map(|limit| limit.of(limits)),
+            least: [0; Limit::ALL.len()],
         }
     }
 
@@ -137,14 +144,25 @@ impl Found {
             self.writers.offer([modified, 0], place);
         }
         let modified = modified.unwrap_or(0);
-        for (count, limit) in self.half.iter_mut().zip(Limit::ALL) {
-            *count += u64::from(standing.reaches(limit, HALF_PERCENT) == Certainty::Certain);
-        }
-        if let Some((_, used)) = standing.nearest() {
-            self.fullest.offer([ordered(used), modified], place);
+        let used = standing.bounds_of_each().into_iter().zip(self.least);
+        let is_full = |(bounds, least): (Option<Bounds>, u64)| {
+            bounds.is_some_and(|bounds| bounds.at_least >= least)
+        };
+        if used.map(is_full).fold(false, |any, is| any | is) {
+            self.add_full(seen, standing, modified);
         }
         if seen.changes.is_growth_known() && standing.is_exact() {
             self.add_growing(seen, standing, modified, now);
+        }
+    }
+
+    #[inline(never)]
+    fn add_full(&mut self, seen: &Seen<'_>, standing: &Standing, modified: u64) {
+        if let Some((_, used)) = standing.nearest() {
+            let place = (self.pool, seen.identity);
+            self.fullest.offer([ordered(used), modified], place);
+            let least = number(self.fullest.least()) * ALMOST;
+            self.least = self.limits.map(|limit| (least * limit as f64) as u64);
         }
     }
 
