@@ -52,7 +52,8 @@ pub struct Summary {
     pub known: [u64; Limit::ALL.len()],
     /// The number of identities that use a half of a limit or more, near ones included.
     pub half: [u64; Limit::ALL.len()],
-    /// The number of identities that use [`NEAR_PERCENT`](crate::limits::NEAR_PERCENT) of a limit or more, full ones included.
+    /// The number of identities that use [`NEAR_PERCENT`](crate::limits::NEAR_PERCENT) of a limit
+    /// or more, full ones included.
     pub near_certain: [u64; Limit::ALL.len()],
     /// The number of those that may use as much: only `ListDatasets` can tell.
     pub near_possible: [u64; Limit::ALL.len()],

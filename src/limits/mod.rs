@@ -74,8 +74,8 @@ impl Limit {
     }
 }
 
-/// From which numbers on an identity reaches which level of its limits, computed once for a pass over
-/// many. Each has one number for each limit, in the order of [`Limit::ALL`].
+/// From which numbers on an identity reaches which level of its limits, computed once for a pass
+/// over many. Each has one number for each limit, in the order of [`Limit::ALL`].
 #[derive(Clone, Copy, Debug)]
 pub struct Thresholds {
     /// [`HALF_PERCENT`] of the limit.

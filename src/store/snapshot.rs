@@ -104,8 +104,9 @@ impl PoolView<'_> {
         states
     }
 
-    /// The record of each identity of a chunk, what is kept of its last list, and how it changes, in
-    /// their order: of the [`CHUNK`](super::CHUNK) identities from `number * CHUNK`. None past the last chunk.
+    /// The record of each identity of a chunk, what is kept of its last list, and how it changes,
+    /// in their order: of the [`CHUNK`](super::CHUNK) identities from `number * CHUNK`. None past
+    /// the last chunk.
     #[inline]
     pub fn chunk(&self, number: usize) -> impl Iterator<Item = (&Record, &Listing, &Changes)> {
         let listings = self.listings.chunk(number).iter();

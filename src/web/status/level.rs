@@ -15,7 +15,7 @@ pub(super) struct Level {
 }
 
 /// The levels of a limit, the lowest first: between and from a half, near and full. `known` is the
-/// number of all whose share is known, `reached` that of those which have reached each of the three.
+/// number of all whose share is known, `reached` that of those that have reached each of the three.
 pub(super) fn of(limit: Limit, known: u64, reached: [u64; 3]) -> Vec<Level> {
     let bounds = [HALF_PERCENT, NEAR_PERCENT, limit.full_percent()];
     let bounds = bounds.map(|percent| percent as f64 / 100.0);

@@ -48,8 +48,8 @@ pub(super) struct Status {
     pub(super) pools: Vec<Pool>,
     /// Those that use most of a limit, at least one of each pool that has any near one.
     pub(super) fullest_identities: Vec<Row>,
-    /// Those that will be full within 30 days, the soonest first; at least one of each pool that has
-    /// any.
+    /// Those that will be full within 30 days, the soonest first; at least one of each pool that
+    /// has any.
     pub(super) soonest_full: Vec<Row>,
     /// Those that wrote last, at least one of each pool that has any.
     pub(super) writers: Vec<Row>,
