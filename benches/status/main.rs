@@ -72,7 +72,8 @@ fn measure(pools: usize, identities: usize) {
             &|turn| get(format!("/api/v1/status?top={}", 30 + turn % 2)),
         ];
         // A sum takes a fraction of a page.
-        let repeats = [50 * repeats, repeats, repeats];
+        let sums = (20_000_000 / (pools * identities)).clamp(50, 1_000_000);
+        let repeats = [sums, repeats, repeats];
         for ((costs, way), repeats) in costs.iter_mut().zip(ways).zip(repeats) {
             let before = cpu_seconds();
             (0..repeats).for_each(|turn| assert!(std::hint::black_box(way(turn)) > 0));
@@ -85,7 +86,7 @@ fn measure(pools: usize, identities: usize) {
         costs[costs.len() / 2]
     });
     println!(
-        "| {pools}, {} | {:.3} | {:.2} | {:.1} | {:.2} | {:.1} |",
+        "| {pools}, {} | {:.4} | {:.2} | {:.1} | {:.2} | {:.1} |",
         pools * identities,
         sum * 1e3,
         page * 1e3,
