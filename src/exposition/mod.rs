@@ -27,11 +27,10 @@ mod text;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use blocks::{Blocks, Coding};
-pub use nearest::nearest_limits;
 pub use number::Number;
 pub use scrape::Scrape;
 pub use source::{Families, Source};
-pub use summary::{FULL_WITHIN, GaugeHistogram, Summary};
+pub use summary::{FULL_WITHIN, GaugeHistogram, IDLE, Seen, Summary, Summing};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::{Mono, Timestamp};

@@ -4,10 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use crate::api::Usage;
-use crate::clock::Timestamp;
-use crate::job::IdentityIndex;
 use crate::limits::Standing;
-use crate::store::PoolView;
 
 /// An identity with series is replaced only by one that is nearer its limit by more than this
 /// fraction of the limit. Otherwise two that are equally near would alternate, and each change is a
@@ -106,50 +103,21 @@ impl<'a> Nearest<'a> {
         }
     }
 
-    /// The positions of those found, the nearest first.
-    pub(super) fn in_order(self) -> impl Iterator<Item = u32> {
-        let ranks = self.heap.into_sorted_vec().into_iter();
-        ranks.map(|Reverse(rank)| rank.position.0)
-    }
-
     /// The positions of those found, in ascending order.
     pub(super) fn chosen(self) -> Vec<u32> {
-        let mut chosen: Vec<_> = self.in_order().collect();
+        let ranks = self.heap.into_iter();
+        let mut chosen: Vec<_> = ranks.map(|Reverse(rank)| rank.position.0).collect();
         chosen.sort_unstable();
         chosen
     }
-}
-
-/// The identities of a pool nearest a limit, the nearest first, at most `max`: their positions, and
-/// their usage.
-#[must_use]
-pub fn nearest_limits(
-    pool: &PoolView<'_>,
-    now: Timestamp,
-    max: usize,
-) -> Vec<(IdentityIndex, Usage)> {
-    let (limits, oldest_shown) = (pool.target.settings.limits, pool.oldest_shown(now.mono));
-    let mut nearest = Nearest::new(max, &[]);
-    for (index, (record, listing)) in pool.results().enumerate() {
-        let usage = record.usage(oldest_shown);
-        let nearness =
-            usage.map(|usage| Nearness::of(usage, &Standing::of(usage, *listing, limits)));
-        nearest.offer(index, nearness);
-    }
-    let found = nearest
-        .in_order()
-        .map(|index| IdentityIndex(index as usize));
-    found
-        .filter_map(|index| Some((index, *pool.records[index].usage(oldest_shown)?)))
-        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A search among identities that use these fractions; NaN stands for no current usage.
-    fn search<'a>(max: usize, before: &'a [u32], used: &[f64]) -> Nearest<'a> {
+    /// Of identities that use these fractions; NaN stands for no current usage.
+    fn chosen(max: usize, before: &[u32], used: &[f64]) -> Vec<u32> {
         let mut nearest = Nearest::new(max, before);
         for (index, used) in used.iter().enumerate() {
             let nearness = Nearness {
@@ -158,11 +126,7 @@ mod tests {
             };
             nearest.offer(index, Some(nearness).filter(|_| !used.is_nan()));
         }
-        nearest
-    }
-
-    fn chosen(max: usize, before: &[u32], used: &[f64]) -> Vec<u32> {
-        search(max, before, used).chosen()
+        nearest.chosen()
     }
 
     #[test]
@@ -175,12 +139,6 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_first() {
-        let in_order = search(3, &[], &[0.1, 0.7, f64::NAN, 0.9, 0.7]).in_order();
-        assert_eq!(in_order.collect::<Vec<_>>(), [3, 1, 4]);
-    }
-
-    #[test]
     fn of_equals_those_modified_last() {
         let mut nearest = Nearest::new(2, &[]);
         for (index, last_modified) in [None, Some(5.0), Some(7.0), Some(6.0)].iter().enumerate() {
@@ -190,7 +148,7 @@ mod tests {
             };
             nearest.offer(index, Some(nearness));
         }
-        assert_eq!(nearest.in_order().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(nearest.chosen(), [2, 3]);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use super::nearest::{Nearest, Nearness};
 use super::selection::Selection;
 use super::text::Buckets;
 use crate::api::Usage;
-use crate::clock::Timestamp;
+use crate::clock::{Mono, Timestamp};
 use crate::config::{Limits, Series};
-use crate::limits::{Certainty, Limit, Listing, NEAR_PERCENT, Standing};
-use crate::store::{PoolView, Record, State};
+use crate::job::IdentityIndex;
+use crate::limits::{Bounds, Limit, Listing, Standing, Thresholds};
+use crate::store::{CHUNK, Changes, PoolView, Record, State};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
@@ -23,6 +24,17 @@ const DATASET_FRACTIONS: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 1.0];
 /// metric's label, and their seconds.
 pub const FULL_WITHIN: [(&str, f64); 2] = [("7d", 7.0 * DAY), ("30d", 30.0 * DAY)];
 
+/// The bounds of the histogram of idle identities: their names, and their seconds.
+pub const IDLE: [(&str, f64); 7] = [
+    ("1h", HOUR),
+    ("1d", DAY),
+    ("7d", 7.0 * DAY),
+    ("30d", 30.0 * DAY),
+    ("90d", 90.0 * DAY),
+    ("180d", 180.0 * DAY),
+    ("365d", 365.0 * DAY),
+];
+
 /// The identities of a pool, summed up. All but `states` is about those with current usage. Counts
 /// by limit are in the order of [`Limit::ALL`].
 #[derive(Clone, Debug)]
@@ -35,7 +47,13 @@ pub struct Summary {
     pub storage_bytes: Option<u64>,
     /// The sum of datasets; `None` if AWS returned none.
     pub datasets: Option<u64>,
-    /// The number of identities that use [`NEAR_PERCENT`] of a limit or more, full ones included.
+    /// The number of identities of which it is known what they use of a limit at least; of records,
+    /// of those with an exact list.
+    pub known: [u64; Limit::ALL.len()],
+    /// The number of identities that use a half of a limit or more, near ones included.
+    pub half: [u64; Limit::ALL.len()],
+    /// The number of identities that use [`NEAR_PERCENT`](crate::limits::NEAR_PERCENT) of a limit
+    /// or more, full ones included.
     pub near_certain: [u64; Limit::ALL.len()],
     /// The number of those that may use as much: only `ListDatasets` can tell.
     pub near_possible: [u64; Limit::ALL.len()],
@@ -112,12 +130,46 @@ impl Summary {
     /// in ascending order.
     #[must_use]
     pub fn of(pool: &PoolView<'_>, now: Timestamp, had_series: &[u32]) -> Self {
+        let (mut nearest, selection) = match pool.target.settings.series {
+            Series::Top(max) if max < pool.records.len() => {
+                (Some(Nearest::new(max, had_series)), Selection::All)
+            }
+            Series::None => (None, Selection::Some(Vec::new())),
+            Series::Top(_) | Series::Each => (None, Selection::All),
+        };
         let limits = pool.target.settings.limits;
-        let mut summary = Self {
+        let (mut summing, mut histograms) = (Summing::new(*pool, now), Self::new());
+        while summing.step(|seen| {
+            if let Some((_, standing)) = &seen.current {
+                histograms.add_age(seen.record, now);
+                histograms.add_used(seen.listing, standing, limits);
+            }
+            if let Some(nearest) = &mut nearest {
+                let nearness = seen
+                    .current
+                    .map(|(usage, standing)| Nearness::of(usage, &standing));
+                nearest.offer(seen.identity.0, nearness);
+            }
+        }) {}
+        Self {
+            dataset_storage_used: histograms.dataset_storage_used,
+            dataset_records_used: histograms.dataset_records_used,
+            datasets_used: histograms.datasets_used,
+            usage_age: histograms.usage_age,
+            selection: nearest.map_or(selection, |found| Selection::Some(found.chosen())),
+            ..summing.end()
+        }
+    }
+
+    /// That of no identities.
+    fn new() -> Self {
+        Self {
             states: [0; State::ALL.len()],
             watched: 0,
             storage_bytes: None,
             datasets: None,
+            known: [0; Limit::ALL.len()],
+            half: [0; Limit::ALL.len()],
             near_certain: [0; Limit::ALL.len()],
             near_possible: [0; Limit::ALL.len()],
             full: [0; Limit::ALL.len()],
@@ -128,15 +180,7 @@ impl Summary {
             dataset_storage_used: GaugeHistogram::new(FRACTIONS),
             dataset_records_used: GaugeHistogram::new(FRACTIONS),
             datasets_used: GaugeHistogram::new(DATASET_FRACTIONS),
-            idle: GaugeHistogram::new([
-                HOUR,
-                DAY,
-                7.0 * DAY,
-                30.0 * DAY,
-                90.0 * DAY,
-                180.0 * DAY,
-                365.0 * DAY,
-            ]),
+            idle: GaugeHistogram::new(IDLE.map(|(_, seconds)| seconds)),
             usage_age: GaugeHistogram::new([
                 MINUTE,
                 5.0 * MINUTE,
@@ -148,37 +192,7 @@ impl Summary {
             ]),
             listed: 0,
             selection: Selection::All,
-        };
-        let mut nearest = match pool.target.settings.series {
-            Series::Top(max) if max < pool.records.len() => Some(Nearest::new(max, had_series)),
-            Series::None => Some(Nearest::new(0, &[])),
-            Series::Top(_) | Series::Each => None,
-        };
-        let oldest_shown = pool.oldest_shown(now.mono);
-        pool.results().zip(pool.changes()).enumerate().for_each(
-            |(index, ((record, listing), changes))| {
-                summary.states[record.state(oldest_shown) as usize] += 1;
-                let usage = record.usage(oldest_shown);
-                let known = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
-                if let Some((usage, standing)) = &known {
-                    summary.add_age(record, now);
-                    summary.add(usage, *listing, standing, limits, now);
-                    if standing.is_exact() {
-                        summary.exact += 1;
-                        summary.growth_known += u64::from(changes.is_growth_known());
-                        summary.add_forecast(changes.surely_full_at(record, standing, now), now);
-                    }
-                }
-                if let Some(nearest) = &mut nearest {
-                    let nearness = known.map(|(usage, standing)| Nearness::of(usage, &standing));
-                    nearest.offer(index, nearness);
-                }
-            },
-        );
-        if let Some(nearest) = nearest {
-            summary.selection = Selection::Some(nearest.chosen());
         }
-        summary
     }
 
     /// Adds how long ago AWS answered.
@@ -198,28 +212,9 @@ impl Summary {
         }
     }
 
-    /// Adds an identity with current usage.
+    /// Adds what an identity uses of its limits.
     #[inline]
-    fn add(
-        &mut self,
-        usage: &Usage,
-        listing: Listing,
-        standing: &Standing,
-        limits: Limits,
-        now: Timestamp,
-    ) {
-        self.watched += 1;
-        self.listed += usize::from(listing.is_exact());
-        add(&mut self.datasets, usage.datasets.map(u64::from));
-        add(&mut self.storage_bytes, usage.storage_bytes);
-        for (index, limit) in Limit::ALL.into_iter().enumerate() {
-            // Adds ones and zeros, because branches on what identities use are unpredictable.
-            let near = standing.reaches(limit, NEAR_PERCENT);
-            self.near_certain[index] += u64::from(near == Certainty::Certain);
-            self.near_possible[index] += u64::from(near == Certainty::Possible);
-            self.full[index] += u64::from(standing.is_full(limit));
-            self.above[index] += u64::from(standing.is_above(limit));
-        }
+    fn add_used(&mut self, listing: Listing, standing: &Standing, limits: Limits) {
         if let Some(fraction) = standing.used(Limit::DatasetStorage) {
             self.dataset_storage_used.add(fraction);
         }
@@ -230,9 +225,128 @@ impl Summary {
         if let Some(fraction) = standing.used(Limit::Datasets) {
             self.datasets_used.add(fraction);
         }
+    }
+
+    /// Adds an identity with current usage to the sums.
+    #[inline]
+    fn add(
+        &mut self,
+        usage: &Usage,
+        listing: Listing,
+        standing: &Standing,
+        thresholds: &Thresholds,
+        now: Timestamp,
+    ) {
+        self.watched += 1;
+        self.listed += usize::from(listing.is_exact());
+        add(&mut self.datasets, usage.datasets.map(u64::from));
+        add(&mut self.storage_bytes, usage.storage_bytes);
+        let [storage, _, datasets] = standing.bounds_of_each();
+        let known = [
+            storage.is_some(),
+            listing.exact_records().is_some(),
+            datasets.is_some(),
+        ];
+        for (count, is_known) in self.known.iter_mut().zip(known) {
+            *count += u64::from(is_known);
+        }
+        for (index, bounds) in standing.bounds_of_each().into_iter().enumerate() {
+            let Some(Bounds { at_least, at_most }) = bounds else {
+                continue;
+            };
+            // Adds ones and zeros, because branches on what identities use are unpredictable.
+            let is_near = at_least >= thresholds.near[index];
+            let is_above = at_least > thresholds.limit[index];
+            let is_full = at_least >= thresholds.full[index] && !is_above;
+            let may_be_near = at_most >= thresholds.near[index] && !is_near;
+            self.half[index] += u64::from(at_least >= thresholds.half[index]);
+            self.near_certain[index] += u64::from(is_near);
+            self.near_possible[index] += u64::from(may_be_near);
+            self.full[index] += u64::from(is_full);
+            self.above[index] += u64::from(is_above);
+        }
         if let Some(then) = usage.last_modified {
             self.idle.add((now.unix - then).max(0.0));
         }
+    }
+}
+
+/// A pass over a pool that sums it up, a chunk of identities at a time, and shows each one to
+/// others that look for something.
+pub struct Summing<'a> {
+    pool: PoolView<'a>,
+    now: Timestamp,
+    oldest_shown: Mono,
+    thresholds: Thresholds,
+    /// The next one.
+    chunk: usize,
+    summary: Summary,
+}
+
+/// An identity that such a pass comes by.
+pub struct Seen<'a> {
+    pub identity: IdentityIndex,
+    pub record: &'a Record,
+    pub listing: Listing,
+    pub changes: Changes,
+    pub state: State,
+    /// Its usage, if that is current, compared with its limits.
+    pub current: Option<(&'a Usage, Standing)>,
+}
+
+impl<'a> Summing<'a> {
+    /// Before the first chunk.
+    #[must_use]
+    pub fn new(pool: PoolView<'a>, now: Timestamp) -> Self {
+        Self {
+            oldest_shown: pool.oldest_shown(now.mono),
+            thresholds: Thresholds::of(pool.target.settings.limits),
+            pool,
+            now,
+            chunk: 0,
+            summary: Summary::new(),
+        }
+    }
+
+    /// Adds the identities of the next chunk and shows each. Returns whether there are more.
+    #[inline]
+    pub fn step(&mut self, mut visit: impl FnMut(Seen<'_>)) -> bool {
+        let limits = self.pool.target.settings.limits;
+        let (summary, now, oldest_shown) = (&mut self.summary, self.now, self.oldest_shown);
+        let thresholds = &self.thresholds;
+        let first = self.chunk * CHUNK;
+        let facts = self.pool.chunk(self.chunk).enumerate();
+        facts.for_each(|(index, (record, listing, changes))| {
+            let state = record.state(oldest_shown);
+            summary.states[state as usize] += 1;
+            let usage = record.usage(oldest_shown);
+            let current = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
+            if let Some((usage, standing)) = &current {
+                summary.add(usage, *listing, standing, thresholds, now);
+                if standing.is_exact() {
+                    summary.exact += 1;
+                    summary.growth_known += u64::from(changes.is_growth_known());
+                    summary.add_forecast(changes.surely_full_at(record, standing, now), now);
+                }
+            }
+            visit(Seen {
+                identity: IdentityIndex(first + index),
+                record,
+                listing: *listing,
+                changes: *changes,
+                state,
+                current,
+            });
+        });
+        self.chunk += 1;
+        self.chunk * CHUNK < self.pool.records.len()
+    }
+
+    /// The sums of the identities that were added. Of the histograms it has `idle` only, and all
+    /// identities have series.
+    #[must_use]
+    pub fn end(self) -> Summary {
+        self.summary
     }
 }
 

@@ -119,6 +119,7 @@ impl Listing {
     }
 
     /// Whether the datasets are, as far as AWS has shown since, as the list had them.
+    #[inline]
     #[must_use]
     pub fn is_exact(self) -> bool {
         matches!(self.phase(), Phase::Listed | Phase::Confirmed)
@@ -143,12 +144,14 @@ impl Listing {
     }
 
     /// Bytes in the fullest dataset, if the list is exact.
+    #[inline]
     #[must_use]
     pub fn exact_storage(self) -> Option<u64> {
         self.last_storage().filter(|_| self.is_exact())
     }
 
     /// Bytes in the fullest dataset, by the last list.
+    #[inline]
     #[must_use]
     pub fn last_storage(self) -> Option<u64> {
         let is_known = self.exists() && self.storage_bytes != ABSENT_BYTES;
@@ -174,6 +177,7 @@ impl Listing {
     }
 
     /// The most records in one dataset, if the list is exact.
+    #[inline]
     #[must_use]
     pub fn exact_records(self) -> Option<u64> {
         self.records().filter(|_| self.is_exact())

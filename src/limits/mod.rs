@@ -22,6 +22,8 @@ pub use need::{ListNeed, list_need, weekly_hour};
 use crate::api::Usage;
 use crate::config::Limits;
 
+/// A half of a limit, in percent: the first level that is counted for people.
+pub const HALF_PERCENT: u64 = 50;
 /// From this percentage of a limit on, an identity is near it.
 pub const NEAR_PERCENT: u64 = 80;
 /// From this percentage of a dataset's limit on, it is full: the next write may be refused.
@@ -52,6 +54,15 @@ impl Limit {
         }
     }
 
+    /// From this percentage of the limit on, it is full.
+    #[must_use]
+    pub fn full_percent(self) -> u64 {
+        match self {
+            Self::DatasetStorage | Self::DatasetRecords => FULL_PERCENT,
+            Self::Datasets => 100,
+        }
+    }
+
     /// The limit's value.
     #[must_use]
     pub fn of(self, limits: Limits) -> u64 {
@@ -59,6 +70,37 @@ impl Limit {
             Self::DatasetStorage => limits.dataset_storage_bytes,
             Self::DatasetRecords => limits.dataset_records.into(),
             Self::Datasets => limits.datasets.into(),
+        }
+    }
+}
+
+/// From which numbers on an identity reaches which level of its limits, computed once for a pass
+/// over many. Each has one number for each limit, in the order of [`Limit::ALL`].
+#[derive(Clone, Copy, Debug)]
+pub struct Thresholds {
+    /// [`HALF_PERCENT`] of the limit.
+    pub half: [u64; Limit::ALL.len()],
+    /// [`NEAR_PERCENT`] of it.
+    pub near: [u64; Limit::ALL.len()],
+    /// [`Limit::full_percent`] of it.
+    pub full: [u64; Limit::ALL.len()],
+    /// The limit itself.
+    pub limit: [u64; Limit::ALL.len()],
+}
+
+impl Thresholds {
+    /// Those of these limits.
+    #[must_use]
+    pub fn of(limits: Limits) -> Self {
+        let level = |percent: u64, limit: Limit| {
+            let level = (u128::from(percent) * u128::from(limit.of(limits))).div_ceil(100);
+            u64::try_from(level).expect("100 % of a limit or less is no more than the limit")
+        };
+        Self {
+            half: Limit::ALL.map(|limit| level(HALF_PERCENT, limit)),
+            near: Limit::ALL.map(|limit| level(NEAR_PERCENT, limit)),
+            full: Limit::ALL.map(|limit| level(limit.full_percent(), limit)),
+            limit: Limit::ALL.map(|limit| limit.of(limits)),
         }
     }
 }
@@ -104,6 +146,13 @@ impl Standing {
         }
     }
 
+    /// The same of each limit, in the order of [`Limit::ALL`].
+    #[inline]
+    #[must_use]
+    pub fn bounds_of_each(&self) -> [Option<Bounds>; Limit::ALL.len()] {
+        [self.storage, self.records, self.datasets]
+    }
+
     /// Whether this percentage of a limit is used, or more.
     #[inline]
     #[must_use]
@@ -123,6 +172,7 @@ impl Standing {
     }
 
     /// The limit of which the greatest fraction is used for certain, and that fraction.
+    #[inline]
     #[must_use]
     pub fn nearest(&self) -> Option<(Limit, f64)> {
         let used = Limit::ALL.map(|limit| Some((limit, self.used(limit)?)));
@@ -136,14 +186,11 @@ impl Standing {
     #[inline]
     #[must_use]
     pub fn is_full(&self, limit: Limit) -> bool {
-        let percent = match limit {
-            Limit::DatasetStorage | Limit::DatasetRecords => FULL_PERCENT,
-            Limit::Datasets => 100,
-        };
-        self.reaches(limit, percent) == Certainty::Certain && !self.is_above(limit)
+        self.reaches(limit, limit.full_percent()) == Certainty::Certain && !self.is_above(limit)
     }
 
     /// Whether more than the limit is used, so that AWS must have raised it.
+    #[inline]
     #[must_use]
     pub fn is_above(&self, limit: Limit) -> bool {
         let used = self.bounds(limit).map_or(0, |bounds| bounds.at_least);
@@ -242,6 +289,30 @@ mod tests {
         assert_eq!(standing.nearest(), None);
         for limit in Limit::ALL {
             assert_eq!(standing.reaches(limit, 1), Certainty::Impossible);
+        }
+    }
+
+    #[test]
+    fn thresholds_are_the_least_numbers_that_reach_a_level() {
+        let limits = Limits {
+            dataset_storage_bytes: u64::MAX,
+            ..LIMITS
+        };
+        for limits in [limits, LIMITS, Limits::default()] {
+            let thresholds = Thresholds::of(limits);
+            for (index, limit) in Limit::ALL.into_iter().enumerate() {
+                for (level, percent) in [
+                    (thresholds.half[index], HALF_PERCENT),
+                    (thresholds.near[index], NEAR_PERCENT),
+                    (thresholds.full[index], limit.full_percent()),
+                ] {
+                    let reaches =
+                        |number| Bounds::exactly(number).reaches(percent, limit.of(limits));
+                    assert_eq!(reaches(level), Certainty::Certain);
+                    assert_eq!(reaches(level - 1), Certainty::Impossible);
+                }
+                assert_eq!(thresholds.limit[index], limit.of(limits));
+            }
         }
     }
 }

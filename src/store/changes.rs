@@ -169,12 +169,12 @@ impl Changes {
 
     fn growth_less(self, doubt: f64, idle: f64) -> Option<f64> {
         let has_ended = idle > ENDED_SECONDS && idle * self.per_second() > ENDED_CHANGES;
-        if !self.is_growth_known() || has_ended {
+        if self.growth <= 0.0 || !self.is_growth_known() || has_ended {
             return None;
         }
         let sure = 1.0 - doubt / self.watched.changes().sqrt();
         let growth = f64::from(self.growth) * sure;
-        (self.growth > 0.0 && sure > 0.0).then_some(growth)
+        (sure > 0.0).then_some(growth)
     }
 }
 

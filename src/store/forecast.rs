@@ -19,6 +19,7 @@ impl Changes {
     /// The same by when it will almost surely be full, for those that count and alert: later than
     /// [`Changes::full_at`], and `None` for those that were watched for less than ten days, or have
     /// changed seldom.
+    #[inline]
     #[must_use]
     pub fn surely_full_at(
         self,
@@ -37,6 +38,7 @@ impl Changes {
 }
 
 /// Seconds since an identity with this record was last modified, as far as is known.
+#[inline]
 fn idle(record: &Record, now: Timestamp) -> Option<f64> {
     let last_modified = record.last_usage()?.last_modified;
     Some(last_modified.map_or(0.0, |date| now.unix - date))

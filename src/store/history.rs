@@ -71,9 +71,11 @@ impl History {
         }
     }
 
-    /// The failed polls, the latest first.
-    pub fn failures(&self) -> impl Iterator<Item = &Poll> {
-        self.failures.iter().rev()
+    /// The last failed poll of a target, unless many others have failed since.
+    #[must_use]
+    pub fn last_failure(&self, target: Target) -> Option<&Poll> {
+        let mut failures = self.failures.iter().rev();
+        failures.find(|poll| poll.job.target == target)
     }
 
     /// The polls of one target, the latest first.
@@ -140,13 +142,16 @@ mod tests {
         (0..)
             .take(CAPACITY + 2)
             .for_each(|second| history.record(&poll(0, second, Some(Failure::Throttled))));
-        let seconds: Vec<_> = history
-            .failures()
-            .map(|poll| poll.requested_at.unix as usize)
-            .collect();
+        let seconds = |poll: &Poll| poll.requested_at.unix as usize;
+        let polls: Vec<_> = history.about(target(0)).iter().map(seconds).collect();
         assert_eq!(
-            (seconds[0], seconds[CAPACITY - 1], seconds.len()),
+            (polls[0], polls[CAPACITY - 1], polls.len()),
             (CAPACITY + 1, 2, CAPACITY)
         );
+        assert_eq!(
+            history.last_failure(target(0)).map(seconds),
+            Some(CAPACITY + 1)
+        );
+        assert_eq!(history.last_failure(target(1)), None);
     }
 }

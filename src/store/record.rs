@@ -188,6 +188,7 @@ impl Record {
     }
 
     /// The last usage that is known, however old, unless the identity is missing.
+    #[inline]
     #[must_use]
     pub fn last_usage(&self) -> Option<&Usage> {
         let success = self.success.as_ref().filter(|_| !self.missing)?;
@@ -195,6 +196,7 @@ impl Record {
     }
 
     /// The state of the identity. Usage requested before `oldest_shown` is stale.
+    #[inline]
     #[must_use]
     pub fn state(&self, oldest_shown: Mono) -> State {
         match (self.missing, &self.success, self.failure) {

@@ -6,7 +6,7 @@ use super::changes::Changes;
 use super::chunked::{ChangesOfEach, Listings, Records};
 use super::pool_health::{PoolHealth, PoolTrouble, Reasons};
 use super::record::{AsOf, Record, State};
-use crate::api::{PoolUsage, Usage};
+use crate::api::{Failure, PoolUsage, Usage};
 use crate::clock::Mono;
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::{Listing, Standing};
@@ -87,6 +87,12 @@ impl PoolView<'_> {
         self.health.failed
     }
 
+    /// Why the last poll of the pool's own usage failed.
+    #[must_use]
+    pub fn own_failure(&self) -> Option<Failure> {
+        self.health.pool_failure
+    }
+
     /// The number of identities in each state, in the order of [`State::ALL`].
     #[must_use]
     pub fn states(&self, now: Mono) -> [u64; State::ALL.len()] {
@@ -98,15 +104,23 @@ impl PoolView<'_> {
         states
     }
 
-    /// The record of each identity and what is kept of its last list, in their order.
-    pub fn results(&self) -> impl Iterator<Item = (&Record, &Listing)> {
-        let chunks = self.records.chunks().zip(self.listings.chunks());
-        chunks.flat_map(|(records, listings)| records.iter().zip(listings))
+    /// The record of each identity of a chunk, what is kept of its last list, and how it changes,
+    /// in their order: of the [`CHUNK`](super::CHUNK) identities from `number * CHUNK`. None past
+    /// the last chunk.
+    #[inline]
+    pub fn chunk(&self, number: usize) -> impl Iterator<Item = (&Record, &Listing, &Changes)> {
+        let listings = self.listings.chunk(number).iter();
+        let facts = self.records.chunk(number).iter().zip(listings);
+        let facts = facts.zip(self.changes.chunk(number));
+        facts.map(|((record, listing), changes)| (record, listing, changes))
     }
 
-    /// How each identity changes, in their order.
-    pub fn changes(&self) -> impl Iterator<Item = &Changes> {
-        self.changes.chunks().flatten()
+    /// The time between two changes of an identity, by all that was seen, in seconds; `None` if
+    /// none was ever seen.
+    #[must_use]
+    pub fn seconds_between_changes(&self, identity: IdentityIndex) -> Option<f64> {
+        let per_second = self.changes[identity].per_second();
+        (per_second > 0.0).then(|| per_second.recip())
     }
 
     /// What is known of an identity with this usage, compared with its limits.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Budget, Pool, Targets};
 use crate::api::{IDENTITIES_OF_PAGE, Operation};
 use crate::config::{Config, LIST_RATES, Problem};
+use crate::job::PoolIndex;
 
 /// The discovered pools that share a budget of Cognito Identity.
 #[derive(Debug)]
@@ -111,6 +112,24 @@ impl Targets {
         budgets
     }
 
+    /// The labels of all budgets that calls about these pools count for.
+    #[must_use]
+    pub fn labels_of(&self, pools: &[PoolIndex]) -> Vec<String> {
+        let pools: Vec<_> = pools.iter().map(|pool| &self[*pool]).collect();
+        let of_polls = pools.iter().flat_map(|pool| {
+            let budgets = [Some(pool.budget), pool.own_budget].into_iter().flatten();
+            budgets.map(|budget| self.budgets[budget].label.clone())
+        });
+        let of_passes = self.pass_budgets().into_iter().filter(|budget| {
+            let mut of_budget = budget.pools.iter();
+            of_budget.any(|one| pools.iter().any(|pool| pool.id == one.id))
+        });
+        let of_passes = of_passes.map(|budget| budget.label);
+        let guests = pools.iter().filter(|pool| pool.exchanges_per_hour() > 0.0);
+        let exchanges = guests.map(|pool| Budget::of_exchanges(&pool.id, &pool.settings).label);
+        of_polls.chain(of_passes).chain(exchanges).collect()
+    }
+
     /// Which passes cannot keep their interval.
     pub(super) fn pass_warnings(&self, config: &Config) -> Vec<Problem> {
         let warning = |budget: &PassBudget<'_>| {
@@ -181,5 +200,26 @@ mod tests {
             warnings[0].contains("rate_limit is 100: make interval 1.1 times as long"),
             "{warnings:?}"
         );
+    }
+
+    #[test]
+    fn the_budgets_of_a_pool_are_those_of_its_identities_itself_and_its_passes() {
+        let pool = |region: &str, more: &str| {
+            let id = format!("{region}:7b6bd1a1-5f5c-4f43-9a0b-0f6a3b8d8c11");
+            format!("- {{id: '{id}', series: none, identities: [], {more}}}\n")
+        };
+        let text = format!(
+            "pools:\n{}{}",
+            pool("us-east-1", "discover: {}, identity_credentials: guest"),
+            pool("eu-west-1", "role_arn: 'arn:aws:iam::123456789012:role/r'")
+        );
+        let targets = loading::parse(Path::new("c.yaml"), &text).unwrap().targets;
+        let labels = |pool| targets.labels_of(&[PoolIndex(pool)]);
+        assert_eq!(
+            labels(0),
+            ["us-east-1 guest", "us-east-1", "us-east-1 cognito-identity"]
+        );
+        let role = "eu-west-1 arn:aws:iam::123456789012:role/r";
+        assert_eq!(labels(1), [role, role]);
     }
 }

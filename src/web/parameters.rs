@@ -1,4 +1,4 @@
-//! Parameters of URLs: what stands behind the `?`.
+//! Parameters behind the `?` of a URL.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -6,11 +6,7 @@ use std::fmt::Display;
 use thiserror::Error;
 
 use crate::printable::Printable;
-
-/// Names and values, in their order.
-pub(super) fn of(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    form_urlencoded::parse(query.as_bytes())
-}
+use crate::targets::{Pool, Targets};
 
 /// A parameter that is not known or has a wrong value.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -29,7 +25,25 @@ impl InvalidParameter {
     }
 }
 
-/// Sets a parameter that may stand there once.
+/// Takes what stands behind the `?` apart: name and value of each parameter, in their order.
+pub(super) fn parse(
+    query: &str,
+    mut set: impl FnMut(&str, Cow<'_, str>) -> Result<(), InvalidParameter>,
+) -> Result<(), InvalidParameter> {
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    parameters.try_for_each(|(name, value)| set(&name, value))
+}
+
+/// A path with these parameters behind it, if there are any.
+pub(super) fn link(path: &str, parameters: &[(&str, String)]) -> String {
+    if parameters.is_empty() {
+        return path.to_owned();
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    format!("{path}?{}", query.extend_pairs(parameters).finish())
+}
+
+/// Sets a parameter that may stand there once. `value` is `None` if it is not what was expected.
 pub(super) fn set<T>(
     slot: &mut Option<T>,
     name: &str,
@@ -42,6 +56,23 @@ pub(super) fn set<T>(
     let value = value.ok_or_else(|| InvalidParameter::new(name, expected))?;
     *slot = Some(value);
     Ok(())
+}
+
+/// Whether each pool has this id or name; all do without one. It is an error if none does.
+pub(super) fn pools_called(
+    called: Option<&str>,
+    targets: &Targets,
+) -> Result<Vec<bool>, InvalidParameter> {
+    let is_called = |pool: &Pool| {
+        let names = [Some(pool.id.as_str()), pool.settings.name.as_deref()];
+        called.is_none() || names.contains(&called)
+    };
+    let pools: Vec<_> = targets.pools.iter().map(is_called).collect();
+    if called.is_some() && !pools.contains(&true) {
+        let expected = "the id or the name of a pool of the configuration";
+        return Err(InvalidParameter::new("pool", expected));
+    }
+    Ok(pools)
 }
 
 /// The value of this name, and all names in words.

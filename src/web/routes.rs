@@ -44,12 +44,12 @@ const ROUTES: [Route; 9] = [
     Route {
         pattern: Pattern::Exact("/"),
         methods: READ,
-        handler: |state, _, _| Box::pin(status::page(state)),
+        handler: |state, head, _| Box::pin(status::page(state, head)),
     },
     Route {
         pattern: Pattern::Exact("/api/v1/status"),
         methods: READ,
-        handler: |state, _, _| Box::pin(status::json(state)),
+        handler: |state, head, _| Box::pin(status::json(state, head)),
     },
     Route {
         pattern: Pattern::Exact("/api/v1/identities"),

@@ -14,7 +14,7 @@ pub(crate) fn page(exporter: &Exporter, path: &str) -> (u16, String) {
     get(&exporter.url(path))
 }
 
-fn status(exporter: &Exporter) -> Value {
+pub(crate) fn status(exporter: &Exporter) -> Value {
     serde_json::from_str(&page(exporter, "/api/v1/status").1).unwrap()
 }
 
@@ -60,14 +60,23 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     let pool = &status["pools"][1];
     assert_eq!(pool["watched_identities"], 30);
     assert_eq!(status["first_sweep"], Value::Null, "everyone was asked");
-    assert_eq!(pool["dataset_storage_used"]["from_99_percent"], 1);
+    assert_eq!(
+        pool["dataset_storage_used"][3],
+        json!({"ge": 0.99, "lt": null, "count": 1})
+    );
+    assert_eq!(
+        pool["full_within"],
+        json!([{"window": "7d", "count": 0}, {"window": "30d", "count": 0}])
+    );
+    let within = pool["modified_within"].as_array().unwrap();
+    assert_eq!((within.len(), &within[1]["window"]), (7, &json!("1d")));
     let near = &pool["near_limits"][0];
     assert_eq!(
         (&near["limit"], &near["full"]),
         (&json!("dataset_storage"), &json!(1))
     );
     let fullest = &status["fullest_identities"];
-    assert_eq!(fullest.as_array().unwrap().len(), 20);
+    assert_eq!(fullest.as_array().unwrap().len(), 10);
     let first = &fullest[0];
     assert_eq!(first["identity_id"], identity_id(41));
     assert_eq!(
@@ -81,11 +90,28 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     let used = |full: &Value| full["nearest"]["used_ratio"].as_f64();
     let used: Vec<_> = fullest.as_array().unwrap().iter().map(used).collect();
     assert!(used.is_sorted_by(|a, b| a >= b), "{fullest}");
-    let failed = &status["recent_failures"];
     assert_eq!(
-        (failed.as_array().unwrap().len(), &failed[0]["reason"]),
-        (1, &json!("not_found")),
-        "{failed}"
+        (&first["full"], &first["full_at"]),
+        (&json!(true), &Value::Null)
+    );
+    let failures = &status["failures"];
+    let failed = &failures[0]["latest"];
+    assert_eq!(
+        (
+            failures.as_array().unwrap().len(),
+            &failures[0]["reason"],
+            &failures[0]["count"],
+            &failed[0]["identity_id"],
+            &failed[0]["attempts"],
+        ),
+        (
+            1,
+            &json!("not_found"),
+            &json!(1),
+            &json!(identity_id(3)),
+            &json!(1)
+        ),
+        "{failures}"
     );
     assert!(
         failed[0]["next"]["why"]
@@ -157,7 +183,8 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     let (named, _) = named.split_once('"').unwrap();
     assert_eq!(page(&exporter, &format!("/{named}")).0, 200);
     assert!(
-        html.contains("of 29 of 30 identities") && html.contains("Of 59 of 60 identities."),
+        html.contains("of 29 of 30 identities")
+            && html.contains("The fullest of 59 of 60 identities."),
         "sums say of how many they are: {html}"
     );
     assert!(!html.contains("<progress"), "no sweep is under way: {html}");

@@ -18,7 +18,7 @@ fn readable_everywhere() {
         eventually("a failure", || {
             let status: Value =
                 serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
-            let failures = status["recent_failures"].as_array().unwrap().len();
+            let failures = status["failures"].as_array().unwrap().len();
             (failures > 0 || (identities < 200 && status["ready"] == true)).then_some(())
         });
         let picture = format!("{}-{identities}", pictures.display());

@@ -7,7 +7,7 @@ use cognitosync_exporter::clock::Timestamp;
 use cognitosync_exporter::exposition::Summary;
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
 use cognitosync_exporter::limits::Standing;
-use cognitosync_exporter::store::PoolView;
+use cognitosync_exporter::store::{CHUNK, PoolView};
 
 use crate::fresh::world::{Identity, LIMIT, World};
 use crate::fresh::{START, Settings, watched_run};
@@ -166,9 +166,10 @@ struct Look {
 fn counted(pool: &PoolView<'_>, now: Timestamp) -> Vec<bool> {
     let oldest_shown = pool.oldest_shown(now.mono);
     let limits = pool.target.settings.limits;
-    let counted = pool.results().zip(pool.changes());
-    let counted: Vec<_> = counted
-        .map(|((record, listing), changes)| {
+    let chunks = 0..pool.records.len().div_ceil(CHUNK);
+    let counted: Vec<_> = chunks
+        .flat_map(|number| pool.chunk(number))
+        .map(|(record, listing, changes)| {
             let usage = record.usage(oldest_shown)?;
             let standing = Standing::of(usage, *listing, limits);
             changes.surely_full_at(record, &standing, now)

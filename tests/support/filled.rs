@@ -43,7 +43,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// A random version 4 UUID behind a region.
-fn identity(random: &mut fastrand::Rng) -> String {
+pub(crate) fn identity(random: &mut fastrand::Rng) -> String {
     let (high, low) = (random.u64(..), random.u64(..));
     let (a, b, c, d, e) = (
         high >> 32,

@@ -65,9 +65,7 @@ impl Query {
     /// Parses what stands behind the `?` of a URL.
     pub(super) fn parse(query: &str) -> Result<Self, InvalidParameter> {
         let mut parsed = Self::default();
-        for (name, value) in parameters::of(query) {
-            parsed.set(&name, value)?;
-        }
+        parameters::parse(query, |name, value| parsed.set(name, value))?;
         Ok(parsed)
     }
 

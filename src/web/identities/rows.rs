@@ -11,8 +11,7 @@ use crate::clock::Timestamp;
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::{Bounds, Limit, Standing};
 use crate::store::{PoolView, Snapshot, State};
-use crate::targets::Pool;
-use crate::web::parameters::InvalidParameter;
+use crate::web::parameters::{InvalidParameter, pools_called};
 
 /// A block is complete when it has at least this many bytes, or when this many identities were
 /// looked at, so that a block takes a fraction of a millisecond.
@@ -62,15 +61,7 @@ impl Rows {
         now: Timestamp,
     ) -> Result<Self, InvalidParameter> {
         let targets = &snapshot.targets;
-        let is_listed = |pool: &Pool| {
-            let names = [Some(pool.id.as_str()), pool.settings.name.as_deref()];
-            query.pool.is_none() || names.contains(&query.pool.as_deref())
-        };
-        let pools: Vec<_> = targets.pools.iter().map(is_listed).collect();
-        if query.pool.is_some() && !pools.contains(&true) {
-            let expected = "the id or the name of a pool of the configuration";
-            return Err(InvalidParameter::new("pool", expected));
-        }
+        let pools = pools_called(query.pool.as_deref(), targets)?;
         let listed = targets
             .pools
             .iter()

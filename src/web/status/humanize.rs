@@ -29,6 +29,12 @@ impl Time {
         humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
     }
 
+    /// Such as `2026-11-23 13:09:34 UTC`.
+    pub(super) fn utc(self) -> String {
+        let rfc3339 = self.rfc3339();
+        format!("{} {} UTC", &rfc3339[..10], &rfc3339[11..19])
+    }
+
     /// Its distance from now, such as `5 min ago` or `in 12 s`.
     pub(super) fn relative(self, now: Time) -> String {
         let ahead = self.0 - now.0;
@@ -195,6 +201,7 @@ mod tests {
     fn times() {
         let now = Time(1_763_903_374.25);
         assert_eq!(now.rfc3339(), "2025-11-23T13:09:34.250Z");
+        assert_eq!(now.utc(), "2025-11-23 13:09:34 UTC");
         assert_eq!(Time(-5.0).rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Time(f64::MAX).rfc3339(), "9999-12-31T23:59:59.000Z");
         for (seconds, words) in [

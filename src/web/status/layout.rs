@@ -12,7 +12,6 @@ use http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
 use super::humanize::Time;
-use super::pool::Counts;
 use crate::limits::{FULL_PERCENT, NEAR_PERCENT};
 use crate::web::response::{HTML, private, response};
 
@@ -98,12 +97,11 @@ pub(super) struct BarSegment {
 }
 
 /// The segments of a bar whose length is the number of identities.
-pub(super) fn bar_segments(counts: &Counts) -> Vec<BarSegment> {
-    let all = counts.sum().max(1) as f64;
+pub(super) fn bar_segments(counts: &[(String, u64)]) -> Vec<BarSegment> {
+    let all: u64 = counts.iter().map(|(_, count)| count).sum();
     let widths = counts
-        .0
         .iter()
-        .map(|(_, count)| *count as f64 / all * 100.0)
+        .map(|(_, count)| *count as f64 / all.max(1) as f64 * 100.0)
         .enumerate();
     let segments = widths.scan(0.0, |start, (kind, width)| {
         let x = *start;

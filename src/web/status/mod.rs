@@ -2,19 +2,26 @@
 //! for one.
 
 mod attention;
+mod best;
 mod budget;
 pub(super) mod cache;
 mod discovery;
+mod failures;
 pub(super) mod humanize;
 mod identity;
 mod in_use;
 mod layout;
+mod level;
 mod model;
 mod near_limit;
 mod page;
 mod pool;
+pub(super) mod query;
 mod refusal;
+mod rows;
 mod search;
+mod shown;
+mod survey;
 mod sweep;
 mod turns;
 mod used;
@@ -26,50 +33,81 @@ use serde::Serialize;
 use warp::reply::Response;
 
 use self::cache::Made;
+use self::failures::Reason;
+use self::humanize::Time;
 pub(super) use self::identity::identity;
+use self::layout::Layout;
 use self::model::{Sources, Status};
+use self::query::Query;
+use self::refusal::refusal;
 pub(super) use self::search::search;
-use super::response::{JSON, private, response};
-use super::state::AppState;
+use self::survey::Survey;
+use super::parameters::{InvalidParameter, pools_called};
+use super::response::{JSON, private, response, text};
+use super::state::{AppState, RequestHead};
+use super::stream::in_slices;
+use crate::job::PoolIndex;
 
 /// `/`
-pub(super) async fn page(state: &AppState) -> Response {
-    let made = status(state).await;
+pub(super) async fn page(state: &AppState, head: &RequestHead) -> Response {
+    let (query, made) = match status(state, Query::of_page(&head.query)).await {
+        Ok(made) => made,
+        Err(error) => {
+            let layout = Layout::new("/", &state.telemetry_path, Time(state.clock.now().unix));
+            return refusal(layout, StatusCode::BAD_REQUEST, &error.to_string());
+        }
+    };
     let page = made
         .page
-        .get_or_init(|| page::render(&made.status, &state.telemetry_path).into());
+        .get_or_init(|| page::render(&made.status, &query, &state.telemetry_path).into());
     layout::html(StatusCode::OK, page.clone())
 }
 
 /// `/api/v1/status`
-pub(super) async fn json(state: &AppState) -> Response {
-    let made = status(state).await;
-    let json = made.json.get_or_init(|| to_json(&made.status).into());
-    private(response(StatusCode::OK, JSON, json.clone()))
+pub(super) async fn json(state: &AppState, head: &RequestHead) -> Response {
+    match status(state, Query::of_json(&head.query)).await {
+        Ok((_, made)) => {
+            let json = made.json.get_or_init(|| to_json(&made.status).into());
+            private(response(StatusCode::OK, JSON, json.clone()))
+        }
+        // In the form of that of a list of identities.
+        Err(error) => private(text(StatusCode::BAD_REQUEST, format!("{error}\n"))),
+    }
 }
 
-/// The present status, from the cache or new.
-async fn status(state: &AppState) -> Arc<Made> {
-    state
+/// The present status, from the cache or new, and what it is of.
+async fn status(
+    state: &AppState,
+    query: Result<Query, InvalidParameter>,
+) -> Result<(Query, Arc<Made>), InvalidParameter> {
+    let query = query?;
+    let making = make_status(state, &query);
+    let made = state
         .status
-        .get_or_make(&state.clock, make_status(state))
-        .await
+        .get_or_make(&state.clock, &query, making)
+        .await?;
+    Ok((query, made))
 }
 
-async fn make_status(state: &AppState) -> Status {
+async fn make_status(state: &AppState, query: &Query) -> Result<Status, InvalidParameter> {
     let (snapshot, history) = state.store.snapshot_and_history();
-    let failures = model::recent_failures(&history);
-    drop(history);
-    let about: Vec<_> = failures.iter().map(|poll| poll.job.target).collect();
-    let next = state.poller.explain(&snapshot.targets, &about).await;
-    let _turn = state.long_work.acquire().await;
+    let is_shown = pools_called(query.pool.as_deref(), &snapshot.targets)?;
+    let shown = (0..is_shown.len()).filter(|pool| is_shown[*pool]);
     let now = state.clock.now();
+    let mut survey = Survey::new(&snapshot, shown.map(PoolIndex), query.top, now);
+    let mut surveyed = in_slices(state, || survey.step()).await;
+    let reasons = Reason::all(&mut surveyed, &snapshot, &history);
+    drop(history);
+    let about = Reason::targets(&reasons);
+    let next = state.poller.explain(&snapshot.targets, &about).await;
     let stalled = state.watchdog.stalled(now.mono);
     let progress = &state.progress;
-    Status::of(Sources {
+    Ok(Status::of(Sources {
         now,
         snapshot: &snapshot,
-        failures: &failures.into_iter().zip(next).collect::<Vec<_>>(),
+        surveyed,
+        top: query.top,
+        failures: (reasons, next),
         budgets: progress.budgets(),
         exchanges: state.exchanges.budgets(),
         discovery: state.telemetry.discovery(),
@@ -86,7 +124,7 @@ async fn make_status(state: &AppState) -> Status {
         config_file: state.config_file.as_deref(),
         last_reload: state.telemetry.last_reload(),
         web_config_good: state.telemetry.web_config_is_valid(),
-    })
+    }))
 }
 
 fn to_json(value: &impl Serialize) -> String {

@@ -7,34 +7,31 @@ use serde::Serialize;
 use super::attention::Attention;
 use super::budget::Budget;
 use super::discovery::Discovery;
-use super::humanize::{NextCall, Time};
+use super::failures::{Failures, Reason};
+use super::humanize::Time;
 use super::in_use::InUse;
 use super::pool::Pool;
+use super::rows::{Row, Tables};
+use super::survey::Surveyed;
 use super::sweep::FirstSweep;
 use super::turns::Turns;
-use super::used::Used;
-use crate::api::Usage;
 use crate::clock::Timestamp;
 use crate::discovery::Catalog;
-use crate::exposition::nearest_limits;
 use crate::first_sweep::Sweep;
-use crate::job::{IdentityIndex, PoolIndex, Target};
 use crate::passes::PassProgress;
 use crate::progress::BudgetProgress;
 use crate::schedule::NextPoll;
 use crate::state::Saves;
-use crate::store::{History, Poll, PoolView, Snapshot};
-use crate::targets::Targets;
+use crate::store::Snapshot;
 use crate::telemetry::{REVISION, RUSTC, VERSION};
 
-/// Maximum number of fullest identities shown.
-pub(super) const MAX_FULLEST: usize = 20;
-/// Maximum number of recent failures shown.
-pub(super) const MAX_FAILURES: usize = 20;
+/// Changes when a key goes, or changes its meaning.
+const SCHEMA_VERSION: u32 = 1;
 
 /// The exporter at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Status {
+    schema_version: u32,
     pub(super) now: Time,
     pub(super) version: &'static str,
     pub(super) revision: &'static str,
@@ -51,10 +48,15 @@ pub(super) struct Status {
     /// Absent when nothing outlives the process.
     pub(super) saving: Option<Saving>,
     pub(super) pools: Vec<Pool>,
-    /// Of all pools, the fullest first.
-    pub(super) fullest_identities: Vec<Full>,
-    /// One for each target that failed, the latest first.
-    pub(super) recent_failures: Vec<Failed>,
+    /// Those that use most of a limit, at least one of each pool that has any near one.
+    pub(super) fullest_identities: Vec<Row>,
+    /// Those that will be full within 30 days, the soonest first; at least one of each pool that
+    /// has any.
+    pub(super) soonest_full: Vec<Row>,
+    /// Those that wrote last, at least one of each pool that has any.
+    pub(super) writers: Vec<Row>,
+    /// The most frequent reason first, but `not_found` last.
+    pub(super) failures: Vec<Failures>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -99,60 +101,16 @@ impl Saving {
     }
 }
 
-/// An identity, or a pool itself.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct TargetRef {
-    pub(super) identity_pool_id: String,
-    /// Absent for the pool itself.
-    pub(super) identity_id: Option<String>,
-    pub(super) name: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Full {
-    #[serde(flatten)]
-    pub(super) who: TargetRef,
-    #[serde(flatten)]
-    pub(super) usage: ShownUsage,
-    /// The limit of which most is used for certain.
-    pub(super) nearest: Used,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct ShownUsage {
-    pub(super) datasets: Option<u32>,
-    pub(super) storage_bytes: Option<u64>,
-    pub(super) last_modified: Option<Time>,
-}
-
-impl ShownUsage {
-    pub(super) fn of(usage: &Usage) -> Self {
-        Self {
-            datasets: usage.datasets,
-            storage_bytes: usage.storage_bytes,
-            last_modified: usage.last_modified.map(Time),
-        }
-    }
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Failed {
-    #[serde(flatten)]
-    pub(super) who: TargetRef,
-    pub(super) at: Time,
-    pub(super) reason: &'static str,
-    pub(super) meaning: &'static str,
-    /// Number of API calls.
-    pub(super) attempts: u32,
-    pub(super) next: NextCall,
-}
-
 /// What a status is made from.
 pub(super) struct Sources<'a> {
     pub(super) now: Timestamp,
     pub(super) snapshot: &'a Snapshot,
-    /// The recent failures, and when their targets are polled next.
-    pub(super) failures: &'a [(Poll, Option<NextPoll>)],
+    /// The pools that are shown, with what was found in each.
+    pub(super) surveyed: Vec<Surveyed>,
+    /// The rows of each table.
+    pub(super) top: usize,
+    /// Why polls fail, and when the [`Reason::targets`] are polled next.
+    pub(super) failures: (Vec<Reason>, Vec<Option<NextPoll>>),
     /// Those of polls.
     pub(super) budgets: Vec<BudgetProgress>,
     /// Those of exchanges of guests' ids for their keys.
@@ -177,32 +135,35 @@ impl Status {
             now,
             snapshot,
             discovery,
+            mut surveyed,
+            failures: (reasons, next),
             ..
         } = sources;
         let targets = &*snapshot.targets;
         let of_passes = discovery.map(|(_, passes)| passes.budgets());
-        let pool = |view: PoolView<'_>| Pool {
-            discovery: discovery
-                .and_then(|(catalog, passes)| Discovery::of(&view.target.id, catalog, passes, now)),
-            turns: Turns::of(view.target, targets, &sources.budgets),
-            ..Pool::of(&view, now)
+        let tables = Tables::of(&mut surveyed, snapshot, sources.top, now);
+        let shown: Vec<_> = surveyed.iter().map(|pool| pool.found.pool).collect();
+        let labels = targets.labels_of(&shown);
+        // Where all are shown, so are budgets that the targets had before they changed.
+        let is_shown =
+            |label: &String| shown.len() == targets.pools.len() || labels.contains(label);
+        let pool = |surveyed: &Surveyed| {
+            let view = snapshot.pool(surveyed.found.pool);
+            Pool {
+                discovery: discovery.and_then(|(catalog, passes)| {
+                    Discovery::of(&view.target.id, catalog, passes, now)
+                }),
+                turns: Turns::of(view.target, targets, &sources.budgets),
+                ..Pool::new(&view, surveyed, now)
+            }
         };
-        let pools = snapshot.pools().map(pool).collect();
+        let pools = surveyed.iter().map(pool).collect();
         let mut budgets = sources.budgets;
         budgets.extend(of_passes.into_iter().flatten());
         budgets.extend(sources.exchanges);
-        let failed =
-            |(poll, next): &(Poll, Option<NextPoll>)| Failed::of(poll, *next, targets, now);
-        let mut fullest: Vec<_> = (0..targets.pools.len())
-            .flat_map(|pool| Full::of_pool(PoolIndex(pool), snapshot, now))
-            .collect();
-        fullest.sort_by(|a, b| {
-            let ((a_used, a_written), (b_used, b_written)) = (a.rank(), b.rank());
-            let by_used = b_used.total_cmp(&a_used);
-            by_used.then_with(|| b_written.total_cmp(&a_written))
-        });
-        fullest.truncate(MAX_FULLEST);
+        budgets.retain(|budget| is_shown(&budget.label));
         let mut status = Self {
+            schema_version: SCHEMA_VERSION,
             now: Time(now.unix),
             version: VERSION,
             revision: REVISION,
@@ -230,80 +191,12 @@ impl Status {
             },
             saving: sources.saving,
             pools,
-            fullest_identities: fullest,
-            recent_failures: sources.failures.iter().filter_map(failed).collect(),
+            fullest_identities: tables.fullest,
+            soonest_full: tables.soonest_full,
+            writers: tables.writers,
+            failures: Failures::of(reasons, next, targets, now),
         };
         status.attention = status.collect_attention(sources.stalled);
         status
     }
-}
-
-impl TargetRef {
-    pub(super) fn of(target: Target, targets: &Targets) -> Self {
-        let pool = targets.pool(target);
-        let (identity_id, name) = match target {
-            Target::Identity { identity, .. } => (
-                Some(pool.identities.id(identity).as_str().to_owned()),
-                pool.identities.name(identity),
-            ),
-            Target::Pool { .. } => (None, pool.settings.name.as_deref()),
-        };
-        Self {
-            identity_pool_id: pool.id.as_str().to_owned(),
-            identity_id,
-            name: name.map(str::to_owned),
-        }
-    }
-}
-
-impl Full {
-    /// The fullest identities of one pool.
-    fn of_pool(pool: PoolIndex, snapshot: &Snapshot, now: Timestamp) -> Vec<Self> {
-        let view = snapshot.pool(pool);
-        let full = |(identity, usage): (IdentityIndex, Usage)| {
-            let standing = view.standing(identity, &usage);
-            Some(Self {
-                who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
-                usage: ShownUsage::of(&usage),
-                nearest: Used::of_nearest(&standing, view.target.settings.limits)?,
-            })
-        };
-        let nearest = nearest_limits(&view, now, MAX_FULLEST);
-        nearest.into_iter().filter_map(full).collect()
-    }
-
-    /// By how much of a limit is used for certain, and of equals by the last write.
-    fn rank(&self) -> (f64, f64) {
-        let last_modified = self.usage.last_modified;
-        let written = last_modified.map_or(f64::NEG_INFINITY, |Time(unix)| unix);
-        (self.nearest.used_ratio, written)
-    }
-}
-
-impl Failed {
-    fn of(poll: &Poll, next: Option<NextPoll>, targets: &Targets, now: Timestamp) -> Option<Self> {
-        let failure = poll.failure?;
-        Some(Self {
-            who: TargetRef::of(poll.job.target, targets),
-            at: Time(poll.requested_at.unix),
-            reason: failure.as_str(),
-            meaning: failure.meaning(),
-            attempts: poll.calls,
-            next: NextCall::of(next, poll.job.target, targets, now),
-        })
-    }
-}
-
-/// The last failed poll of each target, the latest first, at most [`MAX_FAILURES`].
-pub(super) fn recent_failures(history: &History) -> Vec<Poll> {
-    let mut recent: Vec<Poll> = Vec::new();
-    for poll in history.failures() {
-        if recent.len() == MAX_FAILURES {
-            break;
-        }
-        if !recent.iter().any(|seen| seen.job.target == poll.job.target) {
-            recent.push(*poll);
-        }
-    }
-    recent
 }

@@ -2,16 +2,24 @@
 
 use askama::Template;
 
-use super::humanize::{bytes, humanize_duration};
+use super::humanize::{bytes, group_digits, humanize_duration};
 use super::layout::Layout;
-use super::model::{Status, TargetRef};
+use super::level::segments;
+use super::model::Status;
 use super::pool;
+use super::query::Query;
+use super::shown::TargetRef;
+use crate::web::parameters::link;
 
-/// Renders a status.
-pub(super) fn render(status: &Status, telemetry_path: &str) -> String {
+/// More pools than this are a table, with a card for each behind a link.
+const MAX_CARDS: usize = 12;
+
+/// Renders the status that a query asked for.
+pub(super) fn render(status: &Status, query: &Query, telemetry_path: &str) -> String {
     let page = Page {
         layout: Layout::new("/", telemetry_path, status.now),
         status,
+        query,
     };
     page.render()
         .expect("writing to a string does not fail, and neither does anything in the template")
@@ -22,6 +30,7 @@ pub(super) fn render(status: &Status, telemetry_path: &str) -> String {
 struct Page<'a> {
     layout: Layout<'a>,
     status: &'a Status,
+    query: &'a Query,
 }
 
 impl Page<'_> {
@@ -32,13 +41,56 @@ impl Page<'_> {
         pool::of_all(watched, pools.map(|pool| pool.identities).sum())
     }
 
+    /// How many still write: within a day, a week and a month, and never or not for long.
+    fn writers(&self) -> String {
+        let within = |window| {
+            let pools = self.status.pools.iter();
+            let identities = pools.map(|pool| pool.modified_within.of(window)).sum();
+            group_digits(identities)
+        };
+        let [day, week, month] = ["1d", "7d", "30d"].map(within);
+        format!("{day} within a day, {week} within 7 days, {month} within 30 days")
+    }
+
     fn pool_name<'w>(&'w self, who: &'w TargetRef) -> &'w str {
-        let pool = self
-            .status
-            .pools
-            .iter()
-            .find(|pool| pool.identity_pool_id == who.identity_pool_id);
-        pool.and_then(|pool| pool.name.as_deref())
-            .unwrap_or(&who.identity_pool_id)
+        let mut pools = self.status.pools.iter();
+        let pool = pools.find(|pool| pool.identity_pool_id == who.identity_pool_id);
+        pool.map_or(&who.identity_pool_id, |pool| pool.shown_name())
+    }
+
+    fn has_cards(&self) -> bool {
+        self.status.pools.len() <= MAX_CARDS
+    }
+
+    /// This page that loads itself again as often.
+    fn again_every(&self, seconds: u32) -> String {
+        let mut parameters = self.parameters();
+        if seconds != Query::default().refresh {
+            parameters.push(("refresh", seconds.to_string()));
+        }
+        link("./", &parameters)
+    }
+
+    /// The same as JSON.
+    fn json(&self) -> String {
+        link("api/v1/status", &self.parameters())
+    }
+
+    /// The list of identities that these parameters select, of the pools that are shown.
+    fn list(&self, selected: &[(&'static str, &str)]) -> String {
+        let selected = selected.iter();
+        let selected = selected.map(|(name, value)| (*name, (*value).to_owned()));
+        let pool = self.query.pool.iter().map(|pool| ("pool", pool.clone()));
+        let parameters: Vec<_> = pool.chain(selected).collect();
+        link("api/v1/identities", &parameters)
+    }
+
+    /// The parameters of this page but for how often it loads itself again.
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let Query { pool, top, .. } = self.query;
+        let pool = pool.iter().map(|pool| ("pool", pool.clone()));
+        let top = Some(top).filter(|top| **top != Query::default().top);
+        pool.chain(top.map(|top| ("top", top.to_string())))
+            .collect()
     }
 }

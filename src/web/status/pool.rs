@@ -5,28 +5,20 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::attention::{Examples, Named, PerKind};
+use super::attention::{Named, PerKind};
 use super::discovery::Discovery;
 use super::humanize::group_digits;
+use super::level::{self, Level};
 use super::near_limit::NearLimit;
+#[cfg(test)]
+use super::survey::Survey;
+use super::survey::Surveyed;
 use super::turns::Turns;
 use crate::clock::Timestamp;
 use crate::config::{Limits, Series, show_duration};
-use crate::exposition::{FULL_WITHIN, GaugeHistogram, Summary};
-use crate::job::IdentityIndex;
-use crate::limits::{Certainty, FULL_PERCENT, Limit, NEAR_PERCENT, Standing};
+use crate::exposition::{FULL_WITHIN, IDLE};
+use crate::limits::Limit;
 use crate::store::{PoolTrouble, PoolView, Reasons, State};
-
-/// From these percentages of a limit on, identities are counted. The last two are the thresholds of
-/// the alert rules.
-const LEVELS: [u64; 3] = [50, NEAR_PERCENT, FULL_PERCENT];
-/// The names of the counts below, between and from the [`LEVELS`].
-const LEVEL_NAMES: [&str; 4] = [
-    "below_50_percent",
-    "from_50_to_80_percent",
-    "from_80_to_99_percent",
-    "from_99_percent",
-];
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Pool {
@@ -62,26 +54,24 @@ pub(super) struct Pool {
     pub(super) watched_identities: u64,
     pub(super) watched_storage_bytes: Option<u64>,
     pub(super) watched_datasets: Option<u64>,
-    /// Number of those that were modified within 30 days.
-    #[serde(skip)]
-    pub(super) active_identities: u64,
     /// How many are near each limit.
     pub(super) near_limits: Vec<NearLimit>,
     /// Number of identities by what their fullest dataset uses of the limit of bytes at least.
-    pub(super) dataset_storage_used: Counts,
+    pub(super) dataset_storage_used: Vec<Level>,
     /// The same of records, of the identities whose datasets are listed.
-    pub(super) dataset_records_used: Counts,
-    pub(super) datasets_used: Counts,
+    pub(super) dataset_records_used: Vec<Level>,
+    pub(super) datasets_used: Vec<Level>,
     /// Number of identities of which it is known, not only bounded, what the fullest dataset holds.
     pub(super) exact_identities: u64,
     /// Of these, the number of those whose growth is known: two changes were seen.
     pub(super) growth_known_identities: u64,
     /// Of these, the number of those that will almost surely be full within each window, at the
     /// growth seen in ten days or more.
-    pub(super) full_within: Counts,
-    /// Number of identities that were modified within a day, and not within 90 days.
-    pub(super) modified_within_day: u64,
-    pub(super) idle_for_90_days: u64,
+    pub(super) full_within: Windows,
+    /// Number of identities that were ever modified.
+    pub(super) ever_modified_identities: u64,
+    /// Of these, the number of those that were modified last within each window.
+    pub(super) modified_within: Windows,
 }
 
 /// The number of identities of each kind, in the order of the kinds.
@@ -89,8 +79,12 @@ pub(super) struct Pool {
 pub(super) struct Counts(pub(super) Vec<(&'static str, u64)>);
 
 impl Counts {
-    pub(super) fn sum(&self) -> u64 {
-        self.0.iter().map(|(_, count)| count).sum()
+    /// The segments of a bar.
+    pub(super) fn segments(&self) -> Vec<(String, u64)> {
+        let counts = self.0.iter();
+        counts
+            .map(|(kind, count)| ((*kind).to_owned(), *count))
+            .collect()
     }
 }
 
@@ -100,32 +94,57 @@ impl Serialize for Counts {
     }
 }
 
+/// The number of identities within each window of time. Windows have the names that metrics have.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Windows(pub(super) Vec<(&'static str, u64)>);
+
+impl Windows {
+    fn new<const N: usize>(
+        windows: [(&'static str, f64); N],
+        counts: impl IntoIterator<Item = u64>,
+    ) -> Self {
+        let names = windows.into_iter().map(|(name, _)| name);
+        Self(names.zip(counts).collect())
+    }
+
+    /// The number within the window of this name.
+    pub(super) fn of(&self, window: &str) -> u64 {
+        let found = self.0.iter().find(|(name, _)| *name == window);
+        found.map_or(0, |(_, count)| *count)
+    }
+}
+
+impl Serialize for Windows {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Window {
+            window: &'static str,
+            count: u64,
+        }
+        let windows = self.0.iter();
+        serializer.collect_seq(windows.map(|(window, count)| Window {
+            window,
+            count: *count,
+        }))
+    }
+}
+
 impl Pool {
-    pub(super) fn of(pool: &PoolView<'_>, now: Timestamp) -> Self {
+    /// What was found in a pool.
+    pub(super) fn new(
+        pool: &PoolView<'_>,
+        Surveyed { summary, found }: &Surveyed,
+        now: Timestamp,
+    ) -> Self {
         let settings = &pool.target.settings;
-        let summary = Summary::of(pool, now, &[]);
-        let oldest_shown = pool.oldest_shown(now.mono);
         let reasons = pool.failed().by_number().into_iter();
         let reasons = reasons.map(|(failure, identities)| (failure.as_str(), identities));
-        let (mut failing, mut stale) = (Reasons::default(), Reasons::default());
-        let mut reached = [[0; LEVELS.len()]; Limit::ALL.len()];
-        let mut examples = Examples::new(now.unix);
-        for (index, (record, listing)) in pool.results().enumerate() {
-            let state = record.state(oldest_shown);
-            match (state, record.failure()) {
-                (State::Failing, Some(failure)) => failing.add(failure),
-                (State::Stale, Some(failure)) => stale.add(failure),
-                _ => {}
-            }
-            let usage = record.usage(oldest_shown);
-            let known = usage.map(|usage| (usage, Standing::of(usage, *listing, settings.limits)));
-            if let Some((_, standing)) = &known {
-                count_reached(&mut reached, standing);
-            }
-            let known = known.as_ref().map(|(usage, standing)| (*usage, standing));
-            examples.offer(IdentityIndex(index), state, known);
-        }
-        let [storage, records, datasets] = reached;
+        let levels = |limit: Limit| {
+            let index = limit as usize;
+            let full = summary.full[index] + summary.above[index];
+            let reached = [summary.half[index], summary.near_certain[index], full];
+            level::of(limit, summary.known[index], reached)
+        };
         let states = State::ALL.into_iter().zip(summary.states);
         let idle = summary.idle.buckets();
         Self {
@@ -147,18 +166,17 @@ impl Pool {
                     .collect(),
             ),
             reasons: reasons.collect(),
-            failing,
-            stale,
+            failing: found.failing,
+            stale: found.stale,
             trouble: pool
                 .trouble()
                 .map(|trouble| (trouble, trouble.words("it", pool.target))),
-            examples: examples.named(pool, summary.full_within[0], now),
+            examples: found.examples.named(pool, summary.full_within[0], now),
             turns: Turns::default(),
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
             watched_identities: summary.watched,
-            active_identities: idle.cumulative[3].1,
             near_limits: Limit::ALL
                 .into_iter()
                 .enumerate()
@@ -171,25 +189,62 @@ impl Pool {
                     above: summary.above[index],
                 })
                 .collect(),
-            dataset_storage_used: by_level(&summary.dataset_storage_used, storage),
-            dataset_records_used: by_level(&summary.dataset_records_used, records),
-            datasets_used: by_level(&summary.datasets_used, datasets),
+            dataset_storage_used: levels(Limit::DatasetStorage),
+            dataset_records_used: levels(Limit::DatasetRecords),
+            datasets_used: levels(Limit::Datasets),
             exact_identities: summary.exact,
             growth_known_identities: summary.growth_known,
-            full_within: Counts(
-                FULL_WITHIN
-                    .into_iter()
-                    .zip(summary.full_within)
-                    .map(|((window, _), identities)| (window, identities))
-                    .collect(),
-            ),
-            modified_within_day: idle.cumulative[1].1,
-            idle_for_90_days: idle.count - idle.cumulative[4].1,
+            full_within: Windows::new(FULL_WITHIN, summary.full_within),
+            ever_modified_identities: idle.count,
+            modified_within: Windows::new(IDLE, idle.cumulative.iter().map(|(_, count)| *count)),
+        }
+    }
+
+    /// The same by a pass of its own.
+    #[cfg(test)]
+    pub(super) fn of(pool: &PoolView<'_>, now: Timestamp) -> Self {
+        Self::new(pool, &Survey::of_pool(*pool, now), now)
+    }
+
+    /// Its name, or its id if it has none.
+    pub(super) fn shown_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.identity_pool_id)
+    }
+
+    /// The number of its identities.
+    pub(super) fn number(&self) -> String {
+        group_digits(self.identities as u64)
+    }
+
+    /// The number of those with current usage.
+    pub(super) fn watched(&self) -> String {
+        group_digits(self.watched_identities)
+    }
+
+    /// How many identities are full, by limit.
+    pub(super) fn full(&self) -> String {
+        self.by_limit(|limit| limit.full)
+    }
+
+    /// The same of those that are near, and neither full nor above the limit.
+    pub(super) fn nearly_full(&self) -> String {
+        self.by_limit(|limit| limit.certain - limit.full - limit.above)
+    }
+
+    /// Such as `13 by bytes, 2 by records`: one identity may be near several limits.
+    fn by_limit(&self, identities: impl Fn(&NearLimit) -> u64) -> String {
+        let counted = self.near_limits.iter().filter_map(|limit| {
+            let counted = Some(identities(limit)).filter(|identities| *identities > 0)?;
+            Some(format!("{} by {}", group_digits(counted), limit.unit()))
+        });
+        match counted.collect::<Vec<_>>() {
+            none if none.is_empty() => "0".to_owned(),
+            counted => counted.join(", "),
         }
     }
 
     /// Each limit with the number of identities by what they use of it.
-    pub(super) fn limits_used(&self) -> impl Iterator<Item = (&NearLimit, &Counts)> {
+    pub(super) fn limits_used(&self) -> impl Iterator<Item = (&NearLimit, &Vec<Level>)> {
         let used = [
             &self.dataset_storage_used,
             &self.dataset_records_used,
@@ -204,8 +259,18 @@ impl Pool {
     }
 
     /// The same of the counts of one limit, which of records speak of those that were listed.
-    pub(super) fn coverage_of(&self, used: &Counts) -> String {
-        of_all(used.sum(), self.identities)
+    pub(super) fn coverage_of(&self, used: &[Level]) -> String {
+        let known = used.iter().map(|level| level.count).sum();
+        of_all(known, self.identities)
+    }
+
+    /// How many still write, and how many have not for long.
+    pub(super) fn modified(&self) -> String {
+        let [day, week, month, quarter] =
+            ["1d", "7d", "30d", "90d"].map(|window| self.modified_within.of(window));
+        let idle = self.ever_modified_identities - quarter;
+        let [day, week, month, idle] = [day, week, month, idle].map(group_digits);
+        format!("modified within 1d: {day}, 7d: {week}, 30d: {month}; not for 90d: {idle}")
     }
 
     /// How many will almost surely be full soon, and of how many it speaks.
@@ -235,22 +300,6 @@ impl Pool {
 pub(super) fn of_all(some: u64, all: usize) -> String {
     let [some, all] = [some, all as u64].map(group_digits);
     format!("{some} of {all} identities")
-}
-
-/// Counts an identity at each of the [`LEVELS`] of each limit that it reaches for certain.
-fn count_reached(reached: &mut [[u64; LEVELS.len()]; Limit::ALL.len()], standing: &Standing) {
-    for (counts, limit) in reached.iter_mut().zip(Limit::ALL) {
-        for (count, level) in counts.iter_mut().zip(LEVELS) {
-            *count += u64::from(standing.reaches(limit, level) == Certainty::Certain);
-        }
-    }
-}
-
-/// The number of identities between the [`LEVELS`] of a limit, of those in `used`.
-fn by_level<const N: usize>(used: &GaugeHistogram<N>, reached: [u64; LEVELS.len()]) -> Counts {
-    let [half, near, full] = reached;
-    let counts = [used.buckets().count - half, half - near, near - full, full];
-    Counts(LEVEL_NAMES.into_iter().zip(counts).collect())
 }
 
 #[cfg(test)]
@@ -286,9 +335,12 @@ mod tests {
 
     #[test]
     fn the_bar_and_the_line_below_it_count_from_the_same_thresholds() {
-        let counts = |counts| Counts(LEVEL_NAMES.into_iter().zip(counts).collect());
+        let counts = |levels: &[Level]| -> Vec<_> {
+            let counts = levels.iter().map(|level| level.count);
+            counts.collect()
+        };
         let by_datasets = pool(&[(9, 0), (10, 0), (15, 0), (16, 0), (19, 0), (20, 0), (21, 0)]);
-        assert_eq!(by_datasets.datasets_used, counts([1, 2, 2, 2]));
+        assert_eq!(counts(&by_datasets.datasets_used), [1, 2, 2, 2]);
         assert_eq!(
             by_datasets.near_limits[Limit::Datasets as usize].counts(),
             "80 % or more: 4; full: 1, 1 above the limit"
@@ -296,12 +348,12 @@ mod tests {
         // Of 1,048,576 bytes.
         let by_bytes = [524_287, 524_288, 838_860, 838_861, 1_038_090, 1_038_091];
         let by_bytes = pool(&by_bytes.map(|bytes| (1, bytes)));
-        assert_eq!(by_bytes.dataset_storage_used, counts([1, 2, 2, 1]));
+        assert_eq!(counts(&by_bytes.dataset_storage_used), [1, 2, 2, 1]);
         assert_eq!(
             by_bytes.near_limits[Limit::DatasetStorage as usize].counts(),
             "80 % or more: 3; full: 1"
         );
-        assert_eq!(by_bytes.dataset_records_used, counts([0; 4]));
+        assert_eq!(counts(&by_bytes.dataset_records_used), [0; 4]);
     }
 
     #[test]

@@ -52,6 +52,7 @@ impl<T> PerKind<T> {
 }
 
 /// Gathers examples of the identities of a pool, which are offered in the order of their ids.
+#[derive(Debug)]
 pub(in crate::web::status) struct Examples {
     /// In seconds since 1970.
     active_since: f64,
@@ -95,18 +96,19 @@ impl Examples {
     /// Names those that were found in this pool, of which so many will be full within the first
     /// window.
     pub(in crate::web::status) fn named(
-        mut self,
+        &self,
         pool: &PoolView<'_>,
         full_soon: u64,
         now: Timestamp,
     ) -> PerKind<Vec<Named>> {
-        self.found.full_soon = full_soon_of(pool, full_soon, now);
+        let mut found = self.found.clone();
+        found.full_soon = full_soon_of(pool, full_soon, now);
         let identities = &pool.target.identities;
         let named = |identity: IdentityIndex| Named {
             identity_id: identities.id(identity).as_str().to_owned(),
             name: identities.name(identity).map(str::to_owned),
         };
-        self.found.map(|few| few.positions().map(named).collect())
+        found.map(|few| few.positions().map(named).collect())
     }
 }
 

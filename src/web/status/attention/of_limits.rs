@@ -109,7 +109,7 @@ impl Pool {
     fn is_share(&self, active: u64) -> bool {
         let share = |of: f64| active as f64 * SHARE_OF as f64 >= of;
         let known = self.watched_identities as f64 / self.existing().max(1) as f64;
-        let of_known = self.active_identities as f64;
+        let of_known = self.modified_within.of("30d") as f64;
         active >= MIN_SHARE && share(of_known) && (active >= ENOUGH || share(of_known / known))
     }
 }

@@ -40,7 +40,7 @@ impl Pool {
 
     /// The number of identities of which AWS does not say that they do not exist.
     pub(super) fn existing(&self) -> u64 {
-        self.states.sum() - self.in_state(State::Missing)
+        self.identities as u64 - self.in_state(State::Missing)
     }
 
     fn in_state(&self, state: State) -> u64 {

@@ -10,7 +10,7 @@ use crate::limits::{Limit, Standing};
 use crate::schedule::NextPoll;
 use crate::store::{Known, KnownTarget};
 use crate::web::status::humanize::{NextCall, Time, bytes};
-use crate::web::status::model::{ShownUsage, TargetRef};
+use crate::web::status::shown::{ShownUsage, TargetRef};
 use crate::web::status::used::Used;
 
 const DAY: f64 = 86_400.0;

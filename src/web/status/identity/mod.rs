@@ -59,13 +59,13 @@ pub(in crate::web) async fn identity(state: &AppState, head: &RequestHead, id: &
 /// The view that the parameter `format` names, if it is there.
 fn named_view(query: &str) -> Result<Option<View>, InvalidParameter> {
     let mut view = None;
-    for (name, value) in parameters::of(query) {
+    parameters::parse(query, |name, value| {
         if name != "format" {
-            return Err(InvalidParameter::new(&name, "format, at most once"));
+            return Err(InvalidParameter::new(name, "format, at most once"));
         }
         let (named, names) = one_of(&View::ALL, View::as_str, &value);
-        set(&mut view, &name, named, &names)?;
-    }
+        set(&mut view, name, named, &names)
+    })?;
     Ok(view)
 }
 

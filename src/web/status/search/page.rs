@@ -11,7 +11,7 @@ use crate::store::Snapshot;
 use crate::targets::Targets;
 use crate::web::status::humanize::{Time, group_digits};
 use crate::web::status::layout::{Layout, html};
-use crate::web::status::model::{ShownUsage, TargetRef};
+use crate::web::status::shown::{ShownUsage, TargetRef};
 use crate::web::status::used::Used;
 
 /// A page that explains the search.

@@ -18,15 +18,15 @@ impl Words {
     /// The parameter `id` of a URL; empty without one.
     pub(super) fn parse(query: &str) -> Result<Self, InvalidParameter> {
         let mut text = None;
-        for (name, value) in parameters::of(query) {
+        parameters::parse(query, |name, value| {
             if name != "id" {
-                return Err(InvalidParameter::new(&name, "id, at most once"));
+                return Err(InvalidParameter::new(name, "id, at most once"));
             }
             let is_short = value.chars().count() <= MAX_SEARCHED;
             let value = is_short.then(|| value.trim().to_owned());
             let expected = format!("at most {MAX_SEARCHED} characters");
-            set(&mut text, &name, value, &expected)?;
-        }
+            set(&mut text, name, value, &expected)
+        })?;
         Ok(Self::of(text.unwrap_or_default()))
     }
 

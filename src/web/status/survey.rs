@@ -1,0 +1,198 @@
+//! What a status looks for among the identities: one pass over each pool, a few at a time.
+
+use super::attention::Examples;
+use super::best::{Best, number, ordered};
+use crate::api::Failure;
+use crate::clock::Timestamp;
+use crate::config::Limits;
+use crate::exposition::{FULL_WITHIN, Seen, Summary, Summing};
+use crate::job::PoolIndex;
+use crate::limits::{Bounds, Limit, Standing};
+#[cfg(test)]
+use crate::store::PoolView;
+use crate::store::{Reasons, Snapshot, State};
+
+/// The identities of each reason that are shown.
+pub(super) const LATEST: usize = 3;
+
+/// So that a product that is rounded differently than a quotient leaves nobody out.
+const ALMOST: f64 = 0.999_999;
+
+/// A pass over pools.
+pub(super) struct Survey<'a> {
+    now: Timestamp,
+    pools: Vec<(Summing<'a>, Found)>,
+    /// The present one.
+    pool: usize,
+}
+
+/// What is found of one pool.
+#[derive(Debug)]
+pub(super) struct Surveyed {
+    pub(super) summary: Summary,
+    pub(super) found: Found,
+}
+
+/// What a pass looks for beside the sums.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) pool: PoolIndex,
+    /// By the share of a limit that they use for certain, and of equals those that wrote last.
+    pub(super) fullest: Best,
+    /// Those that will be full within the longest window of [`FULL_WITHIN`], the soonest first.
+    pub(super) soonest_full: Best,
+    /// By the last write.
+    pub(super) writers: Best,
+    /// Those whose last poll failed, by reason, the last one first.
+    pub(super) failed: [Best; Failure::ALL.len()],
+    /// Some of each kind that needs attention.
+    pub(super) examples: Examples,
+    /// Why polls of those that are failing, and of those that are stale, have failed.
+    pub(super) failing: Reasons,
+    pub(super) stale: Reasons,
+    /// The limits, in the order of [`Limit::ALL`].
+    limits: [u64; Limit::ALL.len()],
+    /// Who uses less of each limit is not among the fullest.
+    least: [u64; Limit::ALL.len()],
+}
+
+impl<'a> Survey<'a> {
+    /// A pass over these pools for tables of `top` rows.
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        pools: impl Iterator<Item = PoolIndex>,
+        top: usize,
+        now: Timestamp,
+    ) -> Self {
+        let pools = pools.map(|pool| {
+            let limits = snapshot.targets[pool].settings.limits;
+            let summing = Summing::new(snapshot.pool(pool), now);
+            (summing, Found::new(pool, limits, top, now))
+        });
+        Self {
+            now,
+            pools: pools.collect(),
+            pool: 0,
+        }
+    }
+
+    /// Looks at some more identities. Returns what was found of each pool once all were seen.
+    pub(super) fn step(&mut self) -> Option<Vec<Surveyed>> {
+        let now = self.now;
+        let Some((summing, found)) = self.pools.get_mut(self.pool) else {
+            let pools = std::mem::take(&mut self.pools).into_iter();
+            let pools = pools.map(|(summing, found)| Surveyed {
+                summary: summing.end(),
+                found,
+            });
+            return Some(pools.collect());
+        };
+        if !summing.step(|seen| found.add(&seen, now)) {
+            self.pool += 1;
+        }
+        None
+    }
+
+    /// All of it in one go.
+    #[cfg(test)]
+    pub(super) fn all(mut self) -> Vec<Surveyed> {
+        loop {
+            if let Some(found) = self.step() {
+                return found;
+            }
+        }
+    }
+
+    /// What is found in one pool, for tables of one row.
+    #[cfg(test)]
+    pub(super) fn of_pool(pool: PoolView<'a>, now: Timestamp) -> Surveyed {
+        let found = Found::new(PoolIndex(0), pool.target.settings.limits, 1, now);
+        let pools = vec![(Summing::new(pool, now), found)];
+        let survey = Self {
+            now,
+            pools,
+            pool: 0,
+        };
+        survey.all().remove(0)
+    }
+}
+
+impl Found {
+    fn new(pool: PoolIndex, limits: Limits, top: usize, now: Timestamp) -> Self {
+        Self {
+            pool,
+            fullest: Best::new(top),
+            soonest_full: Best::new(top),
+            writers: Best::new(top),
+            failed: Failure::ALL.map(|_| Best::new(LATEST)),
+            examples: Examples::new(now.unix),
+            failing: Reasons::default(),
+            stale: Reasons::default(),
+            limits: Limit::ALL.map(|limit| limit.of(limits)),
+            least: [0; Limit::ALL.len()],
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, seen: &Seen<'_>, now: Timestamp) {
+        if let Some(failure) = seen.record.failure() {
+            self.add_failed(failure, seen);
+        }
+        let known = seen.current.as_ref();
+        let known = known.map(|(usage, standing)| (*usage, standing));
+        self.examples.offer(seen.identity, seen.state, known);
+        let Some((usage, standing)) = known else {
+            return;
+        };
+        let place = (self.pool, seen.identity);
+        // A clock that is behind AWS's makes nobody a later writer than those that write now.
+        let modified = usage.last_modified.map(|date| ordered(date.min(now.unix)));
+        if let Some(modified) = modified {
+            self.writers.offer([modified, 0], place);
+        }
+        let modified = modified.unwrap_or(0);
+        let used = standing.bounds_of_each().into_iter().zip(self.least);
+        let is_full = |(bounds, least): (Option<Bounds>, u64)| {
+            bounds.is_some_and(|bounds| bounds.at_least >= least)
+        };
+        if used.map(is_full).fold(false, |any, is| any | is) {
+            self.add_full(seen, standing, modified);
+        }
+        if seen.changes.is_growth_known() && standing.is_exact() {
+            self.add_growing(seen, standing, modified, now);
+        }
+    }
+
+    #[inline(never)]
+    fn add_full(&mut self, seen: &Seen<'_>, standing: &Standing, modified: u64) {
+        if let Some((_, used)) = standing.nearest() {
+            let place = (self.pool, seen.identity);
+            self.fullest.offer([ordered(used), modified], place);
+            let least = number(self.fullest.least()) * ALMOST;
+            self.least = self.limits.map(|limit| (least * limit as f64) as u64);
+        }
+    }
+
+    fn add_growing(&mut self, seen: &Seen<'_>, standing: &Standing, modified: u64, now: Timestamp) {
+        let full_at = seen.changes.full_at(seen.record, standing, now);
+        let [.., (_, longest)] = FULL_WITHIN;
+        if let Some(full_at) = full_at.filter(|full_at| full_at - now.unix <= longest) {
+            let soonest_first = !ordered(full_at);
+            let place = (self.pool, seen.identity);
+            self.soonest_full.offer([soonest_first, modified], place);
+        }
+    }
+
+    #[inline(never)]
+    fn add_failed(&mut self, failure: Failure, seen: &Seen<'_>) {
+        match seen.state {
+            State::Failing => self.failing.add(failure),
+            State::Stale => self.stale.add(failure),
+            State::Pending | State::Fresh | State::Missing => {}
+        }
+        if let Some((_, last)) = seen.record.failures() {
+            let place = (self.pool, seen.identity);
+            self.failed[failure as usize].offer([ordered(last), 0], place);
+        }
+    }
+}
