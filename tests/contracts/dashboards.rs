@@ -245,11 +245,14 @@ fn dashboards_ask_by_variables_and_explain_every_panel() {
         let variables = board["templating"]["list"].as_array().unwrap();
         let named: Vec<_> = variables.iter().map(|one| text(one, "name")).collect();
         assert!(
-            named.starts_with(&["datasource", "job", "instance"]),
+            named.starts_with(&["datasource", "cluster", "job", "instance"]),
             "{name}: {named:?}"
         );
         for variable in variables.iter().filter(|one| one["type"] == "query") {
-            assert_eq!(variable["allValue"], ".+", "{name}: {variable}");
+            // Targets need not have a cluster.
+            let optional = text(variable, "name") == "cluster";
+            let all = if optional { ".*" } else { ".+" };
+            assert_eq!(variable["allValue"], all, "{name}: {variable}");
             let query = text(variable, "query");
             assert!(
                 !query.contains("cognitosync_identity"),
@@ -279,10 +282,9 @@ fn dashboards_ask_by_variables_and_explain_every_panel() {
             );
             for target in panel["targets"].as_array().unwrap() {
                 let expr = text(target, "expr");
-                assert!(
-                    expr.contains("$job") || expr.contains("ALERTS{"),
-                    "{name}: {title} asks for any job"
-                );
+                let matchers = |variable: &str| expr.matches(&format!("=~\"${variable}")).count();
+                assert!(matchers("job") > 0, "{name}: {title} asks for any job");
+                assert_eq!(matchers("job"), matchers("cluster"), "{name}: {title}");
                 assert!(
                     !expr.contains("us-east-1") && !expr.contains("10520"),
                     "{name}: {title} has an id in it"

@@ -19,8 +19,14 @@ import backfill
 
 MINUTE, HOUR, WEEK = 60, 3_600, 604_800
 WEEKS = 5
-# So much of it has a sample a minute.
+# So much of it has a sample a minute; of when AWS last answered, more, as a chart of a week shows
+# for how long it had not.
 RECENT = 6 * HOUR
+ANSWERED = "cognitosync_identity_last_success_timestamp_seconds"
+# Times that were as long ago at each moment as they are now.
+MOVING = tuple(
+    f"last_{what}_timestamp_seconds" for what in ["success", "modified", "complete", "save"]
+)
 LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([^ ]+)$")
 
 
@@ -43,12 +49,12 @@ def past(name, value, all_identities, uptime, ago):
         "cognitosync_pool_storage_bytes",
     ):
         return value * (1 - weeks / (3 * WEEKS))
-    if name.endswith(("_total", "_count", "_sum", "_bucket")) and not name.startswith(
-        "cognitosync_pool_"
+    if name.endswith("_total") or (
+        name.endswith(("_count", "_sum", "_bucket")) and not name.startswith("cognitosync_pool_")
     ):
         # It counted at the same rates before.
         return value / uptime * (WEEKS * WEEK - ago)
-    if name.startswith("cognitosync_identity_") and name.endswith("_timestamp_seconds"):
+    if name.endswith(MOVING):
         return value - ago
     return value
 
@@ -75,7 +81,10 @@ def main(url, instance, directory):
         float(match[3]) for match in lines if match[1] == "process_start_time_seconds"
     )
     end = int(time.time()) // MINUTE * MINUTE
-    times = [*range(end - WEEKS * WEEK, end - RECENT, HOUR), *range(end - RECENT, end, MINUTE)]
+
+    def times(recent):
+        return [*range(end - WEEKS * WEEK, end - recent, HOUR), *range(end - recent, end, MINUTE)]
+
     written = 0
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "past.om"
@@ -87,7 +96,7 @@ def main(url, instance, directory):
                 inside = ",".join(
                     filter(None, [labels, 'job="cognitosync"', f'instance="{instance}"'])
                 )
-                for at in times:
+                for at in times(WEEK if name == ANSWERED else RECENT):
                     was = past(name, value, identities, uptime, end - at)
                     out.write(f"{name}{{{inside}}} {was} {at}\n")
                     written += 1
@@ -95,7 +104,7 @@ def main(url, instance, directory):
             inside = f'job="cognitosync",instance="{instance}"'
             added = {"up": 1, "scrape_samples_scraped": len(lines), "scrape_duration_seconds": 0.05}
             for name, value in added.items():
-                out.writelines(f"{name}{{{inside}}} {value} {at}\n" for at in times)
+                out.writelines(f"{name}{{{inside}}} {value} {at}\n" for at in times(RECENT))
             out.write("# EOF\n")
         backfill.blocks(file, directory)
     json.dump({"samples": written}, sys.stdout)
