@@ -23,10 +23,9 @@ WEEKS = 5
 # for how long it had not.
 RECENT = 6 * HOUR
 ANSWERED = "cognitosync_identity_last_success_timestamp_seconds"
-# Times that were as long ago at each moment as they are now.
-MOVING = tuple(
-    f"last_{what}_timestamp_seconds" for what in ["success", "modified", "complete", "save"]
-)
+# Times that were as long ago at each moment as they are now: the exporter's own, and all.
+EXPORTERS_OWN = ("last_complete_timestamp_seconds", "last_save_timestamp_seconds")
+MOVING = ("last_success_timestamp_seconds", "last_modified_timestamp_seconds", *EXPORTERS_OWN)
 LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([^ ]+)$")
 
 
@@ -82,8 +81,12 @@ def main(url, instance, directory):
     )
     end = int(time.time()) // MINUTE * MINUTE
 
-    def times(recent):
-        return [*range(end - WEEKS * WEEK, end - recent, HOUR), *range(end - recent, end, MINUTE)]
+    def times(name):
+        recent = WEEK if name == ANSWERED else RECENT
+        # A chart of the time since then has a point each 90 s, and is jagged unless samples
+        # divide that.
+        every = MINUTE // 2 if name.endswith(EXPORTERS_OWN) else MINUTE
+        return [*range(end - WEEKS * WEEK, end - recent, HOUR), *range(end - recent, end, every)]
 
     written = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +99,7 @@ def main(url, instance, directory):
                 inside = ",".join(
                     filter(None, [labels, 'job="cognitosync"', f'instance="{instance}"'])
                 )
-                for at in times(WEEK if name == ANSWERED else RECENT):
+                for at in times(name):
                     was = past(name, value, identities, uptime, end - at)
                     out.write(f"{name}{{{inside}}} {was} {at}\n")
                     written += 1
@@ -104,7 +107,7 @@ def main(url, instance, directory):
             inside = f'job="cognitosync",instance="{instance}"'
             added = {"up": 1, "scrape_samples_scraped": len(lines), "scrape_duration_seconds": 0.05}
             for name, value in added.items():
-                out.writelines(f"{name}{{{inside}}} {value} {at}\n" for at in times(RECENT))
+                out.writelines(f"{name}{{{inside}}} {value} {at}\n" for at in times(name))
             out.write("# EOF\n")
         backfill.blocks(file, directory)
     json.dump({"samples": written}, sys.stdout)

@@ -97,10 +97,17 @@ fn all_panels(board: &Value) -> impl Iterator<Item = &Value> {
 fn every_query_has_data_and_every_panel_can_be_read() {
     let (_demo, prometheus) = demo();
     // Which takes a minute. Pictures are of a moment some seconds ago.
-    patiently(4, "alerts have rung for a while", || {
-        let firing = prometheus.query("ALERTS{alertstate=\"firing\"} offset 10s");
-        (firing.len() > 2).then_some(())
-    });
+    patiently(
+        4,
+        "there is an alert of each dataset that is full, for a while",
+        || {
+            let alerts = "ALERTS{alertname=\"CognitoSyncIdentityNearLimit\", alertstate=\"firing\", \
+                      severity=\"warning\", limit!=\"datasets\"} offset 10s";
+            let full = "cognitosync_pool_identities_full{limit!=\"datasets\"} offset 10s";
+            let told = format!("count({alerts}) > 2 >= sum({full})");
+            (!prometheus.query(&told).is_empty()).then_some(())
+        },
+    );
     // Which has grown by its past, and whose list of datasets stays current, as it is quiet.
     let quiet = "topk(1, cognitosync_identity_last_modified_age_seconds \
                  and cognitosync_identity_largest_dataset_records offset 1d \

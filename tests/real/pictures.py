@@ -62,7 +62,7 @@ h1 { margin: 0; font-size: 20px; } .note { margin: 2px 0 10px; color: #f2cc0c; }
 .chart { display: flex; } .chart > div:first-child { flex: none; }
 table { width: 100%; border-collapse: collapse; margin-top: 6px; font-size: 12px; } td, th { padding: 2px 6px; text-align: left; border-top: 1px solid #2c3235; white-space: nowrap; }
 .bar { display: grid; grid-template-columns: 330px 1fr 70px; gap: 8px; margin: 2px 0; font-size: 12px; } .track { background: #22252b; height: 14px; } .track div { height: 14px; }
-.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; padding-left: 18px; text-indent: -14px; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
+.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; overflow-wrap: anywhere; padding-left: 18px; text-indent: -14px; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
 .u-legend { display: none; }
 """
 
@@ -99,7 +99,8 @@ def shown(value, unit, decimals=None, now=0):
         return f"{seconds:.3g} s"
     if decimals is not None:
         value = round(value, decimals)
-    text = f"{value:.4g}" if abs(value) < 10_000 else f"{value / 1000:.4g} K"
+    digits = 3 if abs(value) < 100 else 4
+    text = f"{value:.{digits}g}" if abs(value) < 10_000 else f"{value / 1000:.4g} K"
     return text + (" req/s" if unit == "reqps" else "")
 
 
@@ -375,8 +376,12 @@ for (const chart of charts) {
   // What is stacked higher is drawn first, so that it does not cover what is below.
   if (chart.stacked) { lines.reverse(); series.reverse(); }
   const axis = { stroke: "#a0a4ab", grid: { stroke: "#23272d", width: 1 }, ticks: { stroke: "#23272d" }, font: "11px sans-serif" };
-  // Bytes are read in powers of two.
-  const incrs = chart.unit == "bytes" ? Array.from({ length: 50 }, (_, n) => 2 ** n) : undefined;
+  // Bytes are read in powers of two, and times in parts of minutes, hours and days.
+  const incrs = {
+    bytes: Array.from({ length: 50 }, (_, n) => 2 ** n),
+    s: [0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200,
+      ...[1, 2, 5, 10, 20, 50, 100, 200, 500].map(days => days * 86400)],
+  }[chart.unit];
   const range = (_, low, high) => [chart.min ?? Math.min(low, 0), chart.max ?? (Math.max(high, ...chart.dashed.map(([at]) => at)) * 1.08 || 1)];
   const dashes = plot => { for (const [at, colour] of chart.dashed) {
     const y = plot.valToPos(at, "y", true), { ctx, bbox } = plot;
