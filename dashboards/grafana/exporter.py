@@ -15,7 +15,7 @@ from panels import (
     number,
     rows,
 )
-from queries import in_jobs, named, of_exporters, quantile, rate, with_build_info
+from queries import TARGETS, in_jobs, named, of_exporters, quantile, rate, with_build_info
 
 STATES = in_jobs("pool_identities")
 FRESH = in_jobs("pool_identities", 'state="fresh"')
@@ -33,7 +33,7 @@ UP = of_exporters("up")
 
 
 def gauge(name):
-    return f'{name}{{job=~"$job", instance=~"$instance"}}'
+    return f"{name}{{{TARGETS}}}"
 
 
 PANELS = [

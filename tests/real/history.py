@@ -76,10 +76,11 @@ def main(url, instance, directory):
         for match in lines
         if match[1].endswith("_bucket") and match[2].endswith(infinite)
     }
-    uptime = time.time() - next(
+    now = time.time()
+    uptime = now - next(
         float(match[3]) for match in lines if match[1] == "process_start_time_seconds"
     )
-    end = int(time.time()) // MINUTE * MINUTE
+    end = int(now) // MINUTE * MINUTE
 
     def times(name):
         recent = WEEK if name == ANSWERED else RECENT
@@ -100,7 +101,7 @@ def main(url, instance, directory):
                     filter(None, [labels, 'job="cognitosync"', f'instance="{instance}"'])
                 )
                 for at in times(name):
-                    was = past(name, value, identities, uptime, end - at)
+                    was = past(name, value, identities, uptime, now - at)
                     out.write(f"{name}{{{inside}}} {was} {at}\n")
                     written += 1
             # What Prometheus adds to each scrape.

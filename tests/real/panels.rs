@@ -104,8 +104,11 @@ fn every_query_has_data_and_every_panel_can_be_read() {
             let alerts = "ALERTS{alertname=\"CognitoSyncIdentityNearLimit\", alertstate=\"firing\", \
                       severity=\"warning\", limit!=\"datasets\"} offset 10s";
             let full = "cognitosync_pool_identities_full{limit!=\"datasets\"} offset 10s";
-            let told = format!("count({alerts}) > 2 >= sum({full})");
-            (!prometheus.query(&told).is_empty()).then_some(())
+            let by = "(identity_pool_id, limit)";
+            let told = format!("count by {by} ({alerts})");
+            let lacking = format!("({full} > on {by} {told} or {full} > 0 unless on {by} {told})");
+            let all_told = format!("count({alerts}) > 2 unless on () {lacking}");
+            (!prometheus.query(&all_told).is_empty()).then_some(())
         },
     );
     // Which has grown by its past, and whose list of datasets stays current, as it is quiet.

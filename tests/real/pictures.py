@@ -62,7 +62,7 @@ h1 { margin: 0; font-size: 20px; } .note { margin: 2px 0 10px; color: #f2cc0c; }
 .chart { display: flex; } .chart > div:first-child { flex: none; }
 table { width: 100%; border-collapse: collapse; margin-top: 6px; font-size: 12px; } td, th { padding: 2px 6px; text-align: left; border-top: 1px solid #2c3235; white-space: nowrap; }
 .bar { display: grid; grid-template-columns: 330px 1fr 70px; gap: 8px; margin: 2px 0; font-size: 12px; } .track { background: #22252b; height: 14px; } .track div { height: 14px; }
-.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; overflow-wrap: anywhere; padding-left: 18px; text-indent: -14px; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
+.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; padding-left: 18px; text-indent: -14px; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
 .u-legend { display: none; }
 """
 
@@ -329,7 +329,7 @@ class Board:
             if any(value is not None for value in lines[n])
         )
         inner = place["w"] * (WIDTH - 24) / 24 - GAP - 24
-        beside = 300 if place["w"] < 24 else 520
+        beside = 340 if place["w"] < 24 else 520
         place_id = f"chart{len(self.charts)}"
         self.charts.append(
             {
@@ -393,6 +393,13 @@ for (const chart of charts) {
 }
 """
 
+# Panels and legends that hide a part of what they hold.
+CUT = """
+return [...document.querySelectorAll(".panel, .legend")]
+  .filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
+  .map(e => `cut off: ${e.closest(".panel").querySelector(".title").textContent}`);
+"""
+
 
 def main(prometheus, identity, file, uplot, picture):
     board = Board(prometheus, identity, json.loads(pathlib.Path(file).read_text()))
@@ -416,7 +423,7 @@ def main(prometheus, identity, file, uplot, picture):
                 {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False},
             )
             chromium.get(drawn.as_uri())
-            flaws = chromium.execute_script(browser.FLAWS, 3)
+            flaws = chromium.execute_script(browser.FLAWS, 3) + chromium.execute_script(CUT)
             browser.picture(chromium, picture)
             said = [line["message"] for line in chromium.get_log("browser")]
         finally:
