@@ -15,7 +15,7 @@ from panels import (
     number,
     rows,
 )
-from queries import in_jobs, of_exporters, quantile, rate, with_build_info
+from queries import TARGETS, in_jobs, named, of_exporters, quantile, rate, with_build_info
 
 STATES = in_jobs("pool_identities")
 FRESH = in_jobs("pool_identities", 'state="fresh"')
@@ -33,7 +33,7 @@ UP = of_exporters("up")
 
 
 def gauge(name):
-    return f'{name}{{job=~"$job", instance=~"$instance"}}'
+    return f"{name}{{{TARGETS}}}"
 
 
 PANELS = [
@@ -177,6 +177,7 @@ PANELS = [
         "Calls a day",
         "At the rate of each moment, by exporter.",
         (f"sum without (operation) ({CALLS}) * 86400", INSTANCE),
+        width=24,
     ),
     "Polling",
     chart(
@@ -203,8 +204,8 @@ PANELS = [
         "Discovered identities",
         "What passes of ListIdentities have found, and those that are polled though the last "
         "complete pass did not list them. Only for pools with discover.",
-        (in_jobs("pool_discovered_identities"), f"{{{{identity_pool_id}}}} discovered {INSTANCE}"),
-        (in_jobs("pool_not_listed_identities"), f"{{{{identity_pool_id}}}} not listed {INSTANCE}"),
+        (named(in_jobs("pool_discovered_identities")), f"{{{{pool}}}} discovered {INSTANCE}"),
+        (named(in_jobs("pool_not_listed_identities")), f"{{{{pool}}}} not listed {INSTANCE}"),
         none="No pool has discover",
     ),
     chart(
@@ -212,8 +213,8 @@ PANELS = [
         "How long ago the last complete pass of ListIdentities ended. The configuration says how "
         "far apart they are: discover.interval.",
         (
-            f"time() - {in_jobs('pool_discovery_last_complete_timestamp_seconds')}",
-            f"{{{{identity_pool_id}}}} {INSTANCE}",
+            named(f"(time() - {in_jobs('pool_discovery_last_complete_timestamp_seconds')})"),
+            f"{{{{pool}}}} {INSTANCE}",
         ),
         unit="s",
         none="No pool has discover, or no pass has ended",
@@ -222,8 +223,8 @@ PANELS = [
         "Passes a day",
         "Complete passes of ListIdentities within a day.",
         (
-            f"increase({in_jobs('pool_discovery_passes_total')}[1d])",
-            f"{{{{identity_pool_id}}}} {INSTANCE}",
+            named(f"increase({in_jobs('pool_discovery_passes_total')}[1d])"),
+            f"{{{{pool}}}} {INSTANCE}",
         ),
         none="No pool has discover",
     ),
@@ -314,6 +315,7 @@ PANELS = [
                 (rate("log_lines_dropped_total"), f"log lines dropped {INSTANCE}"),
                 (rate("panics_total"), f"panics {INSTANCE}"),
                 (rate("state_save_failures_total"), f"failed saves {INSTANCE}"),
+                width=24,
             ),
         ],
     ),

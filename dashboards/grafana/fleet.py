@@ -2,9 +2,11 @@
 
 from panels import (
     BLUE,
+    BY_IDENTITY,
     BY_POOL,
     GREEN,
     GREY,
+    MAY_BE_NORMAL,
     MOST_IS_GOOD,
     NEAR_LIMIT,
     NO_SERIES,
@@ -25,6 +27,7 @@ from queries import (
     counted,
     each_once,
     existing,
+    firing,
     full_within,
     fullest_bucket,
     gone,
@@ -59,8 +62,7 @@ LIMIT_USED = recorded("identity:cognitosync_limit_used:ratio", OF_DATASETS)
 NUMBER_USED = recorded("identity:cognitosync_limit_used:ratio", OF_NUMBER)
 MONTHLY = in_pools("pool_identities_full_within", 'window="30d"')
 STORAGE = in_pools("identity_storage_bytes")
-# Some pools, or all, as the variable says, and alerts that are about no pool.
-RINGING = 'ALERTS{alertname=~"CognitoSync.*", alertstate="firing", identity_pool_id=~"$pool|"}'
+RINGING = firing('identity_pool_id=~"$pool|"')
 BY_ALERT = "alertname, severity, cluster, identity_pool_id, pool_name, limit"
 
 
@@ -97,7 +99,7 @@ PANELS = [
     number(
         "Full within a week",
         "Identities of which a dataset is not full, but almost surely will be within seven days, "
-        "at the growth seen in ten days or more. Only of those thatse fullest dataset is known "
+        "at the growth seen in ten days or more. Only of those whose fullest dataset is known "
         "exactly. 0 is said only where ten days are known.",
         counted(WITHIN_WEEK, FORECAST),
         steps=NONE_IS_BETTER,
@@ -187,15 +189,18 @@ PANELS = [
         "Bytes or records of an identity's fullest dataset as a part of what one may hold, from "
         "80 % on; of identities that have series. A bar leads to its identity.",
         f"topk(20, max without (limit) ({LIMIT_USED}))",
-        "{{identity_id}} {{cluster}}",
+        BY_IDENTITY,
         none="None at 80 %, of identities that have series",
+        steps=NEAR_LIMIT,
     ),
     bars(
         "The fullest 20 by number of datasets",
-        "Datasets as a part of the limit, from 80 % on; of identities that have series.",
+        "Datasets as a part of the limit, from 80 % on; of identities that have series. For some "
+        "apps that is how they are.",
         f"topk(20, {NUMBER_USED})",
-        "{{identity_id}} {{cluster}}",
+        BY_IDENTITY,
         none="None at 80 %, of identities that have series",
+        steps=MAY_BE_NORMAL,
     ),
     "Freshness and coverage",
     chart(
@@ -235,7 +240,7 @@ PANELS = [
     chart(
         "Will be full",
         "Identities of which a dataset is not full, but almost surely will be within a week, or a "
-        "month, at the growth that the exporter has seen in ten days or more. Only of those thatse "
+        "month, at the growth that the exporter has seen in ten days or more. Only of those whose "
         "fullest dataset is known exactly.",
         (WITHIN_WEEK, "within 7 days"),
         (WITHIN_MONTH, "within 30 days"),
@@ -266,16 +271,6 @@ PANELS = [
         (named(mean_storage()), BY_POOL),
         unit="bytes",
     ),
-    rows(
-        "Growing fastest",
-        "Bytes a day, over the last day: the fastest 20 of identities that have series.",
-        f"topk(20, {each_once(f'{STORAGE} - {STORAGE} offset 1d')})",
-        "Bytes a day",
-        unit="bytes",
-        height=10,
-        none=f"{NO_SERIES} for a day",
-        sort=("Bytes a day", True),
-    ),
     chart(
         "Storage",
         "Bytes in all datasets of the identities that are known, by pool.",
@@ -286,6 +281,17 @@ PANELS = [
         "Datasets",
         "Of the identities that are known, by pool.",
         (named(once(in_pools("pool_watched_datasets"))), BY_POOL),
+    ),
+    rows(
+        "Growing fastest",
+        "Bytes a day, over the last day: the fastest 20 of identities that have series.",
+        f"topk(20, {each_once(f'{STORAGE} - {STORAGE} offset 1d')})",
+        "Bytes a day",
+        unit="bytes",
+        width=24,
+        height=10,
+        none=f"{NO_SERIES} for a day",
+        sort=("Bytes a day", True),
     ),
 ]
 

@@ -1,9 +1,10 @@
 """PromQL that several panels use.
 
 The scopes give a series with the matchers of a dashboard's variables: `in_pools("pool_info")` is
-`cognitosync_pool_info{job=~"$job", instance=~"$instance", identity_pool_id=~"$pool"}`. No query
-names the labels that it keeps: what targets have beside `job` and `instance`, such as `cluster`,
-stays.
+`cognitosync_pool_info{cluster=~"$cluster", job=~"$job", instance=~"$instance",
+identity_pool_id=~"$pool"}`. No query names the labels that it keeps: what targets have beside `job`
+and `instance`, such as `cluster`, stays. Targets without the label `cluster` match it as long as
+all clusters are chosen.
 """
 
 DAY, WEEK, MONTH, QUARTER = 86_400, 604_800, 2_592_000, 7_776_000
@@ -19,9 +20,8 @@ def scope(*variables):
     return series
 
 
-JOB = 'job=~"$job"'
-INSTANCE = 'instance=~"$instance"'
-TARGETS = f"{JOB}, {INSTANCE}"
+JOBS = 'cluster=~"$cluster", job=~"$job"'
+TARGETS = f'{JOBS}, instance=~"$instance"'
 POOL = 'identity_pool_id=~"$pool"'
 in_jobs = scope(TARGETS)
 in_pools = scope(TARGETS, POOL)
@@ -53,7 +53,7 @@ def each_once(expr):
 
 
 def named(expr):
-    """With the label `pool`, of what `once` has merged: the pool's name, else its id."""
+    """With the label `pool`: the pool's name, else its id."""
     name = each_once("topk without (instance, pod, name) (1, cognitosync_pool_info)")
     joined = (
         f"{expr} * ignoring ({PARTS}, identity_id, instance, pod, name) group_left (name) {name}"
@@ -65,6 +65,13 @@ def named(expr):
 def with_build_info(expr):
     """Only of processes that are exporters."""
     return f"{expr} and ignoring (version, revision, rustc) cognitosync_exporter_build_info"
+
+
+def firing(*matchers):
+    """Alerts of the chosen targets. Those of a pool, or of no exporter, have fewer labels."""
+    named = 'alertname=~"CognitoSync.*", alertstate="firing"'
+    chosen = 'cluster=~"$cluster|", job=~"$job|", instance=~"$instance|"'
+    return f"ALERTS{{{', '.join([named, chosen, *matchers])}}}"
 
 
 def of_exporters(what):
@@ -161,7 +168,7 @@ def fullest(within):
 
 def recorded(name, *more):
     """A series of dashboards/alerts/recording.yaml, which have no instance."""
-    return f"{name}{{{', '.join([JOB, POOL, *more])}}}"
+    return f"{name}{{{', '.join([JOBS, POOL, *more])}}}"
 
 
 def fullest_ratio(within):

@@ -159,7 +159,7 @@ fn queries_name_what_there_is_in_prometheus_3s_grammar() {
             let labels = labels_of(&name, &recorded)
                 .unwrap_or_else(|| panic!("{place}: there is no {name}\n{query}"));
             for matcher in selector.matchers.matchers {
-                let known = ["job", "instance"].contains(&&*matcher.name)
+                let known = ["cluster", "job", "instance"].contains(&&*matcher.name)
                     || labels.contains(&&*matcher.name);
                 assert!(
                     known,

@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 BOARDS = ["fleet", "identity", "migration", "exporter"]
 POINTS = 800
 MIB, MINUTE, HOUR, DAY = 1 << 20, 60, 3_600, 86_400
+FIRES = {"alertstate": "firing", "severity": "warning"}
 POOL, OTHER = "us-east-1:0a", "us-east-1:0b"
 LES = {
     "pool_largest_dataset_storage_used_ratio": ["0.5", "0.8", "0.95", "1.0", "+Inf"],
@@ -125,6 +126,7 @@ def exporter_samples(ago):
 
 def write(out, exporters):
     """Each exporter is (labels of the target, its pools, for how long it has been down)."""
+    alerts = {f'ALERTS{{alertname="CognitoSyncExporterAbsent",{labels(**FIRES)}}} 1 {NOW}\n': None}
     # Prometheus wants the samples of a series together, and reads no types here.
     for target, pools, down in exporters:
         many = len(pools[0].name) > 0 and pools[0].all > 1_000
@@ -144,6 +146,11 @@ def write(out, exporters):
                 series.setdefault(f"{name}{{{labels(**target)}}}", []).append((value, ago))
         for one, samples in series.items():
             out.writelines(f"{one} {v} {NOW - ago}\n" for v, ago in samples if ago >= down)
+        # Rules have no instance, and fire as long as they see somebody.
+        of = {name: value for name, value in target.items() if name != "instance"}
+        of |= {"alertname": "CognitoSyncPoolNearLimit", "identity_pool_id": pools[0].pool}
+        alert = f"ALERTS{{{labels(**of, **FIRES)}}}"
+        alerts.update({f"{alert} 1 {NOW - ago}\n": None for ago in agos if ago >= down})
         up = f"up{{{labels(**target)}}}"
         out.writelines(f"{up} {int(ago >= down)} {NOW - ago}\n" for ago in agos)
         for pool in pools:
@@ -156,6 +163,7 @@ def write(out, exporters):
                         f"cognitosync_identity_{name}{{{of}}} {value} {NOW - ago}\n"
                         for name, value in values.items()
                     )
+    out.writelines(alerts)
 
 
 def worlds(identities):
@@ -181,7 +189,8 @@ def worlds(identities):
     ]
 
 
-# Of a job and a dashboard, what a panel says: the values of its first query, `None` for nothing.
+# Of a job, or a job/cluster, and a dashboard, what a panel says: the values of its first query,
+# `None` for nothing.
 TRUE = {
     # Of pools by the exporter that knows more, of each identity the most that one shows.
     ("pair", "fleet"): {
@@ -193,6 +202,8 @@ TRUE = {
         "Full within a week": [0],
         "Pools without an exporter": [0],
         "The fullest 20 datasets": [0.995] * 10,
+        # Of the pool, and of no target at all.
+        "Alerts that fire": [1, 1],
     },
     ("pair", "migration"): {
         "Wrote within a week": [50],
@@ -206,6 +217,7 @@ TRUE = {
         "Known": [1],
         "Identities": [40, 100],
         "The fullest 20 datasets": [0.995] * 5,
+        "Alerts that fire": [1, 1, 1],
     },
     ("clusters", "migration"): {"Wrote within a week": [70], "Last write to each pool": [60, 60]},
     ("clusters", "exporter"): {"Exporters down": [0], "Exporters": [1, 1], "Fresh": [1]},
@@ -226,6 +238,7 @@ TRUE = {
         "Full within a week": None,
         "Known": None,
         "Pools without an exporter": [1],
+        "Alerts that fire": [1],
     },
     ("down", "migration"): {"Wrote within a week": None, "Moved off": None, "Projected end": None},
     ("down", "identity"): {"Fullest dataset": None, "Last poll": None},
@@ -236,15 +249,32 @@ TRUE = {
         "Configuration": None,
         "Fresh": None,
     },
+    # One of the two, by the variable.
+    ("clusters/west", "fleet"): {
+        "A dataset is full": [2],
+        "Known": [1],
+        "Identities": [40],
+        "The fullest 20 datasets": [0.995] * 2,
+        "Alerts that fire": [1, 1],
+    },
+    ("clusters/west", "migration"): {
+        "Wrote within a week": [20],
+        "The last writers": [60, 3660, 7260, 10860, 14460],
+        "Last write to each pool": [60],
+    },
+    ("clusters/west", "exporter"): {"Exporters": [1], "Builds": [1], "Fresh": [1]},
+    ("clusters/west", "identity"): {"Fullest dataset": [0.995], "Its names": [1]},
     # Of 20 % known, that nobody is full cannot be said.
     ("starting", "fleet"): {"A dataset is full": None, "Full within a week": None, "Known": [0.2]},
 }
 IDENTITY = "us-east-1:00000000-0000-4000-8000-000000000000"
 
 
-def filled_in(expr, job, step):
+def filled_in(expr, world, step):
+    job, _, cluster = world.partition("/")
     for name, value in {
         "$__rate_interval": f"{max(2 * MINUTE, step + 30)}s",
+        "$cluster": cluster or ".*",
         "$job": job,
         "$instance": ".+",
         "$pool": ".+",

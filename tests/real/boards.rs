@@ -62,4 +62,8 @@ fn the_compose_file_runs_without_its_images() {
         (&json!(20), &json!(1))
     );
     assert_eq!(seen["boards"].as_array().unwrap().len(), 4);
+    // Nothing there would answer a webhook.
+    let receivers = ["pager", "tickets", "notes"].map(|name| [["name", name]]);
+    assert_eq!(seen["receivers"], json!(receivers));
+    assert!(seen["inhibited"].as_u64().unwrap() > 10);
 }

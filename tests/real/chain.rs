@@ -155,7 +155,7 @@ fn an_identity_that_fills_up_rings_and_is_quiet_again_when_it_is_tidied_up() {
         "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n\
          alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n{}{}",
         alertmanager.port,
-        shipped_rules(directory.path()),
+        shipped_rules(directory.path(), Some("10s")),
         job(&[&exporter.address]),
     );
     let prometheus = Prometheus::run(&prometheus, directory, &[]);
@@ -273,7 +273,7 @@ fn the_alert_of_a_full_identity_survives_a_kill() {
         "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n\
          alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n{}{}",
         alertmanager.port,
-        shipped_rules(rules.path()),
+        shipped_rules(rules.path(), Some("10s")),
         job(&[&address]),
     );
     let prometheus = Prometheus::run(&prometheus, rules, &[]);

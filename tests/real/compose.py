@@ -11,6 +11,7 @@ own, as in containers; the caller makes it. Prints as JSON what was seen.
 import contextlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,8 @@ import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
 FILE = ROOT / "deploy/compose/compose.yaml"
-PROGRAMS = {"prometheus": "prometheus", "alertmanager": "prometheus-alertmanager"}
+# By the name in the image, where another one than here.
+PROGRAMS = {"alertmanager": "prometheus-alertmanager"}
 
 
 class Service:
@@ -46,6 +48,14 @@ class Service:
         return None
 
     def command(self, program):
+        """What its container runs, on this machine; a script of its shell has the same paths."""
+        if shell := self.described.get("entrypoint"):
+            [script] = self.described["command"]
+            for target, place in self.paths.items():
+                script = re.sub(rf"(?<![\w/]){target}(?![\w-])", str(place), script)
+            for name, here in PROGRAMS.items():
+                script = script.replace(f"exec {name} ", f"exec {here} ")
+            return [*shell, script]
         words = []
         for word in self.described["command"]:
             name, equals, value = word.partition("=")
@@ -89,8 +99,8 @@ def main(exporter, schema):
         for name in ["prometheus", "alertmanager", "grafana"]:
             assert described["services"][name]["network_mode"] == "service:exporter"
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        for name, program in {"exporter": exporter, **PROGRAMS}.items():
-            command = services[name].command(program)
+        for name in ["exporter", "prometheus", "alertmanager"]:
+            command = services[name].command(exporter if name == "exporter" else name)
             log = stack.enter_context((pathlib.Path(folder) / f"{name}.log").open("w"))
             process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
             stack.callback(process.wait)
@@ -120,6 +130,12 @@ def look(services):
         "Prometheus knows the Alertmanager",
         lambda: json.loads(get(f"{api}/alertmanagers"))["data"]["activeAlertmanagers"],
     )
+    alertmanager = eventually(
+        "Alertmanager has its configuration",
+        lambda: yaml.safe_load(
+            json.loads(get("http://127.0.0.1:9093/api/v2/status"))["config"]["original"]
+        ),
+    )
     groups = json.loads(get(f"{api}/rules"))["data"]["groups"]
     provider = yaml.safe_load((provisioning / "dashboards/cognitosync.yaml").read_text())
     path = pathlib.Path(grafana.on_host(provider["providers"][0]["options"]["path"]))
@@ -142,6 +158,9 @@ def look(services):
         "alerts": len(shipped),
         "runbooks": len(runbooks),
         "boards": [board["uid"] for board in boards],
+        # Each as its name, and how it notifies.
+        "receivers": [list(receiver.items()) for receiver in alertmanager["receivers"]],
+        "inhibited": len(alertmanager["inhibit_rules"]),
     }
 
 

@@ -19,8 +19,13 @@ import backfill
 
 MINUTE, HOUR, WEEK = 60, 3_600, 604_800
 WEEKS = 5
-# So much of it has a sample a minute.
+# So much of it has a sample a minute; of when AWS last answered, more, as a chart of a week shows
+# for how long it had not.
 RECENT = 6 * HOUR
+ANSWERED = "cognitosync_identity_last_success_timestamp_seconds"
+# Times that were as long ago at each moment as they are now: the exporter's own, and all.
+EXPORTERS_OWN = ("last_complete_timestamp_seconds", "last_save_timestamp_seconds")
+MOVING = ("last_success_timestamp_seconds", "last_modified_timestamp_seconds", *EXPORTERS_OWN)
 LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? ([^ ]+)$")
 
 
@@ -43,12 +48,12 @@ def past(name, value, all_identities, uptime, ago):
         "cognitosync_pool_storage_bytes",
     ):
         return value * (1 - weeks / (3 * WEEKS))
-    if name.endswith(("_total", "_count", "_sum", "_bucket")) and not name.startswith(
-        "cognitosync_pool_"
+    if name.endswith("_total") or (
+        name.endswith(("_count", "_sum", "_bucket")) and not name.startswith("cognitosync_pool_")
     ):
         # It counted at the same rates before.
         return value / uptime * (WEEKS * WEEK - ago)
-    if name.startswith("cognitosync_identity_") and name.endswith("_timestamp_seconds"):
+    if name.endswith(MOVING):
         return value - ago
     return value
 
@@ -71,11 +76,19 @@ def main(url, instance, directory):
         for match in lines
         if match[1].endswith("_bucket") and match[2].endswith(infinite)
     }
-    uptime = time.time() - next(
+    now = time.time()
+    uptime = now - next(
         float(match[3]) for match in lines if match[1] == "process_start_time_seconds"
     )
-    end = int(time.time()) // MINUTE * MINUTE
-    times = [*range(end - WEEKS * WEEK, end - RECENT, HOUR), *range(end - RECENT, end, MINUTE)]
+    end = int(now) // MINUTE * MINUTE
+
+    def times(name):
+        recent = WEEK if name == ANSWERED else RECENT
+        # A chart of the time since then has a point each 90 s, and is jagged unless samples
+        # divide that.
+        every = MINUTE // 2 if name.endswith(EXPORTERS_OWN) else MINUTE
+        return [*range(end - WEEKS * WEEK, end - recent, HOUR), *range(end - recent, end, every)]
+
     written = 0
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "past.om"
@@ -87,15 +100,15 @@ def main(url, instance, directory):
                 inside = ",".join(
                     filter(None, [labels, 'job="cognitosync"', f'instance="{instance}"'])
                 )
-                for at in times:
-                    was = past(name, value, identities, uptime, end - at)
+                for at in times(name):
+                    was = past(name, value, identities, uptime, now - at)
                     out.write(f"{name}{{{inside}}} {was} {at}\n")
                     written += 1
             # What Prometheus adds to each scrape.
             inside = f'job="cognitosync",instance="{instance}"'
             added = {"up": 1, "scrape_samples_scraped": len(lines), "scrape_duration_seconds": 0.05}
             for name, value in added.items():
-                out.writelines(f"{name}{{{inside}}} {value} {at}\n" for at in times)
+                out.writelines(f"{name}{{{inside}}} {value} {at}\n" for at in times(name))
             out.write("# EOF\n")
         backfill.blocks(file, directory)
     json.dump({"samples": written}, sys.stdout)

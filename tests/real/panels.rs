@@ -47,7 +47,8 @@ pub(crate) fn demo() -> (Exporter, Prometheus) {
     assert!(past["samples"].as_u64().unwrap() > 100_000, "{past}");
     let configuration = format!(
         "global: {{scrape_interval: 5s, scrape_timeout: 5s, evaluation_interval: 5s}}\n{}{}",
-        shipped_rules(directory.path()),
+        // An alert that has rung stays, also when a scrape is too slow or the world tidies up.
+        shipped_rules(directory.path(), None),
         job(&[&demo.address]),
     );
     let prometheus = Prometheus::run(
@@ -62,6 +63,7 @@ pub(crate) fn demo() -> (Exporter, Prometheus) {
 fn filled_in(query: &str, identity: &str) -> String {
     let variables = [
         ("$__rate_interval", "1m"),
+        ("$cluster", ".*"),
         ("$job", ".+"),
         ("$instance", ".+"),
         ("$pool", ".+"),
@@ -79,13 +81,7 @@ fn filled_in(query: &str, identity: &str) -> String {
 const EMPTY_WITHOUT_TROUBLE: &str = "identity_name:cognitosync_full_unseen:max";
 
 /// Panels that speak of what the demo does not have.
-const EMPTY_IN_THE_DEMO: [&str; 5] = [
-    "Written to though drained",
-    "Restored",
-    "Saved",
-    "Projected end",
-    "Full on",
-];
+const EMPTY_IN_THE_DEMO: [&str; 3] = ["Written to though drained", "Projected end", "Full on"];
 
 /// Those in closed rows too.
 fn all_panels(board: &Value) -> impl Iterator<Item = &Value> {
@@ -100,15 +96,24 @@ fn all_panels(board: &Value) -> impl Iterator<Item = &Value> {
 #[ignore = "needs Prometheus, Chromium and uPlot, which tests/run installs"]
 fn every_query_has_data_and_every_panel_can_be_read() {
     let (_demo, prometheus) = demo();
-    let alerts_ring = || {
-        patiently(4, "alerts ring", || {
-            (prometheus.query("ALERTS{alertstate=\"firing\"}").len() > 2).then_some(())
-        });
-    };
-    // Which takes a minute.
-    alerts_ring();
+    // Which takes a minute. Pictures are of a moment some seconds ago.
+    patiently(
+        4,
+        "there is an alert of each dataset that is full, for a while",
+        || {
+            let alerts = "ALERTS{alertname=\"CognitoSyncIdentityNearLimit\", alertstate=\"firing\", \
+                      severity=\"warning\", limit!=\"datasets\"} offset 10s";
+            let full = "cognitosync_pool_identities_full{limit!=\"datasets\"} offset 10s";
+            let by = "(identity_pool_id, limit)";
+            let told = format!("count by {by} ({alerts})");
+            let lacking = format!("({full} > on {by} {told} or {full} > 0 unless on {by} {told})");
+            let all_told = format!("count({alerts}) > 2 unless on () {lacking}");
+            (!prometheus.query(&all_told).is_empty()).then_some(())
+        },
+    );
     // Which has grown by its past, and whose list of datasets stays current, as it is quiet.
     let quiet = "topk(1, cognitosync_identity_last_modified_age_seconds \
+                 and cognitosync_identity_largest_dataset_records offset 1d \
                  and cognitosync_identity_largest_dataset_records \
                  and deriv(cognitosync_identity_storage_bytes[1d]) > 0)";
     let identity = prometheus.query(quiet)[0].0["identity_id"]
@@ -134,7 +139,7 @@ fn every_query_has_data_and_every_panel_can_be_read() {
                 if answer["data"]["result"].as_array().unwrap().is_empty()
                     && !EMPTY_IN_THE_DEMO.contains(&title)
                 {
-                    empty.push(format!("{name}: {}: {query}", panel["title"]));
+                    empty.push(query);
                 }
             }
         }
@@ -156,10 +161,14 @@ fn every_query_has_data_and_every_panel_can_be_read() {
             );
         }
     }
+    // What happens seldom in the demo, such as a poll that fails, is waited for.
+    let waited_for = empty.len();
+    patiently(4, &format!("these have data: {empty:#?}"), || {
+        empty.retain(|query| prometheus.query(query).is_empty());
+        empty.is_empty().then_some(())
+    });
     let mut numbers = 0;
     for name in BOARDS {
-        // Where a scrape was too slow, alerts have ended, and ring again.
-        alerts_ring();
         let board = repository()
             .join(format!("dashboards/grafana/{name}.json"))
             .display()
@@ -218,13 +227,11 @@ fn every_query_has_data_and_every_panel_can_be_read() {
         .filter(|rule| rule["type"] == "alerting")
         .count();
     println!(
-        "{panels} panels with {queries} queries, {} recording and {alerts} alerting rules run on Prometheus; {} empty; pending or ringing: {}",
+        "{panels} panels with {queries} queries, {} recording and {alerts} alerting rules run on Prometheus; {waited_for} waited for; pending or ringing: {}",
         rules.len() - alerts,
-        empty.len(),
         ringing.join(", ")
     );
     assert!(panels > 60 && queries > 80 && alerts > 20);
-    assert!(empty.is_empty(), "{empty:#?}");
 }
 
 #[test]

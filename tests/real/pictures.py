@@ -23,6 +23,8 @@ import browser
 
 WIDTH, CELL, GAP = 1600, 34, 8
 SCRAPE_INTERVAL = 15
+# Seconds after which a scrape has ended, and what it said is stored: more than its timeout.
+SETTLED = 6
 POINTS = 240
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 COLOURS = {
@@ -60,7 +62,7 @@ h1 { margin: 0; font-size: 20px; } .note { margin: 2px 0 10px; color: #f2cc0c; }
 .chart { display: flex; } .chart > div:first-child { flex: none; }
 table { width: 100%; border-collapse: collapse; margin-top: 6px; font-size: 12px; } td, th { padding: 2px 6px; text-align: left; border-top: 1px solid #2c3235; white-space: nowrap; }
 .bar { display: grid; grid-template-columns: 330px 1fr 70px; gap: 8px; margin: 2px 0; font-size: 12px; } .track { background: #22252b; height: 14px; } .track div { height: 14px; }
-.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
+.legend { flex: none; font-size: 11px; overflow: hidden; margin-left: 8px; } .legend table { margin: 0; font-size: 11px; } .legend td, .legend th { padding: 1px 4px; border: 0; } .legend td:first-child { white-space: normal; padding-left: 18px; text-indent: -14px; } .legend td + td, .legend th { text-align: right; } .legend i { display: inline-block; width: 10px; height: 3px; margin-right: 4px; vertical-align: middle; }
 .u-legend { display: none; }
 """
 
@@ -71,8 +73,8 @@ def ask(prometheus, path, **parameters):
         return json.load(answer)["data"]["result"]
 
 
-def shown(value, unit, decimals=None):
-    """A number as Grafana shows it."""
+def shown(value, unit, decimals=None, now=0):
+    """A number as Grafana shows it, at that time."""
     if value is None or math.isnan(value):
         return "none"
     if unit == "percentunit":
@@ -82,7 +84,7 @@ def shown(value, unit, decimals=None):
     if unit == "dateTimeAsIso":
         return datetime.datetime.fromtimestamp(value / 1000).strftime("%Y-%m-%d %H:%M")
     if unit == "dateTimeFromNow":
-        ago = shown(time.time() - value / 1000, "s")
+        ago = shown(now - value / 1000, "s")
         return f"{ago} ago"
     if unit == "bytes":
         for name in ["B", "KiB", "MiB", "GiB"]:
@@ -97,14 +99,16 @@ def shown(value, unit, decimals=None):
         return f"{seconds:.3g} s"
     if decimals is not None:
         value = round(value, decimals)
-    text = f"{value:.4g}" if abs(value) < 10_000 else f"{value / 1000:.4g} K"
+    digits = 3 if abs(value) < 100 else 4
+    text = f"{value:.{digits}g}" if abs(value) < 10_000 else f"{value / 1000:.4g} K"
     return text + (" req/s" if unit == "reqps" else "")
 
 
 def meaning(value, mappings):
-    """The text and the colour that stand for a value, if there are any."""
+    """The text and the colour that stand for a number or a text, if there are any."""
+    key = value if isinstance(value, str) else f"{value:g}"
     for mapping in mappings:
-        if found := mapping["options"].get(f"{value:g}"):
+        if found := mapping["options"].get(key):
             return found["text"], COLOURS[found["color"]]
     return None
 
@@ -139,8 +143,9 @@ class Board:
         self.prometheus, self.identity, self.board = prometheus, identity, board
         since = UNITS[board["time"]["from"][-1]] * int(board["time"]["from"][4:-1])
         self.step = since // POINTS
-        # Of charts the last point, and of everything else the moment.
-        self.end = int(time.time())
+        # Of charts the last point, and of everything else the moment: one of which nothing more
+        # becomes known while the picture is drawn.
+        self.end = int(time.time()) - SETTLED
         self.since = self.end - self.step * POINTS
         self.empty, self.charts, self.numbers, self.last = [], [], [], {}
         self.panels = [
@@ -151,6 +156,7 @@ class Board:
         rate = max(4 * SCRAPE_INTERVAL, self.step + SCRAPE_INTERVAL)
         for name, value in [
             ("$__rate_interval", f"{rate}s"),
+            ("$cluster", ".*"),
             ("$job", ".+"),
             ("$instance", ".+"),
             ("$pool", ".+"),
@@ -195,7 +201,8 @@ class Board:
             return f'<div class="number filled" style="background:{painted}">{text}</div>'
         painted = colour(value, defaults["thresholds"]["steps"])
         texts = [
-            (shown(one, defaults["unit"], defaults.get("decimals")), name) for one, name in parts
+            (shown(one, defaults["unit"], defaults.get("decimals"), self.end), name)
+            for one, name in parts
         ]
         text = " ".join(f"{one} <small>{html.escape(name or '')}</small>" for one, name in texts)
         long = " long" if len(texts[0][0]) > 12 else ""
@@ -248,7 +255,8 @@ class Board:
         body = []
         for one in found[: int((place["h"] * CELL - GAP - 50) / 22)]:
             cells = "".join(
-                f"<td>{html.escape(one['metric'].get(name, ''))}</td>" for name in columns
+                self.cell(one["metric"].get(name, ""), rules.get(renamed.get(name)))
+                for name in columns
             )
             if last:
                 value, steps = float(one["value"][1]), rule.get("thresholds", {}).get("steps")
@@ -259,6 +267,12 @@ class Board:
                 cells += f'<td style="color:{painted}">{text}</td>'
             body.append(f"<tr>{cells}</tr>")
         return f"<table><tr>{head}</tr>{''.join(body)}</table>"
+
+    @staticmethod
+    def cell(text, rule):
+        """Of a label, in the colour that its text has."""
+        _, painted = meaning(text, (rule or {}).get("mappings", [])) or (text, "inherit")
+        return f'<td style="color:{painted}">{html.escape(text)}</td>'
 
     def timeseries(self, panel, defaults, place):
         times = list(range(self.since, self.end + 1, self.step))
@@ -315,7 +329,7 @@ class Board:
             if any(value is not None for value in lines[n])
         )
         inner = place["w"] * (WIDTH - 24) / 24 - GAP - 24
-        beside = 300 if place["w"] < 24 else 520
+        beside = 340 if place["w"] < 24 else 520
         place_id = f"chart{len(self.charts)}"
         self.charts.append(
             {
@@ -344,6 +358,7 @@ const shown = (value, unit) => {
   if (unit == "percentunit") return `${+(value * 100).toFixed(1)} %`;
   const scale = (sizes) => { for (const [size, name] of sizes) if (Math.abs(value) >= size) return `${+(value / size).toPrecision(3)} ${name}`; return `${+value.toPrecision(3)}`; };
   if (unit == "bytes") return scale([[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]]);
+  if (unit == "d") return `${+value.toPrecision(3)} d`;
   if (unit == "s") return scale([[86400, "d"], [3600, "h"], [60, "min"]]);
   return scale([[1e6, "M"], [1e3, "K"]]);
 };
@@ -361,15 +376,28 @@ for (const chart of charts) {
   // What is stacked higher is drawn first, so that it does not cover what is below.
   if (chart.stacked) { lines.reverse(); series.reverse(); }
   const axis = { stroke: "#a0a4ab", grid: { stroke: "#23272d", width: 1 }, ticks: { stroke: "#23272d" }, font: "11px sans-serif" };
+  // Bytes are read in powers of two, and times in parts of minutes, hours and days.
+  const incrs = {
+    bytes: Array.from({ length: 50 }, (_, n) => 2 ** n),
+    s: [0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 21600, 43200,
+      ...[1, 2, 5, 10, 20, 50, 100, 200, 500].map(days => days * 86400)],
+  }[chart.unit];
   const range = (_, low, high) => [chart.min ?? Math.min(low, 0), chart.max ?? (Math.max(high, ...chart.dashed.map(([at]) => at)) * 1.08 || 1)];
   const dashes = plot => { for (const [at, colour] of chart.dashed) {
     const y = plot.valToPos(at, "y", true), { ctx, bbox } = plot;
     ctx.save(); ctx.strokeStyle = colour; ctx.setLineDash([8, 6]); ctx.beginPath(); ctx.moveTo(bbox.left, y); ctx.lineTo(bbox.left + bbox.width, y); ctx.stroke(); ctx.restore();
   } };
   new uPlot({ width: chart.width, height: chart.height, cursor: { show: false }, legend: { show: false }, scales: { y: { range } },
-    axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map(value => shown(value, chart.unit)) }], series: [{}, ...series], hooks: { draw: [dashes] } },
+    axes: [axis, { ...axis, size: 70, ...(incrs && { incrs }), values: (_, ticks) => ticks.map(value => shown(value, chart.unit)) }], series: [{}, ...series], hooks: { draw: [dashes] } },
     [chart.times, ...lines], document.getElementById(chart.id));
 }
+"""
+
+# Panels and legends that hide a part of what they hold.
+CUT = """
+return [...document.querySelectorAll(".panel, .legend")]
+  .filter(e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
+  .map(e => `cut off: ${e.closest(".panel").querySelector(".title").textContent}`);
 """
 
 
@@ -395,7 +423,7 @@ def main(prometheus, identity, file, uplot, picture):
                 {"width": WIDTH, "height": 900, "deviceScaleFactor": 1, "mobile": False},
             )
             chromium.get(drawn.as_uri())
-            flaws = chromium.execute_script(browser.FLAWS, 3)
+            flaws = chromium.execute_script(browser.FLAWS, 3) + chromium.execute_script(CUT)
             browser.picture(chromium, picture)
             said = [line["message"] for line in chromium.get_log("browser")]
         finally:

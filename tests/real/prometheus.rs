@@ -136,15 +136,15 @@ pub(crate) fn job(addresses: &[&str]) -> String {
 }
 
 /// The line of a configuration that loads the shipped rules: copies in this directory that are
-/// evaluated every two seconds, and whose alerts are not held for longer than ten.
-pub(crate) fn shipped_rules(directory: &Path) -> String {
+/// evaluated every two seconds, and whose alerts are held for so long, or as shipped.
+pub(crate) fn shipped_rules(directory: &Path, held: Option<&str>) -> String {
     let files = ["recording.yaml", "alerts.yaml"].map(|file| {
         let shipped = repository().join("dashboards/alerts").join(file);
         let text = std::fs::read_to_string(shipped).unwrap();
-        let hasty = text.lines().map(|line| match line.trim_start() {
-            rest if rest.starts_with("interval: ") => "    interval: 2s\n".to_owned(),
-            rest if rest.starts_with("keep_firing_for: ") => {
-                "        keep_firing_for: 10s\n".to_owned()
+        let hasty = text.lines().map(|line| match (line.trim_start(), held) {
+            (rest, _) if rest.starts_with("interval: ") => "    interval: 2s\n".to_owned(),
+            (rest, Some(held)) if rest.starts_with("keep_firing_for: ") => {
+                format!("        keep_firing_for: {held}\n")
             }
             _ => format!("{line}\n"),
         });

@@ -127,7 +127,7 @@ fn each_trouble_is_seen_by_its_rule() {
     let directory = tempfile::tempdir().unwrap();
     let configuration = format!(
         "global: {{scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}}\n{}scrape_configs:\n{}",
-        shipped_rules(directory.path()),
+        shipped_rules(directory.path(), Some("10s")),
         jobs.concat(),
     );
     let prometheus = Prometheus::run(&configuration, directory, &[]);
