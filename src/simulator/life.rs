@@ -11,11 +11,12 @@ const RECORD_BYTES: u64 = 1_536;
 const SMALL_RECORD_BYTES: u64 = 20;
 /// What the datasets beside an identity's fullest hold, as a share of what they may.
 const SMALL_SHARE: f64 = 0.02;
-/// Identities that reach a wall begin to tidy up at this age, in seconds.
-const TIDY_FROM: f64 = 600.0;
-/// They tidy up for this long. An alert that is held for a quarter of an hour ends meanwhile, and
-/// Alertmanager's `group_interval` of five minutes passes.
-const TIDY_FOR: f64 = 1_200.0;
+/// Identities that reach a wall begin to tidy up at this age, in seconds. Before it, each alert
+/// about a limit fires.
+pub const TIDY_FROM: f64 = 3_600.0;
+/// They tidy up for this long, in seconds, and then fill up again. Meanwhile each alert ends, also
+/// one that is held for three hours, and Alertmanager reports it.
+pub const TIDY_FOR: f64 = 12_600.0;
 
 /// How the datasets of an identity develop. The number in 0..1 varies it within its kind.
 #[derive(Clone, Debug, PartialEq)]

@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use fault::Fault;
 pub use identity::GuestRole;
-pub use life::{Collecting, Life};
+pub use life::{Collecting, Life, TIDY_FOR, TIDY_FROM};
 pub use world::World;
 
 use crate::api::Operation;

@@ -11,6 +11,7 @@ mod alert_inputs;
 mod circles;
 mod code;
 mod dashboards;
+mod demo;
 mod documents;
 mod example;
 mod imports;

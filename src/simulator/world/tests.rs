@@ -1,6 +1,7 @@
 use std::collections::HashSet;
 
 use super::super::dataset::{DATASET_BYTES, DATASET_RECORDS};
+use super::super::{TIDY_FOR, TIDY_FROM};
 use super::*;
 use crate::identity::{IdentityId, PoolId};
 
@@ -116,17 +117,18 @@ fn every_limit_shows_within_a_minute_and_most_are_far_from_all() {
             .map(|kind| shares.get(kind).copied().unwrap_or(0))
     };
     assert_eq!(walls(&shares(&world, 0.0)), [0, 0, 0, 8, 0]);
-    for age in (60..600).step_by(60) {
+    let (from, to) = (TIDY_FROM as u32, (TIDY_FROM + TIDY_FOR) as u32);
+    for age in (60..from).step_by(60) {
         let shares = shares(&world, f64::from(age));
         assert_eq!(walls(&shares), [4, 4, 4, 8, 8], "at {age}");
         assert!(shares["healthy"] >= 160, "{shares:?} at {age}");
     }
-    // The full ones tidy up, long enough for an alert to end and for a message about that.
-    for age in (600..1_800).step_by(60) {
+    // The full ones tidy up, then fill up again.
+    for age in (from..to).step_by(60) {
         let shares = shares(&world, f64::from(age));
         assert_eq!(walls(&shares), [0, 0, 0, 8, 0], "at {age}");
     }
-    assert_eq!(walls(&shares(&world, 1_860.0)), [4, 4, 4, 8, 8]);
+    assert_eq!(walls(&shares(&world, f64::from(to + 60))), [4, 4, 4, 8, 8]);
     // Even a small demo has all.
     let small = World::scripted(10_520, 2, 60);
     assert!(!walls(&shares(&small, 60.0)).contains(&0));
@@ -138,8 +140,8 @@ fn a_full_dataset_takes_no_writes() {
     world.insert(POOL, IDENTITY, Life::Filling(0.5));
     let date = |age| world.datasets(POOL, IDENTITY, age, START).unwrap()[0].last_modified;
     assert_ne!(date(40.0), date(50.0));
-    assert_eq!(date(50.0), date(599.0));
-    assert_ne!(date(599.0), date(605.0));
+    assert_eq!(date(50.0), date(TIDY_FROM - 1.0));
+    assert_ne!(date(50.0), date(TIDY_FROM + 5.0));
 }
 
 #[test]
