@@ -12,7 +12,9 @@ use super::shown::TargetRef;
 use crate::web::parameters::link;
 
 /// More pools than this are a table, with a card for each behind a link.
-const MAX_CARDS: usize = 12;
+const MAX_CARDS: usize = 3;
+/// Up to so many lines of what needs attention, all are shown at once.
+const FEW_LINES: usize = 5;
 
 /// Renders the status that a query asked for.
 pub(super) fn render(status: &Status, query: &Query, telemetry_path: &str) -> String {

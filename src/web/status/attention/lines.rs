@@ -16,9 +16,13 @@ pub(in crate::web::status) struct AttentionLine<'a> {
 }
 
 impl Status {
-    /// In the order of the most severe part of each.
-    pub(in crate::web::status) fn attention_lines(&self) -> Vec<AttentionLine<'_>> {
-        lines(&self.attention)
+    /// In the order of the most severe part of each: those that someone should act on, and those
+    /// that only inform.
+    pub(in crate::web::status) fn attention_lines(
+        &self,
+    ) -> (Vec<AttentionLine<'_>>, Vec<AttentionLine<'_>>) {
+        let is_urgent = |line: &AttentionLine<'_>| line.severity < Severity::Info;
+        lines(&self.attention).into_iter().partition(is_urgent)
     }
 }
 
@@ -43,6 +47,13 @@ fn lines(attention: &[Attention]) -> Vec<AttentionLine<'_>> {
 }
 
 impl AttentionLine<'_> {
+    /// Whether identities of this part are named: of the first that has any, so that a line is
+    /// short.
+    pub(in crate::web::status) fn names(&self, part: &Attention) -> bool {
+        let first = self.parts.iter().find(|part| !part.named().is_empty());
+        first.is_some_and(|first| std::ptr::eq(*first, part))
+    }
+
     /// As a word, which the page shows and has as a part of a class.
     pub(in crate::web::status) fn severity(&self) -> &'static str {
         self.severity.as_str()
@@ -110,6 +121,26 @@ mod tests {
         let subjects = lines.iter().map(|line| line.subject);
         let expected = [Some("us-east-1"), Some("name"), None, None, Some("name")];
         assert_eq!(subjects.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_line_names_identities_of_one_part() {
+        let of = |code, named: &[Named]| {
+            let part = Attention::new(code, Severity::Info, Phrase::default());
+            part.of_identities(1, named).of_pool("us-east-1:1", "name")
+        };
+        let named = [Named {
+            identity_id: "us-east-1:1".to_owned(),
+            name: None,
+        }];
+        let attention = [
+            of(Code::PossiblyNear, &[]),
+            of(Code::Full, &named),
+            of(Code::Missing, &named),
+        ];
+        let line = &lines(&attention)[0];
+        let names: Vec<_> = attention.iter().map(|part| line.names(part)).collect();
+        assert_eq!(names, [false, true, false]);
     }
 
     #[test]
