@@ -249,3 +249,17 @@ fn what_clients_write_joins_the_script() {
     let unknown = world.update((POOL, "nobody", "a"), Vec::new(), None, at(132.0));
     assert_eq!(unknown.map(|(_, keys)| keys), Err(Refusal::NotFound));
 }
+
+#[test]
+fn tmp_print() {
+    for draw in [0.3, 0.4, 0.5, 0.6, 0.7] {
+        let mut out = String::new();
+        for i in 0..200 {
+            let k = i * 37 % 100;
+            let number = crate::identity::hash(&["10520", "life", &i.to_string()]);
+            let d = (number >> 11) as f64 / (1_u64 << 53) as f64;
+            if k < 10 { out += &format!("{} kind {k} {d:.2} {}; ", i % 3, d < draw); }
+        }
+        println!("{draw}: {out}");
+    }
+}
