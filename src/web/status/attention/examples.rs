@@ -3,14 +3,10 @@
 use super::{MAX_NAMED, Named};
 use crate::api::Usage;
 use crate::clock::Timestamp;
-use crate::exposition::FULL_WITHIN;
+use crate::exposition::{ACTIVE_SECONDS, FULL_WITHIN};
 use crate::job::IdentityIndex;
 use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
 use crate::store::{PoolView, State};
-
-/// Who has written within so many seconds counts for the severity of full identities, as for the
-/// alert rules: 30 days.
-const ACTIVE_SECONDS: f64 = 30.0 * 86_400.0;
 
 /// What there is of each kind of identities.
 #[derive(Clone, Debug, Default)]
