@@ -16,10 +16,10 @@ const NOT_WATCHED: f64 = 0.05;
 const FAILING: f64 = 0.1;
 
 impl Pool {
-    /// What an operator should look at. `is_ready`: whether any poll was answered since the start.
-    pub(super) fn attention(&self, is_ready: bool) -> Vec<Attention> {
+    /// What an operator should look at. `was_answered`: whether any poll was, since the start.
+    pub(super) fn attention(&self, was_answered: bool) -> Vec<Attention> {
         let trouble = self.trouble.as_ref().map(|(trouble, _)| *trouble);
-        let mut found: Vec<_> = self.trouble_attention(is_ready).into_iter().collect();
+        let mut found: Vec<_> = self.trouble_attention(was_answered).into_iter().collect();
         found.extend(self.near_limits_attention());
         found.extend(self.full_soon_attention());
         found.extend(self.discovery_attention());
@@ -51,11 +51,11 @@ impl Pool {
         list(&self.identity_pool_id, parameters)
     }
 
-    fn trouble_attention(&self, is_ready: bool) -> Option<Attention> {
+    fn trouble_attention(&self, was_answered: bool) -> Option<Attention> {
         let (trouble, words) = self.trouble.as_ref()?;
         let (code, severity) = match trouble {
             PoolTrouble::NotFound => (Code::PoolNotFound, Severity::Warning),
-            PoolTrouble::Denied if is_ready => (Code::PoolDenied, Severity::Warning),
+            PoolTrouble::Denied if was_answered => (Code::PoolDenied, Severity::Warning),
             PoolTrouble::Denied => (Code::PoolDenied, Severity::Critical),
         };
         let found = Attention::new(code, severity, Phrase::new(words, ""));
