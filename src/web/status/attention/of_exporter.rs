@@ -5,12 +5,9 @@ use std::collections::BTreeSet;
 use super::super::budget::{Budget, Trouble};
 use super::super::humanize::humanize_duration;
 use super::super::model::{Configuration, Saving, Status};
-use super::super::turns::LATE_SECONDS;
+use super::super::turns::{LATE_SECONDS, SUFFICES};
 use super::{Attention, Code, Phrase, Severity};
 
-/// Of what is needed, a rate suffices from this part on: about AWS's quota it rises and falls by
-/// some percent.
-const SUFFICES: f64 = 0.9;
 /// Polls are late by this part of a sweep or more before it is a ticket, as for the alert rule.
 const LATE_OF_SWEEP: f64 = 0.1;
 
