@@ -38,15 +38,6 @@ impl Pool {
             .collect()
     }
 
-    /// The number of identities of which AWS does not say that they do not exist.
-    pub(super) fn existing(&self) -> u64 {
-        self.identities as u64 - self.in_state(State::Missing)
-    }
-
-    fn in_state(&self, state: State) -> u64 {
-        self.states.0[state as usize].1
-    }
-
     fn list(&self, parameters: &str) -> String {
         list(&self.identity_pool_id, parameters)
     }
