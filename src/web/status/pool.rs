@@ -72,6 +72,9 @@ pub(super) struct Pool {
     pub(super) ever_modified_identities: u64,
     /// Of these, the number of those that were modified last within each window.
     pub(super) modified_within: Windows,
+    /// When the pool was last modified, by AWS's own date, while that is known: seconds before now.
+    #[serde(skip)]
+    pub(super) modified_seconds_ago: Option<f64>,
 }
 
 /// The number of identities of each kind, in the order of the kinds.
@@ -195,6 +198,10 @@ impl Pool {
             exact_identities: summary.exact,
             growth_known_identities: summary.growth_known,
             full_within: Windows::new(FULL_WITHIN, summary.full_within),
+            modified_seconds_ago: pool
+                .usage(now.mono)
+                .and_then(|usage| usage.last_modified)
+                .map(|date| now.unix - date),
             ever_modified_identities: idle.count,
             modified_within: Windows::new(IDLE, idle.cumulative.iter().map(|(_, count)| *count)),
         }

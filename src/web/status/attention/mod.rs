@@ -1,5 +1,6 @@
 //! What an operator should look at: for programs by code, for people in one line a pool.
 
+mod drained;
 mod examples;
 mod lines;
 mod links;
@@ -11,6 +12,7 @@ mod tests;
 
 use serde::{Serialize, Serializer};
 
+pub(super) use drained::is_declared_drained;
 pub(super) use examples::{Examples, PerKind};
 
 use crate::limits::Limit;
@@ -51,6 +53,7 @@ pub(super) enum Code {
     PollsLate,
     PoolNotFound,
     PoolDenied,
+    DrainedPoolWritten,
     Full,
     FullSoon,
     Near,
@@ -65,7 +68,7 @@ pub(super) enum Code {
 impl Code {
     /// Every code, in the order of the table in docs/http.md.
     #[cfg(test)]
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::LoopStalled,
         Self::ConfigurationInvalid,
         Self::WebConfigurationInvalid,
@@ -77,6 +80,7 @@ impl Code {
         Self::PollsLate,
         Self::PoolNotFound,
         Self::PoolDenied,
+        Self::DrainedPoolWritten,
         Self::Full,
         Self::FullSoon,
         Self::Near,
@@ -103,6 +107,7 @@ impl Code {
             Self::PollsLate => ("polls_late", &[Warning, Info]),
             Self::PoolNotFound => ("pool_not_found", &[Warning]),
             Self::PoolDenied => ("pool_denied", &[Critical, Warning]),
+            Self::DrainedPoolWritten => ("drained_pool_written", &[Warning]),
             Self::Full => ("full", &[Critical, Warning, Info]),
             Self::FullSoon => ("full_soon", &[Warning, Info]),
             Self::Near => ("near", &[Warning, Info]),

@@ -20,6 +20,7 @@ impl Pool {
     pub(super) fn attention(&self, was_answered: bool) -> Vec<Attention> {
         let trouble = self.trouble.as_ref().map(|(trouble, _)| *trouble);
         let mut found: Vec<_> = self.trouble_attention(was_answered).into_iter().collect();
+        found.extend(self.drained_attention());
         found.extend(self.near_limits_attention());
         found.extend(self.full_soon_attention());
         found.extend(self.discovery_attention());
@@ -38,7 +39,7 @@ impl Pool {
             .collect()
     }
 
-    fn list(&self, parameters: &str) -> String {
+    pub(super) fn list(&self, parameters: &str) -> String {
         list(&self.identity_pool_id, parameters)
     }
 
