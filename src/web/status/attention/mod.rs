@@ -6,6 +6,7 @@ mod lines;
 mod links;
 mod of_exporter;
 mod of_limits;
+mod of_polls;
 mod of_pool;
 #[cfg(test)]
 mod tests;
@@ -105,7 +106,7 @@ impl Code {
             Self::Throttled => ("throttled", &[Warning]),
             Self::RateTooLow => ("rate_too_low", &[Warning, Info]),
             Self::PollsLate => ("polls_late", &[Warning, Info]),
-            Self::PoolNotFound => ("pool_not_found", &[Warning]),
+            Self::PoolNotFound => ("pool_not_found", &[Warning, Info]),
             Self::PoolDenied => ("pool_denied", &[Critical, Warning]),
             Self::DrainedPoolWritten => ("drained_pool_written", &[Warning]),
             Self::Full => ("full", &[Critical, Warning, Info]),
