@@ -50,9 +50,8 @@ pub(super) struct Found {
     /// Why polls of those that are failing, and of those that are stale, have failed.
     pub(super) failing: Reasons,
     pub(super) stale: Reasons,
-    /// The limits, in the order of [`Limit::ALL`].
-    limits: [u64; Limit::ALL.len()],
-    /// Who uses less of each limit is not among the fullest.
+    limits: Limits,
+    /// In the order of [`Limit::ALL`]: who uses less of each limit is not among the fullest.
     least: [u64; Limit::ALL.len()],
 }
 
@@ -128,7 +127,7 @@ impl Found {
             examples: Examples::new(now.unix),
             failing: Reasons::default(),
             stale: Reasons::default(),
-            limits: Limit::ALL.map(|limit| limit.of(limits)),
+            limits,
             least: [0; Limit::ALL.len()],
         }
     }
@@ -142,6 +141,9 @@ impl Found {
         let known = known.map(|(usage, standing)| (*usage, standing));
         self.examples.offer(seen.identity, seen.state, known);
         let Some((usage, standing)) = known else {
+            if seen.state == State::Stale {
+                self.add_stale(seen);
+            }
             return;
         };
         let place = (self.pool, seen.identity);
@@ -169,7 +171,15 @@ impl Found {
             let place = (self.pool, seen.identity);
             self.fullest.offer([ordered(used), modified], place);
             let least = number(self.fullest.least()) * ALMOST;
-            self.least = self.limits.map(|limit| (least * limit as f64) as u64);
+            self.least = Limit::ALL.map(|limit| (least * limit.of(self.limits) as f64) as u64);
+        }
+    }
+
+    #[inline(never)]
+    fn add_stale(&mut self, seen: &Seen<'_>) {
+        if let Some(usage) = seen.record.last_usage() {
+            let standing = Standing::of(usage, seen.listing, self.limits);
+            self.examples.offer_stale(seen.identity, usage, &standing);
         }
     }
 

@@ -21,6 +21,8 @@ pub(in crate::web::status) struct PerKind<T> {
     pub(super) failing: T,
     pub(super) stale: T,
     pub(super) missing: T,
+    /// How many stale ones had written within [`ACTIVE_SECONDS`] when they were seen last.
+    pub(super) active_stale: u64,
 }
 
 /// The same of one limit.
@@ -32,6 +34,11 @@ pub(super) struct OfLimit<T> {
     /// How many full ones have written within [`ACTIVE_SECONDS`], and how many near ones.
     pub(super) active_full: u64,
     pub(super) active_near: u64,
+    /// Full when they were seen last, and stale now. Not of the number of datasets, since an app
+    /// may have as many as it is allowed for ever.
+    pub(super) lost: T,
+    pub(super) all_lost: u64,
+    pub(super) active_lost: u64,
 }
 
 impl<T> PerKind<T> {
@@ -42,11 +49,15 @@ impl<T> PerKind<T> {
                 near: with(it.near),
                 active_full: it.active_full,
                 active_near: it.active_near,
+                lost: with(it.lost),
+                all_lost: it.all_lost,
+                active_lost: it.active_lost,
             }),
             full_soon: with(self.full_soon),
             failing: with(self.failing),
             stale: with(self.stale),
             missing: with(self.missing),
+            active_stale: self.active_stale,
         }
     }
 }
@@ -89,6 +100,25 @@ impl Examples {
         for (found, limit) in self.found.limits.iter_mut().zip(Limit::ALL) {
             if standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain {
                 found.offer(identity, limit, usage, standing, self.active_since);
+            }
+        }
+    }
+
+    /// Offers one that is stale, by what was known of it last.
+    pub(in crate::web::status) fn offer_stale(
+        &mut self,
+        identity: IdentityIndex,
+        usage: &Usage,
+        standing: &Standing,
+    ) {
+        let active = u64::from(is_active(usage, self.active_since));
+        self.found.active_stale += active;
+        for limit in [Limit::DatasetStorage, Limit::DatasetRecords] {
+            if standing.is_full(limit) {
+                let found = &mut self.found.limits[limit as usize];
+                found.all_lost += 1;
+                found.active_lost += active;
+                found.lost.offer(last_writers_first(usage), identity);
             }
         }
     }
@@ -143,16 +173,23 @@ impl OfLimit<Few> {
         if standing.is_above(limit) {
             return;
         }
-        // Without a date nothing shows that its user has gone.
-        let is_active = usage.last_modified.is_none_or(|date| date >= active_since);
         let (few, active) = if standing.is_full(limit) {
             (&mut self.full, &mut self.active_full)
         } else {
             (&mut self.near, &mut self.active_near)
         };
-        *active += u64::from(is_active);
-        few.offer(-usage.last_modified.unwrap_or(f64::NEG_INFINITY), identity);
+        *active += u64::from(is_active(usage, active_since));
+        few.offer(last_writers_first(usage), identity);
     }
+}
+
+/// Without a date nothing shows that its user has gone.
+fn is_active(usage: &Usage, active_since: f64) -> bool {
+    usage.last_modified.is_none_or(|date| date >= active_since)
+}
+
+fn last_writers_first(usage: &Usage) -> f64 {
+    -usage.last_modified.unwrap_or(f64::NEG_INFINITY)
 }
 
 /// The first few identities by a number, the least first; of equal ones those that were offered
@@ -245,6 +282,31 @@ mod tests {
             (positions(&datasets.full), datasets.active_full),
             (vec![], 0)
         );
+    }
+
+    #[test]
+    fn full_ones_that_are_stale_are_counted_by_what_was_known_last() {
+        let mut examples = Examples::new(NOW);
+        let gone = ACTIVE_SECONDS + 1.0;
+        let stale = [(1, 1 << 20, gone), (1, 1 << 20, 5.0), (20, 9, 5.0)];
+        for (identity, (datasets, storage_bytes, ago)) in stale.into_iter().enumerate() {
+            let usage = Usage {
+                datasets: Some(datasets),
+                storage_bytes: Some(storage_bytes),
+                last_modified: Some(NOW - ago),
+            };
+            let standing = Standing::of(&usage, Listing::default(), Limits::default());
+            examples.offer_stale(IdentityIndex(identity), &usage, &standing);
+        }
+        let found = examples.found;
+        assert_eq!(found.active_stale, 2);
+        let lost = found
+            .limits
+            .each_ref()
+            .map(|it| (it.all_lost, it.active_lost));
+        assert_eq!(lost, [(2, 1), (0, 0), (0, 0)]);
+        let storage = &found.limits[Limit::DatasetStorage as usize];
+        assert_eq!(positions(&storage.lost), [1, 0]);
     }
 
     #[test]

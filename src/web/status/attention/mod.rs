@@ -52,6 +52,7 @@ pub(super) enum Code {
     PoolNotFound,
     PoolDenied,
     Full,
+    LostSightOfFull,
     FullSoon,
     Near,
     PossiblyNear,
@@ -65,7 +66,7 @@ pub(super) enum Code {
 impl Code {
     /// Every code, in the order of the table in docs/http.md.
     #[cfg(test)]
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::LoopStalled,
         Self::ConfigurationInvalid,
         Self::WebConfigurationInvalid,
@@ -78,6 +79,7 @@ impl Code {
         Self::PoolNotFound,
         Self::PoolDenied,
         Self::Full,
+        Self::LostSightOfFull,
         Self::FullSoon,
         Self::Near,
         Self::PossiblyNear,
@@ -104,6 +106,7 @@ impl Code {
             Self::PoolNotFound => ("pool_not_found", &[Warning]),
             Self::PoolDenied => ("pool_denied", &[Critical, Warning]),
             Self::Full => ("full", &[Critical, Warning, Info]),
+            Self::LostSightOfFull => ("lost_sight_of_full", &[Critical, Warning]),
             Self::FullSoon => ("full_soon", &[Warning, Info]),
             Self::Near => ("near", &[Warning, Info]),
             Self::PossiblyNear => ("possibly_near", &[Info]),

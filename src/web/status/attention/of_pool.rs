@@ -43,7 +43,7 @@ impl Pool {
         self.identities as u64 - self.in_state(State::Missing)
     }
 
-    fn in_state(&self, state: State) -> u64 {
+    pub(super) fn in_state(&self, state: State) -> u64 {
         self.states.0[state as usize].1
     }
 

@@ -28,6 +28,8 @@ pub(super) enum Known {
     Failing(Failure),
     /// No poll has succeeded for a day, and the last one failed, or was that one.
     Stale(Option<Failure>),
+    /// The same after one that showed a full dataset, written to so many seconds before now.
+    FullWhenLastSeen(f64),
     Missing,
 }
 
@@ -78,6 +80,14 @@ pub(super) fn pool_in(targets: Arc<Targets>, known: &[Known]) -> Pool {
                 if let Some(failure) = failure {
                     record(identity, now, Err(*failure));
                 }
+            }
+            Known::FullWhenLastSeen(ago) => {
+                let usage = Usage {
+                    datasets: Some(1),
+                    storage_bytes: Some(1 << 20),
+                    last_modified: Some(now.unix - ago),
+                };
+                record(identity, at(0), Ok(usage));
             }
             Known::Missing => record(identity, now, Err(Failure::NotFound)),
         }
