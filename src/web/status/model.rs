@@ -53,7 +53,7 @@ pub(super) struct Status {
     /// Those that will be full within 30 days, the soonest first; at least one of each pool that
     /// has any.
     pub(super) soonest_full: Vec<Row>,
-    /// Those that wrote last, at least one of each pool that has any.
+    /// Those that wrote last, within 30 days.
     pub(super) writers: Vec<Row>,
     /// The most frequent reason first, but `not_found` last.
     pub(super) failures: Vec<Failures>,

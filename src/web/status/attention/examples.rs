@@ -68,6 +68,10 @@ pub(in crate::web::status) struct Examples {
     /// In seconds since 1970.
     active_since: f64,
     found: PerKind<Few>,
+    /// The number of identities that are full, be it by one limit or by several.
+    pub(in crate::web::status) full_identities: u64,
+    /// The same of those that are near a limit, and not full.
+    pub(in crate::web::status) near_identities: u64,
 }
 
 impl Examples {
@@ -76,6 +80,8 @@ impl Examples {
         Self {
             active_since: now - ACTIVE_SECONDS,
             found: PerKind::default(),
+            full_identities: 0,
+            near_identities: 0,
         }
     }
 
@@ -96,12 +102,25 @@ impl Examples {
         let Some((usage, standing)) = known else {
             return;
         };
-        // Few are near a limit, so that what follows is for few.
+        // Few are near a limit.
+        let is_near = |limit| standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain;
+        if Limit::ALL.into_iter().any(is_near) {
+            self.offer_near(identity, usage, standing);
+        }
+    }
+
+    #[inline(never)]
+    fn offer_near(&mut self, identity: IdentityIndex, usage: &Usage, standing: &Standing) {
+        let (mut is_full, mut is_near) = (false, false);
         for (found, limit) in self.found.limits.iter_mut().zip(Limit::ALL) {
             if standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain {
                 found.offer(identity, limit, usage, standing, self.active_since);
+                is_full |= standing.is_full(limit);
+                is_near |= !standing.is_above(limit);
             }
         }
+        self.full_identities += u64::from(is_full);
+        self.near_identities += u64::from(is_near && !is_full);
     }
 
     /// Offers one that is stale, by what was known of it last.
@@ -307,6 +326,29 @@ mod tests {
         assert_eq!(lost, [(2, 1), (0, 0), (0, 0)]);
         let storage = &found.limits[Limit::DatasetStorage as usize];
         assert_eq!(positions(&storage.lost), [1, 0]);
+    }
+
+    #[test]
+    fn one_that_is_near_several_limits_counts_once() {
+        let mut examples = Examples::new(NOW);
+        let limits = Limits {
+            dataset_storage_bytes: 1_000,
+            datasets: 2,
+            ..Limits::default()
+        };
+        for (datasets, storage_bytes) in
+            [(2, 2_000), (2, 10), (1, 990), (1, 800), (1, 2_000), (1, 9)]
+        {
+            let usage = Usage {
+                datasets: Some(datasets),
+                storage_bytes: Some(storage_bytes),
+                last_modified: None,
+            };
+            let standing = Standing::of(&usage, Listing::default(), limits);
+            examples.offer(IdentityIndex(0), State::Fresh, Some((&usage, &standing)));
+        }
+        let counts = (examples.full_identities, examples.near_identities);
+        assert_eq!(counts, (3, 1), "above the limit is neither");
     }
 
     #[test]
