@@ -172,10 +172,12 @@ fn configuration(
     )?;
     writeln!(text, "pools:")?;
     for (index, (pool, identities)) in world.pools().enumerate() {
+        let name = POOL_NAMES
+            .get(index)
+            .map_or_else(|| format!("more-{}", index + 1), |name| (*name).to_owned());
         writeln!(
             text,
-            "- id: {pool}\n  name: {}\n  endpoint_url: {endpoint_url}",
-            POOL_NAMES.get(index).copied().unwrap_or("more")
+            "- id: {pool}\n  name: {name}\n  endpoint_url: {endpoint_url}"
         )?;
         if special.guests.as_deref() == Some(pool) {
             writeln!(

@@ -182,8 +182,8 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     assert_eq!(list["identities"].as_array().unwrap().len(), 1, "{list}");
     let (_, list) = page(&exporter, &link("1 identity is missing"));
     assert!(list.contains(&identity_id(3)), "{list}");
-    let named = format!("title=\"{}\" href=\"", identity_id(3));
-    let (_, named) = html.split_once(&named).expect("the missing one is named");
+    let named = format!("title=\"{}\" href=\"", identity_id(41));
+    let (_, named) = html.split_once(&named).expect("the full one is named");
     let (named, _) = named.split_once('"').unwrap();
     assert_eq!(page(&exporter, &format!("/{named}")).0, 200);
     assert!(

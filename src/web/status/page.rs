@@ -38,6 +38,12 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// Whether any identity uses so much of a limit that it counts as near.
+    fn is_any_near(&self) -> bool {
+        let mut limits = self.status.pools.iter().flat_map(|pool| &pool.near_limits);
+        limits.any(|limit| limit.certain > 0)
+    }
+
     fn pool_name<'w>(&'w self, who: &'w TargetRef) -> &'w str {
         let mut pools = self.status.pools.iter();
         let pool = pools.find(|pool| pool.identity_pool_id == who.identity_pool_id);
