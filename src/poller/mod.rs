@@ -15,7 +15,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use handle::{PollerGone, PollerHandle};
+pub use handle::{PollerGone, PollerHandle, RESPONSE_TIMEOUT};
 pub use observer::PollObserver;
 use observer::with_knowledge;
 
@@ -359,6 +359,9 @@ impl Poller {
             targets,
             explained,
         } = request;
+        if explained.is_closed() {
+            return; // nobody waits for it any more
+        }
         let timestamp = self.clock.now();
         let now = timestamp.mono;
         let is_current = Arc::ptr_eq(&all_targets, &self.targets);
@@ -366,7 +369,6 @@ impl Poller {
         let next = with_knowledge(observer, timestamp, |known| {
             self.schedule.explain(targets, known, now)
         });
-        // The caller may have stopped waiting.
         let _ = explained.send(next);
         let end = self.clock.now().mono;
         self.explain_from = end + end.since(now) * EXPLAIN_PAUSE;

@@ -27,6 +27,7 @@ mod turns;
 mod used;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use serde::Serialize;
@@ -47,6 +48,10 @@ use super::response::{JSON, private, response, text};
 use super::state::{AppState, RequestHead};
 use super::stream::in_slices;
 use crate::job::PoolIndex;
+
+/// The longest wait for when those that failed are polled next. Without an answer, that is not
+/// known.
+const EXPLAIN_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// `/`
 pub(super) async fn page(state: &AppState, head: &RequestHead) -> Response {
@@ -81,7 +86,9 @@ async fn status(
     query: Result<Query, InvalidParameter>,
 ) -> Result<(Query, Arc<Made>), InvalidParameter> {
     let query = query?;
-    let making = make_status(state, &query);
+    // Nobody waits for a turn to be refused.
+    pools_called(query.pool.as_deref(), &state.store.snapshot().targets)?;
+    let making = async { make_status(state, &query).await.map(Made::new) };
     let made = state
         .status
         .get_or_make(&state.clock, &query, making)
@@ -99,7 +106,10 @@ async fn make_status(state: &AppState, query: &Query) -> Result<Status, InvalidP
     let reasons = Reason::all(&mut surveyed, &snapshot, &history);
     drop(history);
     let about = Reason::targets(&reasons);
-    let next = state.poller.explain(&snapshot.targets, &about).await;
+    let explained = state
+        .poller
+        .explain(&snapshot.targets, &about, EXPLAIN_TIMEOUT);
+    let next = explained.await;
     let stalled = state.watchdog.stalled(now.mono);
     let progress = &state.progress;
     Ok(Status::of(Sources {
