@@ -124,8 +124,9 @@ impl Poller {
                 wake = wake.min(self.explain_from);
             }
             wake = wake.min(self.send_calls(&*observer, timestamp));
-            let budgets = self.schedule.budgets().zip(self.schedule.recent_calls());
-            self.progress.beat(now, self.schedule.late_since(), budgets);
+            let budgets = self.schedule.budgets().zip(self.schedule.late_since());
+            let budgets = budgets.zip(self.schedule.recent_calls());
+            self.progress.beat(now, budgets);
             tokio::select! {
                 // Results go before explanations, each of which takes time.
                 biased;

@@ -17,7 +17,6 @@ const CACHE_TTL: Duration = Duration::from_secs(1);
 /// The status that was made last without parameters, and the one that was made last with any: so
 /// statuses take no more memory than two, and no more than two passes at a time, whatever clients
 /// ask for, and those who ask for other parameters delay nobody who asks for none.
-#[derive(Default)]
 pub(in crate::web) struct StatusCache<T = Made> {
     plain: Slot<T>,
     with_parameters: Slot<T>,
@@ -83,6 +82,15 @@ impl<T> Slot<T> {
         let (at, of, made) = last.as_ref()?;
         let is_good = of == query && clock.now().mono.since(*at) < CACHE_TTL;
         is_good.then(|| Arc::clone(made))
+    }
+}
+
+impl<T> Default for StatusCache<T> {
+    fn default() -> Self {
+        Self {
+            plain: Slot::default(),
+            with_parameters: Slot::default(),
+        }
     }
 }
 

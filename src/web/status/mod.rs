@@ -111,19 +111,16 @@ async fn make_status(state: &AppState, query: &Query) -> Result<Status, InvalidP
         .explain(&snapshot.targets, &about, EXPLAIN_TIMEOUT);
     let next = explained.await;
     let stalled = state.watchdog.stalled(now.mono);
-    let progress = &state.progress;
     Ok(Status::of(Sources {
         now,
         snapshot: &snapshot,
         surveyed,
         top: query.top,
         failures: (reasons, next),
-        budgets: progress.budgets(),
+        budgets: state.progress.budgets(),
         exchanges: state.exchanges.budgets(),
         discovery: state.telemetry.discovery(),
         first_sweep: state.first_sweep.look(now).sweep,
-        late_seconds: progress.lag(now.mono).as_secs_f64(),
-        sweep_seconds: progress.sweep_seconds(),
         saving: state
             .telemetry
             .saves()
