@@ -9,7 +9,7 @@ use crate::clock::Mono;
 use crate::health::Heartbeat;
 use crate::recent_calls::RecentCalls;
 use crate::targets::{Budget, ExchangeBudget, MAX_EXCHANGES, Pool, Targets};
-use crate::troubles::Troubles;
+use crate::troubles::{Troubles, is_low};
 
 /// The poller's present state. Only the poller writes it.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub struct BudgetProgress {
     pub refused: Option<Trouble>,
     /// Why AWS is out of reach, if it is.
     pub unreached: Option<Trouble>,
-    /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
+    /// Whether AWS has throttled so much that the rate has fallen far below the ceiling, from where
+    /// it has not recovered.
     pub is_throttled: bool,
     /// The calls that were sent in the last minute, and how many of them AWS throttled.
     pub calls: RecentCalls,
@@ -139,6 +140,12 @@ impl BudgetProgress {
     #[must_use]
     pub fn lag(&self, now: Mono) -> Duration {
         now.since(self.late_since)
+    }
+
+    /// Whether AWS has throttled so much, and the rate is far below the ceiling still.
+    #[must_use]
+    pub fn is_throttled_now(&self) -> bool {
+        self.is_throttled && is_low(self.rate, self.limit)
     }
 
     /// What is known of its troubles now.

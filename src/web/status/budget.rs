@@ -34,7 +34,8 @@ pub(super) struct Budget {
     /// Whether calls need credentials.
     #[serde(skip)]
     pub(super) is_signed: bool,
-    /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
+    /// Whether AWS throttles so much that the rate is far below the ceiling, until it has risen
+    /// above half of it.
     pub(super) throttled: bool,
     /// Why AWS is out of reach, if it is.
     pub(super) unreachable: Option<Trouble>,
@@ -87,6 +88,7 @@ impl Trouble {
 
 impl Budget {
     pub(super) fn of(progress: BudgetProgress, targets: &Targets, now: Mono) -> Self {
+        let throttled = progress.is_throttled_now();
         let BudgetProgress {
             label,
             identities,
@@ -95,8 +97,8 @@ impl Budget {
             credentials_good,
             refused,
             unreached,
-            is_throttled,
             calls: recent,
+            ..
         } = progress;
         let mut of_polls = targets.budgets.iter();
         let of_polls = of_polls.position(|budget| budget.label == label);
@@ -135,7 +137,7 @@ impl Budget {
                 trouble: refused.map(Trouble::from),
             },
             is_signed,
-            throttled: is_throttled,
+            throttled,
             unreachable: unreached.map(Trouble::from),
         }
     }
@@ -149,5 +151,35 @@ impl Budget {
     pub(super) fn throttled(&self) -> String {
         self.throttled_ratio
             .map_or_else(|| "no call".to_owned(), throttled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recent_calls::RecentCalls;
+
+    #[test]
+    fn a_rate_that_has_recovered_to_half_of_the_ceiling_is_throttled_no_more() {
+        let targets = Targets::for_tests(&[("us-east-1:0", 100)]);
+        let is_throttled = |rate, ceiling| {
+            let calls = RecentCalls::new(Mono::START);
+            let progress = BudgetProgress {
+                rate,
+                is_throttled: true,
+                ..BudgetProgress::new("us-east-1".to_owned(), 100, ceiling, calls)
+            };
+            Budget::of(progress, &targets, Mono::START).throttled
+        };
+        for (rate, ceiling, expected) in [
+            (0.5, 30.0, true),
+            (15.0, 30.0, true),
+            (15.1, 30.0, false),
+            (0.5, 0.8, true),
+            (0.6, 0.8, false),
+            (0.1, 0.1, true),
+        ] {
+            assert_eq!(is_throttled(rate, ceiling), expected, "{rate} of {ceiling}");
+        }
     }
 }
