@@ -115,6 +115,15 @@ fn the_page_loads_itself_again_and_its_parameters_are_checked() {
             None => assert!(!html.contains("http-equiv"), "{html}"),
         }
     }
+    // A reload may bring a pool back, but nothing mends a wrong parameter.
+    let (code, html) = page(&exporter, "/?pool=third&refresh=7");
+    assert!(
+        code == 400 && html.contains(&format!("{refresh}7\">")),
+        "{html}"
+    );
+    assert!(html.contains("<a href=\"./\">Status page</a>"), "{html}");
+    let (_, html) = page(&exporter, "/?pool=third&refresh=7&colour=red");
+    assert!(!html.contains("http-equiv"), "{html}");
     for (path, expected) in [
         ("/?top=0", "top: expected a whole number from 1 to 100"),
         (

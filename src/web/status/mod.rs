@@ -55,23 +55,36 @@ const EXPLAIN_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// `/`
 pub(super) async fn page(state: &AppState, head: &RequestHead) -> Response {
-    let (query, made) = match status(state, Query::of_page(&head.query)).await {
-        Ok(made) => made,
-        Err(error) => {
-            let layout = Layout::new("/", &state.telemetry_path, Time(state.clock.now().unix));
-            return refusal(layout, StatusCode::BAD_REQUEST, &error.to_string());
-        }
+    let refused = |refresh, error: InvalidParameter| {
+        let now = Time(state.clock.now().unix);
+        let layout = Layout {
+            refresh,
+            ..Layout::new("/", &state.telemetry_path, now)
+        };
+        refusal(layout, StatusCode::BAD_REQUEST, &error.to_string())
     };
-    let page = made
-        .page
-        .get_or_init(|| page::render(&made.status, &query, &state.telemetry_path).into());
-    layout::html(StatusCode::OK, page.clone())
+    let query = match Query::of_page(&head.query) {
+        Ok(query) => query,
+        Err(error) => return refused(0, error),
+    };
+    match status(state, &query).await {
+        Ok(made) => {
+            let page = || page::render(&made.status, &query, &state.telemetry_path).into();
+            layout::html(StatusCode::OK, made.page.get_or_init(page).clone())
+        }
+        // A reload may bring the pool back.
+        Err(error) => refused(query.refresh, error),
+    }
 }
 
 /// `/api/v1/status`
 pub(super) async fn json(state: &AppState, head: &RequestHead) -> Response {
-    match status(state, Query::of_json(&head.query)).await {
-        Ok((_, made)) => {
+    let made = match Query::of_json(&head.query) {
+        Ok(query) => status(state, &query).await,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(made) => {
             let json = made.json.get_or_init(|| to_json(&made.status).into());
             private(response(StatusCode::OK, JSON, json.clone()))
         }
@@ -80,20 +93,12 @@ pub(super) async fn json(state: &AppState, head: &RequestHead) -> Response {
     }
 }
 
-/// The present status, from the cache or new, and what it is of.
-async fn status(
-    state: &AppState,
-    query: Result<Query, InvalidParameter>,
-) -> Result<(Query, Arc<Made>), InvalidParameter> {
-    let query = query?;
+/// The present status, from the cache or new.
+async fn status(state: &AppState, query: &Query) -> Result<Arc<Made>, InvalidParameter> {
     // Nobody waits for a turn to be refused.
     pools_called(query.pool.as_deref(), &state.store.snapshot().targets)?;
-    let making = async { make_status(state, &query).await.map(Made::new) };
-    let made = state
-        .status
-        .get_or_make(&state.clock, &query, making)
-        .await?;
-    Ok((query, made))
+    let making = async { make_status(state, query).await.map(Made::new) };
+    state.status.get_or_make(&state.clock, query, making).await
 }
 
 async fn make_status(state: &AppState, query: &Query) -> Result<Status, InvalidParameter> {
