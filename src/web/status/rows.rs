@@ -87,6 +87,12 @@ impl Row {
             changes_every_seconds: view.seconds_between_changes(identity),
         })
     }
+
+    /// Whether it is shown as full, rather than with a date. One that has all its datasets may be
+    /// full of bytes or records later, which `date_first` prefers to show.
+    pub(super) fn is_full_now(&self, date_first: bool) -> bool {
+        self.full && !(date_first && self.full_at.is_some())
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +220,13 @@ mod tests {
             "{within:?}"
         );
         assert!(fullest[0].full && fullest[0].full_at.is_none());
+        assert!(fullest[0].is_full_now(true));
+        let has_all_datasets = Row {
+            full: true,
+            ..rows[0].clone()
+        };
+        let now = [false, true].map(|date_first| has_all_datasets.is_full_now(date_first));
+        assert_eq!(now, [true, false]);
     }
 
     #[test]
