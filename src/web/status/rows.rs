@@ -75,12 +75,11 @@ impl Row {
     fn of(rank: &Rank, snapshot: &Snapshot, now: Timestamp) -> Option<Self> {
         let (pool, identity) = rank.place();
         let view = snapshot.pool(pool);
-        let mut usage = *view.records[identity].usage(view.oldest_shown(now.mono))?;
-        let standing = view.standing(identity, &usage);
-        usage.last_modified = usage.last_modified.map(|date| date.min(now.unix));
+        let usage = view.records[identity].usage(view.oldest_shown(now.mono))?;
+        let standing = view.standing(identity, usage);
         Some(Self {
             who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
-            usage: ShownUsage::of(&usage),
+            usage: ShownUsage::of(usage, now),
             nearest: Used::of_nearest(&standing, view.target.settings.limits),
             full: Limit::ALL.iter().any(|limit| standing.is_full(*limit)),
             full_at: view.full_at(identity, now).map(Time),
