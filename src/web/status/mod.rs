@@ -57,10 +57,8 @@ const EXPLAIN_TIMEOUT: Duration = Duration::from_millis(250);
 pub(super) async fn page(state: &AppState, head: &RequestHead) -> Response {
     let refused = |refresh, error: InvalidParameter| {
         let now = Time(state.clock.now().unix);
-        let layout = Layout {
-            refresh,
-            ..Layout::new("/", &state.telemetry_path, now)
-        };
+        let mut layout = Layout::new("/", &state.telemetry_path, now);
+        layout.refresh = refresh;
         refusal(layout, StatusCode::BAD_REQUEST, &error.to_string())
     };
     let query = match Query::of_page(&head.query) {
