@@ -6,7 +6,7 @@ use super::in_use::{calls, throttled};
 use crate::api;
 use crate::clock::Mono;
 use crate::progress::BudgetProgress;
-use crate::targets::Targets;
+use crate::targets::{ExchangeBudget, PassBudget, Targets};
 
 /// A budget of polls, of passes over pools that are discovered, or of exchanges of guests' ids for
 /// their keys.
@@ -87,7 +87,23 @@ impl Trouble {
 }
 
 impl Budget {
-    pub(super) fn of(progress: BudgetProgress, targets: &Targets, now: Mono) -> Self {
+    /// Each of these budgets.
+    pub(super) fn each(budgets: Vec<BudgetProgress>, targets: &Targets, now: Mono) -> Vec<Self> {
+        // Once: either looks at all pools.
+        let (of_passes, of_exchanges) = (targets.pass_budgets(), targets.exchange_budgets());
+        let budgets = budgets.into_iter();
+        budgets
+            .map(|budget| Self::of(budget, targets, &of_passes, &of_exchanges, now))
+            .collect()
+    }
+
+    fn of(
+        progress: BudgetProgress,
+        targets: &Targets,
+        of_passes: &[PassBudget<'_>],
+        of_exchanges: &[ExchangeBudget<'_>],
+        now: Mono,
+    ) -> Self {
         let throttled = progress.is_throttled_now();
         let BudgetProgress {
             label,
@@ -102,10 +118,8 @@ impl Budget {
         } = progress;
         let mut of_polls = targets.budgets.iter();
         let of_polls = of_polls.position(|budget| budget.label == label);
-        let mut of_passes = targets.pass_budgets().into_iter();
-        let of_passes = of_passes.find(|budget| budget.label == label);
-        let mut of_exchanges = targets.exchange_budgets().into_iter();
-        let of_exchanges = of_exchanges.find(|budget| budget.label == label);
+        let of_passes = of_passes.iter().find(|budget| budget.label == label);
+        let of_exchanges = of_exchanges.iter().find(|budget| budget.label == label);
         let is_signed = of_exchanges.is_none();
         let (identities, needed, calls) = match (of_polls, of_passes, of_exchanges) {
             (Some(index), ..) => (identities, targets.calls_per_second(index), identities),
@@ -169,7 +183,7 @@ mod tests {
                 is_throttled: true,
                 ..BudgetProgress::new("us-east-1".to_owned(), 100, ceiling, calls)
             };
-            Budget::of(progress, &targets, Mono::START).throttled
+            Budget::each(vec![progress], &targets, Mono::START)[0].throttled
         };
         for (rate, ceiling, expected) in [
             (0.5, 30.0, true),

@@ -141,10 +141,9 @@ impl Status {
         let of_passes = discovery.map(|(_, passes)| passes.budgets());
         let tables = Tables::of(&mut surveyed, snapshot, sources.top, now);
         let shown: Vec<_> = surveyed.iter().map(|pool| pool.found.pool).collect();
-        let labels = targets.labels_of(&shown);
         // Where all are shown, so are budgets that the targets had before they changed.
-        let is_shown =
-            |label: &String| shown.len() == targets.pools.len() || labels.contains(label);
+        let labels = (shown.len() < targets.pools.len()).then(|| targets.labels_of(&shown));
+        let is_shown = |label: &String| labels.as_ref().is_none_or(|shown| shown.contains(label));
         let mut budgets = sources.budgets;
         budgets.retain(|budget| is_shown(&budget.label));
         let late_seconds = progress::lag(&budgets, now.mono).as_secs_f64();
@@ -187,10 +186,7 @@ impl Status {
                 late_seconds,
                 sweep_seconds,
                 in_use: InUse::of(&budgets, now.mono),
-                budgets: budgets
-                    .into_iter()
-                    .map(|budget| Budget::of(budget, targets, now.mono))
-                    .collect(),
+                budgets: Budget::each(budgets, targets, now.mono),
             },
             saving: sources.saving,
             pools,
