@@ -16,7 +16,7 @@ const CACHE_TTL: Duration = Duration::from_secs(1);
 
 /// The status that was made last without parameters, and the one that was made last with any: so
 /// statuses take no more memory than two, and no more than two passes at a time, whatever clients
-/// ask for, and those who ask for other parameters delay nobody who asks for none.
+/// ask for, and requests with parameters delay none without.
 pub(in crate::web) struct StatusCache<T = Made> {
     plain: Slot<T>,
     with_parameters: Slot<T>,
