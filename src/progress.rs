@@ -1,7 +1,6 @@
 //! The poller's progress, and that of exchanges, for metrics, status page and service manager.
 
 use std::iter::repeat;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -10,13 +9,12 @@ use crate::clock::Mono;
 use crate::health::Heartbeat;
 use crate::recent_calls::RecentCalls;
 use crate::targets::{Budget, ExchangeBudget, MAX_EXCHANGES, Pool, Targets};
-use crate::troubles::Troubles;
+use crate::troubles::{Troubles, is_low};
 
 /// The poller's present state. Only the poller writes it.
 #[derive(Debug)]
 pub struct Progress {
     heartbeat: Arc<Heartbeat>,
-    late_since: AtomicU64,
     budgets: RwLock<Vec<BudgetProgress>>,
 }
 
@@ -31,13 +29,17 @@ pub struct BudgetProgress {
     pub limit: f64,
     /// The present rate: how many may be sent.
     pub rate: f64,
+    /// Since when the one that waits longest is past `max_age`, or past its turn if the rate gives
+    /// everybody a turn each interval; in the future if nobody is, and where nobody has turns.
+    pub late_since: Mono,
     /// Whether its credentials work, as far as is known.
     pub credentials_good: bool,
     /// Why they do not, where that is known.
     pub refused: Option<Trouble>,
     /// Why AWS is out of reach, if it is.
     pub unreached: Option<Trouble>,
-    /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
+    /// Whether AWS has throttled so much that the rate has fallen far below the ceiling, from where
+    /// it has not recovered.
     pub is_throttled: bool,
     /// The calls that were sent in the last minute, and how many of them AWS throttled.
     pub calls: RecentCalls,
@@ -54,7 +56,6 @@ impl Progress {
     pub fn new(now: Mono, targets: &Targets, rate_limit: f64) -> Self {
         Self {
             heartbeat: Arc::new(Heartbeat::new(now)),
-            late_since: AtomicU64::new(Mono::MAX.to_bits()),
             budgets: RwLock::new(budgets(targets, rate_limit, repeat(RecentCalls::new(now)))),
         }
     }
@@ -73,16 +74,15 @@ impl Progress {
     pub(super) fn beat(
         &self,
         now: Mono,
-        late_since: Mono,
-        budgets: impl Iterator<Item = ((f64, bool), RecentCalls)>,
+        budgets: impl Iterator<Item = (((f64, bool), Mono), RecentCalls)>,
     ) {
         self.heartbeat.beat(now);
-        self.late_since
-            .store(late_since.to_bits(), Ordering::Relaxed);
         let mut known = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
-        for (budget, ((rate, credentials_good), calls)) in known.iter_mut().zip(budgets) {
+        for (budget, (((rate, credentials_good), late_since), calls)) in
+            known.iter_mut().zip(budgets)
+        {
             (budget.rate, budget.credentials_good) = (rate, credentials_good);
-            budget.calls = calls;
+            (budget.late_since, budget.calls) = (late_since, calls);
         }
     }
 
@@ -101,17 +101,13 @@ impl Progress {
     /// gives everybody a turn each interval.
     #[must_use]
     pub fn lag(&self, now: Mono) -> Duration {
-        now.since(Mono::from_bits(self.late_since.load(Ordering::Relaxed)))
+        lag(&self.budgets(), now)
     }
 
-    /// Duration of a sweep, which polls every identity once, at the present rates, in seconds.
-    /// Budgets are polled in parallel, so it is that of the slowest budget.
+    /// The [`sweep_seconds`] of all budgets.
     #[must_use]
     pub fn sweep_seconds(&self) -> f64 {
-        self.budgets()
-            .iter()
-            .map(|budget| budget.identities as f64 / budget.rate)
-            .fold(0.0, f64::max)
+        sweep_seconds(&self.budgets())
     }
 
     #[must_use]
@@ -131,12 +127,25 @@ impl BudgetProgress {
             identities,
             limit: ceiling,
             rate: ceiling,
+            late_since: Mono::MAX,
             credentials_good: true,
             refused: None,
             unreached: None,
             is_throttled: false,
             calls,
         }
+    }
+
+    /// How far the one that waits longest is past its time.
+    #[must_use]
+    pub fn lag(&self, now: Mono) -> Duration {
+        now.since(self.late_since)
+    }
+
+    /// Whether AWS has throttled so much, and the rate is far below the ceiling still.
+    #[must_use]
+    pub fn is_throttled_now(&self) -> bool {
+        self.is_throttled && is_low(self.rate, self.limit)
     }
 
     /// What is known of its troubles now.
@@ -191,6 +200,23 @@ impl ExchangeProgress {
         // What it holds is whole after a panic too.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How far the one of these budgets that waits longest is past its time.
+#[must_use]
+pub fn lag(budgets: &[BudgetProgress], now: Mono) -> Duration {
+    let lags = budgets.iter().map(|budget| budget.lag(now));
+    lags.max().unwrap_or_default()
+}
+
+/// Duration of a sweep, which polls every identity of these budgets once, at the present rates, in
+/// seconds. Budgets are polled in parallel, so it is that of the slowest one.
+#[must_use]
+pub fn sweep_seconds(budgets: &[BudgetProgress]) -> f64 {
+    let sweeps = budgets
+        .iter()
+        .map(|budget| budget.identities as f64 / budget.rate);
+    sweeps.fold(0.0, f64::max)
 }
 
 fn budgets(

@@ -15,7 +15,7 @@ use crate::targets::{TargetDiff, Targets};
 
 /// The longest wait for an answer. The loop turns every second, so a poller that does not
 /// respond in this time has ended or hangs.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Requests for an explanation that may wait.
 const MAX_QUEUED_EXPLANATIONS: usize = 4;
 
@@ -126,12 +126,17 @@ impl PollerHandle {
     }
 
     /// The next poll of each of `targets`, which are positions in `all_targets`. `None` where it is
-    /// unknown. All are unknown when the poller does not respond in 2 s or polls other targets now.
+    /// unknown. All are unknown when the poller does not respond within `timeout` or polls other
+    /// targets now.
     pub async fn explain(
         &self,
         all_targets: &Arc<Targets>,
         targets: &[Target],
+        timeout: Duration,
     ) -> Vec<Option<NextPoll>> {
+        if targets.is_empty() {
+            return Vec::new();
+        }
         let (explained, explanation) = oneshot::channel();
         let request = ExplainRequest {
             all_targets: Arc::clone(all_targets),
@@ -142,7 +147,7 @@ impl PollerHandle {
             self.explain.send(request).await.ok()?;
             explanation.await.ok()
         };
-        let response = tokio::time::timeout(RESPONSE_TIMEOUT, response).await;
+        let response = tokio::time::timeout(timeout, response).await;
         let mut next = response.ok().flatten().unwrap_or_default();
         next.resize(targets.len(), None);
         next

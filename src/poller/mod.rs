@@ -15,7 +15,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use handle::{PollerGone, PollerHandle};
+pub use handle::{PollerGone, PollerHandle, RESPONSE_TIMEOUT};
 pub use observer::PollObserver;
 use observer::with_knowledge;
 
@@ -124,8 +124,9 @@ impl Poller {
                 wake = wake.min(self.explain_from);
             }
             wake = wake.min(self.send_calls(&*observer, timestamp));
-            let budgets = self.schedule.budgets().zip(self.schedule.recent_calls());
-            self.progress.beat(now, self.schedule.late_since(), budgets);
+            let budgets = self.schedule.budgets().zip(self.schedule.late_since());
+            let budgets = budgets.zip(self.schedule.recent_calls());
+            self.progress.beat(now, budgets);
             tokio::select! {
                 // Results go before explanations, each of which takes time.
                 biased;
@@ -359,6 +360,9 @@ impl Poller {
             targets,
             explained,
         } = request;
+        if explained.is_closed() {
+            return; // nobody waits for it any more
+        }
         let timestamp = self.clock.now();
         let now = timestamp.mono;
         let is_current = Arc::ptr_eq(&all_targets, &self.targets);
@@ -366,7 +370,6 @@ impl Poller {
         let next = with_knowledge(observer, timestamp, |known| {
             self.schedule.explain(targets, known, now)
         });
-        // The caller may have stopped waiting.
         let _ = explained.send(next);
         let end = self.clock.now().mono;
         self.explain_from = end + end.since(now) * EXPLAIN_PAUSE;

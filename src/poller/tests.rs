@@ -352,22 +352,24 @@ async fn the_handle_explains_and_applies_targets_until_the_poller_ends() {
     let stop = CancellationToken::new();
     let about = [Target::identity(PoolIndex(0), 2)];
     let commands = async {
-        let explained = handle.explain(&old, &about).await;
+        // A poller that nobody asks need not run.
+        assert_eq!(handle.explain(&old, &[], Duration::ZERO).await, []);
+        let explained = handle.explain(&old, &about, RESPONSE_TIMEOUT).await;
         assert!(explained[0].unwrap().at <= Mono::START + Duration::from_secs(10));
         let applied = handle.apply_targets(Arc::clone(&new), source.clone(), settings.clone());
         let diff = applied.await.unwrap();
         assert_eq!((diff.added, diff.removed, diff.kept), (2, 0, 3));
         assert_eq!(
-            handle.explain(&old, &about).await,
+            handle.explain(&old, &about, RESPONSE_TIMEOUT).await,
             [None],
             "other targets are polled now"
         );
-        assert!(handle.explain(&new, &about).await[0].is_some());
+        assert!(handle.explain(&new, &about, RESPONSE_TIMEOUT).await[0].is_some());
         stop.cancel();
     };
     let recorded = Arc::new(Recorded::default());
     tokio::join!(poller.run(recorded, stop.clone()), commands);
-    assert_eq!(handle.explain(&new, &about).await, [None]);
+    assert_eq!(handle.explain(&new, &about, RESPONSE_TIMEOUT).await, [None]);
     assert!(handle.apply_targets(old, source, settings).await.is_err());
 }
 

@@ -159,12 +159,11 @@ impl Schedule {
         self.in_flight.get(&ticket)
     }
 
-    /// Since when the one that waits longest is past `max_age`, or past its turn in budgets whose
-    /// rate gives everybody a turn each interval; in the future if nobody is.
-    #[must_use]
-    pub fn late_since(&self) -> Mono {
+    /// Since when the one of each budget that waits longest is past `max_age`, or past its turn if
+    /// the budget's rate gives everybody a turn each interval; in the future if nobody is.
+    pub fn late_since(&self) -> impl Iterator<Item = Mono> {
         let since = |queue: &BudgetQueue| queue.order.late_since(&self.jobs, queue.rate());
-        self.queues.iter().map(since).min().unwrap_or(Mono::MAX)
+        self.queues.iter().map(since)
     }
 
     /// The present rate of each budget, in calls per second, and whether its credentials work, as

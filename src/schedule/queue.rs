@@ -167,7 +167,8 @@ impl BudgetQueue {
             failure,
         } = end;
         let class = failure.map(|failure| failure.class_for(self.signer));
-        if was_unsent {
+        // Settings that cannot work send nothing.
+        if was_unsent || failure == Some(Failure::Configuration) {
             self.calls.on_unsent(sent_at);
         } else if class == Some(FailureClass::Throttled) {
             self.calls.on_throttled(sent_at);

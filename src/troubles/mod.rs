@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use crate::api::{CallError, Failure, FailureClass, Trouble};
 use crate::clock::Mono;
 use throttling::Throttling;
+pub use throttling::is_low;
 
 /// After so many calls in a row without a connection AWS is reported as out of reach. A connection
 /// that fails among others that work is of no concern.
@@ -46,7 +47,8 @@ impl Troubles {
         self.unreached.as_ref()
     }
 
-    /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
+    /// Whether AWS has throttled so much that the rate has fallen far below the ceiling, from where
+    /// it has not recovered.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.throttling.is_reported()

@@ -39,9 +39,7 @@ impl Throttling {
         self.throttled = self.throttled << 1 | u128::from(is_throttled);
         self.calls = (self.calls + 1).min(u128::BITS);
         let throttled_of_last = (self.throttled & ((1 << LAST) - 1)).count_ones();
-        // Below a ceiling of twice the lowest rate, the rate does not fall to half of it.
-        let is_low =
-            rate <= ceiling * LOW || rate <= MIN_RATE.min(ceiling) && throttled_of_last >= MOST;
+        let is_low = rate <= ceiling * LOW || is_low(rate, ceiling) && throttled_of_last >= MOST;
         if is_throttled && !self.is_reported && is_low {
             let (throttled, calls) = (self.throttled.count_ones(), self.calls);
             let rate = tenths(rate);
@@ -71,6 +69,12 @@ impl Throttling {
     pub(super) fn is_reported(&self) -> bool {
         self.is_reported
     }
+}
+
+/// Whether a rate has fallen to half of the ceiling, or as low as rates fall: below a ceiling of
+/// twice the lowest rate, that is more than half of it.
+pub fn is_low(rate: f64, ceiling: f64) -> bool {
+    rate <= ceiling * LOW || rate <= MIN_RATE.min(ceiling)
 }
 
 fn tenths(rate: f64) -> f64 {

@@ -69,6 +69,36 @@ fn a_status_of_one_pool_with_as_many_rows_as_are_wanted() {
     );
 }
 
+/// Each of the two pools has a budget of its own, and one of them no credentials.
+#[test]
+fn a_pool_is_not_late_because_another_is() {
+    let server = Server::start(still_world(2, 3));
+    let text = configuration("interval: 1s", &server.url, 2, 3);
+    let (good, refused) = text.split_at(text.rfind("- id").unwrap());
+    let refused = refused.replacen("  endpoint_url", "  profile: nosuch\n  endpoint_url", 1);
+    let exporter = Exporter::start(&format!("{good}{refused}"));
+    let of = |pool: usize| -> Value {
+        let path = format!("/api/v1/status?pool={}", pool_id(pool));
+        serde_json::from_str(&page(&exporter, &path).1).unwrap()
+    };
+    let late = |status: &Value| status["polling"]["late_seconds"].as_f64().unwrap();
+    let good = eventually("one pool is late, the other is not", || {
+        let (good, refused) = (of(0), of(1));
+        let all = status(&exporter);
+        let is_late = late(&refused) > 4.0 && late(&all) > 4.0;
+        let calls = &refused["polling"]["calls_per_second"];
+        (is_late && late(&good) < 3.0 && *calls == 0.0).then_some(good)
+    });
+    let codes = |status: &Value| -> Vec<Value> {
+        let attention = status["attention"].as_array().unwrap().iter();
+        attention.map(|it| it["code"].clone()).collect()
+    };
+    assert_eq!(codes(&good), [] as [Value; 0]);
+    for status in [of(1), status(&exporter)] {
+        assert_eq!(codes(&status)[0], "credentials_refused", "{status}");
+    }
+}
+
 #[test]
 fn the_page_loads_itself_again_and_its_parameters_are_checked() {
     let server = Server::start(still_world(2, 3));
@@ -86,6 +116,15 @@ fn the_page_loads_itself_again_and_its_parameters_are_checked() {
             None => assert!(!html.contains("http-equiv"), "{html}"),
         }
     }
+    // A reload may bring a pool back, but nothing mends a wrong parameter.
+    let (code, html) = page(&exporter, "/?pool=third&refresh=7");
+    assert!(
+        code == 400 && html.contains(&format!("{refresh}7\">")),
+        "{html}"
+    );
+    assert!(html.contains("<a href=\"./\">Status page</a>"), "{html}");
+    let (_, html) = page(&exporter, "/?pool=third&refresh=7&colour=red");
+    assert!(!html.contains("http-equiv"), "{html}");
     for (path, expected) in [
         ("/?top=0", "top: expected a whole number from 1 to 100"),
         (

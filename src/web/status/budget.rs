@@ -6,7 +6,7 @@ use super::in_use::{calls, throttled};
 use crate::api;
 use crate::clock::Mono;
 use crate::progress::BudgetProgress;
-use crate::targets::Targets;
+use crate::targets::{ExchangeBudget, PassBudget, Targets};
 
 /// A budget of polls, of passes over pools that are discovered, or of exchanges of guests' ids for
 /// their keys.
@@ -34,7 +34,8 @@ pub(super) struct Budget {
     /// Whether calls need credentials.
     #[serde(skip)]
     pub(super) is_signed: bool,
-    /// Whether AWS throttles so much that the rate has fallen far below the ceiling.
+    /// Whether AWS throttles so much that the rate is far below the ceiling, until it has risen
+    /// above half of it.
     pub(super) throttled: bool,
     /// Why AWS is out of reach, if it is.
     pub(super) unreachable: Option<Trouble>,
@@ -86,7 +87,24 @@ impl Trouble {
 }
 
 impl Budget {
-    pub(super) fn of(progress: BudgetProgress, targets: &Targets, now: Mono) -> Self {
+    /// Each of these budgets.
+    pub(super) fn each(budgets: Vec<BudgetProgress>, targets: &Targets, now: Mono) -> Vec<Self> {
+        // Once: either looks at all pools.
+        let (of_passes, of_exchanges) = (targets.pass_budgets(), targets.exchange_budgets());
+        let budgets = budgets.into_iter();
+        budgets
+            .map(|budget| Self::of(budget, targets, &of_passes, &of_exchanges, now))
+            .collect()
+    }
+
+    fn of(
+        progress: BudgetProgress,
+        targets: &Targets,
+        of_passes: &[PassBudget<'_>],
+        of_exchanges: &[ExchangeBudget<'_>],
+        now: Mono,
+    ) -> Self {
+        let throttled = progress.is_throttled_now();
         let BudgetProgress {
             label,
             identities,
@@ -95,15 +113,13 @@ impl Budget {
             credentials_good,
             refused,
             unreached,
-            is_throttled,
             calls: recent,
+            ..
         } = progress;
         let mut of_polls = targets.budgets.iter();
         let of_polls = of_polls.position(|budget| budget.label == label);
-        let mut of_passes = targets.pass_budgets().into_iter();
-        let of_passes = of_passes.find(|budget| budget.label == label);
-        let mut of_exchanges = targets.exchange_budgets().into_iter();
-        let of_exchanges = of_exchanges.find(|budget| budget.label == label);
+        let of_passes = of_passes.iter().find(|budget| budget.label == label);
+        let of_exchanges = of_exchanges.iter().find(|budget| budget.label == label);
         let is_signed = of_exchanges.is_none();
         let (identities, needed, calls) = match (of_polls, of_passes, of_exchanges) {
             (Some(index), ..) => (identities, targets.calls_per_second(index), identities),
@@ -135,7 +151,7 @@ impl Budget {
                 trouble: refused.map(Trouble::from),
             },
             is_signed,
-            throttled: is_throttled,
+            throttled,
             unreachable: unreached.map(Trouble::from),
         }
     }
@@ -164,5 +180,35 @@ impl Budget {
     pub(super) fn throttled(&self) -> String {
         self.throttled_ratio
             .map_or_else(|| "no call".to_owned(), throttled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recent_calls::RecentCalls;
+
+    #[test]
+    fn a_rate_that_has_recovered_to_half_of_the_ceiling_is_throttled_no_more() {
+        let targets = Targets::for_tests(&[("us-east-1:0", 100)]);
+        let is_throttled = |rate, ceiling| {
+            let calls = RecentCalls::new(Mono::START);
+            let progress = BudgetProgress {
+                rate,
+                is_throttled: true,
+                ..BudgetProgress::new("us-east-1".to_owned(), 100, ceiling, calls)
+            };
+            Budget::each(vec![progress], &targets, Mono::START)[0].throttled
+        };
+        for (rate, ceiling, expected) in [
+            (0.5, 30.0, true),
+            (15.0, 30.0, true),
+            (15.1, 30.0, false),
+            (0.5, 0.8, true),
+            (0.6, 0.8, false),
+            (0.1, 0.1, true),
+        ] {
+            assert_eq!(is_throttled(rate, ceiling), expected, "{rate} of {ceiling}");
+        }
     }
 }

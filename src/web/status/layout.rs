@@ -49,6 +49,8 @@ pub(super) struct Layout<'a> {
     metrics: &'a str,
     /// What stands in the search box.
     pub(super) searched: &'a str,
+    /// The seconds after which the page loads itself again; 0 if it does not.
+    pub(super) refresh: u32,
 }
 
 impl<'a> Layout<'a> {
@@ -59,6 +61,7 @@ impl<'a> Layout<'a> {
             root: "../".repeat(path.matches('/').count().saturating_sub(1)),
             metrics: telemetry_path.trim_start_matches('/'),
             searched: "",
+            refresh: 0,
         }
     }
 

@@ -28,6 +28,7 @@ mod turns;
 mod used;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use serde::Serialize;
@@ -49,25 +50,40 @@ use super::state::{AppState, RequestHead};
 use super::stream::in_slices;
 use crate::job::PoolIndex;
 
+/// The longest wait for when those that failed are polled next. Without an answer, that is not
+/// known.
+const EXPLAIN_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// `/`
 pub(super) async fn page(state: &AppState, head: &RequestHead) -> Response {
-    let (query, made) = match status(state, Query::of_page(&head.query)).await {
-        Ok(made) => made,
-        Err(error) => {
-            let layout = Layout::new("/", &state.telemetry_path, Time(state.clock.now().unix));
-            return refusal(layout, StatusCode::BAD_REQUEST, &error.to_string());
-        }
+    let refused = |refresh, error: InvalidParameter| {
+        let now = Time(state.clock.now().unix);
+        let mut layout = Layout::new("/", &state.telemetry_path, now);
+        layout.refresh = refresh;
+        refusal(layout, StatusCode::BAD_REQUEST, &error.to_string())
     };
-    let page = made
-        .page
-        .get_or_init(|| page::render(&made.status, &query, &state.telemetry_path).into());
-    layout::html(StatusCode::OK, page.clone())
+    let query = match Query::of_page(&head.query) {
+        Ok(query) => query,
+        Err(error) => return refused(0, error),
+    };
+    match status(state, &query).await {
+        Ok(made) => {
+            let page = || page::render(&made.status, &query, &state.telemetry_path).into();
+            layout::html(StatusCode::OK, made.page.get_or_init(page).clone())
+        }
+        // A reload may bring the pool back.
+        Err(error) => refused(query.refresh, error),
+    }
 }
 
 /// `/api/v1/status`
 pub(super) async fn json(state: &AppState, head: &RequestHead) -> Response {
-    match status(state, Query::of_json(&head.query)).await {
-        Ok((_, made)) => {
+    let made = match Query::of_json(&head.query) {
+        Ok(query) => status(state, &query).await,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(made) => {
             let json = made.json.get_or_init(|| to_json(&made.status).into());
             private(response(StatusCode::OK, JSON, json.clone()))
         }
@@ -76,18 +92,12 @@ pub(super) async fn json(state: &AppState, head: &RequestHead) -> Response {
     }
 }
 
-/// The present status, from the cache or new, and what it is of.
-async fn status(
-    state: &AppState,
-    query: Result<Query, InvalidParameter>,
-) -> Result<(Query, Arc<Made>), InvalidParameter> {
-    let query = query?;
-    let making = make_status(state, &query);
-    let made = state
-        .status
-        .get_or_make(&state.clock, &query, making)
-        .await?;
-    Ok((query, made))
+/// The present status, from the cache or new.
+async fn status(state: &AppState, query: &Query) -> Result<Arc<Made>, InvalidParameter> {
+    // Nobody waits for a turn to be refused.
+    pools_called(query.pool.as_deref(), &state.store.snapshot().targets)?;
+    let making = async { make_status(state, query).await.map(Made::new) };
+    state.status.get_or_make(&state.clock, query, making).await
 }
 
 async fn make_status(state: &AppState, query: &Query) -> Result<Status, InvalidParameter> {
@@ -100,21 +110,21 @@ async fn make_status(state: &AppState, query: &Query) -> Result<Status, InvalidP
     let reasons = Reason::all(&mut surveyed, &snapshot, &history);
     drop(history);
     let about = Reason::targets(&reasons);
-    let next = state.poller.explain(&snapshot.targets, &about).await;
+    let explained = state
+        .poller
+        .explain(&snapshot.targets, &about, EXPLAIN_TIMEOUT);
+    let next = explained.await;
     let stalled = state.watchdog.stalled(now.mono);
-    let progress = &state.progress;
     Ok(Status::of(Sources {
         now,
         snapshot: &snapshot,
         surveyed,
         top: query.top,
         failures: (reasons, next),
-        budgets: progress.budgets(),
+        budgets: state.progress.budgets(),
         exchanges: state.exchanges.budgets(),
         discovery: state.telemetry.discovery(),
         first_sweep: state.first_sweep.look(now).sweep,
-        late_seconds: progress.lag(now.mono).as_secs_f64(),
-        sweep_seconds: progress.sweep_seconds(),
         saving: state
             .telemetry
             .saves()

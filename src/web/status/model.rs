@@ -19,7 +19,7 @@ use crate::clock::Timestamp;
 use crate::discovery::Catalog;
 use crate::first_sweep::Sweep;
 use crate::passes::PassProgress;
-use crate::progress::BudgetProgress;
+use crate::progress::{self, BudgetProgress};
 use crate::schedule::NextPoll;
 use crate::state::Saves;
 use crate::store::Snapshot;
@@ -74,9 +74,9 @@ pub(super) struct Configuration {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Polling {
     /// How far the identity that waits longest is past its `max_age`, or past its turn in budgets
-    /// whose rate gives everybody a turn each interval.
+    /// whose rate gives everybody a turn each interval. Of the budgets that are shown.
     pub(super) late_seconds: f64,
-    /// Duration of one poll of every identity at the present rate.
+    /// Duration of one poll of every identity of these budgets at the present rates.
     pub(super) sweep_seconds: f64,
     #[serde(flatten)]
     pub(super) in_use: InUse,
@@ -129,8 +129,6 @@ pub(super) struct Sources<'a> {
     /// What is discovered, and how that goes.
     pub(super) discovery: Option<(&'a Catalog, &'a PassProgress)>,
     pub(super) first_sweep: Option<Sweep>,
-    pub(super) late_seconds: f64,
-    pub(super) sweep_seconds: f64,
     pub(super) saving: Option<Saving>,
     pub(super) ready: bool,
     pub(super) was_answered: bool,
@@ -155,25 +153,29 @@ impl Status {
         let of_passes = discovery.map(|(_, passes)| passes.budgets());
         let tables = Tables::of(&mut surveyed, snapshot, sources.top, now);
         let shown: Vec<_> = surveyed.iter().map(|pool| pool.found.pool).collect();
-        let labels = targets.labels_of(&shown);
         // Where all are shown, so are budgets that the targets had before they changed.
-        let is_shown =
-            |label: &String| shown.len() == targets.pools.len() || labels.contains(label);
+        let labels = (shown.len() < targets.pools.len()).then(|| targets.labels_of(&shown));
+        let is_shown = |label: &String| labels.as_ref().is_none_or(|shown| shown.contains(label));
+        let mut budgets = sources.budgets;
+        budgets.retain(|budget| is_shown(&budget.label));
+        let late_seconds = progress::lag(&budgets, now.mono).as_secs_f64();
+        let sweep_seconds = progress::sweep_seconds(&budgets);
         let pool = |surveyed: &Surveyed| {
             let view = snapshot.pool(surveyed.found.pool);
+            let label = &targets.budgets[view.target.budget()].label;
+            let budget = budgets.iter().find(|budget| budget.label == *label);
             Pool {
                 discovery: discovery.and_then(|(catalog, passes)| {
                     Discovery::of(&view.target.id, catalog, passes, now)
                 }),
-                turns: Turns::of(view.target, targets, &sources.budgets),
+                turns: Turns::of(view.target, targets, budget),
+                late_seconds: budget.map_or(0.0, |budget| budget.lag(now.mono).as_secs_f64()),
                 ..Pool::new(&view, surveyed, now)
             }
         };
         let pools = surveyed.iter().map(pool).collect();
-        let mut budgets = sources.budgets;
-        budgets.extend(of_passes.into_iter().flatten());
-        budgets.extend(sources.exchanges);
-        budgets.retain(|budget| is_shown(&budget.label));
+        let others = of_passes.into_iter().flatten().chain(sources.exchanges);
+        budgets.extend(others.filter(|budget| is_shown(&budget.label)));
         let mut status = Self {
             schema_version: SCHEMA_VERSION,
             now: Time(now.unix),
@@ -194,13 +196,10 @@ impl Status {
                 web_config_last_reload_successful: sources.web_config_good,
             },
             polling: Polling {
-                late_seconds: sources.late_seconds,
-                sweep_seconds: sources.sweep_seconds,
+                late_seconds,
+                sweep_seconds,
                 in_use: InUse::of(&budgets, now.mono),
-                budgets: budgets
-                    .into_iter()
-                    .map(|budget| Budget::of(budget, targets, now.mono))
-                    .collect(),
+                budgets: Budget::each(budgets, targets, now.mono),
             },
             saving: sources.saving,
             pools,

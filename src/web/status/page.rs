@@ -18,8 +18,10 @@ const FEW_LINES: usize = 5;
 
 /// Renders the status that a query asked for.
 pub(super) fn render(status: &Status, query: &Query, telemetry_path: &str) -> String {
+    let mut layout = Layout::new("/", telemetry_path, status.now);
+    layout.refresh = query.refresh;
     let page = Page {
-        layout: Layout::new("/", telemetry_path, status.now),
+        layout,
         totals: Totals::of(&status.pools),
         status,
         query,

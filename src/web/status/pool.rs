@@ -49,6 +49,9 @@ pub(super) struct Pool {
     pub(super) trouble: Option<(PoolTrouble, String)>,
     #[serde(skip)]
     pub(super) turns: Turns,
+    /// How late its budget is.
+    #[serde(skip)]
+    pub(super) late_seconds: f64,
     pub(super) limits: Limits,
     /// Number of identities with current usage: all that follows is about these.
     pub(super) watched_identities: u64,
@@ -182,6 +185,7 @@ impl Pool {
                 .map(|trouble| (trouble, trouble.words("it", pool.target))),
             examples: found.examples.named(pool, summary.full_within[0], now),
             turns: Turns::default(),
+            late_seconds: 0.0,
             limits: settings.limits,
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
@@ -295,10 +299,10 @@ impl Pool {
     }
 
     /// How often each identity is polled.
-    pub(super) fn polled(&self, late_seconds: f64) -> String {
+    pub(super) fn polled(&self) -> String {
         let [interval, max_age] = [self.interval_seconds, self.max_age_seconds]
             .map(|seconds| show_duration(Duration::from_secs_f64(seconds)));
-        self.turns.words(&interval, &max_age, late_seconds)
+        self.turns.words(&interval, &max_age, self.late_seconds)
     }
 }
 

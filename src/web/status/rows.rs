@@ -78,17 +78,22 @@ impl Row {
     fn of(rank: &Rank, snapshot: &Snapshot, now: Timestamp) -> Option<Self> {
         let (pool, identity) = rank.place();
         let view = snapshot.pool(pool);
-        let mut usage = *view.records[identity].usage(view.oldest_shown(now.mono))?;
-        let standing = view.standing(identity, &usage);
-        usage.last_modified = usage.last_modified.map(|date| date.min(now.unix));
+        let usage = view.records[identity].usage(view.oldest_shown(now.mono))?;
+        let standing = view.standing(identity, usage);
         Some(Self {
             who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
-            usage: ShownUsage::of(&usage),
+            usage: ShownUsage::of(usage, now),
             nearest: Used::of_nearest(&standing, view.target.settings.limits),
             full: Limit::ALL.iter().any(|limit| standing.is_full(*limit)),
             full_at: view.full_at(identity, now).map(Time),
             changes_every_seconds: view.seconds_between_changes(identity),
         })
+    }
+
+    /// Whether it is shown as full, rather than with a date. One that has all its datasets may be
+    /// full of bytes or records later, which `date_first` prefers to show.
+    pub(super) fn is_full_now(&self, date_first: bool) -> bool {
+        self.full && !(date_first && self.full_at.is_some())
     }
 }
 
@@ -217,6 +222,13 @@ mod tests {
             "{within:?}"
         );
         assert!(fullest[0].full && fullest[0].full_at.is_none());
+        assert!(fullest[0].is_full_now(true));
+        let has_all_datasets = Row {
+            full: true,
+            ..rows[0].clone()
+        };
+        let now = [false, true].map(|date_first| has_all_datasets.is_full_now(date_first));
+        assert_eq!(now, [true, false]);
     }
 
     #[test]

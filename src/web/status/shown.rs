@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::humanize::Time;
 use crate::api::Usage;
+use crate::clock::Timestamp;
 use crate::job::Target;
 use crate::targets::Targets;
 
@@ -24,11 +25,12 @@ pub(super) struct ShownUsage {
 }
 
 impl ShownUsage {
-    pub(super) fn of(usage: &Usage) -> Self {
+    /// A date ahead of `now`, by AWS's clock, is shown as now.
+    pub(super) fn of(usage: &Usage, now: Timestamp) -> Self {
         Self {
             datasets: usage.datasets,
             storage_bytes: usage.storage_bytes,
-            last_modified: usage.last_modified.map(Time),
+            last_modified: usage.last_modified.map(|date| Time(date.min(now.unix))),
         }
     }
 }
@@ -47,6 +49,29 @@ impl TargetRef {
             identity_pool_id: pool.id.as_str().to_owned(),
             identity_id,
             name: name.map(str::to_owned),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Mono;
+
+    #[test]
+    fn nothing_was_written_in_the_future() {
+        let now = Timestamp {
+            mono: Mono::START,
+            unix: 1_000.0,
+        };
+        for (date, shown) in [(999.0, 999.0), (1_040.0, 1_000.0)] {
+            let usage = Usage {
+                datasets: None,
+                storage_bytes: None,
+                last_modified: Some(date),
+            };
+            let usage = ShownUsage::of(&usage, now);
+            assert_eq!(usage.last_modified, Some(Time(shown)));
         }
     }
 }

@@ -23,10 +23,15 @@ pub(super) enum Turns {
 }
 
 impl Turns {
-    pub(super) fn of(pool: &targets::Pool, targets: &Targets, budgets: &[BudgetProgress]) -> Self {
+    /// Of a pool whose budget is in this state, if that is known.
+    pub(super) fn of(
+        pool: &targets::Pool,
+        targets: &Targets,
+        known: Option<&BudgetProgress>,
+    ) -> Self {
         let budget = targets.budgets[pool.budget()].label.clone();
         let needed = targets.calls_per_second(pool.budget());
-        match budgets.iter().find(|known| known.label == budget) {
+        match known {
             Some(known) if !known.credentials_good => Self::None { budget },
             Some(known) if known.rate < SUFFICES * needed => Self::Fewer { budget },
             // Or the targets have changed since the snapshot.
@@ -131,13 +136,14 @@ mod tests {
                 identities: 3_000,
                 limit: 20.0,
                 rate,
+                late_since: Mono::MAX,
                 credentials_good,
                 refused: None,
                 unreached: None,
                 is_throttled: false,
                 calls: RecentCalls::new(Mono::START),
             };
-            Turns::of(&targets.pools[0], &targets, &[budget])
+            Turns::of(&targets.pools[0], &targets, Some(&budget))
         };
         let words = |turns: Turns, late| turns.words("5m", "1d", late);
         assert_eq!(words(turns(20.0, true), 59.0), "each polled once in 5m");

@@ -146,7 +146,7 @@ impl Explained {
             pool: view.target.name_or_id().to_owned(),
             state: state.as_str(),
             meaning: state.meaning(),
-            usage: usage.map(ShownUsage::of),
+            usage: usage.map(|usage| ShownUsage::of(usage, now)),
             limits: settings.limits,
             limits_used: standing.map_or_else(Vec::new, |standing| {
                 Used::of_all(&standing, settings.limits)

@@ -19,6 +19,7 @@ use super::refusal::refusal;
 use super::to_json;
 use crate::clock::Timestamp;
 use crate::identity::{IdentityId, canonicalize};
+use crate::poller::RESPONSE_TIMEOUT;
 use crate::web::negotiation::{View, joined, view};
 use crate::web::parameters::{self, InvalidParameter, one_of, set};
 use crate::web::response::{JSON, private, response};
@@ -95,7 +96,8 @@ async fn explain(
     if found.is_empty() {
         return unknown();
     }
-    let mut next = state.poller.explain(&targets, &found).await;
+    let explained = state.poller.explain(&targets, &found, RESPONSE_TIMEOUT);
+    let mut next = explained.await;
     // Taken last, so that clients that wait for explanations hold no copies.
     let _turn = state.long_work.acquire().await;
     let now = state.clock.now();

@@ -154,15 +154,24 @@ impl Listed {
 }
 
 impl ShownDataset {
-    /// The greater of the used ratios of its limits, in millionths.
-    fn fullness(&self) -> u64 {
+    /// The greater of the used ratios of its limits.
+    fn used_ratio(&self) -> f64 {
         let ratios = [self.storage_used_ratio, self.records_used_ratio];
-        let greatest = ratios.into_iter().flatten().fold(0.0, f64::max);
-        (greatest * 1e6) as u64
+        ratios.into_iter().flatten().fold(0.0, f64::max)
     }
 
-    fn is_full(&self) -> bool {
-        self.fullness() >= FULL_PERCENT * 10_000
+    /// The same in millionths.
+    fn fullness(&self) -> u64 {
+        (self.used_ratio() * 1e6) as u64
+    }
+
+    /// What follows from that, if anything does.
+    fn fullness_in_words(&self) -> Option<&'static str> {
+        if self.used_ratio() > 1.0 {
+            Some("above the configured limit")
+        } else {
+            (self.fullness() >= FULL_PERCENT * 10_000).then_some("full")
+        }
     }
 
     /// What it holds of what is limited; `None` where AWS does not say.
@@ -213,4 +222,29 @@ fn state_colour(state: &str) -> usize {
         .iter()
         .position(|known| known.as_str() == state)
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dataset_above_the_limit_is_not_full() {
+        let dataset = |bytes: u64| ShownDataset {
+            name: None,
+            storage_bytes: Some(bytes),
+            storage_used_ratio: Some(bytes as f64 / f64::from(1 << 20)),
+            records: None,
+            records_used_ratio: None,
+            last_modified: None,
+        };
+        for (bytes, expected) in [
+            (1_038_090, None),
+            (1_038_091, Some("full")),
+            (1 << 20, Some("full")),
+            ((1 << 20) + 1, Some("above the configured limit")),
+        ] {
+            assert_eq!(dataset(bytes).fullness_in_words(), expected, "{bytes}");
+        }
+    }
 }

@@ -43,6 +43,9 @@ impl<'t> Finder<'t> {
     pub(super) fn new(words: &Words, targets: &'t Targets) -> Self {
         let pools = targets.pools.iter();
         let ids = pools.clone().map(|pool| {
+            if words.id.is_empty() {
+                return 0..0; // white space in escapes, with which no id begins
+            }
             let ids = pool.identities.beginning_with(&words.id);
             if !ids.is_empty() {
                 // Those behind the colon, if any, are among them: all ids of a pool begin alike.
@@ -165,6 +168,8 @@ mod tests {
             ("us-east-1:a3", &[]),
             ("x", &[]),
             ("%", &[]),
+            ("%20", &[]),
+            ("%09%0A", &[]),
         ] {
             let place = |&(pool, identity)| (PoolIndex(pool), IdentityIndex(identity));
             let expected = Matches {

@@ -110,7 +110,7 @@ impl<'a> Row<'a> {
             pool: view.target.name_or_id(),
             state: state.as_str(),
             colour: state as usize,
-            usage: usage.map(ShownUsage::of),
+            usage: usage.map(|usage| ShownUsage::of(usage, now)),
             nearest: usage.and_then(|usage| {
                 let standing = view.standing(identity, usage);
                 Used::of_nearest(&standing, view.target.settings.limits)
