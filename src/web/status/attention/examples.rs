@@ -8,8 +8,8 @@ use crate::job::IdentityIndex;
 use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
 use crate::store::{PoolView, State};
 
-/// A pool that is declared drained is at rest when nobody has written within so many seconds, as for
-/// the alert rule: an hour.
+/// A pool that is declared drained is at rest when nobody has written within so many seconds, as
+/// for the alert rule: an hour.
 const WRITTEN_SECONDS: f64 = 3_600.0;
 
 /// What there is of each kind of identities.
