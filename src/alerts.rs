@@ -174,11 +174,7 @@ mod tests {
             ["CognitoSyncWritesStopped"]
         );
         settings.datasets = Datasets::Off;
-        let of_identities = [
-            "CognitoSyncIdentityNearLimit",
-            "CognitoSyncPoolNearLimit",
-            "CognitoSyncWritesStopped",
-        ];
+        let of_identities = ["CognitoSyncIdentityNearLimit", "CognitoSyncWritesStopped"];
         assert_eq!(AlertInput::of(&settings, 50).none, of_identities);
     }
 }

@@ -105,6 +105,8 @@ families! {
         "Identities, of cognitosync_pool_watched_identities, that use 80 % of a limit or more for certain, and those of which only ListDatasets can tell (possible). Limits: dataset_storage, dataset_records, datasets.";
     POOL_FULL: Gauge "cognitosync_pool_identities_full" ["identity_pool_id", "limit"]
         "Identities, of cognitosync_pool_watched_identities, that use 99 % of a limit or more for certain, and no more than the limit: AWS refuses writes, or will soon.";
+    POOL_FULL_ACTIVE: Gauge "cognitosync_pool_identities_full_active" ["identity_pool_id", "limit"]
+        "Identities, of cognitosync_pool_identities_full, that wrote within 30 days, or of whose writes AWS says nothing.";
     POOL_ABOVE_LIMIT: Gauge "cognitosync_pool_identities_above_limit" ["identity_pool_id", "limit"]
         "Identities, of cognitosync_pool_watched_identities, that use more than the configured limit, so that AWS allows more: correct limits in the configuration.";
     POOL_FULL_WITHIN: Gauge "cognitosync_pool_identities_full_within" ["identity_pool_id", "window"]

@@ -30,7 +30,7 @@ pub use blocks::{Blocks, Coding};
 pub use number::Number;
 pub use scrape::Scrape;
 pub use source::{Families, Source};
-pub use summary::{FULL_WITHIN, GaugeHistogram, IDLE, Seen, Summary, Summing};
+pub use summary::{ACTIVE_SECONDS, FULL_WITHIN, GaugeHistogram, IDLE, Seen, Summary, Summing};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::{Mono, Timestamp};

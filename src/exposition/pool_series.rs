@@ -3,9 +3,10 @@
 use super::families::{
     Family, POOL_ABOVE_LIMIT, POOL_DATASET_RECORDS_LIMIT, POOL_DATASET_RECORDS_USED,
     POOL_DATASET_STORAGE_LIMIT, POOL_DATASET_STORAGE_USED, POOL_DATASETS_LIMIT, POOL_DATASETS_USED,
-    POOL_FULL, POOL_FULL_WITHIN, POOL_IDENTITIES, POOL_IDLE, POOL_INFO, POOL_LAST_MODIFIED,
-    POOL_NEAR_LIMIT, POOL_STALE_AFTER, POOL_STORAGE, POOL_SYNC_SESSIONS, POOL_USAGE_AGE,
-    POOL_WATCHED_DATASETS, POOL_WATCHED_IDENTITIES, POOL_WATCHED_STORAGE, POOL_WITHOUT_SERIES,
+    POOL_FULL, POOL_FULL_ACTIVE, POOL_FULL_WITHIN, POOL_IDENTITIES, POOL_IDLE, POOL_INFO,
+    POOL_LAST_MODIFIED, POOL_NEAR_LIMIT, POOL_STALE_AFTER, POOL_STORAGE, POOL_SYNC_SESSIONS,
+    POOL_USAGE_AGE, POOL_WATCHED_DATASETS, POOL_WATCHED_IDENTITIES, POOL_WATCHED_STORAGE,
+    POOL_WITHOUT_SERIES,
 };
 use super::number::Number;
 use super::scrape::Scrape;
@@ -62,7 +63,7 @@ struct PoolContext<'a> {
 type Write = fn(&'static Family, &PoolContext<'_>, &mut FamilyWriter<'_>);
 
 /// The families in the order of the exposition.
-const FAMILIES: [(&Family, Write); 22] = [
+const FAMILIES: [(&Family, Write); 23] = [
     (&POOL_INFO, |family, context, out| {
         let name = context.pool.target.settings.name.as_deref();
         let labels = [context.id(), name.unwrap_or_default()];
@@ -107,6 +108,9 @@ const FAMILIES: [(&Family, Write); 22] = [
     }),
     (&POOL_FULL, |family, context, out| {
         context.by_limit(family, context.summary.full, out);
+    }),
+    (&POOL_FULL_ACTIVE, |family, context, out| {
+        context.by_limit(family, context.summary.full_active, out);
     }),
     (&POOL_ABOVE_LIMIT, |family, context, out| {
         context.by_limit(family, context.summary.above, out);

@@ -14,6 +14,9 @@ use crate::store::{CHUNK, Changes, PoolView, Record, State};
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
 const DAY: f64 = 24.0 * HOUR;
+/// An identity is active that wrote within so many seconds, or of whose writes nothing is known.
+/// Active ones count for the severity of full identities, on the status page and in alerts.
+pub const ACTIVE_SECONDS: f64 = 30.0 * DAY;
 
 /// Bounds of the histograms of the fullest dataset, in fractions of a limit.
 const FRACTIONS: [f64; 9] = [0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 0.95, 0.99, 1.0];
@@ -59,6 +62,8 @@ pub struct Summary {
     pub near_possible: [u64; Limit::ALL.len()],
     /// The number of identities of which AWS refuses writes, or may refuse the next one.
     pub full: [u64; Limit::ALL.len()],
+    /// The number of those that are active, see [`ACTIVE_SECONDS`].
+    pub full_active: [u64; Limit::ALL.len()],
     /// The number of identities that use more than a limit, so that AWS must have raised it.
     pub above: [u64; Limit::ALL.len()],
     /// The number of identities of which it is known, not only bounded, what the fullest dataset
@@ -173,6 +178,7 @@ impl Summary {
             near_certain: [0; Limit::ALL.len()],
             near_possible: [0; Limit::ALL.len()],
             full: [0; Limit::ALL.len()],
+            full_active: [0; Limit::ALL.len()],
             above: [0; Limit::ALL.len()],
             exact: 0,
             growth_known: 0,
@@ -250,6 +256,8 @@ impl Summary {
         for (count, is_known) in self.known.iter_mut().zip(known) {
             *count += u64::from(is_known);
         }
+        let idle = usage.last_modified.map(|then| (now.unix - then).max(0.0));
+        let is_active = idle.is_none_or(|idle| idle <= ACTIVE_SECONDS);
         for (index, bounds) in standing.bounds_of_each().into_iter().enumerate() {
             let Some(Bounds { at_least, at_most }) = bounds else {
                 continue;
@@ -263,10 +271,11 @@ impl Summary {
             self.near_certain[index] += u64::from(is_near);
             self.near_possible[index] += u64::from(may_be_near);
             self.full[index] += u64::from(is_full);
+            self.full_active[index] += u64::from(is_full && is_active);
             self.above[index] += u64::from(is_above);
         }
-        if let Some(then) = usage.last_modified {
-            self.idle.add((now.unix - then).max(0.0));
+        if let Some(idle) = idle {
+            self.idle.add(idle);
         }
     }
 }

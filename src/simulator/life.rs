@@ -11,6 +11,9 @@ const RECORD_BYTES: u64 = 1_536;
 const SMALL_RECORD_BYTES: u64 = 20;
 /// What the datasets beside an identity's fullest hold, as a share of what they may.
 const SMALL_SHARE: f64 = 0.02;
+/// The part of the identities with a wall that are there from the world's start on, so that a first
+/// sweep finds some.
+const FULL_AT_START: f64 = 0.5;
 /// Identities that reach a wall begin to tidy up at this age, in seconds. Before it, each alert
 /// about a limit fires.
 pub const TIDY_FROM: f64 = 3_600.0;
@@ -128,11 +131,16 @@ struct Approach {
 }
 
 impl Approach {
-    /// Reaches the wall within a minute, stays there, and shrinks for [`TIDY_FOR`].
+    /// Reaches the wall within a minute, or is there from the start on, and before; stays there,
+    /// and shrinks for [`TIDY_FOR`].
     fn at(draw: f64, age: f64) -> Self {
         let tried = last_write(age, 5.0);
         let phase = tried.max(0.0) % (TIDY_FROM + TIDY_FOR);
-        let takes = 30.0 + 25.0 * draw;
+        let takes = if draw < FULL_AT_START {
+            0.0
+        } else {
+            30.0 + 25.0 * draw
+        };
         if phase >= TIDY_FROM {
             return Self {
                 progress: 0.0,
@@ -142,7 +150,7 @@ impl Approach {
         }
         let arrived = tried - phase + (takes / 5.0).ceil() * 5.0;
         Self {
-            progress: (phase / takes).min(1.0),
+            progress: if phase < takes { phase / takes } else { 1.0 },
             written: tried.min(arrived),
             tried,
         }

@@ -180,6 +180,19 @@ impl Telemetry {
         }
     }
 
+    /// Whether any poll of an identity was answered since the start, if only with that it does not
+    /// exist. What was restored of earlier polls does not count.
+    #[must_use]
+    pub fn was_answered(&self) -> bool {
+        let of = |failure: Failure| {
+            let reason = failure.as_str();
+            self.poll_failures.with_label_values(&[reason]).get()
+        };
+        let polls = self.polls.get();
+        let failures = Failure::ALL.map(of).iter().sum::<u64>();
+        polls > failures - of(Failure::NotFound)
+    }
+
     /// Notes a reload of the configuration: its time if it succeeded, in seconds since 1970, and
     /// `None` if it failed.
     pub fn reloaded(&self, success: Option<f64>) {

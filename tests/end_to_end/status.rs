@@ -183,8 +183,8 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     let (named, _) = named.split_once('"').unwrap();
     assert_eq!(page(&exporter, &format!("/{named}")).0, 200);
     assert!(
-        html.contains("of 29 of 30 identities")
-            && html.contains("The fullest of 59 of 60 identities."),
+        html.contains("of 29 of 29 identities (1 more does not exist)</p>")
+            && html.contains("The fullest of 59 of 59 identities (1 more does not exist)."),
         "sums say of how many they are: {html}"
     );
     assert!(!html.contains("<progress"), "no sweep is under way: {html}");

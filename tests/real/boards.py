@@ -75,6 +75,7 @@ class Pool:
             "datasets": 0,
         }.items():
             yield "pool_identities_full", {"limit": limit}, full
+            yield "pool_identities_full_active", {"limit": limit}, full
             for certainty in ["certain", "possible"]:
                 value = full if certainty == "certain" else 0
                 yield "pool_identities_near_limit", {"limit": limit, "certainty": certainty}, value

@@ -2,7 +2,7 @@
 
 The pages are the status page at URL, what it finds for the beginning of an id that is typed into its
 search box, and the identity to which a match leads. Writes PICTURES-light.png, -light-search.png,
--light-identity.png, and so on with -dark and -phone, and prints as JSON what is wrong with each:
+-light-identity.png, and so on for each of LOOKS, and prints as JSON what is wrong with each:
 what the console says, what is wider than the window or than its box, which texts overlap, and
 which stand out too little from their background.
 """
@@ -19,7 +19,14 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 # Name, width in CSS pixels, colour scheme.
-LOOKS = [("light", 1280, "light"), ("dark", 1280, "dark"), ("phone", 390, "light")]
+LOOKS = [
+    ("light", 1280, "light"),
+    ("dark", 1280, "dark"),
+    ("tablet", 768, "light"),
+    ("tablet-dark", 768, "dark"),
+    ("phone", 390, "light"),
+    ("phone-dark", 390, "dark"),
+]
 
 # WCAG 2.1's contrast of normal text, level AA.
 CONTRAST = 4.5
@@ -137,7 +144,7 @@ def main(url, pictures):
                     "width": width,
                     "height": 900,
                     "deviceScaleFactor": 1,
-                    "mobile": name == "phone",
+                    "mobile": name.startswith("phone"),
                 }
                 chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
                 chromium.execute_cdp_cmd(

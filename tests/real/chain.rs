@@ -93,7 +93,8 @@ impl Alertmanager {
             example.replace("127.0.0.1:9999", &format!("127.0.0.1:{}", webhook.port));
         for (patient, impatient) in [
             ("group_wait: 30s", "group_wait: 1s"),
-            ("group_wait: 10m", "group_wait: 1s"),
+            ("group_wait: 10s", "group_wait: 1s"),
+            ("group_wait: 5m", "group_wait: 1s"),
             ("group_interval: 5m", "group_interval: 2s"),
         ] {
             assert!(configuration.contains(patient));

@@ -39,7 +39,7 @@ def past(name, value, all_identities, uptime, ago):
     if name.endswith(("idle_seconds_bucket", "used_ratio_bucket")):
         # More had written lately, and more had used little, the further back the more.
         return round(value + (all_identities - value) * weeks / (WEEKS + 1))
-    if name in ("cognitosync_pool_identities_full", "cognitosync_pool_identities_near_limit"):
+    if name.startswith(("cognitosync_pool_identities_full", "cognitosync_pool_identities_near")):
         return round(value * (1 - weeks / (WEEKS + 1)))
     if name in (
         "cognitosync_identity_storage_bytes",

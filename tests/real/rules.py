@@ -117,7 +117,7 @@ class World:
                 labelled.append((f"{name}_ratio_bucket", f'le="{le}"', everybody))
             labelled.append(("identity_idle_seconds_bucket", f'le="{le}"', everybody))
         for limit in ("dataset_storage", "dataset_records", "datasets"):
-            for name in ("full", "above_limit"):
+            for name in ("full", "full_active", "above_limit"):
                 labelled.append((f"identities_{name}", f'limit="{limit}"', 0))
         for window in ("7d", "30d"):
             labelled.append(("identities_full_within", f'window="{window}"', 0))
@@ -272,7 +272,7 @@ def alertmanager(folder, shipped, webhook):
     head, rest = text.split("inhibit_rules:")
     text = head + rest[rest.index("receivers:") :]
     text = text.replace("127.0.0.1:9999", f"127.0.0.1:{webhook}")
-    text = text.replace("group_wait: 30s", "group_wait: 5s")
+    text = re.sub(r"group_wait: .*", "group_wait: 5s", text)
     text = text.replace("group_interval: 5m", "group_interval: 10s")
     file = folder / "alertmanager.yml"
     file.write_text(text)
@@ -319,8 +319,8 @@ def busiest(rules, groups):
 def minutes(rules):
     """The intervals of the groups that have one."""
     text = "".join(file.read_text() for file in files(rules))
-    found = re.findall(r"- name: (\S+)\n(?: +#.*\n)*    interval: (\d+)m", text)
-    return {group: int(interval) for group, interval in found}
+    found = re.findall(r"- name: (\S+)\n(?: +#.*\n)*    interval: (\d+)([ms])", text)
+    return {group: int(number) / {"s": 60, "m": 1}[unit] for group, number, unit in found}
 
 
 def main(shipped, before, identities, seconds, near):

@@ -1,8 +1,9 @@
-//! The status page, a search and an identity in Chromium: in light, in dark and on a phone, with
-//! few identities and with many.
+//! The status page, a search and an identity in Chromium: at three widths, in light and in dark,
+//! with few identities and with many.
 
 use serde_json::{Value, json};
 
+use crate::long::parameter;
 use crate::python;
 use crate::support::{Exporter, command, eventually, get};
 
@@ -10,9 +11,14 @@ use crate::support::{Exporter, command, eventually, get};
 #[ignore = "needs Chromium and selenium; tests/run installs them and runs it"]
 fn readable_everywhere() {
     let pictures = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("status");
-    for identities in [3, 200, 100_000] {
+    let many = parameter("STATUS_IDENTITIES", 100_000);
+    for (identities, pools) in [(3, 1), (200, 3), (400, 40), (many, 3)] {
         let mut command = command();
-        command.args(["demo", "--faults", &format!("--identities={identities}")]);
+        let size = [
+            format!("--identities={identities}"),
+            format!("--pools={pools}"),
+        ];
+        command.args(["demo", "--faults"]).args(size);
         let exporter = Exporter::run(command);
         // Failures are a part of the page; of a few identities none is denied.
         eventually("a failure", || {
@@ -31,7 +37,10 @@ fn readable_everywhere() {
                 "{identities} in {look}"
             );
         }
-        for look in ["light", "dark", "phone"] {
+        for (look, _) in looks.as_object().unwrap() {
+            if look.contains("-search") || look.contains("-identity") {
+                continue;
+            }
             let title = |page: &str| looks[format!("{look}{page}")]["title"].as_str().unwrap();
             assert_eq!(title(""), "cognitosync_exporter");
             // With few identities, there may be one in the region that is searched for.

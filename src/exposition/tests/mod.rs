@@ -130,7 +130,7 @@ const IDENTITIES: [(&str, &[Poll], u64); 14] = [
     ),
     (
         "us-east-1:0d",
-        &[described(Some(20), 838_862, None), Listed(&[])],
+        &[described(Some(20), 838_862, Some(0.0)), Listed(&[])],
         5,
     ),
 ];

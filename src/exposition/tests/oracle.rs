@@ -231,6 +231,23 @@ fn expected(family: &Family) -> Vec<(Vec<String>, f64)> {
             )
         }
         "pool_identities_full" => by_limit(|(least, _)| (0.99..=1.0).contains(&least)),
+        "pool_identities_full_active" => {
+            let gone = |known: &Known| {
+                let date = known.of_usage(|usage| usage.last_modified);
+                date.is_some_and(|at| NOW - at > 30.0 * 86_400.0)
+            };
+            let active: Vec<_> = watched().into_iter().filter(|known| !gone(known)).collect();
+            let full = [0, 1, 2].map(|limit| {
+                let used = active.iter().filter_map(|known| known.used()[limit]);
+                let full = used.filter(|(least, _)| (0.99..=1.0).contains(least));
+                full.count() as f64
+            });
+            assert_eq!(full, [1.0, 1.0, 1.0], "of two full of datasets one is gone");
+            labelled(
+                &["dataset_storage", "dataset_records", "datasets"],
+                [&full, &[0.0; 3]],
+            )
+        }
         "pool_identities_above_limit" => by_limit(|(least, _)| least > 1.0),
         // Nobody was seen to change twice.
         "pool_identities_full_within" => labelled(&["7d", "30d"], [&[0.0; 2]; 2]),
@@ -283,7 +300,7 @@ fn histograms(family: &Family, oracle: &mut Vec<u8>) {
                     15_552_000.0,
                     31_536_000.0,
                 ],
-                vec![0.25, 0.0],
+                vec![0.25, 0.0, NOW],
             ),
             "usage_age_seconds" => (
                 &[60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0],

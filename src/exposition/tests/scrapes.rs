@@ -193,8 +193,11 @@ fn very_many_samples_are_warned_of() {
 fn a_step_of_the_wall_clock_changes_ages_only() {
     let exposition = Exposition::new(Arc::new(store("each")));
     let without_ages = |text: &str| -> Vec<String> {
-        let is_age =
-            |line: &&str| line.contains("_age_seconds{") || line.contains("_idle_seconds_");
+        // The active ones are counted by ages.
+        let is_age = |line: &&str| {
+            let of_age = ["_age_seconds{", "_idle_seconds_", "_full_active{"];
+            of_age.iter().any(|part| line.contains(part))
+        };
         text.lines()
             .filter(|line| !is_age(line))
             .map(str::to_owned)
@@ -214,7 +217,7 @@ fn a_step_of_the_wall_clock_changes_ages_only() {
         let ages: Vec<f64> = ages
             .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
             .collect();
-        assert_eq!(ages.len(), 2);
+        assert_eq!(ages.len(), 3);
         assert!(ages.iter().all(|age| *age >= 0.0), "{ages:?}");
     }
 }

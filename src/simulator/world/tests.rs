@@ -116,7 +116,8 @@ fn every_limit_shows_within_a_minute_and_most_are_far_from_all() {
         ["bytes", "records", "datasets", "cleared", "convicted"]
             .map(|kind| shares.get(kind).copied().unwrap_or(0))
     };
-    assert_eq!(walls(&shares(&world, 0.0)), [0, 0, 0, 8, 0]);
+    // Some are full from the start.
+    assert_eq!(walls(&shares(&world, 0.0)), [3, 4, 1, 8, 3]);
     let (from, to) = (TIDY_FROM as u32, (TIDY_FROM + TIDY_FOR) as u32);
     for age in (60..from).step_by(60) {
         let shares = shares(&world, f64::from(age));
@@ -132,6 +133,27 @@ fn every_limit_shows_within_a_minute_and_most_are_far_from_all() {
     // Even a small demo has all.
     let small = World::scripted(10_520, 2, 60);
     assert!(!walls(&shares(&small, 60.0)).contains(&0));
+}
+
+#[test]
+fn three_of_a_pool_of_the_demo_are_full_when_it_starts() {
+    let world = World::scripted(10_520, 3, 200);
+    // The first answers show the world a lag before its start.
+    for age in [-LAG, 0.0] {
+        let full = |datasets: &Vec<Dataset>| {
+            let mut bytes = datasets.iter().map(|dataset| dataset.storage_bytes);
+            bytes.any(|bytes| bytes == Some(DATASET_BYTES))
+        };
+        let of_pool = |(pool, ids): (&str, &mut dyn Iterator<Item = &str>)| {
+            let datasets = ids.filter_map(|id| world.datasets(pool, id, age, START));
+            datasets.filter(full).count()
+        };
+        let most = world
+            .pools()
+            .map(|(pool, mut ids)| of_pool((pool, &mut ids)))
+            .max();
+        assert!(most >= Some(3), "{most:?} at {age}");
+    }
 }
 
 #[test]

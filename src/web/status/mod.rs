@@ -129,6 +129,7 @@ async fn make_status(state: &AppState, query: &Query) -> Result<Status, InvalidP
             .saves()
             .map(|saves| model::Saving::of(saves, state.store.changed())),
         ready: state.store.is_ready(),
+        was_answered: state.telemetry.was_answered(),
         stalled: stalled
             .map(|(name, silent)| format!("The {name} has been silent for {} s", silent.as_secs())),
         config_file: state.config_file.as_deref(),

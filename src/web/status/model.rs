@@ -37,8 +37,11 @@ pub(super) struct Status {
     pub(super) revision: &'static str,
     pub(super) rustc: &'static str,
     pub(super) up_seconds: f64,
-    /// Whether AWS has answered about any identity.
+    /// Whether AWS has answered about any identity, if only before the state was saved.
     pub(super) ready: bool,
+    /// Whether AWS has answered any poll since the start: what was restored does not count.
+    #[serde(skip)]
+    pub(super) was_answered: bool,
     /// Absent once every identity was asked.
     pub(super) first_sweep: Option<FirstSweep>,
     /// What an operator should look at; empty when all is well.
@@ -120,6 +123,7 @@ pub(super) struct Sources<'a> {
     pub(super) first_sweep: Option<Sweep>,
     pub(super) saving: Option<Saving>,
     pub(super) ready: bool,
+    pub(super) was_answered: bool,
     /// A stalled loop, in words.
     pub(super) stalled: Option<String>,
     pub(super) config_file: Option<&'a Path>,
@@ -172,6 +176,7 @@ impl Status {
             rustc: RUSTC,
             up_seconds: now.mono.since(crate::clock::Mono::START).as_secs_f64(),
             ready: sources.ready,
+            was_answered: sources.was_answered,
             first_sweep: sources
                 .first_sweep
                 .map(|sweep| FirstSweep::of(&sweep, Time(now.unix))),

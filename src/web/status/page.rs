@@ -9,6 +9,7 @@ use super::model::Status;
 use super::pool;
 use super::query::Query;
 use super::shown::TargetRef;
+use crate::store::State;
 use crate::web::parameters::link;
 
 /// More pools than this are a table, with a card for each behind a link.
@@ -42,7 +43,9 @@ impl Page<'_> {
     fn coverage(&self) -> String {
         let pools = self.status.pools.iter();
         let watched = pools.clone().map(|pool| pool.watched_identities).sum();
-        pool::of_all(watched, pools.map(|pool| pool.identities).sum())
+        let existing = pools.clone().map(|pool| pool.existing()).sum();
+        let missing = pools.map(|pool| pool.in_state(State::Missing)).sum();
+        pool::of_existing(watched, existing, missing)
     }
 
     /// How many still write: within a day, a week and a month, and never or not for long.

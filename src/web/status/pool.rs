@@ -75,6 +75,9 @@ pub(super) struct Pool {
     pub(super) ever_modified_identities: u64,
     /// Of these, the number of those that were modified last within each window.
     pub(super) modified_within: Windows,
+    /// When the pool was last modified, by AWS's own date, while that is known: seconds before now.
+    #[serde(skip)]
+    pub(super) modified_seconds_ago: Option<f64>,
 }
 
 /// The number of identities of each kind, in the order of the kinds.
@@ -199,6 +202,10 @@ impl Pool {
             exact_identities: summary.exact,
             growth_known_identities: summary.growth_known,
             full_within: Windows::new(FULL_WITHIN, summary.full_within),
+            modified_seconds_ago: pool
+                .usage(now.mono)
+                .and_then(|usage| usage.last_modified)
+                .map(|date| now.unix - date),
             ever_modified_identities: idle.count,
             modified_within: Windows::new(IDLE, idle.cumulative.iter().map(|(_, count)| *count)),
         }
@@ -220,9 +227,19 @@ impl Pool {
         group_digits(self.identities as u64)
     }
 
-    /// The number of those with current usage.
+    /// The number of those with current usage, of all that exist.
     pub(super) fn watched(&self) -> String {
-        group_digits(self.watched_identities)
+        let [watched, existing] = [self.watched_identities, self.existing()].map(group_digits);
+        format!("{watched} of {existing}")
+    }
+
+    /// The number of identities of which AWS does not say that they do not exist.
+    pub(super) fn existing(&self) -> u64 {
+        self.identities as u64 - self.in_state(State::Missing)
+    }
+
+    pub(super) fn in_state(&self, state: State) -> u64 {
+        self.states.0[state as usize].1
     }
 
     /// How many identities are full, by limit.
@@ -259,13 +276,15 @@ impl Pool {
 
     /// Of how many identities the sums and counts speak.
     pub(super) fn coverage(&self) -> String {
-        of_all(self.watched_identities, self.identities)
+        let missing = self.in_state(State::Missing);
+        of_existing(self.watched_identities, self.existing(), missing)
     }
 
-    /// The same of the counts of one limit, which of records speak of those that were listed.
+    /// The same of the counts of one limit, which of records speak of those that were listed. How
+    /// many do not exist is said once a pool.
     pub(super) fn coverage_of(&self, used: &[Level]) -> String {
         let known = used.iter().map(|level| level.count).sum();
-        of_all(known, self.identities)
+        of_existing(known, self.existing(), 0)
     }
 
     /// How many still write, and how many have not for long.
@@ -300,10 +319,15 @@ impl Pool {
     }
 }
 
-/// Such as "29,500 of 30,000 identities".
-pub(super) fn of_all(some: u64, all: usize) -> String {
-    let [some, all] = [some, all as u64].map(group_digits);
-    format!("{some} of {all} identities")
+/// Such as "29,500 of 30,000 identities (12 more do not exist)".
+pub(super) fn of_existing(some: u64, existing: u64, missing: u64) -> String {
+    let more = match missing {
+        0 => String::new(),
+        1 => " (1 more does not exist)".to_owned(),
+        many => format!(" ({} more do not exist)", group_digits(many)),
+    };
+    let [some, existing] = [some, existing].map(group_digits);
+    format!("{some} of {existing} identities{more}")
 }
 
 #[cfg(test)]
@@ -358,6 +382,19 @@ mod tests {
             "80 % or more: 3; full: 1"
         );
         assert_eq!(counts(&by_bytes.dataset_records_used), [0; 4]);
+    }
+
+    #[test]
+    fn those_that_do_not_exist_leave_no_gap() {
+        assert_eq!(of_existing(61, 62, 0), "61 of 62 identities");
+        assert_eq!(
+            of_existing(61, 62, 1),
+            "61 of 62 identities (1 more does not exist)"
+        );
+        assert_eq!(
+            of_existing(9_000, 9_000, 91_000),
+            "9,000 of 9,000 identities (91,000 more do not exist)"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::attention::Examples;
 use super::best::{Best, number, ordered};
 use crate::api::Failure;
 use crate::clock::Timestamp;
-use crate::config::Limits;
+use crate::config::PoolSettings;
 use crate::exposition::{FULL_WITHIN, Seen, Summary, Summing};
 use crate::job::PoolIndex;
 use crate::limits::{Bounds, Limit, Standing};
@@ -65,9 +65,9 @@ impl<'a> Survey<'a> {
         now: Timestamp,
     ) -> Self {
         let pools = pools.map(|pool| {
-            let limits = snapshot.targets[pool].settings.limits;
+            let settings = &snapshot.targets[pool].settings;
             let summing = Summing::new(snapshot.pool(pool), now);
-            (summing, Found::new(pool, limits, top, now))
+            (summing, Found::new(pool, settings, top, now))
         });
         Self {
             now,
@@ -106,7 +106,7 @@ impl<'a> Survey<'a> {
     /// What is found in one pool, for tables of one row.
     #[cfg(test)]
     pub(super) fn of_pool(pool: PoolView<'a>, now: Timestamp) -> Surveyed {
-        let found = Found::new(PoolIndex(0), pool.target.settings.limits, 1, now);
+        let found = Found::new(PoolIndex(0), &pool.target.settings, 1, now);
         let pools = vec![(Summing::new(pool, now), found)];
         let survey = Self {
             now,
@@ -118,17 +118,17 @@ impl<'a> Survey<'a> {
 }
 
 impl Found {
-    fn new(pool: PoolIndex, limits: Limits, top: usize, now: Timestamp) -> Self {
+    fn new(pool: PoolIndex, settings: &PoolSettings, top: usize, now: Timestamp) -> Self {
         Self {
             pool,
             fullest: Best::new(top),
             soonest_full: Best::new(top),
             writers: Best::new(top),
             failed: Failure::ALL.map(|_| Best::new(LATEST)),
-            examples: Examples::new(now.unix),
+            examples: Examples::new(settings.name.as_deref(), now.unix),
             failing: Reasons::default(),
             stale: Reasons::default(),
-            limits: Limit::ALL.map(|limit| limit.of(limits)),
+            limits: Limit::ALL.map(|limit| limit.of(settings.limits)),
             least: [0; Limit::ALL.len()],
         }
     }

@@ -6,6 +6,9 @@ use crate::targets::{self, Targets};
 
 /// When polls are later than this, the page says so.
 pub(super) const LATE_SECONDS: f64 = 60.0;
+/// Of what is needed, a rate suffices from this part on: about AWS's quota it rises and falls by
+/// some percent.
+pub(super) const SUFFICES: f64 = 0.9;
 
 /// What the budget of a pool allows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,7 +33,7 @@ impl Turns {
         let needed = targets.calls_per_second(pool.budget());
         match known {
             Some(known) if !known.credentials_good => Self::None { budget },
-            Some(known) if known.rate < needed => Self::Fewer { budget },
+            Some(known) if known.rate < SUFFICES * needed => Self::Fewer { budget },
             // Or the targets have changed since the snapshot.
             _ => Self::EachInterval,
         }
@@ -103,6 +106,9 @@ mod tests {
             words(turns(20.0, true), 720.0),
             "each due once in 5m; polls are up to 12 min late"
         );
+        // It needs 10 calls per second, which a rate about AWS's quota has on average.
+        assert_eq!(turns(9.1, true), Turns::EachInterval);
+        assert_eq!(turns(8.9, true).waits_for(), Some("us-east-1"));
         let throttled = turns(0.5, true);
         assert_eq!(throttled.waits_for(), Some("us-east-1"));
         let words_of = |late| throttled.words("5m", "1d", late);

@@ -1,16 +1,16 @@
 //! Some identities of each kind that needs attention, gathered in a pass over a pool.
 
-use super::{MAX_NAMED, Named};
+use super::{MAX_NAMED, Named, is_declared_drained};
 use crate::api::Usage;
 use crate::clock::Timestamp;
-use crate::exposition::FULL_WITHIN;
+use crate::exposition::{ACTIVE_SECONDS, FULL_WITHIN};
 use crate::job::IdentityIndex;
 use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
 use crate::store::{PoolView, State};
 
-/// Who has written within so many seconds counts for the severity of full identities, as for the
-/// alert rules: 30 days.
-const ACTIVE_SECONDS: f64 = 30.0 * 86_400.0;
+/// A pool that is declared drained is at rest when nobody has written within so many seconds, as for
+/// the alert rule: an hour.
+const WRITTEN_SECONDS: f64 = 3_600.0;
 
 /// What there is of each kind of identities.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub(in crate::web::status) struct PerKind<T> {
     /// In the order of [`Limit::ALL`].
     pub(super) limits: [OfLimit<T>; Limit::ALL.len()],
     pub(super) full_soon: T,
+    /// Of a pool that is declared drained, those that wrote within [`WRITTEN_SECONDS`].
+    pub(super) written: T,
     pub(super) failing: T,
     pub(super) stale: T,
     pub(super) missing: T,
@@ -44,6 +46,7 @@ impl<T> PerKind<T> {
                 active_near: it.active_near,
             }),
             full_soon: with(self.full_soon),
+            written: with(self.written),
             failing: with(self.failing),
             stale: with(self.stale),
             missing: with(self.missing),
@@ -56,14 +59,22 @@ impl<T> PerKind<T> {
 pub(in crate::web::status) struct Examples {
     /// In seconds since 1970.
     active_since: f64,
+    /// Who wrote since then has written to a pool that is declared drained; `INFINITY` in others.
+    written_since: f64,
     found: PerKind<Few>,
 }
 
 impl Examples {
-    /// None so far; `now` in seconds since 1970.
-    pub(in crate::web::status) fn new(now: f64) -> Self {
+    /// None so far of a pool with this name; `now` in seconds since 1970.
+    pub(in crate::web::status) fn new(name: Option<&str>, now: f64) -> Self {
+        let is_drained = name.is_some_and(is_declared_drained);
         Self {
             active_since: now - ACTIVE_SECONDS,
+            written_since: if is_drained {
+                now - WRITTEN_SECONDS
+            } else {
+                f64::INFINITY
+            },
             found: PerKind::default(),
         }
     }
@@ -85,6 +96,11 @@ impl Examples {
         let Some((usage, standing)) = known else {
             return;
         };
+        if let Some(date) = usage.last_modified
+            && date >= self.written_since
+        {
+            self.found.written.offer(-date, identity);
+        }
         // Few are near a limit, so that what follows is for few.
         for (found, limit) in self.found.limits.iter_mut().zip(Limit::ALL) {
             if standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain {
@@ -208,7 +224,7 @@ mod tests {
 
     /// Identities with one dataset of so many bytes, written to so many seconds ago.
     fn found(identities: &[(u64, Option<f64>)]) -> PerKind<Few> {
-        let mut examples = Examples::new(NOW);
+        let mut examples = Examples::new(None, NOW);
         for (identity, (storage_bytes, ago)) in identities.iter().enumerate() {
             let usage = Usage {
                 datasets: Some(1),
@@ -249,7 +265,7 @@ mod tests {
 
     #[test]
     fn states_are_gathered_in_the_order_of_ids() {
-        let mut examples = Examples::new(NOW);
+        let mut examples = Examples::new(None, NOW);
         for identity in 0..30 {
             let state = State::ALL[identity % 5];
             examples.offer(IdentityIndex(identity), state, None);

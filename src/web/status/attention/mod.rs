@@ -1,16 +1,19 @@
 //! What an operator should look at: for programs by code, for people in one line a pool.
 
+mod drained;
 mod examples;
 mod lines;
 mod links;
 mod of_exporter;
 mod of_limits;
+mod of_polls;
 mod of_pool;
 #[cfg(test)]
 mod tests;
 
 use serde::{Serialize, Serializer};
 
+pub(super) use drained::is_declared_drained;
 pub(super) use examples::{Examples, PerKind};
 
 use crate::limits::Limit;
@@ -51,6 +54,7 @@ pub(super) enum Code {
     PollsLate,
     PoolNotFound,
     PoolDenied,
+    DrainedPoolWritten,
     Full,
     FullSoon,
     Near,
@@ -65,7 +69,7 @@ pub(super) enum Code {
 impl Code {
     /// Every code, in the order of the table in docs/http.md.
     #[cfg(test)]
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::LoopStalled,
         Self::ConfigurationInvalid,
         Self::WebConfigurationInvalid,
@@ -77,6 +81,7 @@ impl Code {
         Self::PollsLate,
         Self::PoolNotFound,
         Self::PoolDenied,
+        Self::DrainedPoolWritten,
         Self::Full,
         Self::FullSoon,
         Self::Near,
@@ -101,8 +106,9 @@ impl Code {
             Self::Throttled => ("throttled", &[Warning]),
             Self::RateTooLow => ("rate_too_low", &[Warning, Info]),
             Self::PollsLate => ("polls_late", &[Warning, Info]),
-            Self::PoolNotFound => ("pool_not_found", &[Warning]),
+            Self::PoolNotFound => ("pool_not_found", &[Warning, Info]),
             Self::PoolDenied => ("pool_denied", &[Critical, Warning]),
+            Self::DrainedPoolWritten => ("drained_pool_written", &[Warning]),
             Self::Full => ("full", &[Critical, Warning, Info]),
             Self::FullSoon => ("full_soon", &[Warning, Info]),
             Self::Near => ("near", &[Warning, Info]),

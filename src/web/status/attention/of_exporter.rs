@@ -5,12 +5,9 @@ use std::collections::BTreeSet;
 use super::super::budget::{Budget, Trouble};
 use super::super::humanize::humanize_duration;
 use super::super::model::{Configuration, Saving, Status};
-use super::super::turns::LATE_SECONDS;
+use super::super::turns::{LATE_SECONDS, SUFFICES};
 use super::{Attention, Code, Phrase, Severity};
 
-/// Of what is needed, a rate suffices from this part on: about AWS's quota it rises and falls by
-/// some percent.
-const SUFFICES: f64 = 0.9;
 /// Polls are late by this part of a sweep or more before it is a ticket, as for the alert rule.
 const LATE_OF_SWEEP: f64 = 0.1;
 
@@ -31,14 +28,14 @@ impl Status {
         found.extend(of_files(&self.configuration, self.saving.as_ref()));
         let budgets = polling.budgets.iter();
         let is_refused = budgets.clone().any(|budget| !budget.credentials.good);
-        found.extend(budgets.flat_map(|budget| budget.attention(self.ready)));
+        found.extend(budgets.flat_map(|budget| budget.attention(self.was_answered)));
         found.extend(of_late_polls(
             polling.late_seconds,
             polling.sweep_seconds,
             is_refused,
             pools.clone().filter_map(|pool| pool.turns.waits_for()),
         ));
-        found.extend(pools.flat_map(|pool| pool.attention(self.ready)));
+        found.extend(pools.flat_map(|pool| pool.attention(self.was_answered)));
         in_order(found)
     }
 }
@@ -108,8 +105,8 @@ fn of_late_polls<'a>(
 }
 
 impl Budget {
-    /// What an operator should look at. `is_ready`: whether any poll was answered since the start.
-    fn attention(&self, is_ready: bool) -> impl Iterator<Item = Attention> {
+    /// What an operator should look at. `was_answered`: whether any poll was, since the start.
+    fn attention(&self, was_answered: bool) -> impl Iterator<Item = Attention> {
         let refused = (!self.credentials.good).then(|| {
             let phrase = match &self.credentials.trouble {
                 Some(trouble) => Phrase::new("no calls but probes", why(": ", trouble)),
@@ -121,7 +118,7 @@ impl Budget {
             Attention::new(Code::CredentialsRefused, Severity::Critical, phrase)
         });
         let unreachable = self.unreachable.as_ref().map(|trouble| {
-            let severity = if is_ready {
+            let severity = if was_answered {
                 Severity::Warning
             } else {
                 Severity::Critical
@@ -295,9 +292,9 @@ mod tests {
         }
     }
 
-    fn said(budget: &Budget, is_ready: bool) -> Vec<(&'static str, &'static str, String)> {
+    fn said(budget: &Budget, was_answered: bool) -> Vec<(&'static str, &'static str, String)> {
         let count = (budget.identities > 0).then_some(3_000);
-        let said = budget.attention(is_ready).map(|it| {
+        let said = budget.attention(was_answered).map(|it| {
             assert_eq!(it.count, count);
             (it.code.as_str(), it.severity.as_str(), it.text)
         });
@@ -391,9 +388,9 @@ mod tests {
             ..budget(20.0, 20.0, 13.4, 9.0)
         };
         let text = "us-east-1: AWS is out of reach: no such host.".to_owned();
-        for (is_ready, severity) in [(true, "warning"), (false, "critical")] {
+        for (was_answered, severity) in [(true, "warning"), (false, "critical")] {
             let expected = ("unreachable", severity, text.clone());
-            assert_eq!(said(&unreachable, is_ready), [expected]);
+            assert_eq!(said(&unreachable, was_answered), [expected]);
         }
     }
 }

@@ -1,25 +1,21 @@
 //! What to look at of a pool.
 
-use std::time::Duration;
-
-use super::super::humanize::{group_digits, identities_that};
+use super::super::humanize::identities_that;
 use super::super::pool::Pool;
 use super::links::list;
 use super::{Attention, Code, Phrase, Severity};
-use crate::config::show_duration;
-use crate::store::{PoolTrouble, Reasons, State};
+use crate::store::PoolTrouble;
 
-/// Of the identities that exist, those that will be full soon are a ticket from this part on, those
-/// without current usage and those whose polls fail above it; all as for the alert rules.
+/// Of the identities that exist, those that will be full soon are a ticket from this part on, as for
+/// the alert rules.
 const FULL_SOON: f64 = 0.01;
-const NOT_WATCHED: f64 = 0.05;
-const FAILING: f64 = 0.1;
 
 impl Pool {
-    /// What an operator should look at. `is_ready`: whether any poll was answered since the start.
-    pub(super) fn attention(&self, is_ready: bool) -> Vec<Attention> {
+    /// What an operator should look at. `was_answered`: whether any poll was, since the start.
+    pub(super) fn attention(&self, was_answered: bool) -> Vec<Attention> {
         let trouble = self.trouble.as_ref().map(|(trouble, _)| *trouble);
-        let mut found: Vec<_> = self.trouble_attention(is_ready).into_iter().collect();
+        let mut found: Vec<_> = self.trouble_attention(was_answered).into_iter().collect();
+        found.extend(self.drained_attention());
         found.extend(self.near_limits_attention());
         found.extend(self.full_soon_attention());
         found.extend(self.discovery_attention());
@@ -38,28 +34,31 @@ impl Pool {
             .collect()
     }
 
-    /// The number of identities of which AWS does not say that they do not exist.
-    pub(super) fn existing(&self) -> u64 {
-        self.identities as u64 - self.in_state(State::Missing)
-    }
-
-    fn in_state(&self, state: State) -> u64 {
-        self.states.0[state as usize].1
-    }
-
-    fn list(&self, parameters: &str) -> String {
+    pub(super) fn list(&self, parameters: &str) -> String {
         list(&self.identity_pool_id, parameters)
     }
 
-    fn trouble_attention(&self, is_ready: bool) -> Option<Attention> {
+    fn trouble_attention(&self, was_answered: bool) -> Option<Attention> {
         let (trouble, words) = self.trouble.as_ref()?;
-        let (code, severity) = match trouble {
-            PoolTrouble::NotFound => (Code::PoolNotFound, Severity::Warning),
-            PoolTrouble::Denied if is_ready => (Code::PoolDenied, Severity::Warning),
-            PoolTrouble::Denied => (Code::PoolDenied, Severity::Critical),
+        let words = words.as_str();
+        let (code, severity, words) = match trouble {
+            PoolTrouble::NotFound if self.is_listed() => (
+                Code::PoolNotFound,
+                Severity::Info,
+                "no identity has synced to it yet, so Cognito Sync does not know it",
+            ),
+            PoolTrouble::NotFound => (Code::PoolNotFound, Severity::Warning, words),
+            PoolTrouble::Denied if was_answered => (Code::PoolDenied, Severity::Warning, words),
+            PoolTrouble::Denied => (Code::PoolDenied, Severity::Critical, words),
         };
         let found = Attention::new(code, severity, Phrase::new(words, ""));
         Some(found.of_identities(self.identities as u64, &[]))
+    }
+
+    /// Whether passes list identities of the pool, so that its id, region and account are right.
+    fn is_listed(&self) -> bool {
+        let discovery = self.discovery.as_ref();
+        discovery.is_some_and(|it| it.discovered_identities > 0 && it.failure.is_none())
     }
 
     fn full_soon_attention(&self) -> Option<Attention> {
@@ -99,92 +98,6 @@ impl Pool {
         };
         Some(Attention::new(Code::DiscoveryFailing, severity, phrase))
     }
-
-    fn failing_attention(&self) -> Option<Attention> {
-        let failing = self.in_state(State::Failing);
-        if failing == 0 {
-            return None;
-        }
-        let failing_or_stale = failing + self.in_state(State::Stale);
-        let is_share = failing_or_stale as f64 > FAILING * self.existing() as f64;
-        let severity = if is_share {
-            Severity::Warning
-        } else {
-            Severity::Info
-        };
-        let head = match failing {
-            1 => "polls of 1 identity fail".to_owned(),
-            many => format!("polls of {} identities fail", group_digits(many)),
-        };
-        let phrase = Phrase::new(head, format!(": {}", reasons(&self.failing)));
-        let phrase = phrase.listed(self.list("state=failing"));
-        let found = Attention::new(Code::PollsFailing, severity, phrase);
-        Some(found.of_identities(failing, &self.examples.failing))
-    }
-
-    fn stale_attention(&self) -> Option<Attention> {
-        let stale = self.in_state(State::Stale);
-        if stale == 0 {
-            return None;
-        }
-        let asked = self.existing() - self.in_state(State::Pending);
-        let not_watched = asked - self.watched_identities;
-        let severity = if not_watched as f64 > NOT_WATCHED * asked as f64 {
-            Severity::Warning
-        } else {
-            Severity::Info
-        };
-        let failed = self.stale.sum() as u64;
-        let fail = (failed > 0).then(|| {
-            let failed = group_digits(failed);
-            format!("polls of {failed} fail ({})", reasons(&self.stale))
-        });
-        let wait = (stale > failed).then(|| {
-            let wait = match stale - failed {
-                1 => "1 waits".to_owned(),
-                many => format!("{} wait", group_digits(many)),
-            };
-            // Why it is short of calls is said of the budget.
-            match self.turns.waits_for() {
-                Some(budget) => format!("{wait} for budget {budget}"),
-                None => format!("{wait} for the next poll"),
-            }
-        });
-        let why: Vec<_> = fail.into_iter().chain(wait).collect();
-        let after = show_duration(Duration::from_secs_f64(self.stale_after_seconds));
-        let phrase = Phrase::new(
-            identities_that(stale, ["is stale", "are stale"]),
-            format!(", so no poll has succeeded for {after}: {}", why.join("; ")),
-        );
-        let phrase = phrase.listed(self.list("state=stale"));
-        let found = Attention::new(Code::Stale, severity, phrase);
-        Some(found.of_identities(stale, &self.examples.stale))
-    }
-
-    fn missing_attention(&self) -> Option<Attention> {
-        let missing = self.in_state(State::Missing);
-        let they = match missing {
-            0 => return None,
-            1 => "it does",
-            _ => "they do",
-        };
-        let phrase = Phrase::new(
-            identities_that(missing, ["is missing", "are missing"]),
-            format!(": AWS reports that {they} not exist"),
-        );
-        let phrase = phrase.listed(self.list("state=missing"));
-        let found = Attention::new(Code::Missing, Severity::Info, phrase);
-        Some(found.of_identities(missing, &self.examples.missing))
-    }
-}
-
-/// Such as `access_denied 125, throttled 3`.
-fn reasons(reasons: &Reasons) -> String {
-    let reasons = reasons.by_number().into_iter();
-    let words = reasons.map(|(failure, identities)| {
-        format!("{} {}", failure.as_str(), group_digits(identities as u64))
-    });
-    words.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -193,90 +106,10 @@ mod tests {
 
     use super::super::super::discovery::{CannotList, Discovery};
     use super::super::super::humanize::Time;
-    use super::super::super::turns::Turns;
     use super::super::Named;
-    use super::super::tests::{Known, pool_in, pool_of};
+    use super::super::tests::{DENIED, Known, WELL, many, pool_in, said};
     use super::*;
     use crate::api::Failure;
-
-    /// The code, the severity and the text of each.
-    fn said(pool: &Pool) -> Vec<String> {
-        let attention = pool.attention(true).into_iter();
-        let said = attention.map(|it| {
-            let name = "us-east-1:0: ";
-            let text = it.text.strip_prefix(name).expect("the pool is named");
-            format!("{} {}: {text}", it.code.as_str(), it.severity.as_str())
-        });
-        said.collect()
-    }
-
-    /// Pools of so many identities of each kind.
-    fn many(kinds: &[(usize, Known)]) -> Pool {
-        let kinds = kinds.iter();
-        let known = kinds.flat_map(|(count, known)| std::iter::repeat_n(*known, *count));
-        pool_of(&known.collect::<Vec<_>>())
-    }
-
-    const WELL: Known = Known::Usage {
-        datasets: 1,
-        storage: 0,
-        ago: 0.0,
-    };
-    const DENIED: Known = Known::Failing(Failure::AccessDenied);
-
-    #[test]
-    fn polls_that_fail_are_a_warning_above_a_tenth() {
-        assert_eq!(said(&many(&[(10, WELL)])), [""; 0]);
-        let one = many(&[(9, WELL), (1, DENIED)]);
-        assert_eq!(
-            said(&one),
-            ["polls_failing info: polls of 1 identity fail: access_denied 1."]
-        );
-        let throttled = Known::Failing(Failure::Throttled);
-        assert_eq!(
-            said(&many(&[(8_999, WELL), (1, DENIED), (1_000, throttled)])),
-            [
-                "polls_failing warning: polls of 1,001 identities fail: throttled 1,000, \
-                 access_denied 1."
-            ]
-        );
-    }
-
-    #[test]
-    fn stale_ones_are_a_warning_above_a_twentieth() {
-        let waits = Known::Stale(None);
-        let fails = Known::Stale(Some(Failure::Timeout));
-        let one = many(&[(19, WELL), (1, waits), (99, Known::Nothing)]);
-        let words = "so no poll has succeeded for 15m";
-        let expected =
-            format!("stale info: 1 identity is stale, {words}: 1 waits for the next poll.");
-        assert_eq!(said(&one), [expected]);
-        let mut two = many(&[(8, WELL), (2, waits), (1, fails)]);
-        two.turns = Turns::Fewer {
-            budget: "us-east-1".to_owned(),
-        };
-        let expected = format!(
-            "stale warning: 3 identities are stale, {words}: polls of 1 fail (timeout 1); 2 wait \
-             for budget us-east-1."
-        );
-        assert_eq!(said(&two), [expected]);
-    }
-
-    #[test]
-    fn missing_ones_are_no_news_in_a_pool_that_is_discovered() {
-        let missing = |count| many(&[(3, WELL), (count, Known::Missing)]);
-        assert_eq!(
-            said(&missing(1)),
-            ["missing info: 1 identity is missing: AWS reports that it does not exist."]
-        );
-        let mut two = missing(2);
-        assert_eq!(
-            said(&two),
-            ["missing info: 2 identities are missing: AWS reports that they do not exist."]
-        );
-        two.discovery = Some(Discovery::default());
-        assert_eq!(said(&two), [""; 0]);
-    }
 
     #[test]
     fn a_pool_in_trouble_as_a_whole_is_one_item() {
@@ -297,6 +130,23 @@ mod tests {
         unknown.trouble = Some(trouble);
         let expected = ["pool_not_found warning: it is not found."];
         assert_eq!(said(&unknown), expected);
+        unknown.discovery = Some(Discovery::default());
+        assert_eq!(said(&unknown), expected, "nobody was listed");
+        let listed = unknown.discovery.insert(Discovery::default());
+        listed.discovered_identities = 3;
+        assert_eq!(
+            said(&unknown),
+            [
+                "pool_not_found info: no identity has synced to it yet, so Cognito Sync does not \
+                 know it."
+            ]
+        );
+        unknown.discovery.as_mut().unwrap().failure = Some(CannotList {
+            reason: Failure::NotFound.as_str(),
+            meaning: Failure::NotFound.meaning(),
+            next_attempt: Time(0.0),
+        });
+        assert_eq!(said(&unknown)[..1], expected, "and is there no more");
     }
 
     #[test]

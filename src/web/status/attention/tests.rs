@@ -26,9 +26,37 @@ pub(super) enum Known {
     },
     /// The last poll failed, after one that succeeded.
     Failing(Failure),
+    /// Every poll failed.
+    NeverKnown(Failure),
     /// No poll has succeeded for a day, and the last one failed, or was that one.
     Stale(Option<Failure>),
     Missing,
+}
+
+/// Those of which there is nothing to say.
+pub(super) const WELL: Known = Known::Usage {
+    datasets: 1,
+    storage: 0,
+    ago: 0.0,
+};
+pub(super) const DENIED: Known = Known::Failing(Failure::AccessDenied);
+
+/// The code, the severity and the text of each thing that is said of a pool.
+pub(super) fn said(pool: &Pool) -> Vec<String> {
+    let attention = pool.attention(true).into_iter();
+    let said = attention.map(|it| {
+        let name = "us-east-1:0: ";
+        let text = it.text.strip_prefix(name).expect("the pool is named");
+        format!("{} {}: {text}", it.code.as_str(), it.severity.as_str())
+    });
+    said.collect()
+}
+
+/// A pool of so many identities of each kind.
+pub(super) fn many(kinds: &[(usize, Known)]) -> Pool {
+    let kinds = kinds.iter();
+    let known = kinds.flat_map(|(count, known)| std::iter::repeat_n(*known, *count));
+    pool_of(&known.collect::<Vec<_>>())
 }
 
 /// A pool of such identities.
@@ -73,6 +101,7 @@ pub(super) fn pool_in(targets: Arc<Targets>, known: &[Known]) -> Pool {
                 record(identity, now, Ok(usage));
                 record(identity, now, Err(*failure));
             }
+            Known::NeverKnown(failure) => record(identity, now, Err(*failure)),
             Known::Stale(failure) => {
                 record(identity, at(0), Ok(usage));
                 if let Some(failure) = failure {
