@@ -45,12 +45,6 @@ impl Demand {
         was_unanswered: false,
     };
 
-    /// The time between two changes, by the past, in seconds; `None` if none was ever seen.
-    #[must_use]
-    pub fn seconds_between_changes(&self) -> Option<f64> {
-        (self.changes_per_second > 0.0).then(|| self.changes_per_second.recip())
-    }
-
     /// Whether a few writes would bring it to a level of a limit, and it still writes.
     #[must_use]
     pub fn is_near(&self) -> bool {

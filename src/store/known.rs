@@ -1,10 +1,8 @@
 //! What is known of one identity, for people.
 
 use super::{DatasetList, History, Snapshot, Store};
-use crate::clock::Timestamp;
 use crate::identity::IdentityId;
 use crate::job::Target;
-use crate::schedule::Demand;
 
 /// What is known of one identity.
 #[derive(Debug)]
@@ -21,24 +19,20 @@ pub struct KnownTarget {
     pub target: Target,
     /// The latest list of its datasets: that is kept for the identities nearest a limit.
     pub listed: Option<DatasetList>,
-    /// What asking it is worth.
-    pub demand: Demand,
 }
 
 impl Store {
     /// All that is known of an identity, at one time.
     #[must_use]
-    pub fn known_of(&self, id: IdentityId<'_>, now: Timestamp) -> Known {
+    pub fn known_of(&self, id: IdentityId<'_>) -> Known {
         let contents = self.contents();
         let of_target = |target| {
             let Target::Identity { pool, identity } = target else {
                 return None;
             };
-            let limits = contents.targets[pool].settings.limits;
             Some(KnownTarget {
                 target,
                 listed: contents.dataset_rows.get((pool, identity)),
-                demand: contents.pools[pool.0].demand(identity, limits, now.unix),
             })
         };
         let targets = contents.targets.of_identity(id);

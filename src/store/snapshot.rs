@@ -115,12 +115,13 @@ impl PoolView<'_> {
         facts.map(|((record, listing), changes)| (record, listing, changes))
     }
 
-    /// The time between two changes of an identity, by all that was seen, in seconds; `None` if
-    /// none was ever seen.
+    /// The time between two changes of an identity, by all that was seen, in seconds; `None` before
+    /// two were seen: a date alone is no rhythm.
     #[must_use]
     pub fn seconds_between_changes(&self, identity: IdentityIndex) -> Option<f64> {
-        let per_second = self.changes[identity].per_second();
-        (per_second > 0.0).then(|| per_second.recip())
+        let changes = self.changes[identity];
+        let is_known = changes.is_growth_known() && changes.per_second() > 0.0;
+        is_known.then(|| changes.per_second().recip())
     }
 
     /// What is known of an identity with this usage, compared with its limits.

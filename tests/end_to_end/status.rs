@@ -70,6 +70,10 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
     );
     let within = pool["modified_within"].as_array().unwrap();
     assert_eq!((within.len(), &within[1]["window"]), (7, &json!("1d")));
+    assert_eq!(
+        (&pool["full_identities"], &pool["near_identities"]),
+        (&json!(1), &json!(8))
+    );
     let near = &pool["near_limits"][0];
     assert_eq!(
         (&near["limit"], &near["full"]),
@@ -186,6 +190,12 @@ fn the_page_and_the_json_tell_what_the_world_is_like() {
         html.contains("of 29 of 29 identities (1 more does not exist)</p>")
             && html.contains("The fullest of 59 of 59 identities (1 more does not exist)."),
         "sums say of how many they are: {html}"
+    );
+    assert!(
+        html.contains(
+            "2 pools, 60 identities, usage known of 59: <a href=\"#full\">1 full, 12 nearly"
+        ),
+        "{html}"
     );
     assert!(!html.contains("<progress"), "no sweep is under way: {html}");
     assert!(

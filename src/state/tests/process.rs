@@ -222,10 +222,13 @@ async fn what_was_learned_and_listed_is_known_again() {
             mono: Mono::START,
             unix: BEGAN,
         };
-        let known = process.store.known_of(id, now);
+        let known = process.store.known_of(id);
         let target = &known.targets[0];
         let listed = target.listed.as_ref().map(|list| list.value.to_vec());
-        (listed, target.demand)
+        let Target::Identity { pool, identity } = target.target else {
+            unreachable!("it is an identity")
+        };
+        (listed, process.store.demand(pool, identity, now))
     };
     first.save();
     let before = ["r:1", "r:2"].map(|id| known(&first, id));

@@ -34,7 +34,7 @@ impl One {
     }
 
     fn known(&self) -> Known {
-        self.0.known_of(IdentityId::parse("r:a").unwrap(), at(0))
+        self.0.known_of(IdentityId::parse("r:a").unwrap())
     }
 
     fn datasets(&self) -> Option<DatasetList> {
@@ -217,7 +217,7 @@ fn who_is_not_listed_has_no_datasets() {
     one.list(100, 1_000, 50.0);
     let of = |id| {
         let id = IdentityId::parse(id).unwrap();
-        one.0.known_of(id, at(100)).targets
+        one.0.known_of(id).targets
     };
     assert!(of("r:b").is_empty());
     let [one] = &of("r:a")[..] else {

@@ -156,6 +156,21 @@ impl Budget {
         }
     }
 
+    /// Whether its credentials work, in words. `is_ready`: whether AWS has answered about any
+    /// identity; what makes no calls, or reaches nobody, shows nothing of them before.
+    pub(super) fn credentials(&self, is_ready: bool) -> String {
+        let is_tried = self.throttled_ratio.is_some() && self.unreachable.is_none();
+        match &self.credentials {
+            _ if !self.is_signed => "none needed".to_owned(),
+            Credentials { good: true, .. } if is_ready || is_tried => "work".to_owned(),
+            Credentials { good: true, .. } => "not tried yet".to_owned(),
+            Credentials { trouble, .. } => match trouble {
+                Some(trouble) => format!("do not work: {}", trouble.words()),
+                None => "do not work".to_owned(),
+            },
+        }
+    }
+
     /// The calls that were sent, per second.
     pub(super) fn calls(&self) -> String {
         calls(self.calls_per_second)

@@ -9,7 +9,7 @@ use crate::clock::{Mono, Timestamp};
 use crate::config::show_duration;
 use crate::job::Target;
 use crate::limits::Limit;
-use crate::schedule::{Demand, NextPoll, NextPollReason};
+use crate::schedule::{NextPoll, NextPollReason};
 use crate::targets::Targets;
 
 /// A time in seconds since 1970; RFC 3339 in JSON.
@@ -172,12 +172,15 @@ impl NextCall {
         }
     }
 
-    /// The same, with what decides how often an identity is asked: how often it changes, and the
-    /// limit that it is nearest to, with the part of it that it uses.
-    pub(super) fn with_demand(mut self, demand: &Demand, nearest: Option<(Limit, f64)>) -> Self {
-        let changes = demand.seconds_between_changes();
-        let changes =
-            changes.map(|seconds| format!("changes about every {}", humanize_duration(seconds)));
+    /// The same, with what decides how often an identity is asked: the seconds between two changes,
+    /// where that is known, and the limit that it is nearest to, with the part of it that it uses.
+    pub(super) fn with_demand(
+        mut self,
+        changes_every: Option<f64>,
+        nearest: Option<(Limit, f64)>,
+    ) -> Self {
+        let changes = changes_every
+            .map(|seconds| format!("changes about every {}", humanize_duration(seconds)));
         let used = nearest.map(|(limit, used)| {
             let limit = humanize_key(limit.as_str());
             format!("{} of its limit of {limit}", percent(used))

@@ -23,6 +23,7 @@ mod search;
 mod shown;
 mod survey;
 mod sweep;
+mod totals;
 mod turns;
 mod used;
 

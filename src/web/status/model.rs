@@ -56,7 +56,7 @@ pub(super) struct Status {
     /// Those that will be full within 30 days, the soonest first; at least one of each pool that
     /// has any.
     pub(super) soonest_full: Vec<Row>,
-    /// Those that wrote last, at least one of each pool that has any.
+    /// Those that wrote last, within 30 days.
     pub(super) writers: Vec<Row>,
     /// The most frequent reason first, but `not_found` last.
     pub(super) failures: Vec<Failures>,
@@ -73,13 +73,21 @@ pub(super) struct Configuration {
 
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Polling {
-    /// Delay of the most overdue poll of these budgets.
+    /// How far the identity that waits longest is past its `max_age`, or past its turn in budgets
+    /// whose rate gives everybody a turn each interval. Of the budgets that are shown.
     pub(super) late_seconds: f64,
     /// Duration of one poll of every identity of these budgets at the present rates.
     pub(super) sweep_seconds: f64,
     #[serde(flatten)]
     pub(super) in_use: InUse,
     pub(super) budgets: Vec<Budget>,
+}
+
+impl Polling {
+    /// How late polls of these pools are, in a sentence.
+    pub(super) fn lateness(&self, pools: &[Pool]) -> String {
+        Turns::lateness(pools.iter().map(|pool| &pool.turns), self.late_seconds)
+    }
 }
 
 /// How what is known is saved, so that it outlives the process.

@@ -30,15 +30,6 @@ impl NearLimit {
         }
     }
 
-    /// What it limits.
-    pub(super) fn unit(&self) -> &'static str {
-        match self.limit {
-            Limit::DatasetStorage => "bytes",
-            Limit::DatasetRecords => "records",
-            Limit::Datasets => "datasets",
-        }
-    }
-
     /// The counts in words.
     pub(super) fn counts(&self) -> String {
         let Self {

@@ -6,10 +6,9 @@ use super::humanize::{bytes, group_digits, humanize_duration};
 use super::layout::Layout;
 use super::level::segments;
 use super::model::Status;
-use super::pool;
 use super::query::Query;
 use super::shown::TargetRef;
-use crate::store::State;
+use super::totals::Totals;
 use crate::web::parameters::link;
 
 /// More pools than this are a table, with a card for each behind a link.
@@ -23,6 +22,7 @@ pub(super) fn render(status: &Status, query: &Query, telemetry_path: &str) -> St
     layout.refresh = query.refresh;
     let page = Page {
         layout,
+        totals: Totals::of(&status.pools),
         status,
         query,
     };
@@ -34,31 +34,12 @@ pub(super) fn render(status: &Status, query: &Query, telemetry_path: &str) -> St
 #[template(path = "page.html", config = "src/web/status/askama.toml")]
 struct Page<'a> {
     layout: Layout<'a>,
+    totals: Totals,
     status: &'a Status,
     query: &'a Query,
 }
 
 impl Page<'_> {
-    /// Of how many identities the tables over all pools speak.
-    fn coverage(&self) -> String {
-        let pools = self.status.pools.iter();
-        let watched = pools.clone().map(|pool| pool.watched_identities).sum();
-        let existing = pools.clone().map(|pool| pool.existing()).sum();
-        let missing = pools.map(|pool| pool.in_state(State::Missing)).sum();
-        pool::of_existing(watched, existing, missing)
-    }
-
-    /// How many still write: within a day, a week and a month, and never or not for long.
-    fn writers(&self) -> String {
-        let within = |window| {
-            let pools = self.status.pools.iter();
-            let identities = pools.map(|pool| pool.modified_within.of(window)).sum();
-            group_digits(identities)
-        };
-        let [day, week, month] = ["1d", "7d", "30d"].map(within);
-        format!("{day} within a day, {week} within 7 days, {month} within 30 days")
-    }
-
     /// Whether any identity uses so much of a limit that it counts as near.
     fn is_any_near(&self) -> bool {
         let mut limits = self.status.pools.iter().flat_map(|pool| &pool.near_limits);

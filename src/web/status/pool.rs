@@ -57,6 +57,10 @@ pub(super) struct Pool {
     pub(super) watched_identities: u64,
     pub(super) watched_storage_bytes: Option<u64>,
     pub(super) watched_datasets: Option<u64>,
+    /// How many have reached a limit; each counts once, on however many.
+    pub(super) full_identities: u64,
+    /// How many of the others are near one.
+    pub(super) near_identities: u64,
     /// How many are near each limit.
     pub(super) near_limits: Vec<NearLimit>,
     /// Number of identities by what their fullest dataset uses of the limit of bytes at least.
@@ -68,6 +72,8 @@ pub(super) struct Pool {
     pub(super) exact_identities: u64,
     /// Of these, the number of those whose growth is known: two changes were seen.
     pub(super) growth_known_identities: u64,
+    /// Of these, the number of those that will be full within each window by the date expected.
+    pub(super) expected_full_within: Windows,
     /// Of these, the number of those that will almost surely be full within each window, at the
     /// growth seen in ten days or more.
     pub(super) full_within: Windows,
@@ -184,6 +190,8 @@ impl Pool {
             watched_storage_bytes: summary.storage_bytes,
             watched_datasets: summary.datasets,
             watched_identities: summary.watched,
+            full_identities: found.examples.full_identities,
+            near_identities: found.examples.near_identities,
             near_limits: Limit::ALL
                 .into_iter()
                 .enumerate()
@@ -201,6 +209,7 @@ impl Pool {
             datasets_used: levels(Limit::Datasets),
             exact_identities: summary.exact,
             growth_known_identities: summary.growth_known,
+            expected_full_within: Windows::new(FULL_WITHIN, found.full_within),
             full_within: Windows::new(FULL_WITHIN, summary.full_within),
             modified_seconds_ago: pool
                 .usage(now.mono)
@@ -242,28 +251,6 @@ impl Pool {
         self.states.0[state as usize].1
     }
 
-    /// How many identities are full, by limit.
-    pub(super) fn full(&self) -> String {
-        self.by_limit(|limit| limit.full)
-    }
-
-    /// The same of those that are near, and neither full nor above the limit.
-    pub(super) fn nearly_full(&self) -> String {
-        self.by_limit(|limit| limit.certain - limit.full - limit.above)
-    }
-
-    /// Such as `13 by bytes, 2 by records`: one identity may be near several limits.
-    fn by_limit(&self, identities: impl Fn(&NearLimit) -> u64) -> String {
-        let counted = self.near_limits.iter().filter_map(|limit| {
-            let counted = Some(identities(limit)).filter(|identities| *identities > 0)?;
-            Some(format!("{} by {}", group_digits(counted), limit.unit()))
-        });
-        match counted.collect::<Vec<_>>() {
-            none if none.is_empty() => "0".to_owned(),
-            counted => counted.join(", "),
-        }
-    }
-
     /// Each limit with the number of identities by what they use of it.
     pub(super) fn limits_used(&self) -> impl Iterator<Item = (&NearLimit, &Vec<Level>)> {
         let used = [
@@ -303,7 +290,7 @@ impl Pool {
             .map(|(window, identities)| format!("within {window}: {}", group_digits(*identities)));
         let windows: Vec<_> = windows.collect();
         format!(
-            "{}; the fullest dataset of {} is known exactly, and the growth of {} of these (two \
+            "{}, of those watched for ten days; the fullest dataset of {} is known exactly, and the growth of {} of these (two \
              changes seen)",
             windows.join(", "),
             group_digits(self.exact_identities),
@@ -402,8 +389,8 @@ mod tests {
         let pool = pool(&[(0, 0), (1, 900_000), (2, 900_000)]);
         assert_eq!(
             pool.forecast(),
-            "within 7d: 0, within 30d: 0; the fullest dataset of 2 is \
-             known exactly, and the growth of 0 of these (two changes seen)"
+            "within 7d: 0, within 30d: 0, of those watched for ten days; the fullest dataset of 2 \
+             is known exactly, and the growth of 0 of these (two changes seen)"
         );
     }
 }

@@ -12,7 +12,8 @@ use crate::job::Target;
 use crate::limits::{Limit, NEAR_PERCENT};
 use crate::store::Snapshot;
 
-/// The tables. Each has the best of each pool, by the rule of [`choose`].
+/// The tables. Each has the best of each pool, by the rule of [`choose`], but a pool of which only
+/// writers are shown is in no trouble: these are no more than `top`.
 ///
 /// Those that will be full have a table of their own. Among the fullest they would come after all
 /// that are full already, of which there may be many that nobody writes to any more, and they are
@@ -39,7 +40,7 @@ pub(super) struct Row {
     pub(super) full: bool,
     /// When its fullest dataset will be full; absent when that is not known, or it is full already.
     pub(super) full_at: Option<Time>,
-    /// The time between two changes, by all that was seen; absent when none ever was.
+    /// The time between two changes, by all that was seen; absent before two were seen.
     pub(super) changes_every_seconds: Option<f64>,
 }
 
@@ -61,11 +62,13 @@ impl Tables {
             soonest_full.push(found.soonest_full.take());
             writers.push(found.writers.take());
         }
+        let mut last_writers = choose(writers, top, |_| true);
+        last_writers.truncate(top);
         let near = NEAR_PERCENT as f64 / 100.0;
         Self {
             fullest: rows(choose(fullest, top, |rank| number(rank.by[0]) >= near)),
             soonest_full: rows(choose(soonest_full, top, |_| true)),
-            writers: rows(choose(writers, top, |_| true)),
+            writers: rows(last_writers),
         }
     }
 }
@@ -229,12 +232,26 @@ mod tests {
     }
 
     #[test]
+    fn one_date_is_no_rhythm() {
+        for (polls, is_known) in [(1, false), (2, false), (3, true)] {
+            let store = store([("r:0", 1)]);
+            for day in (0..polls).rev() {
+                let at = day as f64 * DAY + 60.0;
+                answer(&store, (0, 0), at, 9, at + 30.0);
+            }
+            let every = tables(&store, 1).writers[0].changes_every_seconds;
+            assert_eq!(every.is_some(), is_known, "{polls}");
+        }
+    }
+
+    #[test]
     fn of_each_pool_those_that_wrote_last() {
         let store = store([("r:0", 50), ("r:1", 2), ("r:2", 1)]);
         for identity in 0..50 {
             answer(&store, (0, identity), 60.0, 9, 100.0 + identity as f64);
         }
-        answer(&store, (1, 0), 60.0, 9, 500.0 * DAY);
+        answer(&store, (1, 0), 60.0, 9, 29.0 * DAY);
+        answer(&store, (2, 0), 60.0, 9, 31.0 * DAY);
         // AWS's clock is ahead.
         answer(&store, (1, 1), 60.0, 9, -3_600.0);
         let rows = tables(&store, 4).writers;
@@ -249,9 +266,9 @@ mod tests {
         assert_eq!(ids(&rows), [id(1, 1), id(0, 0), id(0, 1), id(1, 0)]);
         assert_eq!(rows[0].usage.last_modified, Some(Time(ago(0.0).unix)));
         assert_eq!(
-            tables(&store, 1).writers.len(),
-            2,
-            "of each pool that has any"
+            ids(&tables(&store, 1).writers),
+            [id(1, 1)],
+            "not beyond `top`"
         );
     }
 }

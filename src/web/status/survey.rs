@@ -4,7 +4,7 @@ use super::attention::Examples;
 use super::best::{Best, number, ordered};
 use crate::api::Failure;
 use crate::clock::Timestamp;
-use crate::config::PoolSettings;
+use crate::config::{Limits, PoolSettings};
 use crate::exposition::{FULL_WITHIN, Seen, Summary, Summing};
 use crate::job::PoolIndex;
 use crate::limits::{Bounds, Limit, Standing};
@@ -14,6 +14,9 @@ use crate::store::{Reasons, Snapshot, State};
 
 /// The identities of each reason that are shown.
 pub(super) const LATEST: usize = 3;
+
+/// Who has not written for so long is no writer: 30 days.
+const WRITER_SECONDS: f64 = 30.0 * 86_400.0;
 
 /// So that a product that is rounded differently than a quotient leaves nobody out.
 const ALMOST: f64 = 0.999_999;
@@ -41,7 +44,9 @@ pub(super) struct Found {
     pub(super) fullest: Best,
     /// Those that will be full within the longest window of [`FULL_WITHIN`], the soonest first.
     pub(super) soonest_full: Best,
-    /// By the last write.
+    /// How many will be full within each of these windows.
+    pub(super) full_within: [u64; FULL_WITHIN.len()],
+    /// Those that wrote within [`WRITER_SECONDS`], by the last write.
     pub(super) writers: Best,
     /// Those whose last poll failed, by reason, the last one first.
     pub(super) failed: [Best; Failure::ALL.len()],
@@ -50,9 +55,10 @@ pub(super) struct Found {
     /// Why polls of those that are failing, and of those that are stale, have failed.
     pub(super) failing: Reasons,
     pub(super) stale: Reasons,
-    /// The limits, in the order of [`Limit::ALL`].
-    limits: [u64; Limit::ALL.len()],
-    /// Who uses less of each limit is not among the fullest.
+    /// A date of last modification, [`ordered`].
+    writers_since: u64,
+    limits: Limits,
+    /// In the order of [`Limit::ALL`]: who uses less of each limit is not among the fullest.
     least: [u64; Limit::ALL.len()],
 }
 
@@ -123,12 +129,14 @@ impl Found {
             pool,
             fullest: Best::new(top),
             soonest_full: Best::new(top),
+            full_within: [0; FULL_WITHIN.len()],
             writers: Best::new(top),
             failed: Failure::ALL.map(|_| Best::new(LATEST)),
             examples: Examples::new(settings.name.as_deref(), now.unix),
             failing: Reasons::default(),
             stale: Reasons::default(),
-            limits: Limit::ALL.map(|limit| limit.of(settings.limits)),
+            writers_since: ordered(now.unix - WRITER_SECONDS),
+            limits: settings.limits,
             least: [0; Limit::ALL.len()],
         }
     }
@@ -142,12 +150,15 @@ impl Found {
         let known = known.map(|(usage, standing)| (*usage, standing));
         self.examples.offer(seen.identity, seen.state, known);
         let Some((usage, standing)) = known else {
+            if seen.state == State::Stale {
+                self.add_stale(seen);
+            }
             return;
         };
         let place = (self.pool, seen.identity);
         // A clock that is behind AWS's makes nobody a later writer than those that write now.
         let modified = usage.last_modified.map(|date| ordered(date.min(now.unix)));
-        if let Some(modified) = modified {
+        if let Some(modified) = modified.filter(|modified| *modified >= self.writers_since) {
             self.writers.offer([modified, 0], place);
         }
         let modified = modified.unwrap_or(0);
@@ -169,14 +180,28 @@ impl Found {
             let place = (self.pool, seen.identity);
             self.fullest.offer([ordered(used), modified], place);
             let least = number(self.fullest.least()) * ALMOST;
-            self.least = self.limits.map(|limit| (least * limit as f64) as u64);
+            self.least = Limit::ALL.map(|limit| (least * limit.of(self.limits) as f64) as u64);
+        }
+    }
+
+    #[inline(never)]
+    fn add_stale(&mut self, seen: &Seen<'_>) {
+        if let Some(usage) = seen.record.last_usage() {
+            let standing = Standing::of(usage, seen.listing, self.limits);
+            self.examples.offer_stale(seen.identity, usage, &standing);
         }
     }
 
     fn add_growing(&mut self, seen: &Seen<'_>, standing: &Standing, modified: u64, now: Timestamp) {
-        let full_at = seen.changes.full_at(seen.record, standing, now);
+        let Some(full_at) = seen.changes.full_at(seen.record, standing, now) else {
+            return;
+        };
+        let seconds_left = full_at - now.unix;
+        for (count, (_, seconds)) in self.full_within.iter_mut().zip(FULL_WITHIN) {
+            *count += u64::from(seconds_left <= seconds);
+        }
         let [.., (_, longest)] = FULL_WITHIN;
-        if let Some(full_at) = full_at.filter(|full_at| full_at - now.unix <= longest) {
+        if seconds_left <= longest {
             let soonest_first = !ordered(full_at);
             let place = (self.pool, seen.identity);
             self.soonest_full.offer([soonest_first, modified], place);

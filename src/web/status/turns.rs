@@ -48,6 +48,28 @@ impl Turns {
         }
     }
 
+    /// How late polls are, and against what that is measured: where there are fewer turns than
+    /// intervals nobody is late before its `max_age`.
+    pub(super) fn lateness<'a>(all: impl Iterator<Item = &'a Self>, late_seconds: f64) -> String {
+        let is_fewer = |turns: &&Self| matches!(turns, Self::Fewer { .. });
+        let (fewer, each): (Vec<_>, Vec<_>) = all.partition(is_fewer);
+        let late = humanize_duration(late_seconds);
+        match (late_seconds >= 1.0, fewer.is_empty(), each.is_empty()) {
+            (false, true, _) => "No poll is overdue.".to_owned(),
+            (false, false, _) => "No identity has waited for longer than its max_age, but there \
+                                  are too few calls to poll each once in its interval."
+                .to_owned(),
+            (true, true, _) => format!("The poll that waits longest is {late} past its turn."),
+            (true, false, true) => {
+                format!("The identity that waits longest is {late} past its max_age.")
+            }
+            (true, false, false) => format!(
+                "The identity that waits longest is {late} past its turn, or past its max_age \
+                 where there are too few calls to poll each once in its interval."
+            ),
+        }
+    }
+
     /// How often each identity is polled.
     pub(super) fn words(&self, interval: &str, max_age: &str, late_seconds: f64) -> String {
         let is_late = late_seconds > LATE_SECONDS;
@@ -80,6 +102,30 @@ mod tests {
     use super::*;
     use crate::clock::Mono;
     use crate::recent_calls::RecentCalls;
+
+    #[test]
+    fn lateness_says_against_what_it_is_measured() {
+        let [each, fewer] = [
+            Turns::EachInterval,
+            Turns::Fewer {
+                budget: "us-east-1".to_owned(),
+            },
+        ];
+        let lateness = |turns: &[&Turns], late| Turns::lateness(turns.iter().copied(), late);
+        assert_eq!(lateness(&[&each], 0.9), "No poll is overdue.");
+        assert!(lateness(&[&each, &fewer], 0.0).ends_with("once in its interval."));
+        for (turns, past) in [
+            (&[&each][..], "past its turn."),
+            (&[&fewer], "past its max_age."),
+            (
+                &[&fewer, &each],
+                "past its turn, or past its max_age where there",
+            ),
+        ] {
+            let words = lateness(turns, 720.0);
+            assert!(words.contains(&format!(" is 12 min {past}")), "{words}");
+        }
+    }
 
     #[test]
     fn nothing_is_polled_once_in_an_interval_that_is_late() {

@@ -8,8 +8,8 @@ use crate::job::IdentityIndex;
 use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
 use crate::store::{PoolView, State};
 
-/// A pool that is declared drained is at rest when nobody has written within so many seconds, as for
-/// the alert rule: an hour.
+/// A pool that is declared drained is at rest when nobody has written within so many seconds, as
+/// for the alert rule: an hour.
 const WRITTEN_SECONDS: f64 = 3_600.0;
 
 /// What there is of each kind of identities.
@@ -23,6 +23,8 @@ pub(in crate::web::status) struct PerKind<T> {
     pub(super) failing: T,
     pub(super) stale: T,
     pub(super) missing: T,
+    /// How many stale ones had written within [`ACTIVE_SECONDS`] when they were seen last.
+    pub(super) active_stale: u64,
 }
 
 /// The same of one limit.
@@ -34,6 +36,11 @@ pub(super) struct OfLimit<T> {
     /// How many full ones have written within [`ACTIVE_SECONDS`], and how many near ones.
     pub(super) active_full: u64,
     pub(super) active_near: u64,
+    /// Full when they were seen last, and stale now. Not of the number of datasets, since an app
+    /// may have as many as it is allowed for ever.
+    pub(super) lost: T,
+    pub(super) all_lost: u64,
+    pub(super) active_lost: u64,
 }
 
 impl<T> PerKind<T> {
@@ -44,12 +51,16 @@ impl<T> PerKind<T> {
                 near: with(it.near),
                 active_full: it.active_full,
                 active_near: it.active_near,
+                lost: with(it.lost),
+                all_lost: it.all_lost,
+                active_lost: it.active_lost,
             }),
             full_soon: with(self.full_soon),
             written: with(self.written),
             failing: with(self.failing),
             stale: with(self.stale),
             missing: with(self.missing),
+            active_stale: self.active_stale,
         }
     }
 }
@@ -62,6 +73,10 @@ pub(in crate::web::status) struct Examples {
     /// Who wrote since then has written to a pool that is declared drained; `INFINITY` in others.
     written_since: f64,
     found: PerKind<Few>,
+    /// The number of identities that are full, be it by one limit or by several.
+    pub(in crate::web::status) full_identities: u64,
+    /// The same of those that are near a limit, and not full.
+    pub(in crate::web::status) near_identities: u64,
 }
 
 impl Examples {
@@ -76,6 +91,8 @@ impl Examples {
                 f64::INFINITY
             },
             found: PerKind::default(),
+            full_identities: 0,
+            near_identities: 0,
         }
     }
 
@@ -101,10 +118,42 @@ impl Examples {
         {
             self.found.written.offer(-date, identity);
         }
-        // Few are near a limit, so that what follows is for few.
+        // Few are near a limit.
+        let is_near = |limit| standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain;
+        if Limit::ALL.into_iter().any(is_near) {
+            self.offer_near(identity, usage, standing);
+        }
+    }
+
+    #[inline(never)]
+    fn offer_near(&mut self, identity: IdentityIndex, usage: &Usage, standing: &Standing) {
+        let (mut is_full, mut is_near) = (false, false);
         for (found, limit) in self.found.limits.iter_mut().zip(Limit::ALL) {
             if standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain {
                 found.offer(identity, limit, usage, standing, self.active_since);
+                is_full |= standing.is_full(limit);
+                is_near |= !standing.is_above(limit);
+            }
+        }
+        self.full_identities += u64::from(is_full);
+        self.near_identities += u64::from(is_near && !is_full);
+    }
+
+    /// Offers one that is stale, by what was known of it last.
+    pub(in crate::web::status) fn offer_stale(
+        &mut self,
+        identity: IdentityIndex,
+        usage: &Usage,
+        standing: &Standing,
+    ) {
+        let active = u64::from(is_active(usage, self.active_since));
+        self.found.active_stale += active;
+        for limit in [Limit::DatasetStorage, Limit::DatasetRecords] {
+            if standing.is_full(limit) {
+                let found = &mut self.found.limits[limit as usize];
+                found.all_lost += 1;
+                found.active_lost += active;
+                found.lost.offer(last_writers_first(usage), identity);
             }
         }
     }
@@ -159,16 +208,23 @@ impl OfLimit<Few> {
         if standing.is_above(limit) {
             return;
         }
-        // Without a date nothing shows that its user has gone.
-        let is_active = usage.last_modified.is_none_or(|date| date >= active_since);
         let (few, active) = if standing.is_full(limit) {
             (&mut self.full, &mut self.active_full)
         } else {
             (&mut self.near, &mut self.active_near)
         };
-        *active += u64::from(is_active);
-        few.offer(-usage.last_modified.unwrap_or(f64::NEG_INFINITY), identity);
+        *active += u64::from(is_active(usage, active_since));
+        few.offer(last_writers_first(usage), identity);
     }
+}
+
+/// Without a date nothing shows that its user has gone.
+fn is_active(usage: &Usage, active_since: f64) -> bool {
+    usage.last_modified.is_none_or(|date| date >= active_since)
+}
+
+fn last_writers_first(usage: &Usage) -> f64 {
+    -usage.last_modified.unwrap_or(f64::NEG_INFINITY)
 }
 
 /// The first few identities by a number, the least first; of equal ones those that were offered
@@ -261,6 +317,54 @@ mod tests {
             (positions(&datasets.full), datasets.active_full),
             (vec![], 0)
         );
+    }
+
+    #[test]
+    fn full_ones_that_are_stale_are_counted_by_what_was_known_last() {
+        let mut examples = Examples::new(None, NOW);
+        let gone = ACTIVE_SECONDS + 1.0;
+        let stale = [(1, 1 << 20, gone), (1, 1 << 20, 5.0), (20, 9, 5.0)];
+        for (identity, (datasets, storage_bytes, ago)) in stale.into_iter().enumerate() {
+            let usage = Usage {
+                datasets: Some(datasets),
+                storage_bytes: Some(storage_bytes),
+                last_modified: Some(NOW - ago),
+            };
+            let standing = Standing::of(&usage, Listing::default(), Limits::default());
+            examples.offer_stale(IdentityIndex(identity), &usage, &standing);
+        }
+        let found = examples.found;
+        assert_eq!(found.active_stale, 2);
+        let lost = found
+            .limits
+            .each_ref()
+            .map(|it| (it.all_lost, it.active_lost));
+        assert_eq!(lost, [(2, 1), (0, 0), (0, 0)]);
+        let storage = &found.limits[Limit::DatasetStorage as usize];
+        assert_eq!(positions(&storage.lost), [1, 0]);
+    }
+
+    #[test]
+    fn one_that_is_near_several_limits_counts_once() {
+        let mut examples = Examples::new(None, NOW);
+        let limits = Limits {
+            dataset_storage_bytes: 1_000,
+            datasets: 2,
+            ..Limits::default()
+        };
+        for (datasets, storage_bytes) in
+            [(2, 2_000), (2, 10), (1, 990), (1, 800), (1, 2_000), (1, 9)]
+        {
+            let usage = Usage {
+                datasets: Some(datasets),
+                storage_bytes: Some(storage_bytes),
+                last_modified: None,
+            };
+            let standing = Standing::of(&usage, Listing::default(), limits);
+            examples.offer(IdentityIndex(0), State::Fresh, Some((&usage, &standing)));
+        }
+        let counts = (examples.full_identities, examples.near_identities);
+        assert_eq!(counts, (3, 1), "above the limit is neither");
     }
 
     #[test]

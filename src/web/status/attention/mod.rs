@@ -56,6 +56,7 @@ pub(super) enum Code {
     PoolDenied,
     DrainedPoolWritten,
     Full,
+    LostSightOfFull,
     FullSoon,
     Near,
     PossiblyNear,
@@ -69,7 +70,7 @@ pub(super) enum Code {
 impl Code {
     /// Every code, in the order of the table in docs/http.md.
     #[cfg(test)]
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::LoopStalled,
         Self::ConfigurationInvalid,
         Self::WebConfigurationInvalid,
@@ -83,6 +84,7 @@ impl Code {
         Self::PoolDenied,
         Self::DrainedPoolWritten,
         Self::Full,
+        Self::LostSightOfFull,
         Self::FullSoon,
         Self::Near,
         Self::PossiblyNear,
@@ -110,6 +112,7 @@ impl Code {
             Self::PoolDenied => ("pool_denied", &[Critical, Warning]),
             Self::DrainedPoolWritten => ("drained_pool_written", &[Warning]),
             Self::Full => ("full", &[Critical, Warning, Info]),
+            Self::LostSightOfFull => ("lost_sight_of_full", &[Critical, Warning]),
             Self::FullSoon => ("full_soon", &[Warning, Info]),
             Self::Near => ("near", &[Warning, Info]),
             Self::PossiblyNear => ("possibly_near", &[Info]),

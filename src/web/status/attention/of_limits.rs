@@ -8,6 +8,7 @@ use super::examples::OfLimit;
 use super::links::list;
 use super::{Attention, Code, Named, Phrase, Severity};
 use crate::limits::{FULL_PERCENT, Limit, NEAR_PERCENT};
+use crate::store::State;
 
 /// A pool's share that is the app's trouble and not that of single users, as for the alert rules:
 /// so many identities, and one of so many.
@@ -51,6 +52,19 @@ impl Pool {
                 .listed(listed(full_percent)),
             )
             .of_identities(near.full, &examples.full),
+            Attention::new(
+                Code::LostSightOfFull,
+                self.severity_of_lost(examples.active_full + examples.active_lost),
+                Phrase::new(
+                    identities_that(examples.all_lost, ["was", "were"]) + " full when last seen",
+                    match examples.all_lost {
+                        1 => format!(", and its usage is not known any more: {of}"),
+                        _ => format!(", and their usage is not known any more: {of}"),
+                    },
+                )
+                .listed(list(&self.identity_pool_id, "state=stale")),
+            )
+            .of_identities(examples.all_lost, &examples.lost),
             Attention::new(
                 Code::Near,
                 self.severity_of_near(limit, examples.active_full + examples.active_near),
@@ -96,6 +110,17 @@ impl Pool {
         }
     }
 
+    /// As the full ones, the lost ones among them, would have while all were seen.
+    fn severity_of_lost(&self, active: u64) -> Severity {
+        let writers = self.modified_within.of("30d") + self.examples.active_stale;
+        let seen = self.watched_identities + self.in_state(State::Stale);
+        if is_share(active, writers, self.part(seen)) {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        }
+    }
+
     fn severity_of_near(&self, limit: Limit, active: u64) -> Severity {
         match limit {
             Limit::Datasets => Severity::Info,
@@ -104,14 +129,24 @@ impl Pool {
         }
     }
 
-    /// Whether so many identities that still write are a share of those that do. While not
-    /// everybody is known, few have to be a share of all by what is certain.
     fn is_share(&self, active: u64) -> bool {
-        let share = |of: f64| active as f64 * SHARE_OF as f64 >= of;
-        let known = self.watched_identities as f64 / self.existing().max(1) as f64;
-        let of_known = self.modified_within.of("30d") as f64;
-        active >= MIN_SHARE && share(of_known) && (active >= ENOUGH || share(of_known / known))
+        let writers = self.modified_within.of("30d");
+        is_share(active, writers, self.part(self.watched_identities))
     }
+
+    /// Which part of the identities that exist so many are, 0 to 1.
+    fn part(&self, identities: u64) -> f64 {
+        identities as f64 / self.existing().max(1) as f64
+    }
+}
+
+/// Whether so many identities that still write are a share of the `writers` known, of a pool of
+/// which this part is known. While not everybody is, few have to be a share of all by what is
+/// certain.
+fn is_share(active: u64, writers: u64, known: f64) -> bool {
+    let share = |of: f64| active as f64 * SHARE_OF as f64 >= of;
+    let writers = writers as f64;
+    active >= MIN_SHARE && share(writers) && (active >= ENOUGH || share(writers / known))
 }
 
 /// How many of all have written lately, unless all have.
@@ -248,6 +283,39 @@ mod tests {
         assert_eq!(severity(3, 297), Severity::Critical);
         assert_eq!(severity(3, 298), Severity::Warning);
         assert_eq!(severity(30, 9_000), Severity::Critical);
+    }
+
+    #[test]
+    fn full_ones_that_are_lost_are_as_severe_as_they_were() {
+        let full = Known::Usage {
+            datasets: 1,
+            storage: FULL,
+            ago: 0.0,
+        };
+        let lost = |known: &[(usize, Known)]| {
+            let known = known.iter();
+            let known = known.flat_map(|(count, known)| std::iter::repeat_n(*known, *count));
+            let pool = pool_of(&known.collect::<Vec<_>>());
+            let mut attention = pool.near_limits_attention();
+            let lost = attention.find(|it| it.code == Code::LostSightOfFull);
+            lost.map(|it| (it.severity.as_str(), it.phrase.head + &it.phrase.tail))
+        };
+        let others = Known::Stale(None);
+        assert_eq!(lost(&[(3, full), (9, others)]), None);
+        let (fresh, gone) = (Known::FullWhenLastSeen(0.0), 31.0 * DAY);
+        let limit = "1.0 MiB in a dataset";
+        let one = format!(
+            "1 identity was full when last seen, and its usage is not known any more: {limit}"
+        );
+        assert_eq!(lost(&[(1, fresh), (9, others)]), Some(("warning", one)));
+        let four = format!(
+            "4 identities were full when last seen, and their usage is not known any more: {limit}"
+        );
+        assert_eq!(lost(&[(4, fresh), (9, others)]), Some(("critical", four)));
+        let severity = |known: &[(usize, Known)]| lost(known).unwrap().0;
+        assert_eq!(severity(&[(4, Known::FullWhenLastSeen(gone))]), "warning");
+        assert_eq!(severity(&[(2, fresh), (2, full)]), "critical", "as before");
+        assert_eq!(severity(&[(3, fresh), (298, Known::Nothing)]), "warning");
     }
 
     #[test]

@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn failing_ones_that_never_succeeded_are_a_warning_above_a_twentieth() {
-        let never = Known::NeverKnown(Failure::AccessDenied);
+        let never = Known::Unseen(Failure::AccessDenied);
         // Those that were not polled yet do not count.
         let of_100 = |kinds: &[(usize, Known)]| {
             let others = 100 - kinds.iter().map(|(count, _)| count).sum::<usize>();

@@ -27,9 +27,11 @@ pub(super) enum Known {
     /// The last poll failed, after one that succeeded.
     Failing(Failure),
     /// Every poll failed.
-    NeverKnown(Failure),
+    Unseen(Failure),
     /// No poll has succeeded for a day, and the last one failed, or was that one.
     Stale(Option<Failure>),
+    /// The same after one that showed a full dataset, written to so many seconds before now.
+    FullWhenLastSeen(f64),
     Missing,
 }
 
@@ -101,12 +103,20 @@ pub(super) fn pool_in(targets: Arc<Targets>, known: &[Known]) -> Pool {
                 record(identity, now, Ok(usage));
                 record(identity, now, Err(*failure));
             }
-            Known::NeverKnown(failure) => record(identity, now, Err(*failure)),
+            Known::Unseen(failure) => record(identity, now, Err(*failure)),
             Known::Stale(failure) => {
                 record(identity, at(0), Ok(usage));
                 if let Some(failure) = failure {
                     record(identity, now, Err(*failure));
                 }
+            }
+            Known::FullWhenLastSeen(ago) => {
+                let usage = Usage {
+                    datasets: Some(1),
+                    storage_bytes: Some(1 << 20),
+                    last_modified: Some(now.unix - ago),
+                };
+                record(identity, at(0), Ok(usage));
             }
             Known::Missing => record(identity, now, Err(Failure::NotFound)),
         }

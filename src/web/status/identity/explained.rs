@@ -45,7 +45,7 @@ pub(super) struct Explained {
     pub(super) max_age_seconds: f64,
     /// The time between two polls of it, as things are; absent when it is not known.
     pub(super) asked_every_seconds: Option<f64>,
-    /// The time between two changes of it, by all that was seen; absent when it never changed.
+    /// The time between two changes of it, by all that was seen; absent before two were seen.
     pub(super) changes_every_seconds: Option<f64>,
     pub(super) stale_after_seconds: f64,
     pub(super) last_success: Option<Time>,
@@ -110,11 +110,7 @@ impl Explained {
         }: &Known,
         now: Timestamp,
     ) -> Option<Self> {
-        let KnownTarget {
-            target,
-            listed,
-            demand,
-        } = known;
+        let KnownTarget { target, listed } = known;
         let target = *target;
         let Target::Identity { pool, identity } = target else {
             return None;
@@ -125,6 +121,7 @@ impl Explained {
         let state = record.state(oldest_shown);
         let usage = record.usage(oldest_shown);
         let standing = usage.map(|usage| view.standing(identity, usage));
+        let changes_every_seconds = view.seconds_between_changes(identity);
         let growth = usage.and_then(|_| view.growth(identity, now));
         let full_at = view.full_at(identity, now).map(Time);
         let failing =
@@ -169,12 +166,14 @@ impl Explained {
             interval_seconds: settings.interval.as_secs_f64(),
             max_age_seconds: view.target.max_age.as_secs_f64(),
             asked_every_seconds: next.map(|next| next.every.as_secs_f64()),
-            changes_every_seconds: demand.seconds_between_changes(),
+            changes_every_seconds,
             stale_after_seconds: view.target.stale_after.as_secs_f64(),
             last_success: record.last_success().map(Time),
             failing,
-            next: NextCall::of(next, target, &snapshot.targets, now)
-                .with_demand(demand, standing.as_ref().and_then(Standing::nearest)),
+            next: NextCall::of(next, target, &snapshot.targets, now).with_demand(
+                changes_every_seconds,
+                standing.as_ref().and_then(Standing::nearest),
+            ),
             last_polls: polls.collect(),
         })
     }

@@ -101,7 +101,7 @@ async fn explain(
     // Taken last, so that clients that wait for explanations hold no copies.
     let _turn = state.long_work.acquire().await;
     let now = state.clock.now();
-    let known = state.store.known_of(id, now);
+    let known = state.store.known_of(id);
     if known.targets.is_empty() {
         return unknown();
     }

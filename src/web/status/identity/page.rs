@@ -90,7 +90,7 @@ impl Explained {
     fn changes(&self) -> String {
         let changes = match self.changes_every_seconds {
             Some(seconds) => format!("changes about every {}", humanize_duration(seconds)),
-            None => "no change was seen yet".to_owned(),
+            None => "fewer than two changes were seen".to_owned(),
         };
         match self.growth_bytes_per_day {
             Some(growth) => format!("{changes}, grows by {} a day", bytes(growth.round() as u64)),
