@@ -6,8 +6,8 @@ use super::links::list;
 use super::{Attention, Code, Phrase, Severity};
 use crate::store::PoolTrouble;
 
-/// Of the identities that exist, those that will be full soon are a ticket from this part on, as for
-/// the alert rules.
+/// Of the identities that exist, those that will be full soon are a ticket from this part on, as
+/// for the alert rules.
 const FULL_SOON: f64 = 0.01;
 
 impl Pool {
