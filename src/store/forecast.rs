@@ -10,15 +10,20 @@ use crate::limits::Standing;
 impl Changes {
     /// When a dataset will be full, in whole seconds since 1970, by the growth that was seen; not
     /// before `now`. `standing` is of the usage in `record`. `None` if nothing is known of growth,
-    /// or it has ended, and where [`Standing::seconds_until_full`] says nothing.
+    /// or it has ended, if the identity is full already, be it of datasets, and where
+    /// [`Standing::seconds_until_full`] says nothing.
     #[must_use]
     pub fn full_at(self, record: &Record, standing: &Standing, now: Timestamp) -> Option<f64> {
+        if standing.is_any_full() {
+            return None;
+        }
         full_at(self.growth(record, now)?, record, standing, now)
     }
 
     /// The same by when it will almost surely be full, for those that count and alert: later than
     /// [`Changes::full_at`], and `None` for those that were watched for less than ten days, or have
-    /// changed seldom.
+    /// changed seldom. An identity that has all the datasets it may have has a date here: an app
+    /// may be made so, and its datasets still fill up.
     #[inline]
     #[must_use]
     pub fn surely_full_at(

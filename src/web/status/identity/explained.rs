@@ -194,6 +194,9 @@ fn forecast(
     if walls.iter().any(|limit| standing.is_full(*limit)) {
         return "a dataset is full".to_owned();
     }
+    if standing.is_full(Limit::Datasets) {
+        return "it has all the datasets that it may have".to_owned();
+    }
     if walls.iter().any(|limit| standing.is_above(*limit)) {
         return "a dataset is above a configured limit, so the true one is not known".to_owned();
     }
