@@ -4,13 +4,25 @@
 //! an identity together. Of `d` datasets with `s` bytes in all, none above the limit `L`, the
 //! fullest has at least `s / d` bytes, and at most `s` or `L`. With one dataset that is one number.
 
-/// What can be said of a fact that counts may leave open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What can be said of a fact that counts may leave open, in ascending order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Certainty {
     Impossible,
     /// Only `ListDatasets` can tell.
     Possible,
     Certain,
+}
+
+impl Certainty {
+    /// Its name in JSON and parameters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Impossible => "impossible",
+            Self::Possible => "possible",
+            Self::Certain => "certain",
+        }
+    }
 }
 
 /// The least and the most that a number can be.

@@ -162,6 +162,17 @@ impl Standing {
         })
     }
 
+    /// Whether this fraction of a limit is used, or more.
+    #[must_use]
+    pub fn uses(&self, limit: Limit, share: f64) -> Certainty {
+        let value = limit.of(self.limits) as f64;
+        match self.bounds(limit) {
+            Some(bounds) if bounds.at_least as f64 / value >= share => Certainty::Certain,
+            Some(bounds) if bounds.at_most as f64 / value >= share => Certainty::Possible,
+            _ => Certainty::Impossible,
+        }
+    }
+
     /// The fraction of a limit that is used for certain; above 1 beyond it. `None` if nothing
     /// is known.
     #[inline]
@@ -187,6 +198,12 @@ impl Standing {
     #[must_use]
     pub fn is_full(&self, limit: Limit) -> bool {
         self.reaches(limit, limit.full_percent()) == Certainty::Certain && !self.is_above(limit)
+    }
+
+    /// Whether any limit [is full](Self::is_full).
+    #[must_use]
+    pub fn is_any_full(&self) -> bool {
+        Limit::ALL.into_iter().any(|limit| self.is_full(limit))
     }
 
     /// Whether more than the limit is used, so that AWS must have raised it.

@@ -14,7 +14,7 @@
 //! | `RULES_IDENTITIES` | 5,000 | identities whose series the rules read |
 //! | `RULES_SECONDS` | 60 | time that each set of rules is measured |
 //! | `DASHBOARDS_IDENTITIES` | 2,000 | identities whose series the dashboards read |
-//! | `STATUS_IDENTITIES` | 100,000 | identities of the largest demo whose status page is looked at |
+//! | `STATUS_IDENTITIES` | 100,000 | identities of the largest demo whose page is looked at |
 //! | `FRESHNESS_IDENTITIES` | 300 | identities of which one in a hundred writes |
 //! | `KILLS` | 6 | kills at random moments |
 //! | `KILLS_RATE` | 100 | polls a second meanwhile |

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::write::Form;
 use crate::config::parse_duration;
+use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
 use crate::store::State;
 use crate::web::parameters::{self, InvalidParameter, one_of, set};
 
@@ -16,12 +17,57 @@ pub(super) struct Query {
     pub(super) state: Option<State>,
     pub(super) modified_within: Option<Duration>,
     pub(super) idle_for: Option<Duration>,
-    /// The least share of any limit that they use for certain.
+    /// The least share of a limit that they use.
     pub(super) near: Option<f64>,
+    /// Whether they use that share for certain, as without this, or may: only `ListDatasets` can
+    /// tell. With `near` only.
+    pub(super) certainty: Option<Certainty>,
+    /// In the place of `near`.
+    pub(super) level: Option<Level>,
+    /// The limit that `near` or `level` is about; without it, any of them.
+    pub(super) near_limit: Option<Limit>,
+    /// They have a forecast, and by that they will be full within so long.
+    pub(super) full_within: Option<Duration>,
+    /// The same by the later date by which they will almost surely be full.
+    pub(super) surely_full_within: Option<Duration>,
     pub(super) sort: Option<Sort>,
     /// At most so many.
     pub(super) limit: Option<usize>,
     pub(super) form: Option<Form>,
+}
+
+/// How much of a limit identities use, as the status counts them. No identity is on two levels of
+/// one limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// [`NEAR_PERCENT`] or more for certain, and neither of the others.
+    Near,
+    Full,
+    Above,
+}
+
+impl Level {
+    const ALL: [Self; 3] = [Self::Near, Self::Full, Self::Above];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Near => "near",
+            Self::Full => "full",
+            Self::Above => "above",
+        }
+    }
+
+    fn is_of(self, standing: &Standing, limit: Limit) -> bool {
+        let (is_full, is_above) = (standing.is_full(limit), standing.is_above(limit));
+        match self {
+            Self::Near => {
+                let near = standing.reaches(limit, NEAR_PERCENT);
+                near == Certainty::Certain && !is_full && !is_above
+            }
+            Self::Full => is_full,
+            Self::Above => is_above,
+        }
+    }
 }
 
 /// What identities are sorted by: numbers with the largest first, times with the earliest first.
@@ -58,15 +104,50 @@ impl Sort {
     }
 }
 
-const PARAMETERS: &str =
-    "pool, state, modified_within, idle_for, near, sort, limit or format, each at most once";
+const PARAMETERS: &str = "pool, state, modified_within, idle_for, near, certainty, level, near_limit, \
+                          full_within, surely_full_within, sort, limit or format, each at most once";
 
 impl Query {
     /// Parses what stands behind the `?` of a URL.
     pub(super) fn parse(query: &str) -> Result<Self, InvalidParameter> {
         let mut parsed = Self::default();
         parameters::parse(query, |name, value| parsed.set(name, value))?;
+        parsed.check()?;
         Ok(parsed)
+    }
+
+    /// Some parameters say something together with others only.
+    fn check(&self) -> Result<(), InvalidParameter> {
+        let wrong = |name, expected| Err(InvalidParameter::new(name, expected));
+        match (self.near, self.level) {
+            (Some(_), Some(_)) => wrong("level", "it without near, since a level is a share"),
+            (None, _) if self.certainty.is_some() => {
+                wrong("certainty", "it together with near, such as near=0.8")
+            }
+            (None, None) if self.near_limit.is_some() => {
+                wrong("near_limit", "it together with near or level")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether what an identity uses of its limits is as `near` or `level` says, if one is there.
+    /// `standing` is `None` if nothing is known.
+    pub(super) fn is_use_selected(&self, standing: Option<&Standing>) -> bool {
+        if self.near.is_none() && self.level.is_none() {
+            return true;
+        }
+        let Some(standing) = standing else {
+            return false;
+        };
+        let is_meant = |limit: &Limit| self.near_limit.is_none_or(|only| only == *limit);
+        let mut limits = Limit::ALL.into_iter().filter(is_meant);
+        if let Some(level) = self.level {
+            return limits.any(|limit| level.is_of(standing, limit));
+        }
+        // Who is certainly near one limit is not one that may be near a limit.
+        let uses = limits.map(|limit| standing.uses(limit, self.near.unwrap_or_default()));
+        uses.max() == Some(self.certainty.unwrap_or(Certainty::Certain))
     }
 
     /// The most rows.
@@ -94,6 +175,27 @@ impl Query {
                 let near = value.parse().ok().filter(|near| (0.0..1e9).contains(near));
                 set(&mut self.near, name, near, "a share of a limit such as 0.8")
             }
+            "certainty" => {
+                let all = [Certainty::Certain, Certainty::Possible];
+                let (certainty, names) = one_of(&all, Certainty::as_str, &value);
+                set(&mut self.certainty, name, certainty, &names)
+            }
+            "level" => {
+                let (level, names) = one_of(&Level::ALL, Level::as_str, &value);
+                set(&mut self.level, name, level, &names)
+            }
+            "near_limit" => {
+                let (limit, names) = one_of(&Limit::ALL, Limit::as_str, &value);
+                set(&mut self.near_limit, name, limit, &names)
+            }
+            "full_within" => {
+                let within = parse_duration(&value).ok();
+                set(&mut self.full_within, name, within, duration)
+            }
+            "surely_full_within" => {
+                let within = parse_duration(&value).ok();
+                set(&mut self.surely_full_within, name, within, duration)
+            }
             "sort" => {
                 let (sort, names) = one_of(&Sort::ALL, Sort::as_str, &value);
                 set(&mut self.sort, name, sort, &names)
@@ -119,18 +221,30 @@ mod tests {
     fn each_parameter() {
         assert_eq!(Query::parse(""), Ok(Query::default()));
         let all = "pool=a%20b&state=stale&modified_within=1h30m&idle_for=7d&near=0.8\
-                   &sort=last_success&limit=3&format=csv";
+                   &certainty=possible&near_limit=dataset_records&full_within=30d\
+                   &surely_full_within=7d&sort=last_success&limit=3&format=csv";
         let expected = Query {
             pool: Some("a b".to_owned()),
             state: Some(State::Stale),
             modified_within: Some(Duration::from_secs(5_400)),
             idle_for: Some(Duration::from_secs(604_800)),
             near: Some(0.8),
+            certainty: Some(Certainty::Possible),
+            level: None,
+            near_limit: Some(Limit::DatasetRecords),
+            full_within: Some(Duration::from_secs(30 * 86_400)),
+            surely_full_within: Some(Duration::from_secs(604_800)),
             sort: Some(Sort::LastSuccess),
             limit: Some(3),
             form: Some(Form::Csv),
         };
         assert_eq!(Query::parse(all), Ok(expected));
+        let full = Query {
+            level: Some(Level::Full),
+            near_limit: Some(Limit::Datasets),
+            ..Query::default()
+        };
+        assert_eq!(Query::parse("near_limit=datasets&level=full"), Ok(full));
     }
 
     #[test]
@@ -148,6 +262,36 @@ mod tests {
             ("near=80%", "near: expected a share of a limit such as 0.8"),
             ("near=nan", "near: expected a share"),
             ("near=-0.1", "near: expected a share"),
+            (
+                "near=0.8&certainty=impossible",
+                "certainty: expected one of certain, possible",
+            ),
+            (
+                "certainty=possible",
+                "certainty: expected it together with near, such as near=0.8",
+            ),
+            (
+                "level=near&certainty=certain",
+                "certainty: expected it together with near",
+            ),
+            ("level=high", "level: expected one of near, full, above"),
+            (
+                "level=full&near=0.8",
+                "level: expected it without near, since a level is a share",
+            ),
+            (
+                "near_limit=datasets",
+                "near_limit: expected it together with near or level",
+            ),
+            (
+                "near=1&near_limit=storage",
+                "near_limit: expected one of dataset_storage, dataset_records, datasets",
+            ),
+            ("full_within=soon", "full_within: expected a duration"),
+            (
+                "surely_full_within=7",
+                "surely_full_within: expected a duration",
+            ),
             (
                 "sort=size",
                 "sort: expected one of largest_dataset, storage, datasets, last_modified, \

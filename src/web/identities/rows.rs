@@ -3,6 +3,7 @@
 use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::query::{Query, Sort};
 use super::write::{Form, Row, Writer};
@@ -207,10 +208,8 @@ impl<'a> Known<'a> {
 
     fn is_selected(&self, query: &Query, now: Timestamp) -> bool {
         let age = self.last_modified().map(|then| now.unix - then);
-        let is_near = |near: f64| {
-            let standing = self.standing.as_ref();
-            let nearest = standing.and_then(Standing::nearest);
-            nearest.is_some_and(|(_, used)| used >= near)
+        let is_within = |full_at: Option<f64>, within: Duration| {
+            full_at.is_some_and(|full_at| full_at - now.unix <= within.as_secs_f64())
         };
         query.state.is_none_or(|state| state == self.state)
             && query
@@ -219,7 +218,14 @@ impl<'a> Known<'a> {
             && query
                 .idle_for
                 .is_none_or(|idle_for| age.is_some_and(|age| age >= idle_for.as_secs_f64()))
-            && query.near.is_none_or(is_near)
+            && query.is_use_selected(self.standing.as_ref())
+            && query
+                .full_within
+                .is_none_or(|within| is_within(self.full_at(), within))
+            && query.surely_full_within.is_none_or(|within| {
+                let surely_full_at = self.pool.surely_full_at(self.identity, self.now);
+                is_within(surely_full_at, within)
+            })
     }
 
     /// Where this stands in an order: the smaller, the earlier.

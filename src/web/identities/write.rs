@@ -58,7 +58,7 @@ pub(super) struct Row<'a> {
     pub(super) exact: Option<bool>,
     pub(super) last_modified: Option<f64>,
     pub(super) last_success: Option<f64>,
-    /// When the fullest dataset will be full.
+    /// When the fullest dataset will be full; absent where it is.
     pub(super) full_at: Option<f64>,
 }
 

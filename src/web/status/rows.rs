@@ -9,7 +9,7 @@ use super::survey::Surveyed;
 use super::used::Used;
 use crate::clock::Timestamp;
 use crate::job::Target;
-use crate::limits::{Limit, NEAR_PERCENT};
+use crate::limits::NEAR_PERCENT;
 use crate::store::Snapshot;
 
 /// The tables. Each has the best of each pool, by the rule of [`choose`], but a pool of which only
@@ -84,7 +84,7 @@ impl Row {
             who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
             usage: ShownUsage::of(usage, now),
             nearest: Used::of_nearest(&standing, view.target.settings.limits),
-            full: Limit::ALL.iter().any(|limit| standing.is_full(*limit)),
+            full: standing.is_any_full(),
             full_at: view.full_at(identity, now).map(Time),
             changes_every_seconds: view.seconds_between_changes(identity),
         })

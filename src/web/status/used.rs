@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::humanize::{bytes, percent};
 use crate::config::Limits;
-use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
+use crate::limits::{Limit, NEAR_PERCENT, Standing};
 
 /// What an identity uses of one limit.
 #[derive(Clone, Debug, Serialize)]
@@ -47,11 +47,7 @@ impl Used {
             at_most: bounds.at_most,
             exact: bounds.is_exact(),
             used_ratio: standing.used(limit)?,
-            near: match standing.reaches(limit, NEAR_PERCENT) {
-                Certainty::Impossible => "impossible",
-                Certainty::Possible => "possible",
-                Certainty::Certain => "certain",
-            },
+            near: standing.reaches(limit, NEAR_PERCENT).as_str(),
             full: standing.is_full(limit),
             above: standing.is_above(limit),
         })

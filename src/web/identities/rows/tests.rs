@@ -1,3 +1,5 @@
+mod counts;
+
 use std::cmp::Reverse;
 use std::path::Path;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use super::super::used;
 use super::examples::OfLimit;
 use super::links::list;
 use super::{Attention, Code, Named, Phrase, Severity};
-use crate::limits::{FULL_PERCENT, Limit, NEAR_PERCENT};
+use crate::limits::{Limit, NEAR_PERCENT};
 use crate::store::State;
 
 /// A pool's share that is the app's trouble and not that of single users, as for the alert rules:
@@ -31,16 +31,13 @@ impl Pool {
             Limit::DatasetStorage | Limit::DatasetRecords => "largest_dataset",
             Limit::Datasets => "datasets",
         };
-        let listed = |percent: u64| {
-            let near = percent as f64 / 100.0;
-            list(&self.identity_pool_id, &format!("near={near}&sort={sort}"))
-        };
-        let full_percent = match limit {
-            Limit::DatasetStorage | Limit::DatasetRecords => FULL_PERCENT,
-            Limit::Datasets => 100,
+        let listed = |selected: &str, sort: &str| {
+            let parameters = format!("{selected}&near_limit={}&sort={sort}", limit.as_str());
+            list(&self.identity_pool_id, &parameters)
         };
         let only_near = near.certain - near.full - near.above;
         let share = NEAR_PERCENT;
+        let possible = format!("near={}&certainty=possible", share as f64 / 100.0);
         let found = [
             Attention::new(
                 Code::Full,
@@ -49,7 +46,7 @@ impl Pool {
                     identities_that(near.full, ["is full", "are full"]),
                     format!(": {of}{}", active(examples.active_full, near.full)),
                 )
-                .listed(listed(full_percent)),
+                .listed(listed("level=full", sort)),
             )
             .of_identities(near.full, &examples.full),
             Attention::new(
@@ -72,7 +69,7 @@ impl Pool {
                     identities_that(only_near, ["is near a limit", "are near a limit"]),
                     format!(": {share} % or more of {of}"),
                 )
-                .listed(listed(share)),
+                .listed(listed("level=near", sort)),
             )
             .of_identities(only_near, &examples.near),
             Attention::new(
@@ -81,7 +78,8 @@ impl Pool {
                 Phrase::new(
                     identities_that(near.possible, ["may be near a limit"; 2]),
                     format!(": {share} % or more of {of}"),
-                ),
+                )
+                .listed(listed(&possible, "storage")),
             )
             .of_identities(near.possible, &[]),
             Attention::new(
@@ -91,7 +89,7 @@ impl Pool {
                     identities_that(near.above, ["uses", "use"]),
                     format!(" more than {of}, so AWS has raised the limit: correct `limits`"),
                 )
-                .listed(listed(100)),
+                .listed(listed("level=above", sort)),
             )
             .of_identities(near.above, &[]),
         ];
@@ -331,10 +329,10 @@ mod tests {
         assert_eq!(
             links.collect::<Vec<_>>(),
             [
-                list("near=0.99&sort=largest_dataset"),
-                list("near=0.8&sort=largest_dataset"),
-                None,
-                list("near=1&sort=datasets"),
+                list("level=full&near_limit=dataset_storage&sort=largest_dataset"),
+                list("level=near&near_limit=dataset_storage&sort=largest_dataset"),
+                list("near=0.8&certainty=possible&near_limit=dataset_storage&sort=storage"),
+                list("level=full&near_limit=datasets&sort=datasets"),
             ]
         );
     }

@@ -73,7 +73,7 @@ impl Pool {
             identities_that(soon, [soon_full.as_str(); 2]),
             ", at the growth seen",
         );
-        let phrase = phrase.listed(self.list("sort=full_at&limit=100"));
+        let phrase = phrase.listed(self.list(&format!("surely_full_within={window}&sort=full_at")));
         let found = Attention::new(Code::FullSoon, severity, phrase);
         Some(found.of_identities(soon, &self.examples.full_soon))
     }
