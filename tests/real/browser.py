@@ -1,10 +1,10 @@
 """Looks at pages in Chromium, in light, in dark and as wide as a phone: browser.py URL PICTURES
 
-The pages are the status page at URL, what it finds for the beginning of an id that is typed into its
-search box, and the identity to which a match leads. Writes PICTURES-light.png, -light-search.png,
--light-identity.png, and so on for each of LOOKS, and prints as JSON what is wrong with each:
-what the console says, what is wider than the window or than its box, which texts overlap, and
-which stand out too little from their background.
+The pages are the status page at URL, what it finds for the beginning of an id that is typed into
+its search box, and the identity to which a match leads. Writes PICTURES-light.png,
+-light-search.png, -light-identity.png, and so on for each of LOOKS, and prints as JSON what is
+wrong with each: what the console says, what is wider than the window or than its box, which texts
+overlap, and which stand out too little from their background.
 """
 
 import base64
@@ -15,8 +15,11 @@ import tempfile
 import urllib.request
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.ui import WebDriverWait
 
 # Name, width in CSS pixels, colour scheme.
 LOOKS = [
@@ -53,6 +56,8 @@ while (walker.nextNode()) {
   const node = walker.currentNode, text = node.textContent.trim();
   if (!text || boxes.length > 3000) continue;
   const element = node.parentElement, style = getComputedStyle(element);
+  // What is folded has a place, too.
+  if (!element.checkVisibility()) continue;
   const range = document.createRange();
   range.selectNodeContents(node);
   const [a, b] = [luminance(colour(style.color)), luminance(behind(element))];
@@ -110,9 +115,7 @@ def look(chromium, file):
     flaws = chromium.execute_script(FLAWS, CONTRAST)
     # A page without an icon is no flaw.
     said = [
-        line["message"]
-        for line in chromium.get_log("browser")
-        if "favicon" not in line["message"]
+        line["message"] for line in chromium.get_log("browser") if "favicon" not in line["message"]
     ]
     picture(chromium, file)
     background = chromium.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -124,11 +127,20 @@ def look(chromium, file):
     }
 
 
+def follow(chromium, element):
+    """Clicks, and waits for the next page: on a busy machine a click returns before it is there."""
+    page = chromium.find_element(By.TAG_NAME, "html")
+    element.click()
+    # In between, there may be no document to ask.
+    waiting = WebDriverWait(chromium, 60, ignored_exceptions=[WebDriverException])
+    waiting.until(expected_conditions.staleness_of(page))
+
+
 def search(chromium, text):
     box = chromium.find_element(By.NAME, "id")
     box.clear()
     box.send_keys(text)
-    chromium.find_element(By.CSS_SELECTOR, "form button").click()
+    follow(chromium, chromium.find_element(By.CSS_SELECTOR, "form button"))
 
 
 def main(url, pictures):
@@ -157,7 +169,7 @@ def main(url, pictures):
                 found[f"{name}-search"] = look(chromium, f"{pictures}-{name}-search.png")
                 # A single match is shown at once.
                 for match in chromium.find_elements(By.CSS_SELECTOR, "td a")[:1]:
-                    match.click()
+                    follow(chromium, match)
                 found[f"{name}-identity"] = look(chromium, f"{pictures}-{name}-identity.png")
                 search(chromium, first["identity_id"].upper().replace(region.upper(), region))
                 found[f"{name}-identity"]["address"] = chromium.current_url
