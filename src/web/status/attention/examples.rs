@@ -118,9 +118,7 @@ impl Examples {
         {
             self.found.written.offer(-date, identity);
         }
-        // Few are near a limit.
-        let is_near = |limit| standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain;
-        if Limit::ALL.into_iter().any(is_near) {
+        if standing.may_be_near() {
             self.offer_near(identity, usage, standing);
         }
     }
