@@ -20,8 +20,8 @@ fn readable_everywhere() {
         ];
         command.args(["demo", "--faults"]).args(size);
         let exporter = Exporter::run(command);
-        // Failures are a part of the page; of a few identities none is denied. The pictures in docs/
-        // are of a page on which everybody was polled.
+        // Failures are a part of the page; of a few identities none is denied. The pictures in
+        // docs/ are of a page on which everybody was polled.
         eventually("a failure", || {
             let status: Value =
                 serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
