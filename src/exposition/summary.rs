@@ -233,7 +233,8 @@ impl Summary {
         }
     }
 
-    /// Adds an identity with current usage to the sums.
+    /// Adds an identity with current usage to the sums. Returns whether it is near a limit for
+    /// certain.
     #[inline]
     fn add(
         &mut self,
@@ -242,7 +243,7 @@ impl Summary {
         standing: &Standing,
         thresholds: &Thresholds,
         now: Timestamp,
-    ) {
+    ) -> bool {
         self.watched += 1;
         self.listed += usize::from(listing.is_exact());
         add(&mut self.datasets, usage.datasets.map(u64::from));
@@ -258,12 +259,14 @@ impl Summary {
         }
         let idle = usage.last_modified.map(|then| (now.unix - then).max(0.0));
         let is_active = idle.is_none_or(|idle| idle <= ACTIVE_SECONDS);
+        let mut is_any_near = false;
         for (index, bounds) in standing.bounds_of_each().into_iter().enumerate() {
             let Some(Bounds { at_least, at_most }) = bounds else {
                 continue;
             };
             // Adds ones and zeros, because branches on what identities use are unpredictable.
             let is_near = at_least >= thresholds.near[index];
+            is_any_near |= is_near;
             let is_above = at_least > thresholds.limit[index];
             let is_full = at_least >= thresholds.full[index] && !is_above;
             let may_be_near = at_most >= thresholds.near[index] && !is_near;
@@ -277,6 +280,7 @@ impl Summary {
         if let Some(idle) = idle {
             self.idle.add(idle);
         }
+        is_any_near
     }
 }
 
@@ -301,6 +305,9 @@ pub struct Seen<'a> {
     pub state: State,
     /// Its usage, if that is current, compared with its limits.
     pub current: Option<(&'a Usage, Standing)>,
+    /// Whether it uses [`NEAR_PERCENT`](crate::limits::NEAR_PERCENT) of a limit or more, for
+    /// certain.
+    pub is_near: bool,
 }
 
 impl<'a> Summing<'a> {
@@ -330,8 +337,9 @@ impl<'a> Summing<'a> {
             summary.states[state as usize] += 1;
             let usage = record.usage(oldest_shown);
             let current = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
+            let mut is_near = false;
             if let Some((usage, standing)) = &current {
-                summary.add(usage, *listing, standing, thresholds, now);
+                is_near = summary.add(usage, *listing, standing, thresholds, now);
                 if standing.is_exact() {
                     summary.exact += 1;
                     summary.growth_known += u64::from(changes.is_growth_known());
@@ -345,6 +353,7 @@ impl<'a> Summing<'a> {
                 changes: *changes,
                 state,
                 current,
+                is_near,
             });
         });
         self.chunk += 1;

@@ -153,19 +153,6 @@ impl Standing {
         [self.storage, self.records, self.datasets]
     }
 
-    /// Whether [`NEAR_PERCENT`] of any limit may be used for certain: a look that costs little, for
-    /// passes over many, and leaves nobody out.
-    #[inline]
-    #[must_use]
-    pub fn may_be_near(&self) -> bool {
-        let of_each = self.bounds_of_each().into_iter().zip(Limit::ALL);
-        let may_be = |(bounds, limit): (Option<Bounds>, Limit)| {
-            let least = limit.of(self.limits).saturating_mul(NEAR_PERCENT) / 100;
-            bounds.is_some_and(|bounds| bounds.at_least >= least)
-        };
-        of_each.map(may_be).fold(false, |any, is| any | is)
-    }
-
     /// Whether this percentage of a limit is used, or more.
     #[inline]
     #[must_use]

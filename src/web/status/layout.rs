@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use askama::Template;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +29,12 @@ static CONTENT_SECURITY: LazyLock<HeaderValue> = LazyLock::new(|| {
     );
     HeaderValue::try_from(policy).expect("base64 and the words above may stand in a header")
 });
+
+/// A page as text.
+pub(super) fn render(page: &impl Template) -> String {
+    let page = page.render();
+    page.expect("writing to a string does not fail, and neither does anything in the templates")
+}
 
 /// The response that shows a page.
 pub(super) fn html(status: StatusCode, page: impl Into<Bytes>) -> Response {

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::humanize::{bytes, group_digits, humanize_duration};
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use super::level::segments;
 use super::model::Status;
 use super::query::Query;
@@ -20,14 +20,12 @@ const FEW_LINES: usize = 5;
 pub(super) fn render(status: &Status, query: &Query, telemetry_path: &str) -> String {
     let mut layout = Layout::new("/", telemetry_path, status.now);
     layout.refresh = query.refresh;
-    let page = Page {
+    layout::render(&Page {
         layout,
         totals: Totals::of(&status.pools),
         status,
         query,
-    };
-    page.render()
-        .expect("writing to a string does not fail, and neither does anything in the template")
+    })
 }
 
 #[derive(Template)]

@@ -290,8 +290,8 @@ impl Pool {
             .map(|(window, identities)| format!("within {window}: {}", group_digits(*identities)));
         let windows: Vec<_> = windows.collect();
         format!(
-            "{}, of those watched for ten days; the fullest dataset of {} is known exactly, and the growth of {} of these (two \
-             changes seen)",
+            "{}, of those watched for ten days; the fullest dataset of {} is known exactly, and \
+             the growth of {} of these (two changes seen)",
             windows.join(", "),
             group_digits(self.exact_identities),
             group_digits(self.growth_known_identities)

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::layout::{Layout, html};
+use super::layout::{Layout, html, render};
 
 /// The page with these words.
 pub(super) fn refusal(layout: Layout<'_>, status: StatusCode, why: &str) -> Response {
@@ -13,8 +13,7 @@ pub(super) fn refusal(layout: Layout<'_>, status: StatusCode, why: &str) -> Resp
         reason: status.canonical_reason().unwrap_or("Refused"),
         why,
     };
-    let page = page.render();
-    html(status, page.expect("writing to a string does not fail"))
+    html(status, render(&page))
 }
 
 #[derive(Template)]

@@ -146,15 +146,17 @@ impl Found {
         if let Some(failure) = seen.record.failure() {
             self.add_failed(failure, seen);
         }
-        let known = seen.current.as_ref();
-        let known = known.map(|(usage, standing)| (*usage, standing));
-        self.examples.offer(seen.identity, seen.state, known);
-        let Some((usage, standing)) = known else {
+        let usage = seen.current.as_ref().map(|(usage, _)| *usage);
+        self.examples.offer(seen.identity, seen.state, usage);
+        let Some((usage, standing)) = &seen.current else {
             if seen.state == State::Stale {
                 self.add_stale(seen);
             }
             return;
         };
+        if seen.is_near {
+            self.examples.offer_near(seen.identity, usage, standing);
+        }
         let place = (self.pool, seen.identity);
         // A clock that is behind AWS's makes nobody a later writer than those that write now.
         let modified = usage.last_modified.map(|date| ordered(date.min(now.unix)));

@@ -102,7 +102,7 @@ impl Examples {
         &mut self,
         identity: IdentityIndex,
         state: State,
-        known: Option<(&Usage, &Standing)>,
+        usage: Option<&Usage>,
     ) {
         match state {
             State::Pending | State::Fresh => {}
@@ -110,21 +110,21 @@ impl Examples {
             State::Stale => self.found.stale.offer(0.0, identity),
             State::Missing => self.found.missing.offer(0.0, identity),
         }
-        let Some((usage, standing)) = known else {
-            return;
-        };
-        if let Some(date) = usage.last_modified
+        if let Some(date) = usage.and_then(|usage| usage.last_modified)
             && date >= self.written_since
         {
             self.found.written.offer(-date, identity);
         }
-        if standing.may_be_near() {
-            self.offer_near(identity, usage, standing);
-        }
     }
 
+    /// Offers one that is near a limit, full or above it; another is none of these.
     #[inline(never)]
-    fn offer_near(&mut self, identity: IdentityIndex, usage: &Usage, standing: &Standing) {
+    pub(in crate::web::status) fn offer_near(
+        &mut self,
+        identity: IdentityIndex,
+        usage: &Usage,
+        standing: &Standing,
+    ) {
         let (mut is_full, mut is_near) = (false, false);
         for (found, limit) in self.found.limits.iter_mut().zip(Limit::ALL) {
             if standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain {

@@ -10,7 +10,7 @@ use super::explained::{Explained, Listed, Polled, ShownDataset};
 use crate::limits::{FULL_PERCENT, Limit};
 use crate::store::State;
 use crate::web::status::humanize::{bytes, group_digits, humanize_duration, percent};
-use crate::web::status::layout::{Layout, html};
+use crate::web::status::layout::{Layout, html, render};
 use crate::web::status::used::{Used, limit};
 
 /// The most polls on the page; the JSON has more.
@@ -18,12 +18,7 @@ const MAX_POLLS: usize = 20;
 
 /// The page about an identity in each pool that lists it.
 pub(super) fn page(layout: Layout<'_>, identities: &[Explained]) -> Response {
-    let page = Page { layout, identities };
-    let page = page.render();
-    html(
-        StatusCode::OK,
-        page.expect("writing to a string does not fail"),
-    )
+    html(StatusCode::OK, render(&Page { layout, identities }))
 }
 
 #[derive(Template)]

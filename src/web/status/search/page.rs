@@ -10,7 +10,7 @@ use crate::job::Target;
 use crate::store::Snapshot;
 use crate::targets::Targets;
 use crate::web::status::humanize::{Time, group_digits};
-use crate::web::status::layout::{Layout, html};
+use crate::web::status::layout::{Layout, html, render};
 use crate::web::status::shown::{ShownUsage, TargetRef};
 use crate::web::status::used::Used;
 
@@ -53,8 +53,7 @@ fn respond(
         identities: targets.identities(),
         named: pools.map(|pool| pool.identities.named()).sum(),
     };
-    let page = page.render();
-    html(status, page.expect("writing to a string does not fail"))
+    html(status, render(&page))
 }
 
 #[derive(Template)]

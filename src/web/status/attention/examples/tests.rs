@@ -36,8 +36,8 @@ fn found(identities: &[(u64, Option<f64>)]) -> PerKind<Few> {
             last_modified: ago.map(|ago| NOW - ago),
         };
         let standing = Standing::of(&usage, Listing::default(), Limits::default());
-        let known = Some((&usage, &standing));
-        examples.offer(IdentityIndex(identity), State::Fresh, known);
+        examples.offer(IdentityIndex(identity), State::Fresh, Some(&usage));
+        examples.offer_near(IdentityIndex(identity), &usage, &standing);
     }
     examples.found
 }
@@ -107,7 +107,7 @@ fn one_that_is_near_several_limits_counts_once() {
             last_modified: None,
         };
         let standing = Standing::of(&usage, Listing::default(), limits);
-        examples.offer(IdentityIndex(0), State::Fresh, Some((&usage, &standing)));
+        examples.offer_near(IdentityIndex(0), &usage, &standing);
     }
     let counts = (examples.full_identities, examples.near_identities);
     assert_eq!(counts, (3, 1), "above the limit is neither");
