@@ -2,14 +2,14 @@
 
 use crate::config::{IdentityMetric, PoolSettings, Series};
 
-/// A line for each such alert: `NAME reads METRIC …; needs METRIC …, METRIC …`, with metrics as
-/// `identity_metrics` names them, and the sets of them any of which suffices. A test makes it of
-/// the rules beside it.
+/// A line for each severity of such an alert: `NAME SEVERITY reads METRIC …; needs METRIC …, METRIC
+/// …`, with metrics as `identity_metrics` names them, and the sets of them any of which suffices.
+/// Lines of one alert follow one another. A test makes it of the rules beside it.
 const INPUTS: &str = include_str!("../dashboards/alerts/inputs.txt");
 /// Among what an alert needs: that a pool has identities without series, so that the rules turn to
 /// the pool's own.
 const WITHOUT_SERIES: &str = "without_series";
-/// What an alert needs that has input in any case.
+/// What a rule reads that reads no series of identities, or needs that has input in any case.
 const NOTHING: &str = "nothing";
 
 /// The alerts that the choice of a pool's series concerns.
@@ -38,15 +38,23 @@ impl AlertInput {
                 .is_some_and(|metric| settings.series != Series::None && settings.can_have(metric)),
         };
         let all_there = |names: &str| names.split(' ').all(is_there);
-        let mut input = Self::default();
-        for (alert, reads, needs) in inputs.lines().filter_map(parse) {
+        // Whether a rule can fire, and whether it lacks nothing.
+        let judged = |(alert, reads, needs): (&'static str, _, &str)| {
             let mut sufficient = needs
                 .split(", ")
                 .filter(|names| all_there(names))
                 .peekable();
-            if sufficient.peek().is_none() {
+            let can_fire = sufficient.peek().is_some();
+            let is_whole = all_there(reads) || sufficient.any(|names| names == WITHOUT_SERIES);
+            (alert, can_fire, is_whole)
+        };
+        let rules: Vec<_> = inputs.lines().filter_map(parse).map(judged).collect();
+        let mut input = Self::default();
+        for rules in rules.chunk_by(|one, other| one.0 == other.0) {
+            let alert = rules[0].0;
+            if rules.iter().all(|(_, can_fire, _)| !can_fire) {
                 input.none.push(alert);
-            } else if !all_there(reads) && !sufficient.any(|names| names == WITHOUT_SERIES) {
+            } else if rules.iter().any(|(_, _, is_whole)| !is_whole) {
                 input.less.push(alert);
             }
         }
@@ -64,9 +72,10 @@ impl AlertInput {
     }
 }
 
-/// The parts of a line; `None` of a comment.
+/// The parts of a line but for the severity, which makes it a line of its own; `None` of a comment.
 fn parse(line: &str) -> Option<(&str, &str, &str)> {
-    let (alert, rest) = line.split_once(" reads ")?;
+    let (rule, rest) = line.split_once(" reads ")?;
+    let (alert, _severity) = rule.split_once(' ')?;
     let (reads, needs) = rest.split_once("; needs ")?;
     Some((alert, reads, needs))
 }
@@ -95,9 +104,11 @@ mod tests {
     #[test]
     fn what_is_left_out_decides() {
         let inputs = "# A comment\n\
-                      Either reads age datasets storage; needs datasets storage, age\n\
-                      Pool reads storage; needs storage, without_series\n\
-                      Always reads up; needs nothing\n";
+                      Either info reads age datasets storage; needs datasets storage, age\n\
+                      Pool info reads storage; needs storage, without_series\n\
+                      Always info reads up; needs nothing\n\
+                      Two critical reads nothing; needs nothing\n\
+                      Two warning reads age; needs age\n";
         let lines = |series, metrics: &[IdentityMetric]| {
             let metrics = metrics.iter().copied();
             let settings = PoolSettings {
@@ -117,7 +128,7 @@ mod tests {
             (
                 Series::Each,
                 &[Datasets, Storage],
-                "alerts with less input: Either, Always",
+                "alerts with less input: Either, Always, Two",
             ),
             (
                 Series::Each,
@@ -137,7 +148,7 @@ mod tests {
             (
                 Series::None,
                 &[Age, Datasets, Storage, Up],
-                "alerts without input: Either; alerts with less input: Always",
+                "alerts without input: Either; alerts with less input: Always, Two",
             ),
         ] {
             assert_eq!(lines(series, metrics), expected, "{series:?} {metrics:?}");

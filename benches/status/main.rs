@@ -29,6 +29,11 @@ use cognitosync_exporter::store::Store;
 
 /// Pools, and identities in each.
 const SIZES: [(usize, usize); 4] = [(1, 10), (1, 10_000), (1, 1_000_000), (10, 100_000)];
+/// What identities use of a limit is a random share to this power: most use little, one in 20 is
+/// near a limit.
+const USUAL: i32 = 4;
+/// As many at each level of a limit, which is more than a pool ever has.
+const EVEN: i32 = 1;
 const ROUNDS: u32 = 9;
 
 const HOUR: f64 = 3_600.0;
@@ -45,13 +50,17 @@ fn main() {
     println!(
         "| pools, identities | sum, ms | page, ms | x sum | JSON, ms | x sum |\n|---|---|---|---|---|---|"
     );
-    for (pools, identities) in if sizes.is_empty() { &SIZES } else { &sizes[..] } {
-        measure(*pools, *identities);
+    let sizes = if sizes.is_empty() { &SIZES } else { &sizes[..] };
+    for (pools, identities) in sizes {
+        measure(*pools, *identities, USUAL);
     }
+    println!("As many at each level of a limit:");
+    let (pools, identities) = sizes[sizes.len().min(3) - 1];
+    measure(pools, identities, EVEN);
 }
 
-fn measure(pools: usize, identities: usize) {
-    let store = store(pools, identities);
+fn measure(pools: usize, identities: usize, skew: i32) {
+    let store = store(pools, identities, skew);
     let url = format!(
         "http://{}",
         filled::serve(Arc::clone(&store), filled::Served::AsAsked)
@@ -121,9 +130,9 @@ fn cpu_seconds() -> f64 {
     nanoseconds.sum::<u64>() as f64 / 1e9
 }
 
-/// Pools whose identities are at all levels of all limits, of which half grow, one in 50 fails and
-/// one in 100 is missing.
-fn store(pools: usize, identities: usize) -> Arc<Store> {
+/// Pools whose identities use random shares to the power of `skew`, of which half grow, one in 50
+/// fails and one in 100 is missing.
+fn store(pools: usize, identities: usize, skew: i32) -> Arc<Store> {
     let directory = tempfile::tempdir().unwrap();
     let mut random = fastrand::Rng::with_seed(2);
     let mut text = "pools:\n".to_owned();
@@ -145,7 +154,7 @@ fn store(pools: usize, identities: usize) -> Arc<Store> {
     ));
     for pool in 0..pools {
         for identity in 0..identities {
-            for poll in life(pool, identity, &mut random) {
+            for poll in life(pool, identity, skew, &mut random) {
                 store.record(&poll);
             }
         }
@@ -154,14 +163,21 @@ fn store(pools: usize, identities: usize) -> Arc<Store> {
 }
 
 /// The polls of one identity.
-fn life(pool: usize, identity: usize, random: &mut fastrand::Rng) -> Vec<Observation> {
-    let (pool, datasets) = (PoolIndex(pool), random.u32(1..=20));
+fn life(pool: usize, identity: usize, skew: i32, random: &mut fastrand::Rng) -> Vec<Observation> {
+    let pool = PoolIndex(pool);
+    let share = |random: &mut fastrand::Rng| random.f64().powi(skew);
+    let datasets = if identity.is_multiple_of(3) {
+        1
+    } else {
+        1 + (share(random) * 20.0) as u32
+    };
+    let fullest = (share(random) * f64::from(1 << 20)) as u64;
+    let mut storage_bytes = fullest * u64::from(random.u32(1..=datasets));
     let grows = if random.bool() {
-        random.u64(1..20_000)
+        1 + storage_bytes / u64::from(2 * POLLS)
     } else {
         0
     };
-    let mut storage_bytes = random.u64(0..1 << 20) * u64::from(random.u32(1..=datasets));
     let now = filled::now();
     let (phase, idle) = (random.f64() * 300.0, random.f64() * YEAR);
     let at = |ago: f64| Timestamp {
@@ -175,11 +191,7 @@ fn life(pool: usize, identity: usize, random: &mut fastrand::Rng) -> Vec<Observa
             storage_bytes += grows;
             let modified = if grows > 0 { phase + 1.0 } else { idle };
             let usage = Usage {
-                datasets: Some(if identity.is_multiple_of(3) {
-                    1
-                } else {
-                    datasets
-                }),
+                datasets: Some(datasets),
                 storage_bytes: Some(storage_bytes),
                 last_modified: Some(requested_at.unix - modified),
             };

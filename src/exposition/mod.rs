@@ -22,6 +22,7 @@ mod selection;
 mod shared_snapshots;
 mod source;
 mod summary;
+mod summing;
 mod text;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,8 @@ pub use blocks::{Blocks, Coding};
 pub use number::Number;
 pub use scrape::Scrape;
 pub use source::{Families, Source};
-pub use summary::{ACTIVE_SECONDS, FULL_WITHIN, GaugeHistogram, IDLE, Seen, Summary, Summing};
+pub use summary::{ACTIVE_SECONDS, FULL_WITHIN, GaugeHistogram, IDLE, Summary};
+pub use summing::{Seen, Summing};
 pub use text::{Buckets, FamilyWriter, Format, Head};
 
 use crate::clock::{Mono, Timestamp};

@@ -1,15 +1,13 @@
-//! The result of one pass over a pool's identities: sums, counts by state, histograms, and the
+//! What one pass over a pool's identities sums up: totals, counts by state, histograms, and the
 //! identities with series.
 
-use super::nearest::{Nearest, Nearness};
 use super::selection::Selection;
 use super::text::Buckets;
 use crate::api::Usage;
-use crate::clock::{Mono, Timestamp};
-use crate::config::{Limits, Series};
-use crate::job::IdentityIndex;
-use crate::limits::{Bounds, Limit, Listing, Standing, Thresholds};
-use crate::store::{CHUNK, Changes, PoolView, Record, State};
+use crate::clock::Timestamp;
+use crate::config::Limits;
+use crate::limits::{Limit, Listing, Standing};
+use crate::store::{Forecast, Record, State};
 
 const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
@@ -131,43 +129,8 @@ impl<const N: usize> GaugeHistogram<N> {
 }
 
 impl Summary {
-    /// Sums up a pool. `had_series` holds the positions of the identities that had series before,
-    /// in ascending order.
-    #[must_use]
-    pub fn of(pool: &PoolView<'_>, now: Timestamp, had_series: &[u32]) -> Self {
-        let (mut nearest, selection) = match pool.target.settings.series {
-            Series::Top(max) if max < pool.records.len() => {
-                (Some(Nearest::new(max, had_series)), Selection::All)
-            }
-            Series::None => (None, Selection::Some(Vec::new())),
-            Series::Top(_) | Series::Each => (None, Selection::All),
-        };
-        let limits = pool.target.settings.limits;
-        let (mut summing, mut histograms) = (Summing::new(*pool, now), Self::new());
-        while summing.step(|seen| {
-            if let Some((_, standing)) = &seen.current {
-                histograms.add_age(seen.record, now);
-                histograms.add_used(seen.listing, standing, limits);
-            }
-            if let Some(nearest) = &mut nearest {
-                let nearness = seen
-                    .current
-                    .map(|(usage, standing)| Nearness::of(usage, &standing));
-                nearest.offer(seen.identity.0, nearness);
-            }
-        }) {}
-        Self {
-            dataset_storage_used: histograms.dataset_storage_used,
-            dataset_records_used: histograms.dataset_records_used,
-            datasets_used: histograms.datasets_used,
-            usage_age: histograms.usage_age,
-            selection: nearest.map_or(selection, |found| Selection::Some(found.chosen())),
-            ..summing.end()
-        }
-    }
-
     /// That of no identities.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             states: [0; State::ALL.len()],
             watched: 0,
@@ -203,7 +166,7 @@ impl Summary {
 
     /// Adds how long ago AWS answered.
     #[inline]
-    fn add_age(&mut self, record: &Record, now: Timestamp) {
+    pub(super) fn add_age(&mut self, record: &Record, now: Timestamp) {
         if let Some(answered) = record.answered_at() {
             self.usage_age.add(now.mono.since(answered).as_secs_f64());
         }
@@ -211,8 +174,10 @@ impl Summary {
 
     /// Adds by when an identity will almost surely be full.
     #[inline]
-    fn add_forecast(&mut self, full_at: Option<f64>, now: Timestamp) {
-        let Some(full_at) = full_at else { return };
+    pub(super) fn add_forecast(&mut self, forecast: Option<Forecast>, now: Timestamp) {
+        let Some(full_at) = forecast.and_then(|forecast| forecast.surely_full_at) else {
+            return;
+        };
         for (count, (_, seconds)) in self.full_within.iter_mut().zip(FULL_WITHIN) {
             *count += u64::from(full_at - now.unix <= seconds);
         }
@@ -220,7 +185,7 @@ impl Summary {
 
     /// Adds what an identity uses of its limits.
     #[inline]
-    fn add_used(&mut self, listing: Listing, standing: &Standing, limits: Limits) {
+    pub(super) fn add_used(&mut self, listing: Listing, standing: &Standing, limits: Limits) {
         if let Some(fraction) = standing.used(Limit::DatasetStorage) {
             self.dataset_storage_used.add(fraction);
         }
@@ -233,21 +198,10 @@ impl Summary {
         }
     }
 
-    /// Adds an identity with current usage to the sums. Returns whether it is near a limit for
-    /// certain.
+    /// Adds of which limits it is known what an identity uses.
     #[inline]
-    fn add(
-        &mut self,
-        usage: &Usage,
-        listing: Listing,
-        standing: &Standing,
-        thresholds: &Thresholds,
-        now: Timestamp,
-    ) -> bool {
-        self.watched += 1;
+    pub(super) fn add_known(&mut self, listing: Listing, standing: &Standing) {
         self.listed += usize::from(listing.is_exact());
-        add(&mut self.datasets, usage.datasets.map(u64::from));
-        add(&mut self.storage_bytes, usage.storage_bytes);
         let [storage, _, datasets] = standing.bounds_of_each();
         let known = [
             storage.is_some(),
@@ -257,114 +211,20 @@ impl Summary {
         for (count, is_known) in self.known.iter_mut().zip(known) {
             *count += u64::from(is_known);
         }
+    }
+
+    /// Adds an identity with current usage to the sums. Returns for how many seconds it is idle, as
+    /// far as is known.
+    #[inline]
+    pub(super) fn add(&mut self, usage: &Usage, now: Timestamp) -> Option<f64> {
+        self.watched += 1;
+        add(&mut self.datasets, usage.datasets.map(u64::from));
+        add(&mut self.storage_bytes, usage.storage_bytes);
         let idle = usage.last_modified.map(|then| (now.unix - then).max(0.0));
-        let is_active = idle.is_none_or(|idle| idle <= ACTIVE_SECONDS);
-        let mut is_any_near = false;
-        for (index, bounds) in standing.bounds_of_each().into_iter().enumerate() {
-            let Some(Bounds { at_least, at_most }) = bounds else {
-                continue;
-            };
-            // Adds ones and zeros, because branches on what identities use are unpredictable.
-            let is_near = at_least >= thresholds.near[index];
-            is_any_near |= is_near;
-            let is_above = at_least > thresholds.limit[index];
-            let is_full = at_least >= thresholds.full[index] && !is_above;
-            let may_be_near = at_most >= thresholds.near[index] && !is_near;
-            self.half[index] += u64::from(at_least >= thresholds.half[index]);
-            self.near_certain[index] += u64::from(is_near);
-            self.near_possible[index] += u64::from(may_be_near);
-            self.full[index] += u64::from(is_full);
-            self.full_active[index] += u64::from(is_full && is_active);
-            self.above[index] += u64::from(is_above);
-        }
         if let Some(idle) = idle {
             self.idle.add(idle);
         }
-        is_any_near
-    }
-}
-
-/// A pass over a pool that sums it up, a chunk of identities at a time, and shows each one to
-/// others that look for something.
-pub struct Summing<'a> {
-    pool: PoolView<'a>,
-    now: Timestamp,
-    oldest_shown: Mono,
-    thresholds: Thresholds,
-    /// The next one.
-    chunk: usize,
-    summary: Summary,
-}
-
-/// An identity that such a pass comes by.
-pub struct Seen<'a> {
-    pub identity: IdentityIndex,
-    pub record: &'a Record,
-    pub listing: Listing,
-    pub changes: Changes,
-    pub state: State,
-    /// Its usage, if that is current, compared with its limits.
-    pub current: Option<(&'a Usage, Standing)>,
-    /// Whether it uses [`NEAR_PERCENT`](crate::limits::NEAR_PERCENT) of a limit or more, for
-    /// certain.
-    pub is_near: bool,
-}
-
-impl<'a> Summing<'a> {
-    /// Before the first chunk.
-    #[must_use]
-    pub fn new(pool: PoolView<'a>, now: Timestamp) -> Self {
-        Self {
-            oldest_shown: pool.oldest_shown(now.mono),
-            thresholds: Thresholds::of(pool.target.settings.limits),
-            pool,
-            now,
-            chunk: 0,
-            summary: Summary::new(),
-        }
-    }
-
-    /// Adds the identities of the next chunk and shows each. Returns whether there are more.
-    #[inline]
-    pub fn step(&mut self, mut visit: impl FnMut(Seen<'_>)) -> bool {
-        let limits = self.pool.target.settings.limits;
-        let (summary, now, oldest_shown) = (&mut self.summary, self.now, self.oldest_shown);
-        let thresholds = &self.thresholds;
-        let first = self.chunk * CHUNK;
-        let facts = self.pool.chunk(self.chunk).enumerate();
-        facts.for_each(|(index, (record, listing, changes))| {
-            let state = record.state(oldest_shown);
-            summary.states[state as usize] += 1;
-            let usage = record.usage(oldest_shown);
-            let current = usage.map(|usage| (usage, Standing::of(usage, *listing, limits)));
-            let mut is_near = false;
-            if let Some((usage, standing)) = &current {
-                is_near = summary.add(usage, *listing, standing, thresholds, now);
-                if standing.is_exact() {
-                    summary.exact += 1;
-                    summary.growth_known += u64::from(changes.is_growth_known());
-                    summary.add_forecast(changes.surely_full_at(record, standing, now), now);
-                }
-            }
-            visit(Seen {
-                identity: IdentityIndex(first + index),
-                record,
-                listing: *listing,
-                changes: *changes,
-                state,
-                current,
-                is_near,
-            });
-        });
-        self.chunk += 1;
-        self.chunk * CHUNK < self.pool.records.len()
-    }
-
-    /// The sums of the identities that were added. Of the histograms it has `idle` only, and all
-    /// identities have series.
-    #[must_use]
-    pub fn end(self) -> Summary {
-        self.summary
+        idle
     }
 }
 

@@ -14,45 +14,59 @@ impl Standing {
         self.storage.is_some_and(Bounds::is_exact)
     }
 
-    /// Seconds until [`FULL_PERCENT`] of the bytes or of the records of one dataset are used, if
-    /// the `storage_bytes` of all datasets together grow by so many bytes a second. `None` if that
-    /// takes more than ten years, it is not exact what the fullest dataset holds, or a dataset is
-    /// full or above a limit already.
+    /// Bytes that all datasets, which hold `storage_bytes` together, may grow by until
+    /// [`FULL_PERCENT`] of the bytes or of the records of one dataset are used. `None` if it is not
+    /// exact what the fullest dataset holds, it holds nothing, or a dataset is full or above a
+    /// limit already.
     ///
     /// All datasets grow in proportion to what they hold, and records stay as large as they are.
     /// Records count only where a list says how many there are: what was written since may be
     /// many or none. The number of datasets has no forecast, since growth of bytes does not tell
     /// when another is made.
     #[must_use]
-    pub fn seconds_until_full(&self, storage_bytes: u64, bytes_per_second: f64) -> Option<f64> {
+    pub fn bytes_until_full(&self, storage_bytes: u64) -> Option<f64> {
         let walls = [
             (Limit::DatasetStorage, self.storage),
             (Limit::DatasetRecords, self.records),
         ];
-        let is_reached = |(limit, _)| self.is_full(limit) || self.is_above(limit);
-        if !self.is_exact() || walls.into_iter().any(is_reached) {
+        if !self.is_exact() {
             return None;
         }
-        let share_per_second = bytes_per_second / storage_bytes as f64;
-        let seconds = walls.into_iter().filter_map(|(limit, used)| {
-            let used = used.filter(|used| used.is_exact())?.at_most as f64;
+        let mut least = f64::INFINITY;
+        for (limit, used) in walls {
+            let Some(used) = used else { continue };
             let full = limit.of(self.limits) as f64 * FULL_PERCENT as f64 / 100.0;
-            Some((full - used).max(0.0) / (used * share_per_second))
-        });
-        let is_in_time = |seconds: &f64| (0.0..=MAX_SECONDS).contains(seconds);
-        seconds.filter(is_in_time).reduce(f64::min)
+            if used.at_least as f64 >= full {
+                return None;
+            }
+            if used.is_exact() {
+                let used = used.at_least as f64;
+                least = least.min((full - used) * storage_bytes as f64 / used);
+            }
+        }
+        least.is_finite().then_some(least)
     }
+}
+
+/// Seconds in which so many bytes are added, if it is so many each second. `None` if that is never,
+/// or takes more than ten years.
+#[inline]
+#[must_use]
+pub fn seconds_until(bytes: f64, bytes_per_second: f64) -> Option<f64> {
+    let seconds = bytes / bytes_per_second;
+    (0.0..=MAX_SECONDS).contains(&seconds).then_some(seconds)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::seconds_until;
     use crate::api::Usage;
     use crate::limits::testing::{LIMITS, listed, usage};
     use crate::limits::{Listing, Standing};
 
     fn seconds(usage: Usage, listing: Listing, growth: f64) -> Option<f64> {
         let standing = Standing::of(&usage, listing, LIMITS);
-        standing.seconds_until_full(usage.storage_bytes?, growth)
+        seconds_until(standing.bytes_until_full(usage.storage_bytes?)?, growth)
     }
 
     #[test]

@@ -1,103 +1,173 @@
-//! How far an identity is from the next level of a limit, in writes of its own.
+//! How much of each limit an identity uses, in levels.
 
-use super::{FULL_PERCENT, Limit, Listing, NEAR_PERCENT};
+use super::{HALF_PERCENT, Limit, Listing, NEAR_PERCENT, Standing};
 use crate::api::Usage;
 use crate::config::Limits;
 
-/// The part of a dataset that a write makes, at most.
-const MAX_DATASETS_OF_A_WRITE: f64 = 1.0 / 20.0;
+/// How much of a limit an identity uses for certain, in ascending order. It is on one level of each
+/// limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Less than [`HALF_PERCENT`], or nothing is known.
+    Low,
+    /// [`HALF_PERCENT`] or more.
+    Half,
+    /// [`NEAR_PERCENT`] or more.
+    Near,
+    /// [`Limit::full_percent`] or more: AWS refuses writes, or may refuse the next one.
+    Full,
+    /// More than the limit, so that AWS must have raised it.
+    Above,
+}
 
-/// How many writes are left until an identity is near a limit, or full: the fewest of all limits.
-/// A write adds `write_bytes`, more than 0, all of it to the fullest dataset. `None` if there is no
-/// level ahead of it, or nothing is known.
-///
-/// What the fullest dataset has is exact where the last list is; after it, all that was written is
-/// taken to be in that dataset. Without a list it is what the counts prove.
-#[must_use]
-pub fn writes_left(
-    usage: &Usage,
-    listing: Listing,
-    limits: Limits,
-    write_bytes: f64,
-) -> Option<f64> {
-    let (datasets, storage) = (f64::from(usage.datasets?), usage.storage_bytes? as f64);
-    if datasets == 0.0 {
-        return None;
+impl Level {
+    /// Every level, in ascending order.
+    pub const ALL: [Self; 5] = [Self::Low, Self::Half, Self::Near, Self::Full, Self::Above];
+
+    /// Its name in parameters.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Half => "half",
+            Self::Near => "near",
+            Self::Full => "full",
+            Self::Above => "above",
+        }
     }
-    let fullest = listing.estimated_storage(usage.storage_bytes?);
-    let fullest = fullest.unwrap_or(storage / datasets);
-    let records = listing.records_bounds(usage.storage_bytes);
-    let records = records.map(|records| records.at_most as f64);
-    let used = [
-        (Limit::DatasetStorage, Some(fullest), write_bytes),
-        (
-            Limit::DatasetRecords,
-            records,
-            write_bytes / listing.bytes_per_record(),
-        ),
-        // A new dataset comes when the usual one is written, but not with each write of little.
-        (
-            Limit::Datasets,
-            Some(datasets),
-            (write_bytes * datasets / storage.max(1.0)).min(MAX_DATASETS_OF_A_WRITE),
-        ),
-    ];
-    let left = used.into_iter().filter_map(|(limit, used, write)| {
-        let (used, limit) = (used?, limit.of(limits) as f64);
-        let levels = [NEAR_PERCENT, FULL_PERCENT].map(|percent| limit * percent as f64 / 100.0);
-        let next = levels.into_iter().find(|level| used < *level)?;
-        Some((next - used) / write)
-    });
-    left.reduce(f64::min)
+}
+
+/// From which numbers on an identity reaches which [`Level`] of its limits, computed once for a
+/// pass over many. Each has one number for each limit, in the order of [`Limit::ALL`].
+#[derive(Clone, Copy, Debug)]
+pub struct Thresholds {
+    /// [`HALF_PERCENT`] of the limit.
+    pub half: [u64; Limit::ALL.len()],
+    /// [`NEAR_PERCENT`] of it.
+    pub near: [u64; Limit::ALL.len()],
+    /// [`Limit::full_percent`] of it.
+    pub full: [u64; Limit::ALL.len()],
+    /// The limit itself.
+    pub limit: [u64; Limit::ALL.len()],
+}
+
+impl Thresholds {
+    /// Those of these limits.
+    #[must_use]
+    pub fn of(limits: Limits) -> Self {
+        let level = |percent: u64, limit: Limit| {
+            let level = (u128::from(percent) * u128::from(limit.of(limits))).div_ceil(100);
+            u64::try_from(level).expect("100 % of a limit or less is no more than the limit")
+        };
+        Self {
+            half: Limit::ALL.map(|limit| level(HALF_PERCENT, limit)),
+            near: Limit::ALL.map(|limit| level(NEAR_PERCENT, limit)),
+            full: Limit::ALL.map(|limit| level(limit.full_percent(), limit)),
+            limit: Limit::ALL.map(|limit| limit.of(limits)),
+        }
+    }
+
+    /// Whether the counts of an identity show that it uses less than a half of each limit, and
+    /// nothing is known of records. That is so of most, and of these nothing else has to be
+    /// computed: what the fullest dataset holds is exact if there is one.
+    #[inline]
+    #[must_use]
+    pub fn are_far(&self, usage: &Usage, listing: Listing) -> bool {
+        let [storage, _, datasets] = self.half;
+        // Of no byte and of one it is exact too, however many datasets there are.
+        let has_few_bytes = usage
+            .storage_bytes
+            .is_some_and(|bytes| bytes > 1 && bytes < storage);
+        let has_few_datasets = usage
+            .datasets
+            .is_some_and(|it| it > 0 && u64::from(it) < datasets);
+        has_few_bytes && has_few_datasets && !listing.exists()
+    }
+
+    /// The level of each limit, in the order of [`Limit::ALL`].
+    #[inline]
+    #[must_use]
+    pub fn levels(&self, standing: &Standing) -> [Level; Limit::ALL.len()] {
+        let at_least = standing.at_least();
+        std::array::from_fn(|index| {
+            let used = at_least[index];
+            // Added up, because branches on what identities use are unpredictable.
+            let reached = [
+                used >= self.half[index],
+                used >= self.near[index],
+                used >= self.full[index],
+                used > self.limit[index],
+            ];
+            Level::ALL[reached.map(usize::from).into_iter().sum::<usize>()]
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{LIMITS, listed, usage};
+    use super::super::{Bounds, Certainty};
     use super::*;
-    use crate::api::Dataset;
 
-    const LIMITS: Limits = Limits {
-        datasets: 20,
-        dataset_storage_bytes: 1_000_000,
-        dataset_records: 1_000,
-    };
-
-    fn left(datasets: u32, storage_bytes: u64, listing: Listing) -> Option<f64> {
-        let usage = Usage {
-            datasets: Some(datasets),
-            storage_bytes: Some(storage_bytes),
-            last_modified: Some(1.0),
+    #[test]
+    fn thresholds_are_the_least_numbers_that_reach_a_level() {
+        let limits = Limits {
+            dataset_storage_bytes: u64::MAX,
+            ..LIMITS
         };
-        writes_left(&usage, listing, LIMITS, 2_000.0)
-    }
-
-    fn listed(bytes: u64, records: u64) -> Listing {
-        let dataset = Dataset {
-            storage_bytes: Some(bytes),
-            records: Some(records),
-            ..Dataset::default()
-        };
-        Listing::of(&[dataset], 0.0)
+        for limits in [limits, LIMITS, Limits::default()] {
+            let thresholds = Thresholds::of(limits);
+            for (index, limit) in Limit::ALL.into_iter().enumerate() {
+                for (level, percent) in [
+                    (thresholds.half[index], HALF_PERCENT),
+                    (thresholds.near[index], NEAR_PERCENT),
+                    (thresholds.full[index], limit.full_percent()),
+                ] {
+                    let reaches =
+                        |number| Bounds::exactly(number).reaches(percent, limit.of(limits));
+                    assert_eq!(reaches(level), Certainty::Certain);
+                    assert_eq!(reaches(level - 1), Certainty::Impossible);
+                }
+                assert_eq!(thresholds.limit[index], limit.of(limits));
+            }
+        }
     }
 
     #[test]
-    fn the_next_level_is_near_then_full_then_none() {
-        let none = Listing::default();
-        assert_eq!(left(1, 780_000, none), Some(10.0));
-        assert_eq!(left(1, 800_000, none), Some(95.0));
-        assert_eq!(left(1, 1_000_000, none), Some((16.0 - 1.0) / 0.002));
-        assert_eq!(left(0, 0, none), None);
-        // Of four datasets, no more is known than that one has a quarter.
-        assert_eq!(left(4, 780_000, none), Some(302.5));
-        // A write adds bytes for a fiftieth of a dataset, then for more than one.
-        assert_eq!(left(15, 1_500_000, none), Some(50.0));
-        assert_eq!(left(15, 15_000, none), Some(20.0));
+    fn levels_are_those_of_each_limit() {
+        let thresholds = Thresholds::of(LIMITS);
+        let mut seen = Vec::new();
+        for storage_bytes in [0, 499, 500, 799, 800, 989, 990, 1_000, 1_001] {
+            for datasets in [0, 1, 20, 21] {
+                let usage = usage(datasets, storage_bytes);
+                let standing = Standing::of(&usage, Listing::default(), LIMITS);
+                let levels = thresholds.levels(&standing);
+                assert_eq!(levels, Limit::ALL.map(|limit| standing.level(limit)));
+                if thresholds.are_far(&usage, Listing::default()) {
+                    assert_eq!(levels, [Level::Low; 3]);
+                    let mut at_most = standing.at_most().into_iter().zip(thresholds.half);
+                    assert!(at_most.all(|(at_most, half)| at_most < half));
+                    assert_eq!(standing.is_exact(), datasets == 1);
+                }
+                seen.extend(levels);
+            }
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, Level::ALL);
+        let nothing = Standing::of(&Usage::default(), Listing::default(), LIMITS);
+        assert_eq!(thresholds.levels(&nothing), [Level::Low; 3]);
     }
 
     #[test]
-    fn a_list_shows_the_fullest_dataset_and_its_records() {
-        assert_eq!(left(4, 1_500_000, listed(780_000, 10)), Some(10.0));
-        // 250 bytes a record, so that a write is eight.
-        assert_eq!(left(4, 1_500_000, listed(197_500, 790)), Some(10.0 / 8.0));
+    fn who_is_far_from_each_limit_by_counts() {
+        let thresholds = Thresholds::of(LIMITS);
+        let is_far = |usage| thresholds.are_far(&usage, Listing::default());
+        assert!(is_far(usage(1, 2)) && is_far(usage(9, 499)));
+        for other in [usage(9, 500), usage(10, 499), usage(0, 9), usage(9, 1)] {
+            assert!(!is_far(other), "{other:?}");
+        }
+        assert!(!is_far(Usage::default()));
+        assert!(!thresholds.are_far(&usage(1, 2), listed(&[(2, 1)])));
     }
 }

@@ -2,9 +2,9 @@
 //! records, no more datasets.
 //!
 //! [`Bounds`] is what counts prove, [`Listing`] is what is kept of an answer of `ListDatasets`,
-//! [`Standing`] compares both with the limits, and computes from growth when one is reached;
-//! [`list_need`] says which identities are worth another list, and [`writes_left`] how far the
-//! next level of a limit is. All of it is pure.
+//! [`Standing`] compares both with the limits, and computes how much growth is left until one is
+//! reached; [`Level`] says how much of a limit is used, and [`writes_left`] how far the next level
+//! is; [`list_need`] says which identities are worth another list. All of it is pure.
 
 mod bounds;
 mod forecast;
@@ -13,11 +13,14 @@ mod listing;
 mod need;
 #[cfg(test)]
 mod testing;
+mod writes_left;
 
 pub use bounds::{Bounds, Certainty};
-pub use levels::writes_left;
+pub use forecast::seconds_until;
+pub use levels::{Level, Thresholds};
 pub use listing::Listing;
 pub use need::{ListNeed, list_need, weekly_hour};
+pub use writes_left::writes_left;
 
 use crate::api::Usage;
 use crate::config::Limits;
@@ -74,37 +77,6 @@ impl Limit {
     }
 }
 
-/// From which numbers on an identity reaches which level of its limits, computed once for a pass
-/// over many. Each has one number for each limit, in the order of [`Limit::ALL`].
-#[derive(Clone, Copy, Debug)]
-pub struct Thresholds {
-    /// [`HALF_PERCENT`] of the limit.
-    pub half: [u64; Limit::ALL.len()],
-    /// [`NEAR_PERCENT`] of it.
-    pub near: [u64; Limit::ALL.len()],
-    /// [`Limit::full_percent`] of it.
-    pub full: [u64; Limit::ALL.len()],
-    /// The limit itself.
-    pub limit: [u64; Limit::ALL.len()],
-}
-
-impl Thresholds {
-    /// Those of these limits.
-    #[must_use]
-    pub fn of(limits: Limits) -> Self {
-        let level = |percent: u64, limit: Limit| {
-            let level = (u128::from(percent) * u128::from(limit.of(limits))).div_ceil(100);
-            u64::try_from(level).expect("100 % of a limit or less is no more than the limit")
-        };
-        Self {
-            half: Limit::ALL.map(|limit| level(HALF_PERCENT, limit)),
-            near: Limit::ALL.map(|limit| level(NEAR_PERCENT, limit)),
-            full: Limit::ALL.map(|limit| level(limit.full_percent(), limit)),
-            limit: Limit::ALL.map(|limit| limit.of(limits)),
-        }
-    }
-}
-
 /// What is known of one identity, compared with its limits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
@@ -151,6 +123,39 @@ impl Standing {
     #[must_use]
     pub fn bounds_of_each(&self) -> [Option<Bounds>; Limit::ALL.len()] {
         [self.storage, self.records, self.datasets]
+    }
+
+    /// What of each limit is used at least, in the order of [`Limit::ALL`]; 0 if nothing is known.
+    #[inline]
+    #[must_use]
+    pub fn at_least(&self) -> [u64; Limit::ALL.len()] {
+        let at_least = |bounds: Option<Bounds>| bounds.map_or(0, |bounds| bounds.at_least);
+        self.bounds_of_each().map(at_least)
+    }
+
+    /// What of each limit is used at most, in the order of [`Limit::ALL`]; 0 if nothing is known.
+    #[inline]
+    #[must_use]
+    pub fn at_most(&self) -> [u64; Limit::ALL.len()] {
+        let at_most = |bounds: Option<Bounds>| bounds.map_or(0, |bounds| bounds.at_most);
+        self.bounds_of_each().map(at_most)
+    }
+
+    /// The level of a limit that is used for certain.
+    #[must_use]
+    pub fn level(&self, limit: Limit) -> Level {
+        let uses = |percent| self.reaches(limit, percent) == Certainty::Certain;
+        if self.is_above(limit) {
+            Level::Above
+        } else if self.is_full(limit) {
+            Level::Full
+        } else if uses(NEAR_PERCENT) {
+            Level::Near
+        } else if uses(HALF_PERCENT) {
+            Level::Half
+        } else {
+            Level::Low
+        }
     }
 
     /// Whether this percentage of a limit is used, or more.
@@ -306,30 +311,6 @@ mod tests {
         assert_eq!(standing.nearest(), None);
         for limit in Limit::ALL {
             assert_eq!(standing.reaches(limit, 1), Certainty::Impossible);
-        }
-    }
-
-    #[test]
-    fn thresholds_are_the_least_numbers_that_reach_a_level() {
-        let limits = Limits {
-            dataset_storage_bytes: u64::MAX,
-            ..LIMITS
-        };
-        for limits in [limits, LIMITS, Limits::default()] {
-            let thresholds = Thresholds::of(limits);
-            for (index, limit) in Limit::ALL.into_iter().enumerate() {
-                for (level, percent) in [
-                    (thresholds.half[index], HALF_PERCENT),
-                    (thresholds.near[index], NEAR_PERCENT),
-                    (thresholds.full[index], limit.full_percent()),
-                ] {
-                    let reaches =
-                        |number| Bounds::exactly(number).reaches(percent, limit.of(limits));
-                    assert_eq!(reaches(level), Certainty::Certain);
-                    assert_eq!(reaches(level - 1), Certainty::Impossible);
-                }
-                assert_eq!(thresholds.limit[index], limit.of(limits));
-            }
         }
     }
 }

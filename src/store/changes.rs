@@ -57,6 +57,15 @@ pub(super) struct Added {
     pub(super) seconds: f64,
 }
 
+/// Bytes in a second by which all datasets of an identity together grow, more than 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Growth {
+    pub(super) expected: f64,
+    /// By which it almost surely grows at least. `None` before it was watched for long, and where
+    /// there were too few changes to tell.
+    pub(super) sure: Option<f64>,
+}
+
 /// The default is that of an identity that was never polled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
@@ -144,20 +153,24 @@ impl Changes {
         self.write.value()
     }
 
-    /// Bytes in a second by which the identity grows, more than 0, `idle` seconds after its last
-    /// modification. `None` before its second change was seen, when it does not grow, or when it
-    /// has not written for so long that its growth has ended.
+    /// By how much the identity grows, `idle` seconds after its last modification. `None` before
+    /// its second change was seen, when it does not grow, or when it has not written for so long
+    /// that its growth has ended.
+    #[inline]
     #[must_use]
-    pub(super) fn growth_per_second(self, idle: f64) -> Option<f64> {
-        self.growth_less(DOUBT, idle)
-    }
-
-    /// The same by which it almost surely grows at least. `None` also before it was watched for
-    /// long, and where there were too few changes to tell.
-    #[must_use]
-    pub(super) fn sure_growth_per_second(self, idle: f64) -> Option<f64> {
-        let is_watched = self.watched.seconds() >= SURE_WATCHED;
-        self.growth_less(SURE_DOUBT, idle).filter(|_| is_watched)
+    pub(super) fn growth(self, idle: f64) -> Option<Growth> {
+        let has_ended = || idle > ENDED_SECONDS && idle * self.per_second() > ENDED_CHANGES;
+        if self.growth <= 0.0 || !self.is_growth_known() || has_ended() {
+            return None;
+        }
+        let part_in_doubt = 1.0 / self.watched.changes().sqrt();
+        let less = |doubt: f64| f64::from(self.growth) * (1.0 - doubt * part_in_doubt);
+        let sure = less(SURE_DOUBT);
+        let is_sure = sure > 0.0 && self.watched.seconds() >= SURE_WATCHED;
+        Some(Growth {
+            expected: less(DOUBT),
+            sure: is_sure.then_some(sure),
+        })
     }
 
     /// Whether enough changes were seen for its growth to be known, be it none.
@@ -165,16 +178,6 @@ impl Changes {
     #[must_use]
     pub fn is_growth_known(self) -> bool {
         self.watched.changes() >= MIN_CHANGES
-    }
-
-    fn growth_less(self, doubt: f64, idle: f64) -> Option<f64> {
-        let has_ended = idle > ENDED_SECONDS && idle * self.per_second() > ENDED_CHANGES;
-        if self.growth <= 0.0 || !self.is_growth_known() || has_ended {
-            return None;
-        }
-        let sure = 1.0 - doubt / self.watched.changes().sqrt();
-        let growth = f64::from(self.growth) * sure;
-        (sure > 0.0).then_some(growth)
     }
 }
 

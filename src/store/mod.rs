@@ -27,6 +27,7 @@ pub use counts::PoolCounts;
 pub use dataset_rows::DatasetList;
 use dataset_rows::DatasetRows;
 use departed::{Departed, Departure};
+pub use forecast::Forecast;
 pub use history::{History, Poll};
 pub use kept::{ChangedRows, Kept, KeptPool, Leaver, RestoredRow};
 pub use known::{Known, KnownTarget};

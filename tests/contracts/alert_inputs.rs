@@ -188,29 +188,29 @@ fn joined(names: &BTreeSet<&str>) -> String {
 fn inputs() -> String {
     let alerts = alerts();
     let rules = Rules::read();
-    let mut by_name: BTreeMap<String, Vec<Expr>> = BTreeMap::new();
-    for alert in alerts {
-        let expr = parser::parse(text(&alert, "expr")).unwrap();
-        by_name
-            .entry(text(&alert, "alert").to_owned())
-            .or_default()
-            .push(expr);
+    let mut by_name: BTreeMap<&str, BTreeMap<&str, Vec<Expr>>> = BTreeMap::new();
+    for alert in &alerts {
+        let expr = parser::parse(text(alert, "expr")).unwrap();
+        let severities = by_name.entry(text(alert, "alert")).or_default();
+        let severity = alert["labels"]["severity"].as_str().unwrap();
+        severities.entry(severity).or_default().push(expr);
     }
     let mut lines = HEAD.to_owned();
-    for (alert, exprs) in &by_name {
-        let mut read: BTreeSet<_> = exprs.iter().flat_map(|expr| rules.read_by(expr)).collect();
-        let needs = needs(&rules, exprs, &read);
-        read.remove(WITHOUT_SERIES);
-        if read.is_empty() {
-            continue;
+    for (alert, severities) in &by_name {
+        let (mut of_alert, mut reads_any) = (String::new(), false);
+        for (severity, exprs) in severities {
+            let mut read: BTreeSet<_> = exprs.iter().flat_map(|expr| rules.read_by(expr)).collect();
+            let needs = needs(&rules, exprs, &read);
+            assert!(!needs.is_empty(), "{alert} can never fire");
+            read.remove(WITHOUT_SERIES);
+            reads_any |= !read.is_empty();
+            let needs: Vec<_> = needs.iter().map(joined).collect();
+            let (read, needs) = (joined(&read), needs.join(", "));
+            of_alert += &format!("{alert} {severity} reads {read}; needs {needs}\n");
         }
-        assert!(!needs.is_empty(), "{alert} can never fire");
-        let needs: Vec<_> = needs.iter().map(joined).collect();
-        lines += &format!(
-            "{alert} reads {}; needs {}\n",
-            joined(&read),
-            needs.join(", ")
-        );
+        if reads_any {
+            lines += &of_alert;
+        }
     }
     lines
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use cognitosync_exporter::clock::Timestamp;
 use cognitosync_exporter::exposition::Summary;
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
-use cognitosync_exporter::limits::Standing;
 use cognitosync_exporter::store::{CHUNK, PoolView};
 
 use crate::fresh::world::{Identity, LIMIT, World};
@@ -170,9 +169,9 @@ fn counted(pool: &PoolView<'_>, now: Timestamp) -> Vec<bool> {
     let counted: Vec<_> = chunks
         .flat_map(|number| pool.chunk(number))
         .map(|(record, listing, changes)| {
-            let usage = record.usage(oldest_shown)?;
-            let standing = Standing::of(usage, *listing, limits);
-            changes.surely_full_at(record, &standing, now)
+            record.usage(oldest_shown)?;
+            let forecast = changes.forecast(record, *listing, limits, now)?;
+            forecast.surely_full_at
         })
         .map(|at| at.is_some_and(|at| at - now.unix <= WEEK))
         .collect();

@@ -28,10 +28,9 @@ fn looks(every: u64, days: u64, written: impl Fn(u64) -> (u64, f64)) -> Vec<[Opt
         };
         let snapshot = changing.store.snapshot();
         let (pool, index) = (snapshot.pool(PoolIndex(0)), IdentityIndex(0));
-        let standing = pool.standing(index, &usage);
-        let surely = pool.changes[index].surely_full_at(&pool.records[index], &standing, now);
         let days = |at: f64| (at - now.unix) / DAY as f64;
-        [pool.full_at(index, now), surely].map(|at| at.map(days))
+        let dates = [pool.full_at(index, now), pool.surely_full_at(index, now)];
+        dates.map(|at| at.map(days))
     };
     (DAY..DAY * (days + 1))
         .step_by(every as usize)

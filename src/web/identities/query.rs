@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::write::Form;
 use crate::config::parse_duration;
-use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
+use crate::limits::{Certainty, Level, Limit, Standing};
 use crate::store::State;
 use crate::web::parameters::{self, InvalidParameter, one_of, set};
 
@@ -22,7 +22,7 @@ pub(super) struct Query {
     /// Whether they use that share for certain, as without this, or may: only `ListDatasets` can
     /// tell. With `near` only.
     pub(super) certainty: Option<Certainty>,
-    /// In the place of `near`.
+    /// One of [`LEVELS`], in the place of `near`.
     pub(super) level: Option<Level>,
     /// The limit that `near` or `level` is about; without it, any of them.
     pub(super) near_limit: Option<Limit>,
@@ -34,40 +34,6 @@ pub(super) struct Query {
     /// At most so many.
     pub(super) limit: Option<usize>,
     pub(super) form: Option<Form>,
-}
-
-/// How much of a limit identities use, as the status counts them. No identity is on two levels of
-/// one limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Level {
-    /// [`NEAR_PERCENT`] or more for certain, and neither of the others.
-    Near,
-    Full,
-    Above,
-}
-
-impl Level {
-    const ALL: [Self; 3] = [Self::Near, Self::Full, Self::Above];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Near => "near",
-            Self::Full => "full",
-            Self::Above => "above",
-        }
-    }
-
-    fn is_of(self, standing: &Standing, limit: Limit) -> bool {
-        let (is_full, is_above) = (standing.is_full(limit), standing.is_above(limit));
-        match self {
-            Self::Near => {
-                let near = standing.reaches(limit, NEAR_PERCENT);
-                near == Certainty::Certain && !is_full && !is_above
-            }
-            Self::Full => is_full,
-            Self::Above => is_above,
-        }
-    }
 }
 
 /// What identities are sorted by: numbers with the largest first, times with the earliest first.
@@ -103,6 +69,9 @@ impl Sort {
         }
     }
 }
+
+/// The levels that the status counts.
+const LEVELS: [Level; 3] = [Level::Near, Level::Full, Level::Above];
 
 const PARAMETERS: &str = "pool, state, modified_within, idle_for, near, certainty, level, near_limit, \
                           full_within, surely_full_within, sort, limit or format, each at most once";
@@ -143,7 +112,7 @@ impl Query {
         let is_meant = |limit: &Limit| self.near_limit.is_none_or(|only| only == *limit);
         let mut limits = Limit::ALL.into_iter().filter(is_meant);
         if let Some(level) = self.level {
-            return limits.any(|limit| level.is_of(standing, limit));
+            return limits.any(|limit| standing.level(limit) == level);
         }
         // Who is certainly near one limit is not one that may be near a limit.
         let uses = limits.map(|limit| standing.uses(limit, self.near.unwrap_or_default()));
@@ -181,7 +150,7 @@ impl Query {
                 set(&mut self.certainty, name, certainty, &names)
             }
             "level" => {
-                let (level, names) = one_of(&Level::ALL, Level::as_str, &value);
+                let (level, names) = one_of(&LEVELS, Level::as_str, &value);
                 set(&mut self.level, name, level, &names)
             }
             "near_limit" => {

@@ -183,7 +183,7 @@ impl Pool {
             trouble: pool
                 .trouble()
                 .map(|trouble| (trouble, trouble.words("it", pool.target))),
-            examples: found.examples.named(pool, summary.full_within[0], now),
+            examples: found.examples.named(pool),
             turns: Turns::default(),
             late_seconds: 0.0,
             limits: settings.limits,

@@ -2,15 +2,15 @@
 
 use super::attention::Examples;
 use super::best::{Best, number, ordered};
-use crate::api::Failure;
+use crate::api::{Failure, Usage};
 use crate::clock::Timestamp;
 use crate::config::{Limits, PoolSettings};
 use crate::exposition::{FULL_WITHIN, Seen, Summary, Summing};
-use crate::job::PoolIndex;
-use crate::limits::{Bounds, Limit, Standing};
+use crate::job::{IdentityIndex, PoolIndex};
+use crate::limits::{Level, Limit, Listing, Standing};
 #[cfg(test)]
 use crate::store::PoolView;
-use crate::store::{Reasons, Snapshot, State};
+use crate::store::{Forecast, Reasons, Record, Snapshot, State};
 
 /// The identities of each reason that are shown.
 pub(super) const LATEST: usize = 3;
@@ -23,7 +23,6 @@ const ALMOST: f64 = 0.999_999;
 
 /// A pass over pools.
 pub(super) struct Survey<'a> {
-    now: Timestamp,
     pools: Vec<(Summing<'a>, Found)>,
     /// The present one.
     pool: usize,
@@ -55,8 +54,10 @@ pub(super) struct Found {
     /// Why polls of those that are failing, and of those that are stale, have failed.
     pub(super) failing: Reasons,
     pub(super) stale: Reasons,
-    /// A date of last modification, [`ordered`].
-    writers_since: u64,
+    /// In seconds since 1970.
+    now: f64,
+    /// Who has not written since is not among the writers.
+    writers_since: f64,
     limits: Limits,
     /// In the order of [`Limit::ALL`]: who uses less of each limit is not among the fullest.
     least: [u64; Limit::ALL.len()],
@@ -76,7 +77,6 @@ impl<'a> Survey<'a> {
             (summing, Found::new(pool, settings, top, now))
         });
         Self {
-            now,
             pools: pools.collect(),
             pool: 0,
         }
@@ -84,7 +84,6 @@ impl<'a> Survey<'a> {
 
     /// Looks at some more identities. Returns what was found of each pool once all were seen.
     pub(super) fn step(&mut self) -> Option<Vec<Surveyed>> {
-        let now = self.now;
         let Some((summing, found)) = self.pools.get_mut(self.pool) else {
             let pools = std::mem::take(&mut self.pools).into_iter();
             let pools = pools.map(|(summing, found)| Surveyed {
@@ -93,7 +92,7 @@ impl<'a> Survey<'a> {
             });
             return Some(pools.collect());
         };
-        if !summing.step(|seen| found.add(&seen, now)) {
+        if !summing.step(|seen| found.add(&seen)) {
             self.pool += 1;
         }
         None
@@ -114,12 +113,7 @@ impl<'a> Survey<'a> {
     pub(super) fn of_pool(pool: PoolView<'a>, now: Timestamp) -> Surveyed {
         let found = Found::new(PoolIndex(0), &pool.target.settings, 1, now);
         let pools = vec![(Summing::new(pool, now), found)];
-        let survey = Self {
-            now,
-            pools,
-            pool: 0,
-        };
-        survey.all().remove(0)
+        Self { pools, pool: 0 }.all().remove(0)
     }
 }
 
@@ -135,90 +129,104 @@ impl Found {
             examples: Examples::new(settings.name.as_deref(), now.unix),
             failing: Reasons::default(),
             stale: Reasons::default(),
-            writers_since: ordered(now.unix - WRITER_SECONDS),
+            now: now.unix,
+            writers_since: now.unix - WRITER_SECONDS,
             limits: settings.limits,
             least: [0; Limit::ALL.len()],
         }
     }
 
     #[inline]
-    fn add(&mut self, seen: &Seen<'_>, now: Timestamp) {
+    fn add(&mut self, seen: &Seen<'_>) {
         if let Some(failure) = seen.record.failure() {
-            self.add_failed(failure, seen);
+            self.add_failed(failure, seen.identity, seen.state, seen.record);
         }
-        let usage = seen.current.as_ref().map(|(usage, _)| *usage);
-        self.examples.offer(seen.identity, seen.state, usage);
-        let Some((usage, standing)) = &seen.current else {
+        self.examples.offer(seen.identity, seen.state, seen.usage);
+        let Some(usage) = seen.usage else {
             if seen.state == State::Stale {
-                self.add_stale(seen);
+                self.add_stale(seen.identity, seen.record, seen.listing);
             }
             return;
         };
-        if seen.is_near {
-            self.examples.offer_near(seen.identity, usage, standing);
+        if seen.levels.iter().any(|level| *level >= Level::Near) {
+            self.examples.offer_near(seen.identity, usage, seen.levels);
         }
-        let place = (self.pool, seen.identity);
-        // A clock that is behind AWS's makes nobody a later writer than those that write now.
-        let modified = usage.last_modified.map(|date| ordered(date.min(now.unix)));
-        if let Some(modified) = modified.filter(|modified| *modified >= self.writers_since) {
-            self.writers.offer([modified, 0], place);
+        let modified = usage.last_modified;
+        if modified.is_some_and(|date| date >= self.writers_since) {
+            self.add_writer(seen.identity, modified);
         }
-        let modified = modified.unwrap_or(0);
-        let used = standing.bounds_of_each().into_iter().zip(self.least);
-        let is_full = |(bounds, least): (Option<Bounds>, u64)| {
-            bounds.is_some_and(|bounds| bounds.at_least >= least)
-        };
-        if used.map(is_full).fold(false, |any, is| any | is) {
-            self.add_full(seen, standing, modified);
+        let used = seen.used.into_iter().zip(self.least);
+        if used.fold(false, |any, (used, least)| any | (used >= least)) {
+            self.add_full(usage, seen.identity, seen.listing);
         }
-        if seen.changes.is_growth_known() && standing.is_exact() {
-            self.add_growing(seen, standing, modified, now);
+        if let Some(forecast) = seen.forecast {
+            self.add_growing(seen.identity, forecast, modified);
         }
     }
 
+    /// A date of last modification, the later the greater; 0 if there is none. A clock that is
+    /// behind AWS's makes nobody a later writer than those that write now.
+    fn last_writers_first(&self, modified: Option<f64>) -> u64 {
+        modified.map_or(0, |date| ordered(date.min(self.now)))
+    }
+
     #[inline(never)]
-    fn add_full(&mut self, seen: &Seen<'_>, standing: &Standing, modified: u64) {
+    fn add_writer(&mut self, identity: IdentityIndex, modified: Option<f64>) {
+        let by = [self.last_writers_first(modified), 0];
+        self.writers.offer(by, (self.pool, identity));
+        self.writers_since = self.writers_since.max(number(self.writers.least()));
+    }
+
+    #[inline(never)]
+    fn add_full(&mut self, usage: &Usage, identity: IdentityIndex, listing: Listing) {
+        let standing = Standing::of(usage, listing, self.limits);
         if let Some((_, used)) = standing.nearest() {
-            let place = (self.pool, seen.identity);
-            self.fullest.offer([ordered(used), modified], place);
+            let place = (self.pool, identity);
+            let by = [ordered(used), self.last_writers_first(usage.last_modified)];
+            self.fullest.offer(by, place);
             let least = number(self.fullest.least()) * ALMOST;
             self.least = Limit::ALL.map(|limit| (least * limit.of(self.limits) as f64) as u64);
         }
     }
 
     #[inline(never)]
-    fn add_stale(&mut self, seen: &Seen<'_>) {
-        if let Some(usage) = seen.record.last_usage() {
-            let standing = Standing::of(usage, seen.listing, self.limits);
-            self.examples.offer_stale(seen.identity, usage, &standing);
+    fn add_stale(&mut self, identity: IdentityIndex, record: &Record, listing: Listing) {
+        if let Some(usage) = record.last_usage() {
+            let standing = Standing::of(usage, listing, self.limits);
+            self.examples.offer_stale(identity, usage, &standing);
         }
     }
 
-    fn add_growing(&mut self, seen: &Seen<'_>, standing: &Standing, modified: u64, now: Timestamp) {
-        let Some(full_at) = seen.changes.full_at(seen.record, standing, now) else {
-            return;
-        };
-        let seconds_left = full_at - now.unix;
+    #[inline]
+    fn add_growing(&mut self, identity: IdentityIndex, forecast: Forecast, modified: Option<f64>) {
+        self.examples.offer_growing(identity, &forecast);
+        let seconds_left = forecast.full_at - self.now;
         for (count, (_, seconds)) in self.full_within.iter_mut().zip(FULL_WITHIN) {
             *count += u64::from(seconds_left <= seconds);
         }
         let [.., (_, longest)] = FULL_WITHIN;
         if seconds_left <= longest {
-            let soonest_first = !ordered(full_at);
-            let place = (self.pool, seen.identity);
-            self.soonest_full.offer([soonest_first, modified], place);
+            let soonest_first = !ordered(forecast.full_at);
+            let by = [soonest_first, self.last_writers_first(modified)];
+            self.soonest_full.offer(by, (self.pool, identity));
         }
     }
 
     #[inline(never)]
-    fn add_failed(&mut self, failure: Failure, seen: &Seen<'_>) {
-        match seen.state {
+    fn add_failed(
+        &mut self,
+        failure: Failure,
+        identity: IdentityIndex,
+        state: State,
+        record: &Record,
+    ) {
+        match state {
             State::Failing => self.failing.add(failure),
             State::Stale => self.stale.add(failure),
             State::Pending | State::Fresh | State::Missing => {}
         }
-        if let Some((_, last)) = seen.record.failures() {
-            let place = (self.pool, seen.identity);
+        if let Some((_, last)) = record.failures() {
+            let place = (self.pool, identity);
             self.failed[failure as usize].offer([ordered(last), 0], place);
         }
     }

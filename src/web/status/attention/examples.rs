@@ -2,11 +2,10 @@
 
 use super::{MAX_NAMED, Named, is_declared_drained};
 use crate::api::Usage;
-use crate::clock::Timestamp;
 use crate::exposition::{ACTIVE_SECONDS, FULL_WITHIN};
 use crate::job::IdentityIndex;
-use crate::limits::{Certainty, Limit, NEAR_PERCENT, Standing};
-use crate::store::{PoolView, State};
+use crate::limits::{Level, Limit, Standing};
+use crate::store::{Forecast, PoolView, State};
 
 /// A pool that is declared drained is at rest when nobody has written within so many seconds, as
 /// for the alert rule: an hour.
@@ -17,6 +16,7 @@ const WRITTEN_SECONDS: f64 = 3_600.0;
 pub(in crate::web::status) struct PerKind<T> {
     /// In the order of [`Limit::ALL`].
     pub(super) limits: [OfLimit<T>; Limit::ALL.len()],
+    /// Those that will almost surely be full within the first window of [`FULL_WITHIN`].
     pub(super) full_soon: T,
     /// Of a pool that is declared drained, those that wrote within [`WRITTEN_SECONDS`].
     pub(super) written: T,
@@ -68,7 +68,8 @@ impl<T> PerKind<T> {
 /// Gathers examples of the identities of a pool, which are offered in the order of their ids.
 #[derive(Debug)]
 pub(in crate::web::status) struct Examples {
-    /// In seconds since 1970.
+    /// In seconds since 1970, as the two after it.
+    now: f64,
     active_since: f64,
     /// Who wrote since then has written to a pool that is declared drained; `INFINITY` in others.
     written_since: f64,
@@ -84,6 +85,7 @@ impl Examples {
     pub(in crate::web::status) fn new(name: Option<&str>, now: f64) -> Self {
         let is_drained = name.is_some_and(is_declared_drained);
         Self {
+            now,
             active_since: now - ACTIVE_SECONDS,
             written_since: if is_drained {
                 now - WRITTEN_SECONDS
@@ -123,18 +125,21 @@ impl Examples {
         &mut self,
         identity: IdentityIndex,
         usage: &Usage,
-        standing: &Standing,
+        levels: [Level; Limit::ALL.len()],
     ) {
-        let (mut is_full, mut is_near) = (false, false);
-        for (found, limit) in self.found.limits.iter_mut().zip(Limit::ALL) {
-            if standing.reaches(limit, NEAR_PERCENT) == Certainty::Certain {
-                found.offer(identity, limit, usage, standing, self.active_since);
-                is_full |= standing.is_full(limit);
-                is_near |= !standing.is_above(limit);
-            }
+        let active = u64::from(is_active(usage, self.active_since));
+        for (found, level) in self.found.limits.iter_mut().zip(levels) {
+            let (few, count) = match level {
+                Level::Low | Level::Half | Level::Above => continue,
+                Level::Near => (&mut found.near, &mut found.active_near),
+                Level::Full => (&mut found.full, &mut found.active_full),
+            };
+            *count += active;
+            few.offer(last_writers_first(usage), identity);
         }
+        let is_full = levels.contains(&Level::Full);
         self.full_identities += u64::from(is_full);
-        self.near_identities += u64::from(is_near && !is_full);
+        self.near_identities += u64::from(!is_full && levels.contains(&Level::Near));
     }
 
     /// Offers one that is stale, by what was known of it last.
@@ -156,16 +161,24 @@ impl Examples {
         }
     }
 
-    /// Names those that were found in this pool, of which so many will be full within the first
-    /// window.
-    pub(in crate::web::status) fn named(
-        &self,
-        pool: &PoolView<'_>,
-        full_soon: u64,
-        now: Timestamp,
-    ) -> PerKind<Vec<Named>> {
-        let mut found = self.found.clone();
-        found.full_soon = full_soon_of(pool, full_soon, now);
+    /// Offers one that has a forecast. The soonest come first.
+    #[inline]
+    pub(in crate::web::status) fn offer_growing(
+        &mut self,
+        identity: IdentityIndex,
+        forecast: &Forecast,
+    ) {
+        let (_, soon) = FULL_WITHIN[0];
+        if let Some(at) = forecast.surely_full_at
+            && at - self.now <= soon
+        {
+            self.found.full_soon.offer(at, identity);
+        }
+    }
+
+    /// Names those that were found in this pool.
+    pub(in crate::web::status) fn named(&self, pool: &PoolView<'_>) -> PerKind<Vec<Named>> {
+        let found = self.found.clone();
         let identities = &pool.target.identities;
         let named = |identity: IdentityIndex| Named {
             identity_id: identities.id(identity).as_str().to_owned(),
@@ -175,52 +188,12 @@ impl Examples {
     }
 }
 
-/// Some of those that will be full within the first window. As their number is known, the pass over
-/// the pool ends with the last one that is named, and there is none where nobody will be.
-fn full_soon_of(pool: &PoolView<'_>, full_soon: u64, now: Timestamp) -> Few {
-    let (_, seconds) = FULL_WITHIN[0];
-    let is_soon = |identity: &IdentityIndex| {
-        let at = pool.surely_full_at(*identity, now);
-        at.is_some_and(|at| at - now.unix <= seconds)
-    };
-    let identities = (0..pool.records.len()).map(IdentityIndex);
-    let most = MAX_NAMED.min(full_soon as usize);
-    Few(identities
-        .filter(is_soon)
-        .take(most)
-        .map(|identity| (0.0, identity))
-        .collect())
-}
-
-impl OfLimit<Few> {
-    /// Offers one that is near the limit, full or above it. Those that wrote last come first: they
-    /// belong to people who notice now.
-    fn offer(
-        &mut self,
-        identity: IdentityIndex,
-        limit: Limit,
-        usage: &Usage,
-        standing: &Standing,
-        active_since: f64,
-    ) {
-        if standing.is_above(limit) {
-            return;
-        }
-        let (few, active) = if standing.is_full(limit) {
-            (&mut self.full, &mut self.active_full)
-        } else {
-            (&mut self.near, &mut self.active_near)
-        };
-        *active += u64::from(is_active(usage, active_since));
-        few.offer(last_writers_first(usage), identity);
-    }
-}
-
 /// Without a date nothing shows that its user has gone.
 fn is_active(usage: &Usage, active_since: f64) -> bool {
     usage.last_modified.is_none_or(|date| date >= active_since)
 }
 
+/// They belong to people who notice now.
 fn last_writers_first(usage: &Usage) -> f64 {
     -usage.last_modified.unwrap_or(f64::NEG_INFINITY)
 }
@@ -231,7 +204,7 @@ fn last_writers_first(usage: &Usage) -> f64 {
 pub(super) struct Few(Vec<(f64, IdentityIndex)>);
 
 impl Few {
-    #[inline]
+    #[inline(never)]
     fn offer(&mut self, number: f64, identity: IdentityIndex) {
         let is_among = self.0.get(MAX_NAMED - 1).is_none_or(|last| number < last.0);
         if is_among {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::super::super::pool::Pool;
 use super::*;
-use crate::clock::Mono;
+use crate::clock::{Mono, Timestamp};
 use crate::config::Limits;
 use crate::job::PoolIndex;
 use crate::limits::Listing;
@@ -26,6 +26,10 @@ fn the_first_five_by_number_and_of_equal_ones_the_first() {
     assert_eq!(positions(&few), [6, 1, 7, 3, 0]);
 }
 
+fn levels(standing: &Standing) -> [Level; Limit::ALL.len()] {
+    Limit::ALL.map(|limit| standing.level(limit))
+}
+
 /// Identities with one dataset of so many bytes, written to so many seconds ago.
 fn found(identities: &[(u64, Option<f64>)]) -> PerKind<Few> {
     let mut examples = Examples::new(None, NOW);
@@ -37,7 +41,7 @@ fn found(identities: &[(u64, Option<f64>)]) -> PerKind<Few> {
         };
         let standing = Standing::of(&usage, Listing::default(), Limits::default());
         examples.offer(IdentityIndex(identity), State::Fresh, Some(&usage));
-        examples.offer_near(IdentityIndex(identity), &usage, &standing);
+        examples.offer_near(IdentityIndex(identity), &usage, levels(&standing));
     }
     examples.found
 }
@@ -107,7 +111,7 @@ fn one_that_is_near_several_limits_counts_once() {
             last_modified: None,
         };
         let standing = Standing::of(&usage, Listing::default(), limits);
-        examples.offer_near(IdentityIndex(0), &usage, &standing);
+        examples.offer_near(IdentityIndex(0), &usage, levels(&standing));
     }
     let counts = (examples.full_identities, examples.near_identities);
     assert_eq!(counts, (3, 1), "above the limit is neither");
@@ -127,7 +131,7 @@ fn states_are_gathered_in_the_order_of_ids() {
 }
 
 #[test]
-fn those_that_will_be_full_are_named() {
+fn those_that_will_be_full_are_named_the_soonest_first() {
     let targets = Targets::for_tests(&[("us-east-1:0", 9)]);
     let store = Store::new(Arc::new(targets));
     let at = |poll: u64| Timestamp {
@@ -136,7 +140,8 @@ fn those_that_will_be_full_are_named() {
     };
     for poll in 0..=30 {
         for identity in 0..9 {
-            let grown = if identity % 4 == 1 { 10_000 * poll } else { 0 };
+            let grows = [0, 9_900, 0, 0, 0, 10_000, 0, 0, 0][identity];
+            let grown = grows * poll;
             let usage = Usage {
                 datasets: Some(1),
                 storage_bytes: Some(700_000 + grown),
@@ -151,5 +156,5 @@ fn those_that_will_be_full_are_named() {
     assert_eq!(pool.full_within.0[0], ("7d", 2));
     let soon = pool.examples.full_soon.iter();
     let soon: Vec<_> = soon.map(Named::label).collect();
-    assert_eq!(soon, ["1", "5"]);
+    assert_eq!(soon, ["5", "1"], "the soonest first");
 }
