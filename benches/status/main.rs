@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cognitosync_exporter::api::{Failure, Usage};
+use cognitosync_exporter::api::{Dataset, Failure, Usage};
 use cognitosync_exporter::clock::Timestamp;
 use cognitosync_exporter::job::PoolIndex;
 use cognitosync_exporter::loading;
@@ -29,15 +29,12 @@ use cognitosync_exporter::store::Store;
 
 /// Pools, and identities in each.
 const SIZES: [(usize, usize); 4] = [(1, 10), (1, 10_000), (1, 1_000_000), (10, 100_000)];
-/// What identities use of a limit is a random share to this power: most use little, one in 20 is
-/// near a limit.
-const USUAL: i32 = 4;
-/// As many at each level of a limit, which is more than a pool ever has.
-const EVEN: i32 = 1;
 const ROUNDS: u32 = 9;
 
 const HOUR: f64 = 3_600.0;
 const YEAR: f64 = 365.0 * 24.0 * HOUR;
+/// Bytes of a record.
+const RECORD_BYTES: u64 = 1_100;
 /// Of an identity, at even intervals.
 const POLLS: u32 = 14;
 const POLL_INTERVAL: f64 = 24.0 * HOUR;
@@ -50,17 +47,13 @@ fn main() {
     println!(
         "| pools, identities | sum, ms | page, ms | x sum | JSON, ms | x sum |\n|---|---|---|---|---|---|"
     );
-    let sizes = if sizes.is_empty() { &SIZES } else { &sizes[..] };
-    for (pools, identities) in sizes {
-        measure(*pools, *identities, USUAL);
+    for (pools, identities) in if sizes.is_empty() { &SIZES } else { &sizes[..] } {
+        measure(*pools, *identities);
     }
-    println!("As many at each level of a limit:");
-    let (pools, identities) = sizes[sizes.len().min(3) - 1];
-    measure(pools, identities, EVEN);
 }
 
-fn measure(pools: usize, identities: usize, skew: i32) {
-    let store = store(pools, identities, skew);
+fn measure(pools: usize, identities: usize) {
+    let store = store(pools, identities);
     let url = format!(
         "http://{}",
         filled::serve(Arc::clone(&store), filled::Served::AsAsked)
@@ -130,9 +123,9 @@ fn cpu_seconds() -> f64 {
     nanoseconds.sum::<u64>() as f64 / 1e9
 }
 
-/// Pools whose identities use random shares to the power of `skew`, of which half grow, one in 50
-/// fails and one in 100 is missing.
-fn store(pools: usize, identities: usize, skew: i32) -> Arc<Store> {
+/// Pools whose identities are at all levels of all limits, of which half grow, one in 50 fails and
+/// one in 100 is missing. Each one's datasets were listed once, as by default.
+fn store(pools: usize, identities: usize) -> Arc<Store> {
     let directory = tempfile::tempdir().unwrap();
     let mut random = fastrand::Rng::with_seed(2);
     let mut text = "pools:\n".to_owned();
@@ -154,7 +147,7 @@ fn store(pools: usize, identities: usize, skew: i32) -> Arc<Store> {
     ));
     for pool in 0..pools {
         for identity in 0..identities {
-            for poll in life(pool, identity, skew, &mut random) {
+            for poll in life(pool, identity, &mut random) {
                 store.record(&poll);
             }
         }
@@ -163,41 +156,50 @@ fn store(pools: usize, identities: usize, skew: i32) -> Arc<Store> {
 }
 
 /// The polls of one identity.
-fn life(pool: usize, identity: usize, skew: i32, random: &mut fastrand::Rng) -> Vec<Observation> {
+fn life(pool: usize, identity: usize, random: &mut fastrand::Rng) -> Vec<Observation> {
     let pool = PoolIndex(pool);
-    let share = |random: &mut fastrand::Rng| random.f64().powi(skew);
     let datasets = if identity.is_multiple_of(3) {
         1
     } else {
-        1 + (share(random) * 20.0) as u32
+        random.u32(1..=20)
     };
-    let fullest = (share(random) * f64::from(1 << 20)) as u64;
-    let mut storage_bytes = fullest * u64::from(random.u32(1..=datasets));
+    let mut fullest = random.u64(0..1 << 20);
+    let others = random.u64(0..=fullest);
     let grows = if random.bool() {
-        1 + storage_bytes / u64::from(2 * POLLS)
+        random.u64(1..20_000)
     } else {
         0
     };
     let now = filled::now();
     let (phase, idle) = (random.f64() * 300.0, random.f64() * YEAR);
+    let modified = if grows > 0 { phase + 1.0 } else { idle };
     let at = |ago: f64| Timestamp {
         mono: now.mono.before(Duration::from_secs_f64(ago)),
         unix: now.unix - ago,
     };
-    let mut polls: Vec<_> = (0..POLLS)
-        .rev()
-        .map(|number| {
-            let requested_at = at(phase + f64::from(number) * POLL_INTERVAL);
-            storage_bytes += grows;
-            let modified = if grows > 0 { phase + 1.0 } else { idle };
-            let usage = Usage {
-                datasets: Some(datasets),
-                storage_bytes: Some(storage_bytes),
-                last_modified: Some(requested_at.unix - modified),
-            };
-            Observation::of_identity(pool, identity, requested_at, Ok(usage))
-        })
-        .collect();
+    let mut polls = Vec::new();
+    for number in (0..POLLS).rev() {
+        let requested_at = at(phase + f64::from(number) * POLL_INTERVAL);
+        fullest += grows;
+        let dataset = |storage_bytes| Dataset {
+            storage_bytes: Some(storage_bytes),
+            records: Some(storage_bytes / RECORD_BYTES),
+            last_modified: Some(requested_at.unix - modified),
+            ..Dataset::default()
+        };
+        let mut list = vec![dataset(others); datasets as usize];
+        list[0] = dataset(fullest);
+        let usage = Usage::of_datasets(&list);
+        polls.push(Observation::of_identity(
+            pool,
+            identity,
+            requested_at,
+            Ok(usage),
+        ));
+        if number == POLLS - 2 {
+            polls.push(Observation::of_datasets(pool, identity, requested_at, list));
+        }
+    }
     let failure = match random.u32(0..100) {
         0 => Some(Failure::NotFound),
         1 => Some(Failure::Throttled),

@@ -92,7 +92,7 @@ impl Display for CheckReport<'_> {
                 let path = Printable(without_ids(&file.path.to_string_lossy())).to_string();
                 writeln!(f, "  file {path}: {}", identities(file.identities))?;
             }
-            for line in AlertInput::of(settings, pool.identities.len()).lines() {
+            for line in AlertInput::of(settings).lines() {
                 writeln!(f, "  {line}")?;
             }
         }

@@ -198,10 +198,20 @@ impl Summary {
         }
     }
 
-    /// Adds of which limits it is known what an identity uses.
+    /// Adds an identity with current usage to the sums. Returns for how many seconds it is idle, as
+    /// far as is known.
     #[inline]
-    pub(super) fn add_known(&mut self, listing: Listing, standing: &Standing) {
+    pub(super) fn add(
+        &mut self,
+        usage: &Usage,
+        listing: Listing,
+        standing: &Standing,
+        now: Timestamp,
+    ) -> Option<f64> {
+        self.watched += 1;
         self.listed += usize::from(listing.is_exact());
+        add(&mut self.datasets, usage.datasets.map(u64::from));
+        add(&mut self.storage_bytes, usage.storage_bytes);
         let [storage, _, datasets] = standing.bounds_of_each();
         let known = [
             storage.is_some(),
@@ -211,15 +221,6 @@ impl Summary {
         for (count, is_known) in self.known.iter_mut().zip(known) {
             *count += u64::from(is_known);
         }
-    }
-
-    /// Adds an identity with current usage to the sums. Returns for how many seconds it is idle, as
-    /// far as is known.
-    #[inline]
-    pub(super) fn add(&mut self, usage: &Usage, now: Timestamp) -> Option<f64> {
-        self.watched += 1;
-        add(&mut self.datasets, usage.datasets.map(u64::from));
-        add(&mut self.storage_bytes, usage.storage_bytes);
         let idle = usage.last_modified.map(|then| (now.unix - then).max(0.0));
         if let Some(idle) = idle {
             self.idle.add(idle);

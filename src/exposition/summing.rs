@@ -6,7 +6,7 @@ use super::selection::Selection;
 use super::summary::{ACTIVE_SECONDS, Summary};
 use crate::api::Usage;
 use crate::clock::{Mono, Timestamp};
-use crate::config::{Limits, Series};
+use crate::config::Series;
 use crate::job::IdentityIndex;
 use crate::limits::{Level, Limit, Listing, Standing, Thresholds};
 use crate::store::{CHUNK, Forecast, PoolView, Record, State};
@@ -30,23 +30,12 @@ pub struct Seen<'a> {
     pub record: &'a Record,
     pub listing: Listing,
     pub state: State,
-    /// If it is current; what follows is by it.
-    pub usage: Option<&'a Usage>,
-    /// In the order of [`Limit::ALL`].
+    /// Its usage, if that is current, compared with its limits.
+    pub current: Option<(&'a Usage, &'a Standing)>,
+    /// By current usage, in the order of [`Limit::ALL`].
     pub levels: [Level; Limit::ALL.len()],
-    /// No less than what of each limit is used for certain, and often just that.
-    pub used: [u64; Limit::ALL.len()],
+    /// By current usage.
     pub forecast: Option<Forecast>,
-    limits: Limits,
-}
-
-impl Seen<'_> {
-    /// Its usage compared with its limits.
-    #[inline]
-    #[must_use]
-    pub fn standing(&self) -> Option<Standing> {
-        Some(Standing::of(self.usage?, self.listing, self.limits))
-    }
 }
 
 impl<'a> Summing<'a> {
@@ -76,40 +65,32 @@ impl<'a> Summing<'a> {
             let state = record.state(oldest_shown);
             summary.states[state as usize] += 1;
             let usage = record.usage(oldest_shown);
-            let mut seen = Seen {
+            // A reference, because a copy of what was written just now has to wait for it.
+            let standing = usage.map(|usage| Standing::of(usage, *listing, limits));
+            let current = usage.zip(standing.as_ref());
+            let (mut levels, mut forecast) = ([Level::Low; Limit::ALL.len()], None);
+            if let Some((usage, standing)) = current {
+                let idle = summary.add(usage, *listing, standing, now);
+                let is_active = idle.is_none_or(|idle| idle <= ACTIVE_SECONDS);
+                levels = thresholds.levels(standing);
+                on_levels.add(levels, standing, thresholds, is_active);
+                let is_exact = standing.is_exact();
+                summary.exact += u64::from(is_exact);
+                summary.growth_known += u64::from(is_exact & changes.is_growth_known());
+                if is_exact {
+                    forecast = changes.forecast(record, standing, now);
+                    summary.add_forecast(forecast, now);
+                }
+            }
+            visit(Seen {
                 identity: IdentityIndex(first + index),
                 record,
                 listing: *listing,
                 state,
-                usage,
-                levels: [Level::Low; Limit::ALL.len()],
-                used: [0; Limit::ALL.len()],
-                forecast: None,
-                limits,
-            };
-            if let Some(usage) = usage {
-                let idle = summary.add(usage, now);
-                let is_exact = if thresholds.are_far(usage, *listing) {
-                    on_levels.far += 1;
-                    seen.used = far_used(usage);
-                    usage.datasets == Some(1)
-                } else {
-                    let standing = Standing::of(usage, *listing, limits);
-                    let is_active = idle.is_none_or(|idle| idle <= ACTIVE_SECONDS);
-                    seen.used = standing.at_least();
-                    seen.levels = thresholds.levels(&standing);
-                    summary.add_known(*listing, &standing);
-                    on_levels.add(seen.levels, &standing, thresholds, is_active);
-                    standing.is_exact()
-                };
-                summary.exact += u64::from(is_exact);
-                summary.growth_known += u64::from(is_exact & changes.is_growth_known());
-                if is_exact {
-                    seen.forecast = changes.forecast(record, *listing, limits, now);
-                    summary.add_forecast(seen.forecast, now);
-                }
-            }
-            visit(seen);
+                current,
+                levels,
+                forecast,
+            });
         });
         self.chunk += 1;
         self.chunk * CHUNK < self.pool.records.len()
@@ -139,13 +120,14 @@ impl Summary {
         let limits = pool.target.settings.limits;
         let (mut summing, mut histograms) = (Summing::new(*pool, now), Self::new());
         while summing.step(|seen| {
-            let current = seen.usage.zip(seen.standing());
-            if let Some((_, standing)) = &current {
+            if let Some((_, standing)) = seen.current {
                 histograms.add_age(seen.record, now);
                 histograms.add_used(seen.listing, standing, limits);
             }
             if let Some(nearest) = &mut nearest {
-                let nearness = current.map(|(usage, standing)| Nearness::of(usage, &standing));
+                let nearness = seen
+                    .current
+                    .map(|(usage, standing)| Nearness::of(usage, standing));
                 nearest.offer(seen.identity.0, nearness);
             }
         }) {}
@@ -160,18 +142,9 @@ impl Summary {
     }
 }
 
-/// No less than what of each limit an identity uses that [is far](Thresholds::are_far) from all.
-#[inline]
-fn far_used(usage: &Usage) -> [u64; Limit::ALL.len()] {
-    let datasets = usage.datasets.map_or(0, u64::from);
-    [usage.storage_bytes.unwrap_or(0), 0, datasets]
-}
-
 /// How many identities are on each level of each limit, in the order of [`Limit::ALL`].
 #[derive(Default)]
 struct OnLevels {
-    /// Those that [are far](Thresholds::are_far) from all limits, and are not in `counts`.
-    far: u64,
     /// Of each level those that are not active, and those that are.
     counts: [[[u64; 2]; Level::ALL.len()]; Limit::ALL.len()],
     /// Those that are below [`Level::Near`] for certain, and may be there.
@@ -197,9 +170,6 @@ impl OnLevels {
     }
 
     fn add_to(&self, summary: &mut Summary) {
-        for limit in [Limit::DatasetStorage, Limit::Datasets] {
-            summary.known[limit as usize] += self.far;
-        }
         for (index, counts) in self.counts.iter().enumerate() {
             let on = |level: Level| counts[level as usize];
             let from = |least: Level| -> u64 {

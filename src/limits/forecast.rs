@@ -29,7 +29,7 @@ impl Standing {
             (Limit::DatasetStorage, self.storage),
             (Limit::DatasetRecords, self.records),
         ];
-        if !self.is_exact() {
+        if !self.is_exact() || storage_bytes == 0 {
             return None;
         }
         let mut least = f64::INFINITY;

@@ -1,7 +1,6 @@
 //! How much of each limit an identity uses, in levels.
 
-use super::{HALF_PERCENT, Limit, Listing, NEAR_PERCENT, Standing};
-use crate::api::Usage;
+use super::{HALF_PERCENT, Limit, NEAR_PERCENT, Standing};
 use crate::config::Limits;
 
 /// How much of a limit an identity uses for certain, in ascending order. It is on one level of each
@@ -24,7 +23,7 @@ impl Level {
     /// Every level, in ascending order.
     pub const ALL: [Self; 5] = [Self::Low, Self::Half, Self::Near, Self::Full, Self::Above];
 
-    /// Its name in parameters.
+    /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,23 +66,6 @@ impl Thresholds {
         }
     }
 
-    /// Whether the counts of an identity show that it uses less than a half of each limit, and
-    /// nothing is known of records. That is so of most, and of these nothing else has to be
-    /// computed: what the fullest dataset holds is exact if there is one.
-    #[inline]
-    #[must_use]
-    pub fn are_far(&self, usage: &Usage, listing: Listing) -> bool {
-        let [storage, _, datasets] = self.half;
-        // Of no byte and of one it is exact too, however many datasets there are.
-        let has_few_bytes = usage
-            .storage_bytes
-            .is_some_and(|bytes| bytes > 1 && bytes < storage);
-        let has_few_datasets = usage
-            .datasets
-            .is_some_and(|it| it > 0 && u64::from(it) < datasets);
-        has_few_bytes && has_few_datasets && !listing.exists()
-    }
-
     /// The level of each limit, in the order of [`Limit::ALL`].
     #[inline]
     #[must_use]
@@ -105,9 +87,12 @@ impl Thresholds {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::super::testing::{LIMITS, listed, usage};
-    use super::super::{Bounds, Certainty};
+    use super::super::{Bounds, Certainty, Listing};
     use super::*;
+    use crate::api::Usage;
 
     #[test]
     fn thresholds_are_the_least_numbers_that_reach_a_level() {
@@ -136,38 +121,23 @@ mod tests {
     #[test]
     fn levels_are_those_of_each_limit() {
         let thresholds = Thresholds::of(LIMITS);
-        let mut seen = Vec::new();
-        for storage_bytes in [0, 499, 500, 799, 800, 989, 990, 1_000, 1_001] {
-            for datasets in [0, 1, 20, 21] {
-                let usage = usage(datasets, storage_bytes);
-                let standing = Standing::of(&usage, Listing::default(), LIMITS);
-                let levels = thresholds.levels(&standing);
-                assert_eq!(levels, Limit::ALL.map(|limit| standing.level(limit)));
-                if thresholds.are_far(&usage, Listing::default()) {
-                    assert_eq!(levels, [Level::Low; 3]);
-                    let mut at_most = standing.at_most().into_iter().zip(thresholds.half);
-                    assert!(at_most.all(|(at_most, half)| at_most < half));
-                    assert_eq!(standing.is_exact(), datasets == 1);
+        let mut seen = [const { BTreeSet::new() }; Limit::ALL.len()];
+        let records = [None, Some(50), Some(80), Some(99), Some(101)];
+        for listing in records.map(|it| it.map_or(Listing::default(), |it| listed(&[(9, it)]))) {
+            for storage_bytes in [0, 1, 499, 500, 799, 800, 989, 990, 1_000, 1_001] {
+                for datasets in [0, 1, 2, 9, 10, 16, 20, 21] {
+                    let usage = usage(datasets, storage_bytes);
+                    let standing = Standing::of(&usage, listing, LIMITS);
+                    let levels = thresholds.levels(&standing);
+                    assert_eq!(levels, Limit::ALL.map(|limit| standing.level(limit)));
+                    for (seen, level) in seen.iter_mut().zip(levels) {
+                        seen.insert(level);
+                    }
                 }
-                seen.extend(levels);
             }
         }
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen, Level::ALL);
+        assert!(seen.iter().all(|levels| levels.iter().eq(&Level::ALL)));
         let nothing = Standing::of(&Usage::default(), Listing::default(), LIMITS);
         assert_eq!(thresholds.levels(&nothing), [Level::Low; 3]);
-    }
-
-    #[test]
-    fn who_is_far_from_each_limit_by_counts() {
-        let thresholds = Thresholds::of(LIMITS);
-        let is_far = |usage| thresholds.are_far(&usage, Listing::default());
-        assert!(is_far(usage(1, 2)) && is_far(usage(9, 499)));
-        for other in [usage(9, 500), usage(10, 499), usage(0, 9), usage(9, 1)] {
-            assert!(!is_far(other), "{other:?}");
-        }
-        assert!(!is_far(Usage::default()));
-        assert!(!thresholds.are_far(&usage(1, 2), listed(&[(2, 1)])));
     }
 }

@@ -154,7 +154,7 @@ impl Plan<'_> {
             )?;
         }
         for pool in &self.targets.pools {
-            for line in AlertInput::of(&pool.settings, pool.identities.len()).lines() {
+            for line in AlertInput::of(&pool.settings).lines() {
                 writeln!(f, "             pool {}: {line}", pool.id)?;
             }
         }

@@ -4,9 +4,8 @@ use super::changes::{Changes, Growth};
 use super::record::Record;
 use super::snapshot::PoolView;
 use crate::clock::Timestamp;
-use crate::config::Limits;
 use crate::job::IdentityIndex;
-use crate::limits::{Listing, Standing, seconds_until};
+use crate::limits::{Standing, seconds_until};
 
 /// When a dataset of an identity will be full, if all grow as they have: in whole seconds since
 /// 1970, and not before the time that it was asked for.
@@ -20,21 +19,19 @@ pub struct Forecast {
 }
 
 impl Changes {
-    /// The forecast of an identity with this record, of which this list is kept. `None` if nothing
-    /// is known of growth, or it has ended, and where [`Standing::bytes_until_full`] or
+    /// The forecast of an identity with this record. `standing` is of the usage in it. `None` if
+    /// nothing is known of growth, or it has ended, and where [`Standing::bytes_until_full`] or
     /// [`seconds_until`] says nothing.
     #[inline]
     #[must_use]
     pub fn forecast(
         self,
         record: &Record,
-        listing: Listing,
-        limits: Limits,
+        standing: &Standing,
         now: Timestamp,
     ) -> Option<Forecast> {
         let growth = self.growth_at(record, now)?;
-        let usage = record.last_usage()?;
-        let bytes = Standing::of(usage, listing, limits).bytes_until_full(usage.storage_bytes?)?;
+        let bytes = standing.bytes_until_full(record.last_usage()?.storage_bytes?)?;
         let since = record.last_success()?;
         // What should have come by now has not come before the next answer.
         let full_at = |growth| {
@@ -61,9 +58,9 @@ impl PoolView<'_> {
     #[must_use]
     pub fn forecast(&self, identity: IdentityIndex, now: Timestamp) -> Option<Forecast> {
         let record = &self.records[identity];
-        record.usage(self.oldest_shown(now.mono))?;
-        let (listing, limits) = (self.listings[identity], self.target.settings.limits);
-        self.changes[identity].forecast(record, listing, limits, now)
+        let usage = record.usage(self.oldest_shown(now.mono))?;
+        let standing = self.standing(identity, usage);
+        self.changes[identity].forecast(record, &standing, now)
     }
 
     /// [`Forecast::full_at`] of an identity.

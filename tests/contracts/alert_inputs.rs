@@ -17,8 +17,6 @@ const FILE: &str = "dashboards/alerts/inputs.txt";
 const HEAD: &str = "\
 # Which series of identities each alert reads and needs. Made by GOLDEN=new cargo test --test contracts
 ";
-/// 0 where all identities have series, so that what is compared with it is empty.
-const WITHOUT_SERIES: &str = "without_series";
 
 fn families_of(metric: IdentityMetric) -> &'static [&'static Family] {
     match metric {
@@ -37,9 +35,6 @@ fn families_of(metric: IdentityMetric) -> &'static [&'static Family] {
 
 /// What can be left out, by its name in the file, that a series of this name belongs to.
 fn input(series: &str) -> Option<&'static str> {
-    if series == families::POOL_WITHOUT_SERIES.name {
-        return Some(WITHOUT_SERIES);
-    }
     let metrics = IdentityMetric::ALL.into_iter();
     let mut metrics = metrics.filter(|metric| {
         families_of(*metric)
@@ -188,29 +183,28 @@ fn joined(names: &BTreeSet<&str>) -> String {
 fn inputs() -> String {
     let alerts = alerts();
     let rules = Rules::read();
-    let mut by_name: BTreeMap<&str, BTreeMap<&str, Vec<Expr>>> = BTreeMap::new();
-    for alert in &alerts {
-        let expr = parser::parse(text(alert, "expr")).unwrap();
-        let severities = by_name.entry(text(alert, "alert")).or_default();
-        let severity = alert["labels"]["severity"].as_str().unwrap();
-        severities.entry(severity).or_default().push(expr);
+    let mut by_name: BTreeMap<String, Vec<Expr>> = BTreeMap::new();
+    for alert in alerts {
+        let expr = parser::parse(text(&alert, "expr")).unwrap();
+        by_name
+            .entry(text(&alert, "alert").to_owned())
+            .or_default()
+            .push(expr);
     }
     let mut lines = HEAD.to_owned();
-    for (alert, severities) in &by_name {
-        let (mut of_alert, mut reads_any) = (String::new(), false);
-        for (severity, exprs) in severities {
-            let mut read: BTreeSet<_> = exprs.iter().flat_map(|expr| rules.read_by(expr)).collect();
-            let needs = needs(&rules, exprs, &read);
-            assert!(!needs.is_empty(), "{alert} can never fire");
-            read.remove(WITHOUT_SERIES);
-            reads_any |= !read.is_empty();
-            let needs: Vec<_> = needs.iter().map(joined).collect();
-            let (read, needs) = (joined(&read), needs.join(", "));
-            of_alert += &format!("{alert} {severity} reads {read}; needs {needs}\n");
+    for (alert, exprs) in &by_name {
+        let read: BTreeSet<_> = exprs.iter().flat_map(|expr| rules.read_by(expr)).collect();
+        if read.is_empty() {
+            continue;
         }
-        if reads_any {
-            lines += &of_alert;
-        }
+        let needs = needs(&rules, exprs, &read);
+        assert!(!needs.is_empty(), "{alert} can never fire");
+        let needs: Vec<_> = needs.iter().map(joined).collect();
+        lines += &format!(
+            "{alert} reads {}; needs {}\n",
+            joined(&read),
+            needs.join(", ")
+        );
     }
     lines
 }
@@ -240,7 +234,7 @@ fn what_a_query_needs() {
     let rules = Rules(BTreeMap::new());
     let [storage, datasets, age] = ["storage_bytes", "datasets", "last_modified_age_seconds"]
         .map(|name| format!("cognitosync_identity_{name}"));
-    let without = families::POOL_WITHOUT_SERIES.name;
+    let of_pool = families::POOL_WITHOUT_SERIES.name;
     for (query, expected) in [
         (format!("{storage} / {datasets} > 1"), "datasets storage"),
         (format!("{storage} or {datasets}"), "datasets, storage"),
@@ -249,10 +243,7 @@ fn what_a_query_needs() {
             format!("sum by (x) (rate({storage}[5m])) and {age}"),
             "age storage",
         ),
-        (
-            format!("up and {without} > 0 or {storage}"),
-            "storage, without_series",
-        ),
+        (format!("up and {of_pool} > 0 or {storage}"), "nothing"),
         (format!("absent({storage})"), "nothing"),
         (format!("max_over_time({storage}[1h:1m])"), "storage"),
     ] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cognitosync_exporter::clock::Timestamp;
 use cognitosync_exporter::exposition::Summary;
 use cognitosync_exporter::job::{IdentityIndex, PoolIndex};
+use cognitosync_exporter::limits::Standing;
 use cognitosync_exporter::store::{CHUNK, PoolView};
 
 use crate::fresh::world::{Identity, LIMIT, World};
@@ -169,9 +170,9 @@ fn counted(pool: &PoolView<'_>, now: Timestamp) -> Vec<bool> {
     let counted: Vec<_> = chunks
         .flat_map(|number| pool.chunk(number))
         .map(|(record, listing, changes)| {
-            record.usage(oldest_shown)?;
-            let forecast = changes.forecast(record, *listing, limits, now)?;
-            forecast.surely_full_at
+            let usage = record.usage(oldest_shown)?;
+            let standing = Standing::of(usage, *listing, limits);
+            changes.forecast(record, &standing, now)?.surely_full_at
         })
         .map(|at| at.is_some_and(|at| at - now.unix <= WEEK))
         .collect();

@@ -70,7 +70,7 @@ impl Sort {
     }
 }
 
-/// The levels that the status counts.
+/// The levels that can be asked for.
 const LEVELS: [Level; 3] = [Level::Near, Level::Full, Level::Above];
 
 const PARAMETERS: &str = "pool, state, modified_within, idle_for, near, certainty, level, near_limit, \

@@ -6,7 +6,7 @@ use crate::limits::{HALF_PERCENT, Limit, NEAR_PERCENT};
 
 /// The number of identities that use a share of a limit for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) struct Level {
+pub(super) struct Bucket {
     /// At this share or more.
     ge: f64,
     /// Below this share; null for the highest level, which has no end.
@@ -16,14 +16,14 @@ pub(super) struct Level {
 
 /// The levels of a limit, the lowest first: between and from a half, near and full. `known` is the
 /// number of all whose share is known, `reached` that of those that have reached each of the three.
-pub(super) fn of(limit: Limit, known: u64, reached: [u64; 3]) -> Vec<Level> {
+pub(super) fn of(limit: Limit, known: u64, reached: [u64; 3]) -> Vec<Bucket> {
     let bounds = [HALF_PERCENT, NEAR_PERCENT, limit.full_percent()];
     let bounds = bounds.map(|percent| percent as f64 / 100.0);
     let from = [(0.0, known)]
         .into_iter()
         .chain(bounds.into_iter().zip(reached));
     let below = bounds.into_iter().zip(reached).map(Some).chain([None]);
-    let levels = from.zip(below).map(|((ge, from), below)| Level {
+    let levels = from.zip(below).map(|((ge, from), below)| Bucket {
         ge,
         lt: below.map(|(lt, _)| lt),
         count: from - below.map_or(0, |(_, reached)| reached),
@@ -32,12 +32,12 @@ pub(super) fn of(limit: Limit, known: u64, reached: [u64; 3]) -> Vec<Level> {
 }
 
 /// The segments of a bar.
-pub(super) fn segments(levels: &[Level]) -> Vec<(String, u64)> {
+pub(super) fn segments(levels: &[Bucket]) -> Vec<(String, u64)> {
     let segments = levels.iter().map(|level| (level.label(), level.count));
     segments.collect()
 }
 
-impl Level {
+impl Bucket {
     /// Such as `from 50 to 80 %`.
     fn label(&self) -> String {
         let [ge, lt] = [self.ge, self.lt.unwrap_or(0.0)].map(|share| (share * 100.0).round());

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::attention::{Named, PerKind};
 use super::discovery::Discovery;
 use super::humanize::group_digits;
-use super::level::{self, Level};
+use super::level::{self, Bucket};
 use super::near_limit::NearLimit;
 #[cfg(test)]
 use super::survey::Survey;
@@ -64,10 +64,10 @@ pub(super) struct Pool {
     /// How many are near each limit.
     pub(super) near_limits: Vec<NearLimit>,
     /// Number of identities by what their fullest dataset uses of the limit of bytes at least.
-    pub(super) dataset_storage_used: Vec<Level>,
+    pub(super) dataset_storage_used: Vec<Bucket>,
     /// The same of records, of the identities whose datasets are listed.
-    pub(super) dataset_records_used: Vec<Level>,
-    pub(super) datasets_used: Vec<Level>,
+    pub(super) dataset_records_used: Vec<Bucket>,
+    pub(super) datasets_used: Vec<Bucket>,
     /// Number of identities of which it is known, not only bounded, what the fullest dataset holds.
     pub(super) exact_identities: u64,
     /// Of these, the number of those whose growth is known: two changes were seen.
@@ -252,7 +252,7 @@ impl Pool {
     }
 
     /// Each limit with the number of identities by what they use of it.
-    pub(super) fn limits_used(&self) -> impl Iterator<Item = (&NearLimit, &Vec<Level>)> {
+    pub(super) fn limits_used(&self) -> impl Iterator<Item = (&NearLimit, &Vec<Bucket>)> {
         let used = [
             &self.dataset_storage_used,
             &self.dataset_records_used,
@@ -269,7 +269,7 @@ impl Pool {
 
     /// The same of the counts of one limit, which of records speak of those that were listed. How
     /// many do not exist is said once a pool.
-    pub(super) fn coverage_of(&self, used: &[Level]) -> String {
+    pub(super) fn coverage_of(&self, used: &[Bucket]) -> String {
         let known = used.iter().map(|level| level.count).sum();
         of_existing(known, self.existing(), 0)
     }
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn the_bar_and_the_line_below_it_count_from_the_same_thresholds() {
-        let counts = |levels: &[Level]| -> Vec<_> {
+        let counts = |levels: &[Bucket]| -> Vec<_> {
             let counts = levels.iter().map(|level| level.count);
             counts.collect()
         };

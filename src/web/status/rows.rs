@@ -248,7 +248,7 @@ mod tests {
     fn of_each_pool_those_that_wrote_last() {
         let store = store([("r:0", 50), ("r:1", 2), ("r:2", 1)]);
         for identity in 0..50 {
-            answer(&store, (0, identity), 60.0, 9, 100.0 + identity as f64);
+            answer(&store, (0, identity), 60.0, 9, 150.0 - identity as f64);
         }
         answer(&store, (1, 0), 60.0, 9, 29.0 * DAY);
         answer(&store, (2, 0), 60.0, 9, 31.0 * DAY);
@@ -263,7 +263,7 @@ mod tests {
                 .id(crate::job::IdentityIndex(identity));
             id.as_str().to_owned()
         };
-        assert_eq!(ids(&rows), [id(1, 1), id(0, 0), id(0, 1), id(1, 0)]);
+        assert_eq!(ids(&rows), [id(1, 1), id(0, 49), id(0, 48), id(1, 0)]);
         assert_eq!(rows[0].usage.last_modified, Some(Time(ago(0.0).unix)));
         assert_eq!(
             ids(&tables(&store, 1).writers),

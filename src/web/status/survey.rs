@@ -2,7 +2,7 @@
 
 use super::attention::Examples;
 use super::best::{Best, number, ordered};
-use crate::api::{Failure, Usage};
+use crate::api::Failure;
 use crate::clock::Timestamp;
 use crate::config::{Limits, PoolSettings};
 use crate::exposition::{FULL_WITHIN, Seen, Summary, Summing};
@@ -136,13 +136,15 @@ impl Found {
         }
     }
 
+    // What it calls takes single facts of `seen`, so that this is nowhere written to memory.
     #[inline]
     fn add(&mut self, seen: &Seen<'_>) {
         if let Some(failure) = seen.record.failure() {
             self.add_failed(failure, seen.identity, seen.state, seen.record);
         }
-        self.examples.offer(seen.identity, seen.state, seen.usage);
-        let Some(usage) = seen.usage else {
+        let usage = seen.current.map(|(usage, _)| usage);
+        self.examples.offer(seen.identity, seen.state, usage);
+        let Some((usage, standing)) = seen.current else {
             if seen.state == State::Stale {
                 self.add_stale(seen.identity, seen.record, seen.listing);
             }
@@ -155,9 +157,9 @@ impl Found {
         if modified.is_some_and(|date| date >= self.writers_since) {
             self.add_writer(seen.identity, modified);
         }
-        let used = seen.used.into_iter().zip(self.least);
+        let used = standing.at_least().into_iter().zip(self.least);
         if used.fold(false, |any, (used, least)| any | (used >= least)) {
-            self.add_full(usage, seen.identity, seen.listing);
+            self.add_full(seen.identity, standing, modified);
         }
         if let Some(forecast) = seen.forecast {
             self.add_growing(seen.identity, forecast, modified);
@@ -166,23 +168,22 @@ impl Found {
 
     /// A date of last modification, the later the greater; 0 if there is none. A clock that is
     /// behind AWS's makes nobody a later writer than those that write now.
-    fn last_writers_first(&self, modified: Option<f64>) -> u64 {
+    fn by_last_write(&self, modified: Option<f64>) -> u64 {
         modified.map_or(0, |date| ordered(date.min(self.now)))
     }
 
     #[inline(never)]
     fn add_writer(&mut self, identity: IdentityIndex, modified: Option<f64>) {
-        let by = [self.last_writers_first(modified), 0];
+        let by = [self.by_last_write(modified), 0];
         self.writers.offer(by, (self.pool, identity));
         self.writers_since = self.writers_since.max(number(self.writers.least()));
     }
 
     #[inline(never)]
-    fn add_full(&mut self, usage: &Usage, identity: IdentityIndex, listing: Listing) {
-        let standing = Standing::of(usage, listing, self.limits);
+    fn add_full(&mut self, identity: IdentityIndex, standing: &Standing, modified: Option<f64>) {
         if let Some((_, used)) = standing.nearest() {
             let place = (self.pool, identity);
-            let by = [ordered(used), self.last_writers_first(usage.last_modified)];
+            let by = [ordered(used), self.by_last_write(modified)];
             self.fullest.offer(by, place);
             let least = number(self.fullest.least()) * ALMOST;
             self.least = Limit::ALL.map(|limit| (least * limit.of(self.limits) as f64) as u64);
@@ -207,7 +208,7 @@ impl Found {
         let [.., (_, longest)] = FULL_WITHIN;
         if seconds_left <= longest {
             let soonest_first = !ordered(forecast.full_at);
-            let by = [soonest_first, self.last_writers_first(modified)];
+            let by = [soonest_first, self.by_last_write(modified)];
             self.soonest_full.offer(by, (self.pool, identity));
         }
     }

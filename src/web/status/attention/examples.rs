@@ -178,12 +178,12 @@ impl Examples {
 
     /// Names those that were found in this pool.
     pub(in crate::web::status) fn named(&self, pool: &PoolView<'_>) -> PerKind<Vec<Named>> {
-        let found = self.found.clone();
         let identities = &pool.target.identities;
         let named = |identity: IdentityIndex| Named {
             identity_id: identities.id(identity).as_str().to_owned(),
             name: identities.name(identity).map(str::to_owned),
         };
+        let found = self.found.clone();
         found.map(|few| few.positions().map(named).collect())
     }
 }
@@ -193,7 +193,7 @@ fn is_active(usage: &Usage, active_since: f64) -> bool {
     usage.last_modified.is_none_or(|date| date >= active_since)
 }
 
-/// They belong to people who notice now.
+/// Those that wrote last come first, because they belong to people who notice now.
 fn last_writers_first(usage: &Usage) -> f64 {
     -usage.last_modified.unwrap_or(f64::NEG_INFINITY)
 }
