@@ -51,6 +51,7 @@ mod status_discovery;
 mod status_identity;
 mod status_identity_page;
 mod status_links;
+mod status_lost;
 mod status_parameters;
 mod status_restored;
 mod systemd;
