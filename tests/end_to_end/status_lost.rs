@@ -24,9 +24,8 @@ fn losing_aws_is_no_recovery_of_those_that_are_full() {
     let exporter = Exporter::start(&configuration(poll, &server.url, 1, 5));
     let of_code = |code: &str| -> Option<Value> {
         let status = status(&exporter);
-        let attention = status["attention"].as_array().unwrap().iter();
-        let mut of_code = attention.filter(|it| it["code"] == code);
-        let found = of_code.next()?;
+        let mut attention = status["attention"].as_array().unwrap().iter();
+        let found = attention.find(|it| it["code"] == code)?;
         Some(json!([found["severity"], found["limit"], found["count"]]))
     };
     let critical = json!(["critical", "dataset_storage", 3]);

@@ -36,6 +36,7 @@ def past(name, value, all_identities, uptime, ago):
     exporter has run, in seconds.
     """
     weeks = ago / WEEK
+    grown = value * (1 - weeks / (3 * WEEKS))
     if name.endswith(("idle_seconds_bucket", "used_ratio_bucket")):
         # More had written lately, and more had used little, the further back the more.
         return round(value + (all_identities - value) * weeks / (WEEKS + 1))
@@ -47,11 +48,11 @@ def past(name, value, all_identities, uptime, ago):
         "cognitosync_pool_watched_storage_bytes",
         "cognitosync_pool_storage_bytes",
     ):
-        return value * (1 - weeks / (3 * WEEKS))
+        return grown
     if name == "cognitosync_identity_datasets":
         # Who is full of datasets now had fewer a week ago, whatever has filled up by the time at
         # which the past is made.
-        return round(value * (1 - weeks / (3 * WEEKS)))
+        return round(grown)
     if name.endswith("_total") or (
         name.endswith(("_count", "_sum", "_bucket")) and not name.startswith("cognitosync_pool_")
     ):
