@@ -8,7 +8,7 @@ Alertmanager, without the example's inhibition, sends what it has to a webhook.
 
 Prints as JSON: for each set of rules `cpu` (seconds of processor time a minute, of which
 the shipped ones cost a `part` at their own intervals, and the `busiest` group takes a part
-of its interval), `groups` (the
+of its interval), `samples` (that the rules read in a minute at their own intervals), `groups` (the
 longest evaluation of each, in seconds), `missed` (iterations) and `bad` (rules that failed);
 `alerts` (that were active at the end) and `largest` (the longest notification, in bytes).
 """
@@ -231,20 +231,37 @@ class Prometheus:
         self.write(rules)
         get(f"{self.url}/-/reload", b"")
 
+    def asked(self, query):
+        body = urllib.parse.urlencode({"query": query, "stats": "all"}).encode()
+        return json.loads(get(f"{self.url}/api/v1/query", body))["data"]
+
     def query(self, query):
-        answer = json.loads(
-            get(f"{self.url}/api/v1/query", urllib.parse.urlencode({"query": query}).encode())
-        )
-        return [float(one["value"][1]) for one in answer["data"]["result"]]
+        return [float(one["value"][1]) for one in self.asked(query)["result"]]
 
     def rules(self):
+        """Group, name, expression and health of each rule in force."""
         groups = json.loads(get(f"{self.url}/api/v1/rules"))["data"]["groups"]
-        return [(rule["name"], rule["health"]) for group in groups for rule in group["rules"]]
+        return [
+            (group["name"], rule["name"], rule["query"], rule["health"])
+            for group in groups
+            for rule in group["rules"]
+        ]
+
+    def samples(self, rules, intervals):
+        """How many samples these rules read in a minute, by the intervals of their groups.
+
+        As Prometheus counts them, so it is the same on any machine.
+        """
+        return sum(
+            self.asked(query)["stats"]["samples"]["totalQueryableSamples"]
+            / intervals.get(group, EVERY / 60)
+            for group, _, query, _ in rules
+        )
 
     def measure(self, rules, seconds):
         """Processor time a minute while these rules are in force, and what their groups take."""
         self.use(rules)
-        eventually(lambda: all(health != "unknown" for _, health in self.rules()))
+        eventually(lambda: all(health != "unknown" for *_, health in self.rules()))
         before, start, groups = cpu(get(f"{self.url}/metrics")), time.monotonic(), {}
         while time.monotonic() < start + seconds:
             time.sleep(1)
@@ -262,7 +279,7 @@ class Prometheus:
             "missed": sum(
                 value for (_, name), value in groups.items() if name == "iterations_missed_total"
             ),
-            "bad": [name for name, health in self.rules() if health != "ok"],
+            "bad": [name for _, name, _, health in self.rules() if health != "ok"],
         }
 
 
@@ -341,9 +358,16 @@ def main(shipped, before, identities, seconds, near):
         try:
             figures = {"none": prometheus.measure([], seconds)}
             figures["before"] = prometheus.measure(files(before), seconds)
+            rules_before = prometheus.rules()
             # Each group runs each minute here, so that it can be measured within some.
             often = changed(shipped, folder / "often", r"\n    interval: .*", "\n    interval: 1m")
             figures["shipped"] = prometheus.measure(files(often), seconds)
+            # At the same time of both, so that a window of a day has as many samples.
+            for name, folder_of, rules in (
+                ("before", before, rules_before),
+                ("shipped", shipped, prometheus.rules()),
+            ):
+                figures[name]["samples"] = prometheus.samples(rules, minutes(folder_of))
             figures["shipped"]["part"] = part(shipped, figures["shipped"]["groups"])
             figures["shipped"]["busiest"] = busiest(shipped, figures["shipped"]["groups"])
             # Alerts at once, in place of after five minutes.

@@ -10,13 +10,14 @@ use crate::support::repository;
 /// The largest notification, in bytes.
 const LARGEST: f64 = 100e3;
 
-/// The part of the former cost that the shipped rules may have here, where Prometheus has minutes
-/// of samples. The regression over a day, which the rules before had, costs some 16 CPU seconds
-/// each time with a day of them and 50,000 identities. Of few identities, what every rule costs
-/// weighs more.
-const fn most(identities: u64) -> f64 {
-    if identities < 50_000 { 0.2 } else { 0.1 }
-}
+/// The part of the former cost that the shipped rules may have: in samples read, which are the same
+/// on any machine, and in processor time, which only the long run measures for long enough. Both
+/// flatter the rules before: their regression over a day finds minutes of samples here.
+const MOST: f64 = 0.1;
+
+/// From so many identities on, processor time is held too: of fewer, what every rule costs and what
+/// else the machine does weigh more.
+const MANY: u64 = 50_000;
 
 #[test]
 #[ignore = "needs Prometheus and Alertmanager, which tests/run installs, and some minutes"]
@@ -43,6 +44,14 @@ fn rules_cost_a_part_of_what_they_did() {
     for rules in ["before", "shipped"] {
         println!("{rules}: {}", figures[rules]);
     }
+    let samples = |rules: &str| figures[rules]["samples"].as_f64().unwrap();
+    println!(
+        "{identities} identities, samples a minute: rules before {:.0}, shipped {:.0}, a part of \
+         {:.3}",
+        samples("before"),
+        samples("shipped"),
+        samples("shipped") / samples("before"),
+    );
     println!(
         "{identities} identities, CPU seconds a minute: rules before {before:.2}, shipped \
          {shipped:.2}, a part of {:.3}; scrapes {:.2}",
@@ -57,8 +66,10 @@ fn rules_cost_a_part_of_what_they_did() {
     assert_eq!(figures["shipped"]["missed"], 0.0);
     assert!(figures["alerts"].as_f64().unwrap() >= near as f64);
     assert!(figures["largest"].as_f64().unwrap() < LARGEST);
-    let most = most(identities);
-    assert!(shipped < before * most, "{shipped} of {before}");
+    assert!(samples("shipped") > 0.0 && samples("shipped") < samples("before") * MOST);
+    if identities >= MANY {
+        assert!(shipped < before * MOST, "{shipped} of {before}");
+    }
     let busiest = figures["shipped"]["busiest"].as_f64().unwrap();
     assert!(busiest < 0.1, "a group takes {busiest} of its interval");
 }
