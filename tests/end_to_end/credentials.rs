@@ -265,25 +265,13 @@ fn a_key_that_aws_refuses_costs_a_probe_and_no_more() {
         (exporter.in_state(0, "fresh") + exporter.in_state(1, "fresh") == 200.0).then_some(())
     });
     assert_eq!(exporter.samples()[good], 1.0);
-    let told = |what: &str| {
-        exporter
-            .log()
-            .iter()
-            .filter(|line| line.contains(what))
-            .count()
-    };
-    assert_eq!(
-        told("credentials unavailable or rejected"),
-        1,
-        "{:#?}",
-        exporter.log()
-    );
-    assert_eq!(
-        told("credentials accepted again"),
-        1,
-        "{:#?}",
-        exporter.log()
-    );
+    for once in [
+        "credentials unavailable or rejected",
+        "credentials accepted again",
+    ] {
+        let told = exporter.told(once);
+        assert_eq!(told.len(), 1, "{told:#?}");
+    }
 }
 
 #[test]
@@ -303,11 +291,7 @@ fn an_endpoint_from_the_environment_is_held_to_https_too() {
     eventually("a failed poll", || {
         (failures(&exporter, "configuration") >= 1.0).then_some(())
     });
-    let log = exporter.log().join("\n");
-    assert!(
-        log.contains("the endpoint is plain http to another machine"),
-        "{log}"
-    );
+    exporter.told("the endpoint is plain http to another machine");
 }
 
 #[test]
@@ -354,7 +338,5 @@ fn a_role_is_not_assumed_in_plain_http_on_another_machine() {
     eventually("a failed poll", || {
         (failures(&exporter, "configuration") >= 1.0).then_some(())
     });
-    let log = exporter.log().join("\n");
-    let cause = "the endpoint is plain http to another machine";
-    assert!(log.contains(cause), "{log}");
+    exporter.told("the endpoint is plain http to another machine");
 }

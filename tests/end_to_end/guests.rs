@@ -123,10 +123,7 @@ fn each_identity_is_polled_with_keys_of_its_own_that_are_exchanged_once() {
     );
     // With the same settings they survive a reload.
     exporter.signal("HUP");
-    eventually("a reload", || {
-        let log = exporter.log().join("\n");
-        log.contains("configuration in force").then_some(())
-    });
+    exporter.told("configuration in force");
     let calls = until_asked(&server.simulator, 8, 2);
     assert_eq!(of(&calls, GetCredentialsForIdentity), [] as [&Call; 0]);
 }
@@ -224,9 +221,9 @@ fn where_the_role_allows_lists_only_usage_comes_from_them() {
     assert!(lists >= 24, "{lists}");
     let failed = failures(&exporter, DescribeIdentityUsage, "access_denied");
     assert_eq!(failed, denied(&first) as f64);
-    let told = exporter.log();
-    let told = told.iter().filter(|line| line.contains("ListDatasets"));
-    assert_eq!(told.filter(|line| line.contains("level=info")).count(), 1);
+    let told = exporter.told("ListDatasets");
+    let told = told.iter().filter(|line| line.contains("level=info"));
+    assert_eq!(told.count(), 1);
     exporter.signal("HUP");
     let mut calls = Vec::new();
     eventually("another attempt", || {

@@ -82,11 +82,8 @@ fn a_configuration_from_a_pipe_is_read_once() {
          regular file, so it was not read again\n"
     );
     exporter.signal("HUP");
-    eventually("the hangup is answered", || {
-        let log = exporter.log().join("\n");
-        let said = "why=SIGHUP";
-        (log.contains(said) && log.contains("so it was not read again")).then_some(())
-    });
+    let told = exporter.told("why=SIGHUP");
+    assert!(told[0].contains("so it was not read again"), "{told:?}");
     let successful = "cognitosync_exporter_config_last_reload_successful";
     assert_eq!(exporter.samples()[successful], 1.0);
     exporter.signal("TERM");

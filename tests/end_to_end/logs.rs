@@ -150,12 +150,7 @@ fn the_start_names_what_it_starts_with_and_warns_of_an_open_listener() {
     let mut log = Vec::new();
     for address in ["127.0.0.1:0", "0.0.0.0:0"] {
         let mut exporter = start(address);
-        eventually("started", || {
-            let log = exporter.log();
-            log.iter()
-                .any(|line| line.contains("msg=started"))
-                .then_some(())
-        });
+        exporter.told("msg=started");
         exporter.signal("TERM");
         assert_eq!(exporter.wait().code(), Some(0));
         log.push(exporter.log());

@@ -100,17 +100,13 @@ fn fresh(exporter: &Exporter) {
     });
 }
 
-/// The log once four polls have failed as unreachable.
-fn log_after_failed_polls(exporter: &Exporter) -> Vec<String> {
+/// What the log has with this text once four polls have failed as unreachable.
+fn told_of_failed_polls(exporter: &Exporter, text: &str) -> Vec<String> {
     let unreachable = "cognitosync_exporter_poll_failures_total{reason=\"unreachable\"}";
     eventually("failed polls", || {
         (exporter.samples()[unreachable] >= 4.0).then_some(())
     });
-    exporter.log()
-}
-
-fn lines_with<'l>(log: &'l [String], text: &str) -> Vec<&'l String> {
-    log.iter().filter(|line| line.contains(text)).collect()
+    exporter.told(text)
 }
 
 #[test]
@@ -134,8 +130,8 @@ fn aws_is_reached_through_the_proxy_with_tls_from_end_to_end() {
             .contains("proxy-authorization: basic "),
         "{request}"
     );
+    exporter.told(&format!("proxy=http://{proxy} "));
     let log = exporter.log().join("\n");
-    assert!(log.contains(&format!("proxy=http://{proxy} ")), "{log}");
     assert!(!log.contains("canary-proxy-password"), "{log}");
     assert!(!exporter.get("/metrics").1.contains("canary-proxy-password"));
 }
@@ -156,20 +152,17 @@ fn a_proxy_that_opens_no_tunnel_is_reported_once() {
         .env("https_proxy", format!("{LOGIN}@{address}"))
         .arg("--log.level=info");
     let exporter = Exporter::run(command);
-    let log = log_after_failed_polls(&exporter);
-    let reports = lines_with(&log, "AWS is out of reach");
-    assert_eq!(reports.len(), 1, "{log:#?}");
+    let reports = told_of_failed_polls(&exporter, "AWS is out of reach");
+    assert_eq!(reports.len(), 1, "{reports:#?}");
     for part in [
         "reason=unreachable kind=proxy_failed",
         "it answers with status 407 Proxy Authentication Required",
         "check HTTPS_PROXY",
     ] {
-        assert!(reports[0].contains(part), "{log:#?}");
+        assert!(reports[0].contains(part), "{reports:#?}");
     }
-    assert!(
-        !log.join("\n").contains("canary-proxy-password"),
-        "{log:#?}"
-    );
+    let log = exporter.log().join("\n");
+    assert!(!log.contains("canary-proxy-password"), "{log}");
 }
 
 #[test]
@@ -213,12 +206,11 @@ fn a_certificate_that_is_not_trusted_is_reported_as_such_and_once() {
         .env("AWS_CA_BUNDLE", other.path("ca.crt"))
         .arg("--log.level=info");
     let exporter = Exporter::run(command);
-    let log = log_after_failed_polls(&exporter);
-    let reports = lines_with(&log, "kind=certificate_not_trusted");
-    assert_eq!(reports.len(), 1, "{log:#?}");
+    let reports = told_of_failed_polls(&exporter, "kind=certificate_not_trusted");
+    assert_eq!(reports.len(), 1, "{reports:#?}");
     assert!(
         reports[0].contains("level=warn") && reports[0].contains("AWS_CA_BUNDLE"),
-        "{log:#?}"
+        "{reports:#?}"
     );
     assert_eq!(server.simulator.take_call_log(), []);
 }

@@ -239,17 +239,11 @@ fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
     let mut command = command();
     command.arg("--config.file").arg(&file);
     let exporter = Exporter::run(command);
-    let line_with = |words: &str| {
-        eventually(words, || {
-            let log = exporter.log();
-            log.into_iter().find(|line| line.contains(words))
-        })
-    };
     let budget = || {
         let status: Value = serde_json::from_str(&get(&exporter.url("/api/v1/status")).1).unwrap();
         status["polling"]["budgets"][0].clone()
     };
-    let warning = line_with("AWS throttles:");
+    let warning = &exporter.told("AWS throttles:")[0];
     for words in [
         "level=warn",
         "of 20 calls/s",
@@ -266,13 +260,12 @@ fn throttling_is_one_warning_until_it_is_over_on_the_page_and_in_the_json() {
     // As the warning says.
     std::fs::write(&file, with_limit(5)).unwrap();
     exporter.signal("HUP");
-    line_with("AWS throttles no more");
+    exporter.told("AWS throttles no more");
     eventually("the JSON says so", || {
         (budget()["throttled"] == false).then_some(())
     });
-    let log = exporter.log();
-    let lines = log.iter().filter(|line| line.contains("AWS throttles"));
-    assert_eq!(lines.count(), 2, "{log:#?}");
+    let told = exporter.told("AWS throttles");
+    assert_eq!(told.len(), 2, "{told:#?}");
 }
 
 #[test]

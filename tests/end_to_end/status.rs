@@ -250,12 +250,8 @@ fn a_pool_that_is_denied_or_not_found_as_a_whole_is_one_sentence() {
     let (_, html) = page(&exporter, "/");
     let line = format!("\">{unknown}</a>: it {is_not_found}</li>");
     assert!(html.contains(&line), "{html}");
-    let lines = |text: &str| {
-        let log = exporter.log().into_iter();
-        log.filter(|line| line.contains(text)).collect::<Vec<_>>()
-    };
     for sentence in &sentences {
-        let warnings = lines(sentence);
+        let warnings = exporter.told(sentence);
         assert!(
             warnings.len() == 1 && warnings[0].contains("level=warn"),
             "{warnings:?}"
@@ -275,7 +271,7 @@ fn a_pool_that_is_denied_or_not_found_as_a_whole_is_one_sentence() {
         format!("polls of pool {denied} are no longer all denied"),
         format!("AWS no longer reports pool {unknown} as not found"),
     ] {
-        let ends = lines(&over);
+        let ends = exporter.told(&over);
         assert!(
             ends.len() == 1 && ends[0].contains("level=info"),
             "{ends:?}"
@@ -307,9 +303,8 @@ fn a_first_sweep_is_shown_with_its_end() {
             && html.contains(" UTC at the earliest (in 60 min)."),
         "{html}"
     );
-    let log = exporter.log().join("\n");
-    let counts = log.contains(" pools=1 identities=200 ");
-    assert!(counts && log.contains(" first_sweep=1h "), "{log}");
+    let told = exporter.told(" pools=1 identities=200 ");
+    assert!(told[0].contains(" first_sweep=1h "), "{told:?}");
 }
 
 #[test]
@@ -319,10 +314,7 @@ fn the_last_line_of_a_first_sweep_says_how_many_fail() {
     server.simulator.set_fault(&identity_id(1), Some(fault));
     let poll = "interval: 3s, rate_limit: 1000, attempts: 1";
     let exporter = Exporter::start(&configuration(poll, &server.url, 1, 1_000));
-    let line = eventually("the end", || {
-        let is_last = |line: &String| line.contains("first sweep complete");
-        exporter.log().into_iter().find(is_last)
-    });
+    let line = &exporter.told("first sweep complete")[0];
     assert!(line.contains("asked=1000 identities=1000 "), "{line}");
     assert!(line.contains(" failing=1 "), "{line}");
 }

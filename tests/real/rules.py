@@ -13,6 +13,7 @@ longest evaluation of each, in seconds), `missed` (iterations) and `bad` (rules 
 `alerts` (that were active at the end) and `largest` (the longest notification, in bytes).
 """
 
+import collections
 import http.server
 import json
 import pathlib
@@ -252,11 +253,10 @@ class Prometheus:
 
         As Prometheus counts them, so it is the same on any machine.
         """
-        return sum(
-            self.asked(query)["stats"]["samples"]["totalQueryableSamples"]
-            / intervals.get(group, EVERY / 60)
-            for group, _, query, _ in rules
-        )
+        groups = collections.Counter()
+        for group, _, query, _ in rules:
+            groups[group] += self.asked(query)["stats"]["samples"]["totalQueryableSamples"]
+        return each_minute(groups, intervals)
 
     def measure(self, rules, seconds):
         """Processor time a minute while these rules are in force, and what their groups take."""
@@ -319,22 +319,18 @@ def changed(rules, folder, before, after):
     return folder
 
 
-def part(rules, groups):
-    """What groups cost at their own intervals, as a part of what they do at one a minute.
-
-    By how long each takes. Those without an interval run as often in both.
-    """
-    own = sum(took / minutes(rules).get(group, 1) for group, took in groups.items())
-    return own / sum(groups.values())
+def each_minute(groups, intervals):
+    """What such groups add up to in a minute, by these intervals."""
+    return sum(value / intervals.get(group, EVERY / 60) for group, value in groups.items())
 
 
-def busiest(rules, groups):
+def busiest(groups, intervals):
     """The largest part of its own interval that a group's longest evaluation took."""
-    return max(took / 60 / minutes(rules).get(group, 1) for group, took in groups.items())
+    return max(took / 60 / intervals.get(group, EVERY / 60) for group, took in groups.items())
 
 
 def minutes(rules):
-    """The intervals of the groups that have one."""
+    """The intervals of the groups that have one; the others run as often as scrapes."""
     text = "".join(file.read_text() for file in files(rules))
     found = re.findall(r"- name: (\S+)\n(?: +#.*\n)*    interval: (\d+)([ms])", text)
     return {group: int(number) / {"s": 60, "m": 1}[unit] for group, number, unit in found}
@@ -359,17 +355,19 @@ def main(shipped, before, identities, seconds, near):
             figures = {"none": prometheus.measure([], seconds)}
             figures["before"] = prometheus.measure(files(before), seconds)
             rules_before = prometheus.rules()
-            # Each group runs each minute here, so that it can be measured within some.
-            often = changed(shipped, folder / "often", r"\n    interval: .*", "\n    interval: 1m")
+            # Each group runs at least each minute here, so that it can be measured within some.
+            interval = f"\n    interval: {min(60, seconds)}s"
+            often = changed(shipped, folder / "often", r"\n    interval: .*", interval)
             figures["shipped"] = prometheus.measure(files(often), seconds)
             # At the same time of both, so that a window of a day has as many samples.
-            for name, folder_of, rules in (
-                ("before", before, rules_before),
-                ("shipped", shipped, prometheus.rules()),
-            ):
-                figures[name]["samples"] = prometheus.samples(rules, minutes(folder_of))
-            figures["shipped"]["part"] = part(shipped, figures["shipped"]["groups"])
-            figures["shipped"]["busiest"] = busiest(shipped, figures["shipped"]["groups"])
+            rules, intervals = prometheus.rules(), minutes(shipped)
+            figures["before"]["samples"] = prometheus.samples(rules_before, minutes(before))
+            figures["shipped"]["samples"] = prometheus.samples(rules, intervals)
+            groups = figures["shipped"]["groups"]
+            figures["shipped"]["part"] = each_minute(groups, intervals) / each_minute(
+                groups, minutes(often)
+            )
+            figures["shipped"]["busiest"] = busiest(groups, intervals)
             # Alerts at once, in place of after five minutes.
             prometheus.use(files(changed(often, folder / "hasty", r"\bfor: 5m", "for: 0s")))
             world.near = near

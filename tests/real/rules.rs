@@ -23,7 +23,7 @@ const MANY: u64 = 50_000;
 #[ignore = "needs Prometheus and Alertmanager, which tests/run installs, and some minutes"]
 fn rules_cost_a_part_of_what_they_did() {
     let identities = parameter("RULES_IDENTITIES", 5_000);
-    let seconds = parameter("RULES_SECONDS", 60);
+    let seconds = parameter("RULES_SECONDS", 20);
     let near = identities * 12 / 50;
     let path = |path: &str| repository().join(path).display().to_string();
     let figures = python(

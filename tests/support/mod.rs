@@ -213,6 +213,15 @@ impl Exporter {
         self.log().iter().filter_map(|line| value(line)).collect()
     }
 
+    /// The lines of the log with this text, once there is one: `/metrics` may be ahead of the log.
+    pub fn told(&self, text: &str) -> Vec<String> {
+        eventually(text, || {
+            let mut lines = self.log();
+            lines.retain(|line| line.contains(text));
+            (!lines.is_empty()).then_some(lines)
+        })
+    }
+
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }

@@ -168,8 +168,7 @@ fn troubles_of_the_environment() {
         check_words(exporter);
     }
     // Which the SDK passes over, and says so.
-    let log = running[0].0.log();
-    let of_sdk = |line: &&String| line.contains("component=aws_config") && line.contains("FIPS");
-    assert!(log.iter().any(|line| of_sdk(&line)), "{log:#?}");
+    let told = running[0].0.told("component=aws_config");
+    assert!(told.iter().any(|line| line.contains("FIPS")), "{told:#?}");
     assert_eq!(server.simulator.take_call_log(), []);
 }

@@ -1,7 +1,7 @@
 //! Hosts that are out of reach: AWS itself, and what provides credentials.
 
 use super::{KEYS, ROLE, cache_token, case, check, check_words, sso_session, without_keys};
-use crate::support::{Exporter, eventually, get, identity_id, pool_id};
+use crate::support::{Exporter, get, identity_id, pool_id};
 use serde_json::Value;
 
 #[test]
@@ -46,11 +46,7 @@ fn hosts_out_of_reach() {
         let unreached = case(label, "", "connection_refused", &cause, settings);
         check(&exporter, &format!("us-east-1 {label}"), &unreached);
     }
-    let what = "reason=unreachable kind=connection_refused";
-    let line = eventually(what, || {
-        let log = exporter.log();
-        log.into_iter().find(|line| line.contains(what))
-    });
+    let line = &exporter.told("reason=unreachable kind=connection_refused")[0];
     assert!(
         line.contains("level=warn") && line.contains(cause),
         "{line}"

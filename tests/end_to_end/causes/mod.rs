@@ -104,11 +104,12 @@ fn check(exporter: &Exporter, label: &str, case: &Case<'_>) {
     assert_eq!(text("kind"), *kind, "{said}");
     assert!(text("cause").contains(cause), "{said}");
     assert!(text("remedy").contains(remedy), "{said}");
-    let log = exporter.log();
-    let of_budget = format!("budget=\"{label}");
-    let warnings = log.iter().filter(|line| line.contains("level=warn"));
-    let warnings: Vec<_> = warnings.filter(|line| line.contains(&of_budget)).collect();
-    assert_eq!(warnings.len(), 1, "{name}: {log:#?}");
+    let warnings = eventually(name, || {
+        let told = exporter.told(&format!("budget=\"{label}")).into_iter();
+        let warnings: Vec<_> = told.filter(|line| line.contains("level=warn")).collect();
+        (!warnings.is_empty()).then_some(warnings)
+    });
+    assert_eq!(warnings.len(), 1, "{name}: {warnings:#?}");
     assert!(
         warnings[0].contains(cause) && warnings[0].contains(remedy),
         "{warnings:?}"
@@ -242,22 +243,15 @@ fn another_cause_is_another_warning_and_what_works_again_is_one_line() {
     command.env("AWS_CONFIG_FILE", home.join("aws"));
     std::fs::write(home.join("aws"), "[profile turns]\noutput = json\n").unwrap();
     let exporter = Exporter::run(command);
-    let until = |what: &str| {
-        eventually(what, || {
-            let log = exporter.log();
-            log.iter().any(|line| line.contains(what)).then_some(())
-        });
-    };
-    until("kind=profile_incomplete");
+    exporter.told("kind=profile_incomplete");
     exporter.signal("HUP");
     std::fs::write(home.join("aws"), "[profile other]\n").unwrap();
-    until("kind=profile_not_defined");
+    exporter.told("kind=profile_not_defined");
     std::fs::write(home.join("aws"), format!("[profile turns]\n{KEYS}")).unwrap();
     exporter.signal("HUP");
-    until("credentials accepted again");
-    let log = exporter.log();
-    let about = |line: &&String| line.contains("budget=\"us-east-1 turns");
-    assert_eq!(log.iter().filter(about).count(), 3, "{log:#?}");
+    exporter.told("credentials accepted again");
+    let told = exporter.told("budget=\"us-east-1 turns");
+    assert_eq!(told.len(), 3, "{told:#?}");
     assert_eq!(
         budgets(&exporter)[0]["credentials"],
         serde_json::json!({"good": true})
