@@ -12,6 +12,8 @@ import urllib.parse
 import urllib.request
 
 TICKS = os.sysconf("SC_CLK_TCK")
+# Of promtool, in seconds.
+BLOCK = 2 * 3_600
 
 
 def blocks(file, directory):
@@ -57,10 +59,18 @@ class Prometheus:
 
     def record(self, rules, start, end, every):
         """Adds what the recording rules of a file would have recorded meanwhile."""
-        command = ["promtool", "tsdb", "create-blocks-from", "rules", f"--url={self.url}"]
-        command += [f"--start={start}", f"--end={end}", f"--eval-interval={every}"]
-        command += [f"--output-dir={self.directory}/data", rules]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # Of a group that is not evaluated before the end of the first block, promtool 2.42 records
+        # nothing afterwards either. So the first block has a command of its own.
+        second = start - start % BLOCK + BLOCK
+        for begin, stop in [(start, min(end, second - 1)), (second, end)]:
+            if begin > stop:
+                continue
+            command = ["promtool", "tsdb", "create-blocks-from", "rules", f"--url={self.url}"]
+            command += [f"--start={begin}", f"--end={stop}", f"--eval-interval={every}"]
+            command += [f"--output-dir={self.directory}/data", rules]
+            subprocess.run(
+                command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         self.__exit__()
         self.start()
 
