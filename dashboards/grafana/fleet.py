@@ -253,7 +253,8 @@ PANELS = [
         "Identities",
         hidden=["name", "window"],
         exporter_page=(
-            'api/v1/identities?sort=full_at&limit=100&pool=${__data.fields["Pool id"]}',
+            "api/v1/identities?surely_full_within=30d&sort=full_at"
+            '&pool=${__data.fields["Pool id"]}',
             "Its list of them",
         ),
     ),

@@ -43,6 +43,15 @@ pub(super) fn link(path: &str, parameters: &[(&str, String)]) -> String {
     format!("{path}?{}", query.extend_pairs(parameters).finish())
 }
 
+/// The same parameters in another format, as a link relative to the present page.
+pub(super) fn with_format(query: &str, format: &str) -> String {
+    let parameters = form_urlencoded::parse(query.as_bytes()).into_owned();
+    let parameters = parameters.filter(|(name, _)| name != "format");
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.extend_pairs(parameters);
+    format!("?{}", query.append_pair("format", format).finish())
+}
+
 /// Sets a parameter that may stand there once. `value` is `None` if it is not what was expected.
 pub(super) fn set<T>(
     slot: &mut Option<T>,
@@ -84,4 +93,23 @@ pub(super) fn one_of<T: Copy>(
     let names: Vec<_> = all.iter().map(|value| name(*value)).collect();
     let value = all.iter().copied().find(|value| name(*value) == text);
     (value, format!("one of {}", names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_format_keeps_the_other_parameters() {
+        for (query, link) in [
+            ("", "?format=csv"),
+            ("format=html", "?format=csv"),
+            (
+                "pool=a%26b&format=json&near=0.8",
+                "?pool=a%26b&near=0.8&format=csv",
+            ),
+        ] {
+            assert_eq!(with_format(query, "csv"), link);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The list of identities as JSON and CSV, read by other people's parsers.
+//! The list of identities as JSON and CSV, read by other people's parsers, and as a page.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -62,8 +62,69 @@ fn both_formats_show_the_world_in_order() {
 
     let (status, error) = list("sort=size");
     assert_eq!(status, 400);
-    assert!(error.starts_with("parameter sort: expected one of largest_dataset, "));
+    assert!(error.starts_with("parameter sort: expected one of nearest, "));
     assert_eq!(error.lines().count(), 1);
+}
+
+#[test]
+fn a_browser_is_shown_the_first_ones() {
+    let server = Server::start(still_world(1, IDENTITIES));
+    let exporter = exporter(&server);
+    let browser = |query: &str| {
+        let request = ureq::get(exporter.url(&format!("/api/v1/identities{query}")));
+        let request = request.config().http_status_as_error(false).build();
+        let mut response = request
+            .header("accept", "text/html,*/*;q=0.8")
+            .call()
+            .unwrap();
+        assert_eq!(response.headers()["vary"], "accept");
+        let content_type = response.headers()["content-type"].to_str().unwrap();
+        (
+            response.status().as_u16(),
+            content_type.to_owned(),
+            response.body_mut().read_to_string().unwrap(),
+        )
+    };
+    let html = "text/html; charset=utf-8";
+    let rows = |page: &str| page.matches("<td data-label=\"Identity\">").count();
+
+    let (status, content_type, page) = browser("");
+    assert_eq!((status, &*content_type, rows(&page)), (200, html, 100));
+    assert!(page.contains("The first 100 of 300 identities, by pool and id."));
+    assert!(!page.contains("show all"), "all are shown");
+    assert!(page.contains("<b>=1+1</b>"));
+
+    let (_, _, page) =
+        browser("?sort=storage&limit=2&pool=us-east-1%3A00000000-0000-4000-8000-000000000000");
+    assert_eq!(rows(&page), 2);
+    assert!(page.contains("The first 2 of 300 identities, those with most bytes first."));
+    let most = page.find(&identity_id(IDENTITIES - 1)).unwrap();
+    assert!(most < page.find(&identity_id(IDENTITIES - 2)).unwrap());
+    let pool = format!("<b class=\"name\">in pool {}</b>", pool_id(0));
+    assert!(page.contains(&pool), "{page}");
+    // The links of the page are to the same list.
+    let link = page.split("href=\"?").nth(2).unwrap();
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    let (_, content_type, csv) = browser(&format!("?{link}"));
+    assert!(content_type.starts_with("text/csv"), "{link}");
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+
+    assert!(page.contains("<a href=\"identities\">show all</a>"));
+    let head = ureq::head(exporter.url("/api/v1/identities?format=html&limit=2"));
+    let head = head.call().unwrap();
+    assert_eq!(head.headers()["content-type"], html);
+
+    let (_, _, page) = browser("?state=missing");
+    assert!(page.contains("<p>None is known.</p>"), "{page}");
+    let (_, content_type, _) = browser("?format=json");
+    assert_eq!(content_type, "application/json");
+    let (status, content_type, page) = browser("?pool=other");
+    assert_eq!((status, &*content_type), (400, html));
+    assert!(page.contains("parameter pool: expected the id or the name of a pool"));
+    let (status, content_type, _) = browser("?pool=other&format=json");
+    assert_eq!((status, &*content_type), (400, "text/plain; charset=utf-8"));
+    let (status, text) = get(&exporter.url("/api/v1/identities?format=html&limit=1"));
+    assert_eq!((status, rows(&text)), (200, 1), "named, it is for all");
 }
 
 #[test]

@@ -72,6 +72,22 @@ fn each_list_has_as_many_identities_as_the_line_says() {
         let rows = list["identities"].as_array().unwrap().len();
         assert_eq!(rows, *number, "{address}");
     }
+    // The lists of all begin with those that the tables of the page begin with.
+    let status = status(&exporter);
+    for (table, query) in [
+        ("fullest_identities", "near=0.8&sort=nearest"),
+        ("writers", "modified_within=30d&sort=latest_modified"),
+    ] {
+        let encoded = query.replace('&', "&#38;");
+        assert!(
+            html.contains(&format!("\"api/v1/identities?{encoded}\"")),
+            "{query}"
+        );
+        let list = page(&exporter, &format!("/api/v1/identities?{query}")).1;
+        let list: Value = serde_json::from_str(&list).unwrap();
+        let first = |list: &Value| list[0]["identity_id"].as_str().map(str::to_owned);
+        assert_eq!(first(&list["identities"]), first(&status[table]), "{query}");
+    }
     let mut numbers: Vec<_> = lists.iter().map(|(_, number)| *number).collect();
     numbers.sort_unstable();
     // All datasets, near that, above the limit; near, missing and failing; full; possibly near.

@@ -167,7 +167,7 @@ fn links_keep_the_parameters_of_the_page() {
     for link in [
         "\"./?refresh=0\"",
         "\"api/v1/status\"",
-        "\"api/v1/identities?near=0.8&#38;sort=largest_dataset&#38;format=csv\"",
+        "\"api/v1/identities?near=0.8&#38;sort=nearest\"",
     ] {
         assert!(all.contains(link), "{link}: {all}");
     }
@@ -175,7 +175,7 @@ fn links_keep_the_parameters_of_the_page() {
     for link in [
         "\"./?pool=a+%26+b&#38;top=3\"",
         "\"api/v1/status?pool=a+%26+b&#38;top=3\"",
-        "\"api/v1/identities?pool=a+%26+b&#38;full_within=30d&#38;sort=full_at&#38;format=csv\"",
+        "\"api/v1/identities?pool=a+%26+b&#38;full_within=30d&#38;sort=full_at\"",
         "<b class=\"name\">a &#38; b</b>: <a href=\"./\">show all pools</a>",
     ] {
         assert!(one.contains(link), "{link}: {one}");

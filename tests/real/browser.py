@@ -1,10 +1,10 @@
 """Looks at pages in Chromium, in light, in dark and as wide as a phone: browser.py URL PICTURES
 
 The pages are the status page at URL, what it finds for the beginning of an id that is typed into
-its search box, and the identity to which a match leads. Writes PICTURES-light.png,
--light-search.png, -light-identity.png, and so on for each of LOOKS, and prints as JSON what is
-wrong with each: what the console says, what is wider than the window or than its box, which texts
-overlap, and which stand out too little from their background.
+its search box, the identity to which a match leads, and a list of identities. Writes
+PICTURES-light.png, -light-search.png, -light-identity.png, -light-list.png, and so on for each of
+LOOKS, and prints as JSON what is wrong with each: what the console says, what is wider than the
+window or than its box, which texts overlap, and which stand out too little from their background.
 """
 
 import base64
@@ -171,6 +171,8 @@ def main(url, pictures):
                 for match in chromium.find_elements(By.CSS_SELECTOR, "td a")[:1]:
                     follow(chromium, match)
                 found[f"{name}-identity"] = look(chromium, f"{pictures}-{name}-identity.png")
+                chromium.get(f"{url}api/v1/identities?near=0.5&sort=full_at")
+                found[f"{name}-list"] = look(chromium, f"{pictures}-{name}-list.png")
                 search(chromium, first["identity_id"].upper().replace(region.upper(), region))
                 found[f"{name}-identity"]["address"] = chromium.current_url
         finally:

@@ -1,5 +1,5 @@
-//! The status page, a search and an identity in Chromium: at three widths, in light and in dark,
-//! with few identities and with many.
+//! The status page, a search, an identity and a list in Chromium: at three widths, in light and in
+//! dark, with few identities and with many.
 
 use serde_json::{Value, json};
 
@@ -40,11 +40,15 @@ fn readable_everywhere() {
             );
         }
         for (look, _) in looks.as_object().unwrap() {
-            if look.contains("-search") || look.contains("-identity") {
+            if ["-search", "-identity", "-list"]
+                .iter()
+                .any(|page| look.ends_with(page))
+            {
                 continue;
             }
             let title = |page: &str| looks[format!("{look}{page}")]["title"].as_str().unwrap();
             assert_eq!(title(""), "cognitosync_exporter");
+            assert_eq!(title("-list"), "Identities – cognitosync_exporter");
             // With few identities, there may be one in the region that is searched for.
             let is_found = title("-search") == "Search – cognitosync_exporter";
             assert!(is_found || identities == 3, "{}", title("-search"));

@@ -12,7 +12,7 @@
 //! | `SLOW_READERS_IDENTITIES` | 5,000 | identities whose metrics it does not read |
 //! | `SLOW_READERS_POLLS` | 200 | polls a second meanwhile |
 //! | `RULES_IDENTITIES` | 5,000 | identities whose series the rules read |
-//! | `RULES_SECONDS` | 60 | time that each set of rules is measured |
+//! | `RULES_SECONDS` | 20 | time that each set of rules is measured |
 //! | `DASHBOARDS_IDENTITIES` | 2,000 | identities whose series the dashboards read |
 //! | `STATUS_IDENTITIES` | 100,000 | identities of the largest demo whose page is looked at |
 //! | `FRESHNESS_IDENTITIES` | 300 | identities of which one in a hundred writes |

@@ -1,23 +1,28 @@
-//! `/api/v1/identities`: every identity, filtered and sorted, written while the client reads it.
+//! `/api/v1/identities`: every identity, filtered and sorted. Written as JSON or CSV while the
+//! client reads it; the first ones as a page.
 
 mod query;
 mod rows;
+mod words;
 mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{StatusCode, Version};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::{HeaderValue, StatusCode, Version};
 use warp::Reply;
 use warp::reply::Response;
 
-use self::query::Query;
-pub(super) use self::rows::Rows;
+use self::query::{Format, Query};
+pub(super) use self::rows::{Counts, Rows};
 use self::write::Form;
-use super::parameters::InvalidParameter;
+use super::negotiation::{joined, view};
+use super::parameters::{InvalidParameter, with_format};
+use super::places::Place;
 use super::response::{CSV, JSON, private, text};
 use super::state::{AppState, RequestHead};
+use super::status::list::{List, page, refused};
 use super::stream::{Body, busy, in_slices, length};
 
 /// The lists in progress at once. [`Rows`] says the memory of each. Their snapshots are those of
@@ -28,31 +33,57 @@ const BUSY: &str = "as many lists of identities as there may be are in progress\
 
 /// The response to a request for a list.
 pub(super) async fn list(state: &Arc<AppState>, head: &RequestHead) -> Response {
-    match try_list(state, head).await {
-        Ok(response) => private(response),
-        Err(error) => private(text(StatusCode::BAD_REQUEST, format!("{error}\n"))),
-    }
+    let accepted = || view(&joined(&head.headers, &ACCEPT)).into();
+    let format = Query::named_format(&head.query).unwrap_or_else(accepted);
+    let response = match (try_list(state, head, format).await, format) {
+        (Ok(response), _) => response,
+        (Err(error), Format::Text(_)) => text(StatusCode::BAD_REQUEST, format!("{error}\n")),
+        (Err(error), Format::Page) => refused(state, head, &error.to_string()),
+    };
+    let mut response = private(response);
+    response
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("accept"));
+    response
 }
 
-async fn try_list(state: &Arc<AppState>, head: &RequestHead) -> Result<Response, InvalidParameter> {
-    let query = Query::parse(&head.query)?;
+async fn try_list(
+    state: &Arc<AppState>,
+    head: &RequestHead,
+    format: Format,
+) -> Result<Response, InvalidParameter> {
+    let mut query = Query::parse(&head.query)?;
+    query.format = Some(format);
     let Some(place) = state.lists.take(head.peer, state.clock.now().mono) else {
         return Ok(busy(state, BUSY));
     };
     let now = state.clock.now();
     let mut rows = Rows::new(state.exposition.snapshot(now.mono), query, now)?;
-    let form = rows.form();
-    let mut content_length = None;
     // The body of a response to HEAD is not read.
-    if !head.is_head() {
+    if !head.is_head() || format == Format::Page {
         in_slices(state, || rows.rank().then_some(())).await;
-        // Without chunks and without a length, a client could not tell that a body is cut.
-        if head.version < Version::HTTP_11 {
-            content_length = Some(length(state, rows.clone()).await);
-        }
+    }
+    Ok(match format {
+        Format::Text(form) => written(state, head, place, rows, form).await,
+        Format::Page => shown(state, head, &rows),
+    })
+}
+
+/// The list as a body that is written while the client reads it.
+async fn written(
+    state: &Arc<AppState>,
+    head: &RequestHead,
+    place: Arc<Place<Rows>>,
+    rows: Rows,
+    form: Form,
+) -> Response {
+    let mut content_length = None;
+    // Without chunks and without a length, a client could not tell that a body is cut.
+    if head.version < Version::HTTP_11 && !head.is_head() {
+        content_length = Some(length(state, rows.clone()).await);
     }
     if place.is_lost() {
-        return Ok(busy(state, BUSY));
+        return busy(state, BUSY);
     }
     place.fill(state.clock.now().mono, rows);
     let body = Body::new(state, place, Duration::ZERO, |_, _| {});
@@ -66,5 +97,21 @@ async fn try_list(state: &Arc<AppState>, head: &RequestHead) -> Result<Response,
     if let Some(length) = content_length {
         headers.insert(CONTENT_LENGTH, length.into());
     }
-    Ok(response)
+    response
+}
+
+/// The first rows as a page.
+fn shown(state: &AppState, head: &RequestHead, rows: &Rows) -> Response {
+    let query = rows.query();
+    let list = List {
+        criteria: query.criteria(),
+        order: query.order(),
+        dates: query.is_about_dates(),
+        limit: query.near_limit,
+        shown: rows.ranked().collect(),
+        counts: rows.counts(),
+        json: with_format(&head.query, "json"),
+        csv: with_format(&head.query, "csv"),
+    };
+    page(state, head, &list, rows.snapshot(), rows.now())
 }

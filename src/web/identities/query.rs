@@ -7,9 +7,10 @@ use super::write::Form;
 use crate::config::parse_duration;
 use crate::limits::{Certainty, Level, Limit, Standing};
 use crate::store::State;
+use crate::web::negotiation::View;
 use crate::web::parameters::{self, InvalidParameter, one_of, set};
 
-/// Which identities, in which order and form. Without parameters: all, by pool and id, as JSON.
+/// Which identities, in which order and format. Without parameters: all, by pool and id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Query {
     /// The id or the name of their pool.
@@ -33,37 +34,75 @@ pub(super) struct Query {
     pub(super) sort: Option<Sort>,
     /// At most so many.
     pub(super) limit: Option<usize>,
-    pub(super) form: Option<Form>,
+    /// Without it, what the client prefers.
+    pub(super) format: Option<Format>,
 }
 
-/// What identities are sorted by: numbers with the largest first, times with the earliest first.
-/// Those of which it is not known come last.
+/// What a list is returned as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// For programs, with every row.
+    Text(Form),
+    /// For people, with the first rows.
+    Page,
+}
+
+impl Format {
+    const ALL: [Self; 3] = [Self::Text(Form::Json), Self::Text(Form::Csv), Self::Page];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Text(Form::Json) => "json",
+            Self::Text(Form::Csv) => "csv",
+            Self::Page => "html",
+        }
+    }
+}
+
+impl From<View> for Format {
+    fn from(view: View) -> Self {
+        match view {
+            View::Json => Self::Text(Form::Json),
+            View::Html => Self::Page,
+        }
+    }
+}
+
+/// What identities are sorted by: numbers with the largest first, times with the earliest first
+/// unless its name says otherwise. Those of which it is not known come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sort {
+    /// The share of the limit of which most is used, or of that of `near_limit`.
+    Nearest,
     LargestDataset,
     Storage,
     Datasets,
     LastModified,
+    LatestModified,
     LastSuccess,
     FullAt,
 }
 
 impl Sort {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
+        Self::Nearest,
         Self::LargestDataset,
         Self::Storage,
         Self::Datasets,
         Self::LastModified,
+        Self::LatestModified,
         Self::LastSuccess,
         Self::FullAt,
     ];
 
     fn as_str(self) -> &'static str {
         match self {
+            Self::Nearest => "nearest",
             Self::LargestDataset => "largest_dataset",
             Self::Storage => "storage",
             Self::Datasets => "datasets",
             Self::LastModified => "last_modified",
+            Self::LatestModified => "latest_modified",
             Self::LastSuccess => "last_success",
             Self::FullAt => "full_at",
         }
@@ -83,6 +122,18 @@ impl Query {
         parameters::parse(query, |name, value| parsed.set(name, value))?;
         parsed.check()?;
         Ok(parsed)
+    }
+
+    /// The format that is named behind the `?` of a URL, whatever else is wrong there.
+    pub(super) fn named_format(query: &str) -> Option<Format> {
+        let mut format = None;
+        let _ = parameters::parse(query, |name, value| {
+            if name == "format" {
+                (format, _) = one_of(&Format::ALL, Format::as_str, &value);
+            }
+            Ok(())
+        });
+        format
     }
 
     /// Some parameters say something together with others only.
@@ -117,6 +168,11 @@ impl Query {
         // Who is certainly near one limit is not one that may be near a limit.
         let uses = limits.map(|limit| standing.uses(limit, self.near.unwrap_or_default()));
         uses.max() == Some(self.certainty.unwrap_or(Certainty::Certain))
+    }
+
+    /// Whether the order is found before the first row. Those of a page are counted by that too.
+    pub(super) fn is_ranked(&self) -> bool {
+        self.sort.is_some() || self.format == Some(Format::Page)
     }
 
     /// The most rows.
@@ -174,8 +230,8 @@ impl Query {
                 set(&mut self.limit, name, limit, "a whole number from 1")
             }
             "format" => {
-                let (form, names) = one_of(&Form::ALL, Form::as_str, &value);
-                set(&mut self.form, name, form, &names)
+                let (format, names) = one_of(&Format::ALL, Format::as_str, &value);
+                set(&mut self.format, name, format, &names)
             }
             _ => Err(InvalidParameter::new(name, PARAMETERS)),
         }
@@ -205,7 +261,7 @@ mod tests {
             surely_full_within: Some(Duration::from_secs(604_800)),
             sort: Some(Sort::LastSuccess),
             limit: Some(3),
-            form: Some(Form::Csv),
+            format: Some(Format::Text(Form::Csv)),
         };
         assert_eq!(Query::parse(all), Ok(expected));
         let full = Query {
@@ -214,6 +270,19 @@ mod tests {
             ..Query::default()
         };
         assert_eq!(Query::parse("near_limit=datasets&level=full"), Ok(full));
+    }
+
+    #[test]
+    fn a_format_is_named_beside_what_is_wrong() {
+        for (query, format) in [
+            ("", None),
+            ("pool=a", None),
+            ("a=b&format=html", Some(Format::Page)),
+            ("format=csv&near=x", Some(Format::Text(Form::Csv))),
+            ("format=xml", None),
+        ] {
+            assert_eq!(Query::named_format(query), format, "{query}");
+        }
     }
 
     #[test]
@@ -263,12 +332,12 @@ mod tests {
             ),
             (
                 "sort=size",
-                "sort: expected one of largest_dataset, storage, datasets, last_modified, \
-                 last_success, full_at",
+                "sort: expected one of nearest, largest_dataset, storage, datasets, \
+                 last_modified, latest_modified, last_success, full_at",
             ),
             ("limit=0", "limit: expected a whole number from 1"),
             ("limit=1e3", "limit: expected a whole number"),
-            ("format=xml", "format: expected one of json, csv"),
+            ("format=xml", "format: expected one of json, csv, html"),
             ("limit=1&limit=2", "limit: expected it once"),
         ] {
             let error = Query::parse(query).unwrap_err().to_string();

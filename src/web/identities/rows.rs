@@ -1,11 +1,11 @@
-//! The identities that a query selects, in its order, in blocks of text.
+//! The identities that a query selects, in its order: in blocks of text, or the first ones.
 
 use std::collections::BinaryHeap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::query::{Query, Sort};
+use super::query::{Format, Query, Sort};
 use super::write::{Form, Row, Writer};
 use crate::api::Usage;
 use crate::clock::Timestamp;
@@ -13,6 +13,9 @@ use crate::job::{IdentityIndex, PoolIndex};
 use crate::limits::{Bounds, Limit, Standing};
 use crate::store::{PoolView, Snapshot, State};
 use crate::web::parameters::{InvalidParameter, pools_called};
+
+/// The most rows of a page.
+const PAGE_ROWS: usize = 100;
 
 /// A block is complete when it has at least this many bytes, or when this many identities were
 /// looked at, so that a block takes a fraction of a millisecond.
@@ -35,6 +38,8 @@ pub(in crate::web) struct Rows {
     now: Timestamp,
     /// Those that were not looked at yet, by number.
     ahead: Range<u32>,
+    /// Of those that were ranked.
+    counts: Counts,
     /// The first ones in the order so far, the last of them on top.
     ranking: BinaryHeap<Rank>,
     /// Numbers in the order, the first one at the end.
@@ -42,6 +47,17 @@ pub(in crate::web) struct Rows {
     /// The number of rows written.
     written: usize,
     stage: Stage,
+}
+
+/// Numbers of identities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::web) struct Counts {
+    /// In the pools that are listed.
+    pub(in crate::web) listed: u64,
+    /// Of these, those whose usage is current.
+    pub(in crate::web) watched: u64,
+    /// Those that are selected.
+    pub(in crate::web) selected: u64,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -55,12 +71,16 @@ enum Stage {
 type Rank = (u32, u32, u32);
 
 impl Rows {
-    /// What a query selects. [`Rows::rank`] comes before the first block.
+    /// What a query selects; for a page, the first [`PAGE_ROWS`] of that at most. [`Rows::rank`]
+    /// comes before the first block.
     pub(super) fn new(
         snapshot: Arc<Snapshot>,
-        query: Query,
+        mut query: Query,
         now: Timestamp,
     ) -> Result<Self, InvalidParameter> {
+        if query.format == Some(Format::Page) {
+            query.limit = Some(query.limit().min(PAGE_ROWS));
+        }
         let targets = &snapshot.targets;
         let pools = pools_called(query.pool.as_deref(), targets)?;
         let listed = targets
@@ -69,7 +89,11 @@ impl Rows {
             .zip(&pools)
             .filter(|(_, listed)| **listed);
         let identities = listed.map(|(pool, _)| pool.identities.len()).sum();
-        let ranks = query.sort.map_or(0, |_| query.limit().min(identities));
+        let ranks = if query.is_ranked() {
+            query.limit().min(identities)
+        } else {
+            0
+        };
         let firsts = targets.pools.iter().scan(0, |next, pool| {
             let first = *next;
             *next += pool.identities.len() as u32;
@@ -78,6 +102,7 @@ impl Rows {
         Ok(Self {
             firsts: firsts.collect(),
             ahead: 0..targets.identities() as u32,
+            counts: Counts::default(),
             // At their full size, since growing would take up to twice as much.
             ranking: BinaryHeap::with_capacity(ranks),
             ranked: Vec::with_capacity(ranks),
@@ -90,20 +115,57 @@ impl Rows {
         })
     }
 
-    pub(super) fn form(&self) -> Form {
-        self.query.form.unwrap_or_default()
+    pub(super) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// After [`Rows::rank`], those that stand on a page, in order.
+    pub(super) fn ranked(&self) -> impl Iterator<Item = (PoolIndex, IdentityIndex)> {
+        self.ranked.iter().rev().map(|number| self.place(*number))
+    }
+
+    /// After [`Rows::rank`], how many a page is about, those that do not stand on it included.
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// The form of the text; `None` of a page.
+    fn form(&self) -> Option<Form> {
+        match self.query.format {
+            Some(Format::Text(form)) => Some(form),
+            Some(Format::Page) => None,
+            None => Some(Form::default()),
+        }
     }
 
     /// Takes some more steps towards the order. Returns whether it is complete, as it is when there
     /// is none.
     pub(super) fn rank(&mut self) -> bool {
-        let Some(sort) = self.query.sort else {
+        if !self.query.is_ranked() {
             return true;
-        };
+        }
         for _ in 0..BLOCK_IDENTITIES {
             if let Some(number) = self.ahead.next() {
-                if let Some(known) = self.selected(number) {
-                    let key = known.key(sort);
+                let Some(known) = self.known(number) else {
+                    continue;
+                };
+                let is_watched = known.usage.is_some();
+                let key = known.is_selected(&self.query, self.now).then(|| {
+                    let sort = self.query.sort;
+                    sort.map_or(0, |sort| known.key(sort, self.query.near_limit))
+                });
+                self.counts.listed += 1;
+                self.counts.watched += u64::from(is_watched);
+                if let Some(key) = key {
+                    self.counts.selected += 1;
                     self.offer(((key >> 32) as u32, key as u32, number));
                 }
             } else if let Some((.., number)) = self.ranking.pop() {
@@ -129,21 +191,29 @@ impl Rows {
 
     /// The number of the next identity; `None` after the last. It need not be selected.
     fn next_number(&mut self) -> Option<u32> {
-        match self.query.sort {
-            Some(_) => self.ranked.pop(),
-            None => self.ahead.next(),
+        if self.query.is_ranked() {
+            self.ranked.pop()
+        } else {
+            self.ahead.next()
         }
     }
 
-    /// The identity of a number, if it is selected.
-    fn selected(&self, number: u32) -> Option<Known<'_>> {
+    fn place(&self, number: u32) -> (PoolIndex, IdentityIndex) {
         let pool = self.firsts.partition_point(|first| *first <= number) - 1;
-        if !self.pools[pool] {
-            return None;
-        }
         let identity = IdentityIndex((number - self.firsts[pool]) as usize);
-        let known = Known::of(self.snapshot.pool(PoolIndex(pool)), identity, self.now);
-        known.is_selected(&self.query, self.now).then_some(known)
+        (PoolIndex(pool), identity)
+    }
+
+    /// The identity of a number, if its pool is listed.
+    fn known(&self, number: u32) -> Option<Known<'_>> {
+        let (pool, identity) = self.place(number);
+        self.pools[pool.0].then(|| Known::of(self.snapshot.pool(pool), identity, self.now))
+    }
+
+    /// The same, if it is selected.
+    fn selected(&self, number: u32) -> Option<Known<'_>> {
+        self.known(number)
+            .filter(|known| known.is_selected(&self.query, self.now))
     }
 
     fn write(&mut self, writer: &mut Writer) {
@@ -176,7 +246,7 @@ impl Iterator for Rows {
         if self.stage == Stage::Ended {
             return None;
         }
-        let mut writer = Writer::new(self.form());
+        let mut writer = Writer::new(self.form()?);
         self.write(&mut writer);
         Some(writer.into_text())
     }
@@ -228,14 +298,22 @@ impl<'a> Known<'a> {
             })
     }
 
-    /// Where this stands in an order: the smaller, the earlier.
-    fn key(&self, sort: Sort) -> u64 {
+    /// Where this stands in an order: the smaller, the earlier. By [`Sort::Nearest`], of this limit
+    /// if there is one.
+    fn key(&self, sort: Sort, limit: Option<Limit>) -> u64 {
         let largest_first = |number: Option<u64>| {
             number.map_or(u64::MAX, |number| (u64::MAX - 1).saturating_sub(number))
         };
         let earliest_first =
             |unix: Option<f64>| unix.map_or(u64::MAX, |unix| (unix * 1e3).round() as u64);
         match sort {
+            Sort::Nearest => {
+                let used = self.standing.as_ref().and_then(|standing| match limit {
+                    Some(limit) => standing.used(limit),
+                    None => standing.nearest().map(|(_, used)| used),
+                });
+                largest_first(used.map(|used| (used * 1e9) as u64))
+            }
             Sort::LargestDataset => {
                 largest_first(self.largest_dataset().map(|bounds| bounds.at_least))
             }
@@ -245,6 +323,11 @@ impl<'a> Known<'a> {
                 largest_first(datasets.map(u64::from))
             }
             Sort::LastModified => earliest_first(self.last_modified()),
+            // By a clock ahead of this one, nobody is a later writer than those that write now.
+            Sort::LatestModified => {
+                let last = self.last_modified().map(|last| last.min(self.now.unix));
+                largest_first(last.map(|unix| (unix * 1e3).round() as u64))
+            }
             Sort::LastSuccess => earliest_first(self.last_success()),
             Sort::FullAt => earliest_first(self.full_at()),
         }

@@ -6,23 +6,12 @@ use serde::Serialize;
 
 use crate::web::status::humanize::Time;
 
-/// The form of a list.
+/// The form of a list for programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Form {
     #[default]
     Json,
     Csv,
-}
-
-impl Form {
-    pub(super) const ALL: [Self; 2] = [Self::Json, Self::Csv];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Csv => "csv",
-        }
-    }
 }
 
 /// The names of the columns, which are the fields of [`Row`].

@@ -12,6 +12,8 @@ mod identity;
 mod in_use;
 mod layout;
 mod level;
+pub(super) mod list;
+mod list_row;
 mod model;
 mod near_limit;
 mod page;

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::best::{Rank, choose, number};
+use super::best::{Place, Rank, choose, number};
 use super::humanize::Time;
 use super::shown::{ShownUsage, TargetRef};
 use super::survey::Surveyed;
 use super::used::Used;
 use crate::clock::Timestamp;
 use crate::job::Target;
-use crate::limits::NEAR_PERCENT;
+use crate::limits::{Limit, NEAR_PERCENT};
 use crate::store::Snapshot;
 
 /// The tables. Each has the best of each pool, by the rule of [`choose`], but a pool of which only
@@ -34,7 +34,8 @@ pub(super) struct Row {
     /// With no last modification after `now`.
     #[serde(flatten)]
     pub(super) usage: ShownUsage,
-    /// The limit of which most is used for certain; absent if nothing is known of any.
+    /// What is used of the limit of which most is used for certain, unless another is meant; absent
+    /// if nothing is known of it.
     pub(super) nearest: Option<Used>,
     /// Whether one of its limits is reached, so that AWS refuses writes, or will soon.
     pub(super) full: bool,
@@ -53,7 +54,9 @@ impl Tables {
         now: Timestamp,
     ) -> Self {
         let rows = |ranks: Vec<Rank>| {
-            let rows = ranks.iter().filter_map(|rank| Row::of(rank, snapshot, now));
+            let rows = ranks
+                .iter()
+                .filter_map(|rank| Row::of(rank.place(), None, snapshot, now));
             rows.collect()
         };
         let (mut fullest, mut soonest_full, mut writers) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,16 +77,24 @@ impl Tables {
 }
 
 impl Row {
-    /// `None` for an identity without current usage.
-    fn of(rank: &Rank, snapshot: &Snapshot, now: Timestamp) -> Option<Self> {
-        let (pool, identity) = rank.place();
+    /// With the use of this limit, or else of the nearest. `None` for an identity without current
+    /// usage.
+    pub(super) fn of(
+        (pool, identity): Place,
+        limit: Option<Limit>,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Option<Self> {
         let view = snapshot.pool(pool);
         let usage = view.records[identity].usage(view.oldest_shown(now.mono))?;
-        let standing = view.standing(identity, usage);
+        let (standing, limits) = (view.standing(identity, usage), view.target.settings.limits);
         Some(Self {
             who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
             usage: ShownUsage::of(usage, now),
-            nearest: Used::of_nearest(&standing, view.target.settings.limits),
+            nearest: match limit {
+                Some(limit) => Used::of(&standing, limit, limits),
+                None => Used::of_nearest(&standing, limits),
+            },
             full: standing.is_any_full(),
             full_at: view.full_at(identity, now).map(Time),
             changes_every_seconds: view.seconds_between_changes(identity),

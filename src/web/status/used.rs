@@ -38,7 +38,8 @@ impl Used {
         Self::of(standing, limit, limits)
     }
 
-    fn of(standing: &Standing, limit: Limit, limits: Limits) -> Option<Self> {
+    /// Of this limit; `None` if nothing is known.
+    pub(super) fn of(standing: &Standing, limit: Limit, limits: Limits) -> Option<Self> {
         let bounds = standing.bounds(limit)?;
         Some(Self {
             limit,

@@ -272,6 +272,18 @@ fn a_long_list_comes_in_bounded_blocks_and_is_the_same_as_csv() {
 }
 
 #[test]
+fn the_nearest_come_first_by_any_limit_or_by_one() {
+    let store = sample();
+    // All of 20 datasets, 98 % of the records in one, then 86 %, 57 % and 38 % of the bytes.
+    let nearest = ["03", "06", "01", "11", "02"];
+    assert_eq!(selected(&store, "sort=nearest")[..5], nearest);
+    let by_records = selected(&store, "near=0&near_limit=dataset_records&sort=nearest");
+    assert_eq!(by_records[0], "06", "the only one with a list");
+    let latest = ["03", "06", "02", "11", "01"];
+    assert_eq!(selected(&store, "sort=latest_modified")[..5], latest);
+}
+
+#[test]
 fn a_limit_bounds_what_an_order_keeps() {
     let store = store([3_000, 5_000]);
     for identity in 0..5_000 {
@@ -301,4 +313,32 @@ fn a_search_that_finds_nothing_gives_others_their_turn() {
     );
     assert!(blocks[1].is_empty());
     assert_eq!(blocks.concat(), b"{\"identities\":[\n]}\n");
+}
+
+#[test]
+fn a_page_has_the_first_ones_and_counts_all() {
+    let store = store([3_000, 5_000]);
+    for identity in 0..5_000 {
+        let bytes = identity as u64 * 7_919 % 5_000;
+        record(&store, (1, identity), Ok(usage(1, bytes, 1.0)));
+    }
+    let numbers = |query: &str| {
+        let query = Query::parse(&format!("{query}&format=html")).unwrap();
+        let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
+        while !rows.rank() {}
+        let numbers = rows.ranked().map(|(pool, identity)| (pool.0, identity.0));
+        let counts = rows.counts();
+        assert_eq!((counts.listed, counts.watched), (8_000, 5_000));
+        (numbers.collect::<Vec<_>>(), counts.selected)
+    };
+    let first: Vec<_> = (0..PAGE_ROWS).map(|number| (0, number)).collect();
+    assert_eq!(numbers(""), (first, 8_000));
+    let of_state: Vec<_> = (0..PAGE_ROWS).map(|number| (1, number)).collect();
+    assert_eq!(numbers("state=fresh"), (of_state, 5_000));
+    let most = (0..5_000).max_by_key(|number| number * 7_919 % 5_000);
+    assert_eq!(
+        numbers("sort=storage&limit=1"),
+        (vec![(1, most.unwrap())], 8_000)
+    );
+    assert_eq!(numbers("state=missing"), (vec![], 0));
 }

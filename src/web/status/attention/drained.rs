@@ -31,7 +31,7 @@ impl Pool {
         if writers > 0 {
             let head = identities_that(writers, ["wrote within an hour"; 2]);
             let phrase = Phrase::new(head, format!(", though its name says drained: {lost}"));
-            let phrase = phrase.listed(self.list("modified_within=1h&sort=last_modified"));
+            let phrase = phrase.listed(self.list("modified_within=1h&sort=latest_modified"));
             Some(found(phrase).of_identities(writers, &self.examples.written))
         } else if self.modified_seconds_ago.is_some_and(is_written) {
             let head = "it was written to within an hour, though its name says drained";
@@ -112,7 +112,7 @@ mod tests {
         );
         let labels: Vec<_> = found.identities.iter().map(Named::label).collect();
         assert_eq!(labels, ["7", "6", "3", "2", "4"]);
-        let list = "api/v1/identities?pool=r%3A0&modified_within=1h&sort=last_modified";
+        let list = "api/v1/identities?pool=r%3A0&modified_within=1h&sort=latest_modified";
         assert_eq!(found.list(), Some(list));
         assert!(
             pool("old, not yet drained", &wrote)

@@ -7,14 +7,12 @@ use super::words::Words;
 use crate::identity::IdentityId;
 use crate::job::{IdentityIndex, PoolIndex};
 use crate::targets::Targets;
+use crate::web::status::best::Place;
 
 /// The most matches on a page.
 const MAX_MATCHES: usize = 50;
 /// Names that one step looks at.
 const STEP: usize = 64;
-
-/// An identity in a pool.
-pub(super) type Place = (PoolIndex, IdentityIndex);
 
 /// Identities whose names contain the words or whose ids begin with them.
 #[derive(Debug, PartialEq, Eq)]

@@ -4,15 +4,13 @@ use askama::Template;
 use http::StatusCode;
 use warp::reply::Response;
 
-use super::matches::{Matches, Place};
+use super::matches::Matches;
 use crate::clock::Timestamp;
-use crate::job::Target;
 use crate::store::Snapshot;
 use crate::targets::Targets;
-use crate::web::status::humanize::{Time, group_digits};
+use crate::web::status::humanize::group_digits;
 use crate::web::status::layout::{Layout, html, render};
-use crate::web::status::shown::{ShownUsage, TargetRef};
-use crate::web::status::used::Used;
+use crate::web::status::list_row::ListRow;
 
 /// A page that explains the search.
 pub(super) fn explanation(layout: Layout<'_>, targets: &Targets) -> Response {
@@ -33,7 +31,7 @@ pub(super) fn matches(
     let rows = matches
         .shown
         .iter()
-        .map(|place| Row::of(*place, snapshot, now));
+        .map(|place| ListRow::of(*place, None, snapshot, now));
     let rows: Vec<_> = rows.collect();
     respond(status, layout, &snapshot.targets, &rows, matches.all)
 }
@@ -42,7 +40,7 @@ fn respond(
     status: StatusCode,
     layout: Layout<'_>,
     targets: &Targets,
-    rows: &[Row<'_>],
+    rows: &[ListRow<'_>],
     all: usize,
 ) -> Response {
     let pools = targets.pools.iter();
@@ -60,7 +58,7 @@ fn respond(
 #[template(path = "search/page.html", config = "src/web/status/askama.toml")]
 struct Page<'a> {
     layout: Layout<'a>,
-    rows: &'a [Row<'a>],
+    rows: &'a [ListRow<'a>],
     /// The number of matches, those that are not shown included.
     all: usize,
     /// The number of identities that are searched, and of those with a name.
@@ -84,40 +82,5 @@ impl Page<'_> {
         let [identities, named] =
             [self.identities, self.named].map(|count| group_digits(count as u64));
         format!("{identities} identities are searched, {named} of them with a name.")
-    }
-}
-
-/// One match.
-struct Row<'a> {
-    who: TargetRef,
-    pool: &'a str,
-    state: &'static str,
-    /// The position of the state among all.
-    colour: usize,
-    usage: Option<ShownUsage>,
-    nearest: Option<Used>,
-}
-
-impl<'a> Row<'a> {
-    fn of((pool, identity): Place, snapshot: &'a Snapshot, now: Timestamp) -> Self {
-        let view = snapshot.pool(pool);
-        let (record, oldest_shown) = (&view.records[identity], view.oldest_shown(now.mono));
-        let usage = record.usage(oldest_shown);
-        let state = record.state(oldest_shown);
-        Self {
-            who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
-            pool: view.target.name_or_id(),
-            state: state.as_str(),
-            colour: state as usize,
-            usage: usage.map(|usage| ShownUsage::of(usage, now)),
-            nearest: usage.and_then(|usage| {
-                let standing = view.standing(identity, usage);
-                Used::of_nearest(&standing, view.target.settings.limits)
-            }),
-        }
-    }
-
-    fn modified(&self) -> Option<&Time> {
-        self.usage.as_ref()?.last_modified.as_ref()
     }
 }
