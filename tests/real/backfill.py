@@ -61,16 +61,16 @@ class Prometheus:
         """Adds what the recording rules of a file would have recorded meanwhile."""
         # Of a group that is not evaluated before the end of the first block, promtool 2.42 records
         # nothing afterwards either. So the first block has a command of its own.
-        second = start - start % BLOCK + BLOCK
-        for begin, stop in [(start, min(end, second - 1)), (second, end)]:
-            if begin > stop:
+        next_block = start - start % BLOCK + BLOCK
+        for begin, stop in [(start, min(end, next_block - 1)), (next_block, end)]:
+            # promtool refuses a time without a duration.
+            if begin >= stop:
                 continue
             command = ["promtool", "tsdb", "create-blocks-from", "rules", f"--url={self.url}"]
             command += [f"--start={begin}", f"--end={stop}", f"--eval-interval={every}"]
             command += [f"--output-dir={self.directory}/data", rules]
-            subprocess.run(
-                command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
         self.__exit__()
         self.start()
 

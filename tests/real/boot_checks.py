@@ -279,6 +279,14 @@ def socket_under_load(service):
     return f"{clients.whole} scrapes, 0 refused, {len(clients.failures)} cut off by SIGKILL"
 
 
+def sockets_again(service):
+    # systemd closes a socket's port some time after it has stopped it.
+    for _ in range(30):
+        service.run(f"systemctl restart {SOCKET} {UNIT}")
+    assert service.show("ActiveState", SOCKET) == "active"
+    return "30 restarts, the port is never in use"
+
+
 def watchdog(service):
     service.run(f"mkdir {DROP_IN}; printf '[Service]\\nWatchdogSec=10s\\n' >{DROP_IN}/short.conf")
     service.run(f"systemctl daemon-reload; systemctl restart {UNIT}")
@@ -371,6 +379,7 @@ CHECKS = [
     state,
     flags,
     socket_under_load,
+    sockets_again,
     watchdog,
     failure_with_clients,
     failure_without_clients,

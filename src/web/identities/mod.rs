@@ -59,7 +59,7 @@ async fn try_list(
     };
     let now = state.clock.now();
     let mut rows = Rows::new(state.exposition.snapshot(now.mono), query, now)?;
-    // The body of a response to HEAD is not read.
+    // The body of a response to HEAD is not read. But a page is written as a whole before its head.
     if !head.is_head() || format == Format::Page {
         in_slices(state, || rows.rank().then_some(())).await;
     }
@@ -107,6 +107,8 @@ fn shown(state: &AppState, head: &RequestHead, rows: &Rows) -> Response {
         criteria: query.criteria(),
         order: query.order(),
         dates: query.is_about_dates(),
+        sure: query.surely_full_within.is_some(),
+        of_state: query.state.is_some(),
         limit: query.near_limit,
         shown: rows.ranked().collect(),
         counts: rows.counts(),

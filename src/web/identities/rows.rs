@@ -312,7 +312,12 @@ impl<'a> Known<'a> {
                     Some(limit) => standing.used(limit),
                     None => standing.nearest().map(|(_, used)| used),
                 });
-                largest_first(used.map(|used| (used * 1e9) as u64))
+                // Of equals those that wrote last, as on the status page.
+                let share = used.map(|used| u32::MAX - 1 - ((used * 1e8) as u32).min(u32::MAX - 1));
+                let written = self
+                    .last_modified()
+                    .map_or(0, |last| last.min(self.now.unix) as u32);
+                u64::from(share.unwrap_or(u32::MAX)) << 32 | u64::from(u32::MAX - written)
             }
             Sort::LargestDataset => {
                 largest_first(self.largest_dataset().map(|bounds| bounds.at_least))

@@ -2,7 +2,7 @@
 
 use super::query::{Query, Sort};
 use crate::config::show_duration;
-use crate::limits::{Certainty, Level, Limit};
+use crate::limits::{Certainty, FULL_PERCENT, Level, Limit, NEAR_PERCENT};
 
 impl Query {
     /// What the identities have in common that it selects; empty if it selects all.
@@ -40,8 +40,12 @@ impl Query {
         let limit = self.limit_in_words();
         match level {
             Level::Above => format!("above {limit}, so that AWS must have raised it"),
-            Level::Full => format!("at {limit}"),
-            _ => format!("near {limit}, but not at it"),
+            Level::Full => match self.near_limit {
+                Some(Limit::Datasets) => format!("full: at {limit}"),
+                Some(_) => format!("full: which use {FULL_PERCENT} % or more of {limit}"),
+                None => format!("full: at {limit}, or within 1 % of one of a dataset"),
+            },
+            _ => format!("which use {NEAR_PERCENT} % or more of {limit}, but are not full"),
         }
     }
 
@@ -65,7 +69,7 @@ impl Query {
             Some(Sort::LastModified) => "the earliest last write first",
             Some(Sort::LatestModified) => "the latest write first",
             Some(Sort::LastSuccess) => "the earliest last success of a poll first",
-            Some(Sort::FullAt) => "by when they will be full, those without a date last",
+            Some(Sort::FullAt) => "by when they will be full, those that are or have no date last",
         }
     }
 
@@ -104,10 +108,21 @@ mod tests {
                     "which may use 95.5 % or more of the limit of records in a dataset, as only a list of their datasets can tell",
                 ],
             ),
-            ("level=near", &["near a limit, but not at it"]),
+            (
+                "level=near",
+                &["which use 80 % or more of a limit, but are not full"],
+            ),
             (
                 "level=full&near_limit=dataset_storage",
-                &["at the limit of bytes in a dataset"],
+                &["full: which use 99 % or more of the limit of bytes in a dataset"],
+            ),
+            (
+                "level=full&near_limit=datasets",
+                &["full: at the limit of datasets"],
+            ),
+            (
+                "level=full",
+                &["full: at a limit, or within 1 % of one of a dataset"],
             ),
             (
                 "level=above",

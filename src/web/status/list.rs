@@ -24,8 +24,12 @@ pub(in crate::web) struct List {
     pub(in crate::web) order: &'static str,
     /// Whether the dates on which they will be full matter more than that some are full already.
     pub(in crate::web) dates: bool,
+    /// Whether it is about those that will almost surely be full.
+    pub(in crate::web) sure: bool,
     /// The first ones.
     pub(in crate::web) shown: Vec<Place>,
+    /// Whether they are of one state.
+    pub(in crate::web) of_state: bool,
     /// The limit whose use is shown, in place of that of which most is used.
     pub(in crate::web) limit: Option<Limit>,
     pub(in crate::web) counts: Counts,
@@ -83,12 +87,13 @@ impl Page<'_> {
         }
     }
 
-    /// Of how many the usage is known, in words, unless it is of all.
+    /// Of how many the usage is known, in words, unless it is of all, or a state was asked for.
     fn coverage(&self) -> Option<String> {
         let Counts {
             listed, watched, ..
         } = self.list.counts;
         let [of, all] = [watched, listed].map(group_digits);
-        (watched < listed).then(|| format!("Usage is known of {of} of {all} identities."))
+        (watched < listed && !self.list.of_state)
+            .then(|| format!("Usage is known of {of} of {all} identities."))
     }
 }

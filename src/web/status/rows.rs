@@ -34,10 +34,12 @@ pub(super) struct Row {
     /// With no last modification after `now`.
     #[serde(flatten)]
     pub(super) usage: ShownUsage,
-    /// What is used of the limit of which most is used for certain, unless another is meant; absent
-    /// if nothing is known of it.
-    pub(super) nearest: Option<Used>,
-    /// Whether one of its limits is reached, so that AWS refuses writes, or will soon.
+    /// What is used of the limit that is meant: unless one is named, that of which most is used for
+    /// certain. Absent if nothing is known of it.
+    #[serde(rename = "nearest")]
+    pub(super) used: Option<Used>,
+    /// Whether one of its limits is reached, or the one that is named: AWS refuses writes, or will
+    /// soon.
     pub(super) full: bool,
     /// When its fullest dataset will be full; absent when that is not known, or it is full already.
     pub(super) full_at: Option<Time>,
@@ -77,8 +79,7 @@ impl Tables {
 }
 
 impl Row {
-    /// With the use of this limit, or else of the nearest. `None` for an identity without current
-    /// usage.
+    /// About this limit if one is named. `None` for an identity without current usage.
     pub(super) fn of(
         (pool, identity): Place,
         limit: Option<Limit>,
@@ -91,11 +92,14 @@ impl Row {
         Some(Self {
             who: TargetRef::of(Target::Identity { pool, identity }, &snapshot.targets),
             usage: ShownUsage::of(usage, now),
-            nearest: match limit {
+            used: match limit {
                 Some(limit) => Used::of(&standing, limit, limits),
                 None => Used::of_nearest(&standing, limits),
             },
-            full: standing.is_any_full(),
+            full: match limit {
+                Some(limit) => standing.is_full(limit),
+                None => standing.is_any_full(),
+            },
             full_at: view.full_at(identity, now).map(Time),
             changes_every_seconds: view.seconds_between_changes(identity),
         })

@@ -277,10 +277,17 @@ fn the_nearest_come_first_by_any_limit_or_by_one() {
     // All of 20 datasets, 98 % of the records in one, then 86 %, 57 % and 38 % of the bytes.
     let nearest = ["03", "06", "01", "11", "02"];
     assert_eq!(selected(&store, "sort=nearest")[..5], nearest);
-    let by_records = selected(&store, "near=0&near_limit=dataset_records&sort=nearest");
-    assert_eq!(by_records[0], "06", "the only one with a list");
+    let of_bytes = "near=0&near_limit=dataset_storage&sort=nearest";
+    assert_eq!(selected(&store, of_bytes), ["01", "11", "06", "02", "03"]);
     let latest = ["03", "06", "02", "11", "01"];
     assert_eq!(selected(&store, "sort=latest_modified")[..5], latest);
+    // Of equals those that wrote last; a date ahead of now is no later than now.
+    for (identity, days_ago) in [(0, 9.0), (5, -1.0), (7, -2.0)] {
+        record(&store, (0, identity), Ok(usage(20, 3_000, days_ago)));
+    }
+    let nearest = ["05", "07", "03", "0"];
+    assert_eq!(selected(&store, "sort=nearest")[..4], nearest);
+    assert_eq!(selected(&store, "sort=latest_modified")[..2], ["05", "07"]);
 }
 
 #[test]

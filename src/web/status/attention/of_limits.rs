@@ -27,10 +27,6 @@ impl Pool {
     fn of_limit(&self, near: &NearLimit, examples: &OfLimit<Vec<Named>>) -> Vec<Attention> {
         let limit = near.limit;
         let of = used::limit(limit, near.value);
-        let sort = match limit {
-            Limit::DatasetStorage | Limit::DatasetRecords => "largest_dataset",
-            Limit::Datasets => "datasets",
-        };
         let listed = |selected: &str, sort: &str| {
             let parameters = format!("{selected}&near_limit={}&sort={sort}", limit.as_str());
             list(&self.identity_pool_id, &parameters)
@@ -46,7 +42,7 @@ impl Pool {
                     identities_that(near.full, ["is full", "are full"]),
                     format!(": {of}{}", active(examples.active_full, near.full)),
                 )
-                .listed(listed("level=full", sort)),
+                .listed(listed("level=full", "nearest")),
             )
             .of_identities(near.full, &examples.full),
             Attention::new(
@@ -69,7 +65,7 @@ impl Pool {
                     identities_that(only_near, ["is near a limit", "are near a limit"]),
                     format!(": {share} % or more of {of}"),
                 )
-                .listed(listed("level=near", sort)),
+                .listed(listed("level=near", "nearest")),
             )
             .of_identities(only_near, &examples.near),
             Attention::new(
@@ -89,7 +85,7 @@ impl Pool {
                     identities_that(near.above, ["uses", "use"]),
                     format!(" more than {of}, so AWS has raised the limit: correct `limits`"),
                 )
-                .listed(listed("level=above", sort)),
+                .listed(listed("level=above", "nearest")),
             )
             .of_identities(near.above, &[]),
         ];
@@ -329,10 +325,10 @@ mod tests {
         assert_eq!(
             links.collect::<Vec<_>>(),
             [
-                list("level=full&near_limit=dataset_storage&sort=largest_dataset"),
-                list("level=near&near_limit=dataset_storage&sort=largest_dataset"),
+                list("level=full&near_limit=dataset_storage&sort=nearest"),
+                list("level=near&near_limit=dataset_storage&sort=nearest"),
                 list("near=0.8&certainty=possible&near_limit=dataset_storage&sort=storage"),
-                list("level=full&near_limit=datasets&sort=datasets"),
+                list("level=full&near_limit=datasets&sort=nearest"),
             ]
         );
     }
