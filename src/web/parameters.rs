@@ -35,7 +35,7 @@ pub(super) fn parse(
 }
 
 /// A path with these parameters behind it, if there are any.
-pub(super) fn link(path: &str, parameters: &[(&str, String)]) -> String {
+pub(super) fn link<T: AsRef<str>>(path: &str, parameters: &[(T, String)]) -> String {
     if parameters.is_empty() {
         return path.to_owned();
     }
@@ -46,10 +46,9 @@ pub(super) fn link(path: &str, parameters: &[(&str, String)]) -> String {
 /// The same parameters in another format, as a link relative to the present page.
 pub(super) fn with_format(query: &str, format: &str) -> String {
     let parameters = form_urlencoded::parse(query.as_bytes()).into_owned();
-    let parameters = parameters.filter(|(name, _)| name != "format");
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    let query = query.extend_pairs(parameters);
-    format!("?{}", query.append_pair("format", format).finish())
+    let mut parameters: Vec<_> = parameters.filter(|(name, _)| name != "format").collect();
+    parameters.push(("format".to_owned(), format.to_owned()));
+    link("", &parameters)
 }
 
 /// Sets a parameter that may stand there once. `value` is `None` if it is not what was expected.

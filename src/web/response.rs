@@ -1,7 +1,7 @@
 //! Responses made of a status, a content type and a body.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, StatusCode};
 use warp::reply::Response;
 
@@ -23,6 +23,13 @@ pub(super) fn response(
     let mut response = Response::new(body.into().into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// A page for people, and something else for programs: which one depends on `Accept`.
+pub(super) fn by_accept(mut response: Response) -> Response {
+    let accept = HeaderValue::from_static("accept");
+    response.headers_mut().insert(VARY, accept);
     response
 }
 

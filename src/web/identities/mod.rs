@@ -9,8 +9,8 @@ mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, VARY};
-use http::{HeaderValue, StatusCode, Version};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{StatusCode, Version};
 use warp::Reply;
 use warp::reply::Response;
 
@@ -20,7 +20,7 @@ use self::write::Form;
 use super::negotiation::{joined, view};
 use super::parameters::{InvalidParameter, with_format};
 use super::places::Place;
-use super::response::{CSV, JSON, private, text};
+use super::response::{CSV, JSON, by_accept, private, text};
 use super::state::{AppState, RequestHead};
 use super::status::list::{List, page, refused};
 use super::stream::{Body, busy, in_slices, length};
@@ -40,11 +40,7 @@ pub(super) async fn list(state: &Arc<AppState>, head: &RequestHead) -> Response 
         (Err(error), Format::Text(_)) => text(StatusCode::BAD_REQUEST, format!("{error}\n")),
         (Err(error), Format::Page) => refused(state, head, &error.to_string()),
     };
-    let mut response = private(response);
-    response
-        .headers_mut()
-        .insert(VARY, HeaderValue::from_static("accept"));
-    response
+    by_accept(private(response))
 }
 
 async fn try_list(

@@ -306,6 +306,8 @@ impl<'a> Known<'a> {
         };
         let earliest_first =
             |unix: Option<f64>| unix.map_or(u64::MAX, |unix| (unix * 1e3).round() as u64);
+        // By a clock ahead of this one, nobody is a later writer than those that write now.
+        let written = self.last_modified().map(|unix| unix.min(self.now.unix));
         match sort {
             Sort::Nearest => {
                 let used = self.standing.as_ref().and_then(|standing| match limit {
@@ -314,9 +316,7 @@ impl<'a> Known<'a> {
                 });
                 // Of equals those that wrote last, as on the status page.
                 let share = used.map(|used| u32::MAX - 1 - ((used * 1e8) as u32).min(u32::MAX - 1));
-                let written = self
-                    .last_modified()
-                    .map_or(0, |last| last.min(self.now.unix) as u32);
+                let written = written.map_or(0, |unix| unix as u32);
                 u64::from(share.unwrap_or(u32::MAX)) << 32 | u64::from(u32::MAX - written)
             }
             Sort::LargestDataset => {
@@ -328,11 +328,7 @@ impl<'a> Known<'a> {
                 largest_first(datasets.map(u64::from))
             }
             Sort::LastModified => earliest_first(self.last_modified()),
-            // By a clock ahead of this one, nobody is a later writer than those that write now.
-            Sort::LatestModified => {
-                let last = self.last_modified().map(|last| last.min(self.now.unix));
-                largest_first(last.map(|unix| (unix * 1e3).round() as u64))
-            }
+            Sort::LatestModified => largest_first(written.map(|unix| (unix * 1e3).round() as u64)),
             Sort::LastSuccess => earliest_first(self.last_success()),
             Sort::FullAt => earliest_first(self.full_at()),
         }

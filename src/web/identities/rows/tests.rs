@@ -80,12 +80,21 @@ fn list(store: &Store, identity: usize, datasets: &[(u64, u64)]) {
     });
 }
 
+/// What a query selects, before it is ranked.
+fn unranked(store: &Store, query: &str) -> Rows {
+    let query = Query::parse(query).unwrap();
+    Rows::new(Arc::new(store.snapshot()), query, now()).unwrap()
+}
+
+fn ranked(store: &Store, query: &str) -> Rows {
+    let mut rows = unranked(store, query);
+    while !rows.rank() {}
+    rows
+}
+
 /// The whole text of what a query selects.
 fn text(store: &Store, query: &str) -> String {
-    let query = Query::parse(query).unwrap();
-    let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
-    while !rows.rank() {}
-    String::from_utf8(rows.flatten().collect()).unwrap()
+    String::from_utf8(ranked(store, query).flatten().collect()).unwrap()
 }
 
 fn rows(store: &Store, query: &str) -> Vec<Value> {
@@ -241,8 +250,7 @@ fn a_long_list_comes_in_bounded_blocks_and_is_the_same_as_csv() {
         let bytes = (identity as u64 * 7_919 + pool as u64) % 1_000;
         record(&store, (pool, identity), Ok(usage(1, bytes, 1.0)));
     }
-    let query = Query::parse("sort=storage").unwrap();
-    let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
+    let mut rows = unranked(&store, "sort=storage");
     let mut steps = 1;
     while !rows.rank() {
         steps += 1;
@@ -290,15 +298,20 @@ fn the_nearest_come_first_by_any_limit_or_by_one() {
     assert_eq!(selected(&store, "sort=latest_modified")[..2], ["05", "07"]);
 }
 
-#[test]
-fn a_limit_bounds_what_an_order_keeps() {
+/// 3,000 identities without usage, and 5,000 that each store another number of bytes.
+fn second_pool_known() -> Store {
     let store = store([3_000, 5_000]);
     for identity in 0..5_000 {
         let bytes = identity as u64 * 7_919 % 5_000;
         record(&store, (1, identity), Ok(usage(1, bytes, 1.0)));
     }
-    let query = Query::parse("sort=storage&limit=10").unwrap();
-    let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
+    store
+}
+
+#[test]
+fn a_limit_bounds_what_an_order_keeps() {
+    let store = second_pool_known();
+    let mut rows = unranked(&store, "sort=storage&limit=10");
     while !rows.rank() {
         assert!(rows.ranking.len() <= 10, "{}", rows.ranking.len());
     }
@@ -310,9 +323,7 @@ fn a_limit_bounds_what_an_order_keeps() {
 #[test]
 fn a_search_that_finds_nothing_gives_others_their_turn() {
     let store = store([5_000, 5_000]);
-    let query = Query::parse("state=missing").unwrap();
-    let rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
-    let blocks: Vec<_> = rows.collect();
+    let blocks: Vec<_> = unranked(&store, "state=missing").collect();
     assert!(
         blocks.len() >= 10_000 / BLOCK_IDENTITIES,
         "{}",
@@ -324,15 +335,9 @@ fn a_search_that_finds_nothing_gives_others_their_turn() {
 
 #[test]
 fn a_page_has_the_first_ones_and_counts_all() {
-    let store = store([3_000, 5_000]);
-    for identity in 0..5_000 {
-        let bytes = identity as u64 * 7_919 % 5_000;
-        record(&store, (1, identity), Ok(usage(1, bytes, 1.0)));
-    }
+    let store = second_pool_known();
     let numbers = |query: &str| {
-        let query = Query::parse(&format!("{query}&format=html")).unwrap();
-        let mut rows = Rows::new(Arc::new(store.snapshot()), query, now()).unwrap();
-        while !rows.rank() {}
+        let rows = ranked(&store, &format!("{query}&format=html"));
         let numbers = rows.ranked().map(|(pool, identity)| (pool.0, identity.0));
         let counts = rows.counts();
         assert_eq!((counts.listed, counts.watched), (8_000, 5_000));

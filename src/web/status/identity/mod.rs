@@ -6,8 +6,8 @@ mod page;
 
 use std::sync::Arc;
 
-use http::header::{ACCEPT, VARY};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
+use http::header::ACCEPT;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use warp::reply::Response;
@@ -22,7 +22,7 @@ use crate::identity::{IdentityId, canonicalize};
 use crate::poller::RESPONSE_TIMEOUT;
 use crate::web::negotiation::{View, joined, view};
 use crate::web::parameters::{self, InvalidParameter, one_of, set};
-use crate::web::response::{JSON, private, response};
+use crate::web::response::{JSON, by_accept, private, response};
 use crate::web::state::{AppState, RequestHead};
 
 /// The response, with the id as it stands in the path.
@@ -37,7 +37,7 @@ pub(in crate::web) async fn identity(state: &AppState, head: &RequestHead, id: &
         Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
     };
     let layout = |now| Layout::new(&head.path, &state.telemetry_path, now);
-    let mut response = match (answer, view) {
+    let response = match (answer, view) {
         (Ok((identities, _)), View::Json) => {
             #[derive(Serialize)]
             struct Answer {
@@ -51,10 +51,7 @@ pub(in crate::web) async fn identity(state: &AppState, head: &RequestHead, id: &
             refusal(layout(Time(state.clock.now().unix)), status, &error)
         }
     };
-    response
-        .headers_mut()
-        .insert(VARY, HeaderValue::from_static("accept"));
-    response
+    by_accept(response)
 }
 
 /// The view that the parameter `format` names, if it is there.
